@@ -1,0 +1,46 @@
+"""Simulate electron-diffraction profiles, train phase classifiers, map phases in 4D-STEM scans, score the maps.
+
+The public names load on first use, so that importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "SimulationSpec": "difsims_core.config.simulation",
+    "TrainingSpec": "difsims_core.config.learning",
+    "load_spec": "difsims_core.config.documents",
+    "simulate": "difsims_core.dataset.simulate",
+    "open_simulation": "difsims_core.dataset.open",
+    "radial_profiles": "difsims_core.diffraction.clean",
+    "load_bundle": "difsims_core.learn.bundle",
+    "predict_profiles": "difsims_core.learn.predict",
+    "evaluate_all": "difsims_core.evaluate.peak_positions",
+}
+
+__all__ = [*_HOMES, "__version__"]
+
+if TYPE_CHECKING:
+    from difsims_core.config.documents import load_spec
+    from difsims_core.config.learning import TrainingSpec
+    from difsims_core.config.simulation import SimulationSpec
+    from difsims_core.dataset.open import open_simulation
+    from difsims_core.dataset.simulate import simulate
+    from difsims_core.diffraction.clean import radial_profiles
+    from difsims_core.evaluate.peak_positions import evaluate_all
+    from difsims_core.learn.bundle import load_bundle
+    from difsims_core.learn.predict import predict_profiles
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,92 @@
+"""Counting noise and hot pixels, by the radial route (PHYSICS §6; §7 for the old platform's order)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from difsims_core.kernels import noise as kernels
+from difsims_core.randomness import Purpose
+
+
+def apply_counting_noise(
+    profiles: np.ndarray,
+    pixel_counts: np.ndarray,
+    unit: np.ndarray,
+    dose: np.ndarray,
+    snr: np.ndarray,
+    intensity_spike: np.ndarray,
+    seed: int,
+    patterns: np.ndarray,
+    wanted: slice = slice(None),
+    first: slice = slice(13, 160),
+) -> np.ndarray:
+    """Return what a counting detector reads.
+
+    In annulus i, m_i ~ Binomial(n_i, (1 − snr)/2) pixels are hot and read ``intensity_spike`` · P; the others count
+    Poisson(dose · (n_i − m_i) · p_i / P) electrons together.
+
+    Parameters
+    ----------
+    profiles
+        (n, n_bins) noise-free mean intensity per pixel of each annulus.
+    pixel_counts
+        (n_bins,) pixels n_i of each annulus; an annulus without pixels reads 0.
+    unit, dose, snr, intensity_spike
+        (n,) unit of intensity P, counts a unit, probability that a pixel is left alone, reading of a hot pixel in P.
+    seed, patterns
+        Seed and (n,) global pattern indices: the address of the random numbers.
+    wanted
+        Bins that are wanted; the others come back as they are.
+    first
+        Bins whose numbers are drawn first, so that they do not depend on whether the others are wanted.
+
+    Returns
+    -------
+    (n, n_bins) float32, in the units of ``profiles``.
+    """
+    bins = np.arange(profiles.shape[1])
+    chosen = set(bins[wanted].tolist())
+    order = np.concatenate([bins[first], np.delete(bins, first)])
+    n_order = max((place + 1 for place, b in enumerate(order) if int(b) in chosen), default=0)
+    counted = np.array(profiles, np.float32)
+    kernels.count_profiles(
+        counted,
+        pixel_counts,
+        np.asarray(unit, np.float64),
+        np.asarray(dose, np.float64),
+        (1 - np.asarray(snr, np.float64)) / 2,
+        np.asarray(intensity_spike, np.float64),
+        seed,
+        patterns,
+        int(Purpose.COUNTING),
+        order,
+        n_order,
+    )
+    return counted
+
+
+def apply_historical_noise(
+    profiles: np.ndarray,
+    pixel_counts: np.ndarray,
+    unit: np.ndarray,
+    snr: np.ndarray,
+    intensity_spike: np.ndarray,
+    seed: int,
+    patterns: np.ndarray,
+) -> np.ndarray:
+    """Return what the old platform made of a pattern (PHYSICS §7): parameters as in ``apply_counting_noise``.
+
+    Its image was scaled to [0, 1]; only where a spike was drawn was the pixel replaced, and Poisson(pixel) added to it.
+    """
+    spiked = np.array(profiles, np.float32)
+    kernels.spike_profiles(
+        spiked,
+        pixel_counts,
+        np.asarray(unit, np.float64),
+        (1 - np.asarray(snr, np.float64)) / 2,
+        np.asarray(intensity_spike, np.float64),
+        seed,
+        patterns,
+        int(Purpose.COUNTING),
+    )
+    return spiked

@@ -1,0 +1,62 @@
+"""What a microscope and a detector do to a pattern, training data only (PHYSICS §§5–7)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from difsims_core.config.base import Spec
+from difsims_core.config.distributions import Fixed, LogUniform, Quantity, Uniform
+
+
+class SpotRemovalSpec(Spec):
+    """Drop some of the brightest spots; never all of them (PHYSICS §5)."""
+
+    among: int = Field(default=5, ge=1, le=64, description="N: the brightest spots that may go")
+    count: int | Literal["uniform"] = Field(
+        default="uniform", description="n: how many of them go; uniform draws 0 … N for each pattern"
+    )
+
+
+class SpotsSpec(Spec):
+    """Spots on the detector (PHYSICS §5)."""
+
+    sigma_px: Quantity(0.5, 40.0, "pixels") = Field(
+        default=Uniform(uniform=(1.5, 5.0)),
+        description="standard deviation of a spot, pixels; a range is drawn as one of 64 evenly spaced values",
+    )
+    removal: SpotRemovalSpec | None = Field(default=None, description="drop some of the brightest spots")
+    direct_beam: Quantity(0.0, 1e6, "times the brightest reflection") | None = Field(
+        default=None, description="intensity of the direct beam relative to the brightest reflection; null: none"
+    )
+
+
+class NoiseSpec(Spec):
+    """A counting detector (PHYSICS §6)."""
+
+    dose: Quantity(1e-3, 1e9, "counts") = Field(
+        default=LogUniform(log_uniform=(20.0, 1e5)),
+        description="expected counts in the pixel at the centre of the brightest spot",
+    )
+    snr: Quantity(0.0, 1.0, "(a probability)") = Field(
+        default=Fixed(fixed=1.0),
+        description="probability that a pixel is left alone; (1 − snr)/2 of the pixels read as hot",
+    )
+    intensity_spike: Quantity(0.0, 1e4, "times the maximum") = Field(
+        default=Fixed(fixed=1.0), description="reading of a hot pixel over the maximum of the pattern"
+    )
+
+
+class BackgroundSpec(Spec):
+    """A smooth radial background relative to the maximum of the profile (PHYSICS §7)."""
+
+    model: Literal["exponential", "power_law"] = Field(
+        default="exponential", description="A · exp(−τ q) or A · q^(−τ)"
+    )
+    amplitude: Quantity(0.0, 1e4, "times the maximum") = Field(
+        default=Uniform(uniform=(0.0, 1.0)), description="A, times the maximum of the noise-free profile"
+    )
+    decay_angstrom: Quantity(0.0, 200.0, "Å") = Field(
+        default=Uniform(uniform=(0.5, 6.0)), description="τ: Å for the exponential, an exponent for the power law"
+    )

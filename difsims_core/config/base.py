@@ -1,0 +1,38 @@
+"""The base of every parameter document: frozen, hashable, forbidding; a typo names the nearest key."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from difsims_core.registry import nearest
+
+
+class Spec(BaseModel):
+    """A frozen set of parameters; two equal ones have equal hashes and equal fingerprints."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_the_nearest_key(cls, data: Any) -> Any:
+        if isinstance(data, dict):
+            known = list(cls.model_fields)
+            for key in data:
+                if key not in known:
+                    raise ValueError(
+                        f"unknown key {key!r}{nearest(str(key), known)} (keys here: {', '.join(known)})"
+                    )
+        return data
+
+    def to_document(self) -> dict[str, Any]:
+        """Return the parameters as plain JSON values, every default written out."""
+        return self.model_dump(mode="json")
+
+    def digest(self) -> str:
+        """Return the SHA-256 of the canonical JSON of the document, hexadecimal."""
+        canonical = json.dumps(self.to_document(), sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return hashlib.sha256(canonical.encode()).hexdigest()

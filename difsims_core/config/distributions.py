@@ -1,0 +1,110 @@
+"""How a quantity is drawn, pattern by pattern: fixed, uniform, log-uniform, or one of several values.
+
+A bare number in a document means ``fixed``. ``Quantity(low, high, unit)`` is the type of a drawn quantity that has a
+unit and physical bounds.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator
+
+from difsims_core.config.base import Spec
+
+
+class Fixed(Spec):
+    """The same value for every pattern."""
+
+    fixed: float
+
+    def support(self) -> tuple[float, float]:
+        """Return the smallest and the largest value that can be drawn."""
+        return self.fixed, self.fixed
+
+
+class _Range(Spec):
+    @staticmethod
+    def _ordered(value: tuple[float, float]) -> tuple[float, float]:
+        if value[0] > value[1]:
+            raise ValueError(f"the range {list(value)} is the wrong way round; write [low, high]")
+        return value
+
+
+class Uniform(_Range):
+    """Evenly distributed over [low, high]."""
+
+    uniform: tuple[float, float] = Field(description="[low, high]")
+
+    _check = field_validator("uniform")(_Range._ordered)
+
+    def support(self) -> tuple[float, float]:
+        """Return the smallest and the largest value that can be drawn."""
+        return self.uniform
+
+
+class LogUniform(_Range):
+    """The logarithm is evenly distributed over [ln low, ln high]; both positive."""
+
+    log_uniform: tuple[float, float] = Field(description="[low, high], both positive")
+
+    _check = field_validator("log_uniform")(_Range._ordered)
+
+    @field_validator("log_uniform")
+    @classmethod
+    def _positive(cls, value: tuple[float, float]) -> tuple[float, float]:
+        if value[0] <= 0:
+            raise ValueError(f"a log-uniform range must be positive, found {list(value)}")
+        return value
+
+    def support(self) -> tuple[float, float]:
+        """Return the smallest and the largest value that can be drawn."""
+        return self.log_uniform
+
+
+class Choice(Spec):
+    """One of the listed values, all equally likely."""
+
+    choice: tuple[float, ...] = Field(min_length=1, max_length=4096)
+
+    def support(self) -> tuple[float, float]:
+        """Return the smallest and the largest value that can be drawn."""
+        return min(self.choice), max(self.choice)
+
+
+Distribution = Fixed | Uniform | LogUniform | Choice
+
+
+def _from_shorthand(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("expected a number or one of fixed, uniform, log_uniform, choice; found a truth value")  # noqa: TRY004
+    if isinstance(value, int | float):
+        return Fixed(fixed=value)
+    if isinstance(value, list | tuple):
+        raise ValueError(  # noqa: TRY004
+            f"a bare list {list(value)} is ambiguous; write {{uniform: [low, high]}}, "
+            "{log_uniform: [low, high]} or {choice: [...]}"
+        )
+    if isinstance(value, dict):
+        kinds = {"fixed": Fixed, "uniform": Uniform, "log_uniform": LogUniform, "choice": Choice}
+        if len(value) != 1 or next(iter(value)) not in kinds:
+            raise ValueError(
+                f"expected one of {', '.join(kinds)}, found {', '.join(map(repr, value)) or 'nothing'}"
+            )
+        return kinds[next(iter(value))].model_validate(value)
+    return value
+
+
+def Quantity(low: float, high: float, unit: str) -> Any:  # noqa: N802 - it makes a type
+    """Return the type of a drawn quantity whose values must lie in [low, high], in ``unit``."""
+
+    def within(value: Distribution) -> Distribution:
+        smallest, largest = value.support()
+        if smallest < low or largest > high:
+            raise ValueError(
+                f"values {smallest:g} … {largest:g} are outside the possible range {low:g} … {high:g} {unit}; "
+                "check the unit"
+            )
+        return value
+
+    return Annotated[Distribution, BeforeValidator(_from_shorthand), AfterValidator(within)]

@@ -1,0 +1,115 @@
+"""Parameter documents in and out: YAML and JSON files, and single keys set from a command line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import ValidationError
+
+from difsims_core.config.base import Spec
+from difsims_core.config.simulation import SimulationSpec
+from difsims_core.errors import SpecError
+
+S = TypeVar("S", bound=Spec)
+
+
+def load_spec(path: str | Path, kind: type[S] = SimulationSpec, changes: Iterable[str] = ()) -> S:
+    """Read a parameter document (``.yaml``, ``.yml`` or ``.json``).
+
+    Parameters
+    ----------
+    path
+        The file.
+    kind
+        The spec it holds.
+    changes
+        ``key=value`` strings applied on top; keys are dotted, values are YAML.
+
+    Raises
+    ------
+    SpecError
+        If the file is missing or malformed, or a key or value is not allowed; the message names file, key, value
+        and, for a typo, the nearest key.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise SpecError(f"{path}: no such parameter document; check the path") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError(f"{path}: cannot be read as a parameter document ({error})") from None
+    return make_spec(apply_changes(_parse(text, path), changes), kind, source=str(path))
+
+
+def make_spec(document: Mapping[str, Any], kind: type[S] = SimulationSpec, *, source: str = "parameters") -> S:
+    """Validate plain values as a spec; ``source`` says in errors where they came from.
+
+    Raises
+    ------
+    SpecError
+        One line for each key that is not allowed or out of range.
+    """
+    try:
+        return kind.model_validate(document)
+    except ValidationError as error:
+        lines = []
+        for problem in error.errors(include_url=False):
+            where = ".".join(str(part) for part in problem["loc"]) or "document"
+            message = problem["msg"].removeprefix("Value error, ")
+            found = problem.get("input")
+            shown = f" (found {found!r})" if isinstance(found, str | int | float | bool) else ""
+            lines.append(f"{source}: {where}: {message}{shown}")
+        raise SpecError("\n".join(dict.fromkeys(lines))) from None
+
+
+def dump_spec(spec: Spec) -> str:
+    """Return the document as YAML, every default written out."""
+    return yaml.safe_dump(spec.to_document(), sort_keys=False, allow_unicode=True)
+
+
+def apply_changes(document: Mapping[str, Any], changes: Iterable[str]) -> dict[str, Any]:
+    """Return a copy of a document with ``key=value`` changes applied; keys are dotted, values are YAML."""
+    result = json.loads(json.dumps(document))
+    for change in changes:
+        key, sign, text = change.partition("=")
+        if not sign or not key.strip():
+            raise SpecError(f"expected key=value, found {change!r}; for example n_patterns=1000")
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError:
+            raise SpecError(f"{key}: {text!r} is not a YAML value; quote text that contains : or {{") from None
+        _set(result, key.strip().split("."), value, change)
+    return result
+
+
+def _set(document: dict[str, Any], parts: list[str], value: Any, change: str) -> None:
+    *parents, last = parts
+    for part in parents:
+        child = document.get(part)
+        if child is None:
+            child = document[part] = {}
+        if not isinstance(child, dict):
+            raise SpecError(f"cannot set {change!r}: {part!r} is a single value in this document, not a section")
+        document = child
+    document[last] = value
+
+
+def _parse(text: str, path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+    except (json.JSONDecodeError, yaml.YAMLError) as error:
+        first = str(error).splitlines()[0]
+        raise SpecError(f"{path}: malformed document ({first}); check indentation and brackets") from None
+    if document is None:
+        return {}
+    if not isinstance(document, dict):
+        raise SpecError(f"{path}: expected keys and values at the top level, found {type(document).__name__}")
+    try:
+        json.dumps(document)
+    except TypeError as error:
+        raise SpecError(f"{path}: only plain values are allowed ({error})") from None
+    return document

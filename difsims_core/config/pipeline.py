@@ -1,0 +1,22 @@
+"""The parameters of a whole run: simulate, train, predict, evaluate."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from difsims_core.config.base import Spec
+from difsims_core.config.learning import TrainingSpec
+from difsims_core.config.simulation import SimulationSpec
+
+
+class PipelineSpec(Spec):
+    """All four stages in one document."""
+
+    simulation: SimulationSpec = SimulationSpec()
+    training: TrainingSpec = TrainingSpec()
+    experiments: tuple[str, ...] = Field(
+        default=(), description="experiment npz files: paths, s3:// URLs or globs; none: predict nothing"
+    )
+    truth_folder: str | None = Field(
+        default=None, description="folder of <name>_truth.npz maps to score against, where they exist"
+    )

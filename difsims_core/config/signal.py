@@ -1,0 +1,30 @@
+"""What is done to measured and simulated profiles alike (PHYSICS §§2, 7)."""
+
+from __future__ import annotations
+
+from pydantic import Field, model_validator
+
+from difsims_core.config.base import Spec
+
+
+class QCropSpec(Spec):
+    """Rebin to ``n_points`` over [q_min, q_max], conserving the mean (PHYSICS §2)."""
+
+    q_min_per_angstrom: float = Field(default=0.11, ge=0, le=10)
+    q_max_per_angstrom: float = Field(default=1.30, gt=0, le=10)
+    n_points: int = Field(default=147, ge=2, le=10_000)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> QCropSpec:
+        if self.q_min_per_angstrom >= self.q_max_per_angstrom:
+            raise ValueError(
+                f"q_min {self.q_min_per_angstrom:g} must be below q_max {self.q_max_per_angstrom:g} Å⁻¹"
+            )
+        return self
+
+
+class PostprocessingSpec(Spec):
+    """From a noisy profile to what a network sees; min–max to [0, 1] always comes last."""
+
+    sqrt: bool = Field(default=False, description="square root of the profile before the crop")
+    q_crop: QCropSpec | None = Field(default=None, description="also write profiles over a q range (1d/x_q)")

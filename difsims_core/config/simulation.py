@@ -1,0 +1,172 @@
+"""The parameters of a simulated dataset; PHYSICS §§1–8 define what each of them means."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from difsims_core.config.augmentation import BackgroundSpec, NoiseSpec, SpotsSpec
+from difsims_core.config.base import Spec
+from difsims_core.config.distributions import Distribution, Fixed, LogUniform, Quantity, Uniform
+from difsims_core.config.signal import PostprocessingSpec
+
+ShapeFactor = Literal["lorentzian", "linear", "sinc", "sin2c", "atanc", "binary"]
+_Relative = Quantity(0.5, 2.0, "(relative; 1 leaves it alone)")
+
+
+class PhaseSpec(Spec):
+    """One candidate phase. A bare name in a document stands for ``{name: …}``."""
+
+    name: str = Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$", description="class name")
+    cif: str | None = Field(
+        default=None, description="path or s3:// URL of a CIF file; default: <name>.cif in crystal_folder"
+    )
+    lattice_scale: _Relative | None = Field(
+        default=None, description="isotropic factor on a, b, c of this phase; default: lattice_scale of the document"
+    )
+
+
+class MicroscopeSpec(Spec):
+    """The electron beam."""
+
+    beam_energy_kv: float = Field(default=200.0, ge=10, le=3000, description="accelerating voltage, kV")
+
+
+class DetectorSpec(Spec):
+    """A square detector with the beam at its centre (PHYSICS §2)."""
+
+    size_px: int = Field(default=515, ge=32, le=8192, description="pixels along one edge")
+    calibration_per_angstrom: float = Field(default=0.00588, ge=1e-4, le=0.2, description="Å⁻¹ per pixel")
+
+
+class DiffractionSpec(Spec):
+    """Which reflections are excited and how strongly (PHYSICS §§3–4)."""
+
+    max_excitation_error_per_angstrom: float = Field(
+        default=0.03, gt=0, le=0.5, description="reflections farther from the Ewald sphere are left out, Å⁻¹"
+    )
+    relrod_width_per_angstrom: Quantity(5e-4, 0.5, "Å⁻¹") = Field(
+        default=LogUniform(log_uniform=(0.005, 0.05)), description="width of the shape factor ≈ 1/thickness, Å⁻¹"
+    )
+    precession_angle_deg: Quantity(0.0, 5.0, "degrees") = Field(
+        default=Fixed(fixed=0.0), description="half-angle of the precession cone, degrees (Lorentzian only)"
+    )
+    shape_factor: ShapeFactor = Field(default="lorentzian", description="model of the relrod, diffsims' definitions")
+    scattering_factors: Literal["lobato", "xtables"] = Field(
+        default="lobato", description="Lobato & Van Dyck (2014), or International Tables"
+    )
+    debye_waller: Literal["none", "from_cif"] | dict[str, float] = Field(
+        default="none", description="none, from_cif (B = 8π²U), or {element: B in Å²}"
+    )
+
+    @field_validator("debye_waller")
+    @classmethod
+    def _sensible_b(cls, value: Any) -> Any:
+        if isinstance(value, dict):
+            for element, b in value.items():
+                if not 0 <= b <= 50:
+                    raise ValueError(f"B of {element} must lie in 0 … 50 Å², found {b:g} (B = 8π²U)")
+        return value
+
+    @model_validator(mode="after")
+    def _precession_is_lorentzian(self) -> DiffractionSpec:
+        if self.precession_angle_deg.support()[1] > 0 and self.shape_factor != "lorentzian":
+            raise ValueError(
+                f"precession is defined for the lorentzian shape factor, found {self.shape_factor!r}; "
+                "set precession_angle_deg to 0 or shape_factor to lorentzian"
+            )
+        return self
+
+    def __hash__(self) -> int:  # a dict has no hash of its own
+        return hash(self.digest())
+
+
+class OrientationsSpec(Spec):
+    """Which orientations the crystals take."""
+
+    kind: Literal["uniform", "grid"] = Field(
+        default="uniform", description="uniform: random rotations; grid: random members of an orix fundamental-zone grid"
+    )
+    method: Literal["cubochoric", "haar_euler", "quaternion"] = Field(
+        default="cubochoric", description="sampling method of the grid"
+    )
+    resolution_deg: float = Field(default=3.0, ge=0.5, le=45, description="resolution of the grid, degrees")
+
+
+class OutputSpec(Spec):
+    """What a dataset keeps beside the classifier's input ``1d/x_px``."""
+
+    x_all: bool = Field(default=True, description="keep the full 256-bin profiles (1d/x_all)")
+
+
+class SimulationSpec(Spec):
+    """A simulated dataset: everything that its bytes depend on."""
+
+    n_patterns: int = Field(default=75_000, ge=1, le=10**10, description="patterns of all phases together")
+    seed: int = Field(default=10, ge=0, lt=2**63, description="seed of all random numbers")
+    phases: tuple[PhaseSpec, ...] = Field(
+        default=(
+            PhaseSpec(name="p4mbm_scaled_mixed_halide"),
+            PhaseSpec(name="gratia_2h"),
+            PhaseSpec(name="pbi2_2h"),
+        ),
+        min_length=1,
+        max_length=250,
+        description="candidate phases, in the order of the class labels",
+    )
+    crystal_folder: str | None = Field(
+        default=None, description="folder or s3:// prefix of CIF files; default: the files that come with the package"
+    )
+    microscope: MicroscopeSpec = MicroscopeSpec()
+    detector: DetectorSpec = DetectorSpec()
+    diffraction: DiffractionSpec = DiffractionSpec()
+    orientations: OrientationsSpec = OrientationsSpec()
+    lattice_scale: _Relative = Field(
+        default=Uniform(uniform=(0.97, 1.03)), description="isotropic factor on a, b, c (PHYSICS §3)"
+    )
+    calibration_scale: _Relative = Field(
+        default=Uniform(uniform=(0.98, 1.02)), description="true Å⁻¹ per pixel over the nominal one"
+    )
+    spots: SpotsSpec = SpotsSpec()
+    noise: NoiseSpec | None = Field(default=NoiseSpec(), description="null for noise-free profiles")
+    background: BackgroundSpec | None = Field(default=BackgroundSpec(), description="null for no background")
+    background_class: bool = Field(default=False, description="add a last class without spots (PHYSICS §7)")
+    order: Literal["physical", "historical"] = Field(
+        default="physical", description="order of background, noise and normalisation (PHYSICS §7)"
+    )
+    postprocessing: PostprocessingSpec = PostprocessingSpec()
+    output: OutputSpec = OutputSpec()
+
+    @field_validator("phases", mode="before")
+    @classmethod
+    def _names_stand_for_phases(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            raise ValueError(f"expected a list of phases, found the single name {value!r}; write [{value}]")  # noqa: TRY004
+        if isinstance(value, list | tuple):
+            return [{"name": item} if isinstance(item, str) else item for item in value]
+        return value
+
+    @model_validator(mode="after")
+    def _distinct_names(self) -> SimulationSpec:
+        names = list(self.class_names)
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"every phase needs a name of its own; {', '.join(twice)} appears more than once")
+        return self
+
+    @model_validator(mode="after")
+    def _historical_needs_noise(self) -> SimulationSpec:
+        if self.order == "historical" and self.background is None and self.noise is None:
+            raise ValueError("order: historical describes how noise and background combine; give one of the two")
+        return self
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes, in label order; the background class, when asked for, comes last."""
+        names = tuple(phase.name for phase in self.phases)
+        return (*names, "background") if self.background_class else names
+
+    def lattice_scale_of(self, index: int) -> Distribution:
+        """Return how the lattice scale of phase ``index`` is drawn."""
+        return self.phases[index].lattice_scale or self.lattice_scale

@@ -1,0 +1,1 @@
+"""From crystal files to phases, reflections and orientations (PHYSICS §3)."""

@@ -1,0 +1,1 @@
+"""Plan, simulate, build, open, verify and export datasets (DESIGN §4)."""

@@ -1,0 +1,50 @@
+"""Every error that the package raises on purpose.
+
+A message says what was expected, what was found and what to do (one or two sentences, no traceback needed).
+"""
+
+from __future__ import annotations
+
+
+class DifsimsError(Exception):
+    """Base of all errors raised on purpose."""
+
+
+class InputError(DifsimsError, ValueError):
+    """Something handed in by the user cannot be used: a value, a file, a name."""
+
+
+class SpecError(InputError):
+    """A parameter document or a part of one is invalid."""
+
+
+class CrystalError(InputError):
+    """A crystal structure cannot be read or cannot be simulated."""
+
+
+class ExperimentError(InputError):
+    """A file of measured profiles, a prediction or a truth map does not hold what its contract says."""
+
+
+class ModelError(InputError):
+    """A model bundle cannot be used, or not on these data."""
+
+
+class StoreError(DifsimsError):
+    """The object store refused or failed. Temporary failures are worth another try."""
+
+
+class MissingObjectError(StoreError):
+    """The store answers, but holds nothing under this name."""
+
+
+class StoreAccessError(StoreError):
+    """The store refuses these credentials, or the bucket does not exist; another try will not help."""
+
+
+class IncompleteDatasetError(StoreError):
+    """A dataset without its completion record; it may still be growing, or its writer was stopped."""
+
+
+class CorruptDataError(StoreError):
+    """Stored bytes differ from what their receipt or contract says."""

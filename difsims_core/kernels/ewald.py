@@ -1,0 +1,138 @@
+"""Reflections near the Ewald sphere and how strongly they are excited (PHYSICS §4).
+
+Vectors are in the laboratory frame, Å⁻¹, beam along z. A lattice is stored as rows of reflections along its shortest
+reciprocal axis: along a row the height above the plane z = 0 is linear in the index, so that the few indices inside
+the slab around the sphere follow from one division, and only those are looked at.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+LORENTZIAN, LINEAR, SINC, SIN2C, ATANC, BINARY = range(6)
+_MINIMA = 5  # diffsims' default number of the minimum that lies at the width
+
+
+@njit(cache=True, nogil=True, inline="always")
+def sphere_height(rho2, k):
+    """Return the height k − √(k² − ρ²) of the Ewald sphere above the plane, without cancellation."""
+    return rho2 / (k + math.sqrt(k * k - rho2))
+
+
+@njit(cache=True, nogil=True)
+def lorentzian_precession(s, width, rho, angle):
+    """Return the Lorentzian averaged over a precession cone; Palatinus et al. (2019) eq. 10, scaled as diffsims'."""
+    sigma = math.pi / width
+    u = sigma * sigma * (rho * rho * angle * angle - s * s) + 1.0
+    z = math.sqrt(u * u + 4.0 * sigma * sigma * s * s)
+    return sigma / math.pi * math.sqrt(2.0 * (u + z) / (z * z))
+
+
+@njit(cache=True, nogil=True)
+def shape_factor(model, s, width):
+    """Return the shape factor of excitation error ``s`` for a relrod of ``width``, both Å⁻¹; diffsims' definitions."""
+    if model == LORENTZIAN:
+        x = math.pi * s / width
+        return 1.0 / (1.0 + x * x)
+    if model == BINARY:
+        return 1.0
+    if model == LINEAR:
+        return max(0.0, 1.0 - abs(s) / width)
+    x = math.pi * _MINIMA * s / width
+    if x == 0.0:
+        return 1.0
+    if model == ATANC:
+        return math.atan(x) / x
+    ratio = abs(math.sin(x) / x)
+    return ratio * ratio if model == SIN2C else ratio
+
+
+@njit(cache=True, nogil=True)
+def excited_spots(
+    axes, rows, bounds, offsets, intensity, scale_u, k, s_max, width, angle, model, rho_max, half_frame, hits
+):
+    """Collect the spots of one pattern.
+
+    Parameters
+    ----------
+    axes
+        (3, 3) rotated, scaled reciprocal axes as rows; the last one runs along the rows of reflections.
+    rows, bounds, offsets
+        (m, 2) first two indices, (m, 2) first and last third index, (m,) place of the first in ``intensity``.
+    intensity
+        (n_reflections, d) coefficients of |F|² as a polynomial in ``scale_u``, lowest first; zero where extinct.
+    scale_u
+        Lattice scale mapped to [−1, 1].
+    k, s_max, width
+        1/λ, largest excitation error, relrod width, Å⁻¹.
+    angle
+        Precession angle, radians; 0 without precession.
+    model
+        Shape factor.
+    rho_max, half_frame
+        Largest in-plane |g| and half the edge of the detector, Å⁻¹; spots outside the square frame are left out.
+    hits
+        (max_hits, 3) float64, filled with g_x, g_y and intensity.
+
+    Returns
+    -------
+    int
+        Number of spots.
+    """
+    degree = intensity.shape[1]
+    cone_z, cone_t = k * math.cos(angle), k * math.sin(angle)
+    top = sphere_height(rho_max * rho_max, k) + s_max
+    bottom = -s_max
+    if angle > 0.0:
+        top = cone_z - math.sqrt(k * k - (rho_max + cone_t) ** 2) + s_max
+        bottom = cone_z - k - s_max
+    ax, ay, az = axes[2, 0], axes[2, 1], axes[2, 2]
+    flat = abs(az) < 1e-12
+    inverse = 0.0 if flat else 1.0 / az
+    n = 0
+    for row in range(rows.shape[0]):
+        h, j = rows[row, 0], rows[row, 1]
+        x0 = h * axes[0, 0] + j * axes[1, 0]
+        y0 = h * axes[0, 1] + j * axes[1, 1]
+        z0 = h * axes[0, 2] + j * axes[1, 2]
+        first, last = bounds[row, 0], bounds[row, 1]
+        if flat:
+            if z0 < bottom or z0 > top:
+                continue
+        else:
+            a, b = (bottom - z0) * inverse, (top - z0) * inverse
+            if a > b:
+                a, b = b, a
+            if a > last or b < first:
+                continue
+            first = max(first, int(math.ceil(a)))
+            last = min(last, int(math.floor(b)))
+        for index in range(first, last + 1):
+            place = offsets[row] + index - bounds[row, 0]
+            if intensity[place, 0] == 0.0:
+                continue
+            x, y, z = x0 + index * ax, y0 + index * ay, z0 + index * az
+            rho2 = x * x + y * y
+            if rho2 > rho_max * rho_max or abs(x) > half_frame or abs(y) > half_frame:
+                continue
+            s = sphere_height(rho2, k) - z
+            if angle > 0.0:
+                rho = math.sqrt(rho2)
+                up = cone_z - math.sqrt(k * k - (rho + cone_t) ** 2)
+                down = cone_z - math.sqrt(k * k - (rho - cone_t) ** 2)
+                if z - s_max > up or z + s_max < down:
+                    continue
+                factor = lorentzian_precession(s, width, rho, angle)
+            else:
+                if abs(s) > s_max:
+                    continue
+                factor = shape_factor(model, s, width)
+            squared = np.float64(intensity[place, degree - 1])
+            for d in range(degree - 2, -1, -1):
+                squared = squared * scale_u + intensity[place, d]
+            hits[n, 0], hits[n, 1], hits[n, 2] = x, y, max(squared, 0.0) * factor
+            n += 1
+    return n

@@ -1,0 +1,1 @@
+"""Deterministic treatment of profiles, identical for simulated and measured data (PHYSICS §§2, 7)."""

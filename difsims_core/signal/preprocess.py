@@ -1,0 +1,58 @@
+"""From intensities to what a network sees (PHYSICS §7): square root where asked for, then min–max to [0, 1]."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from difsims_core.errors import ExperimentError
+from difsims_core.signal.resample import resample_profiles
+
+
+def normalise(profiles: np.ndarray) -> np.ndarray:
+    """Scale each profile to [0, 1] along the last axis, float32; a constant profile becomes zeros, never NaN."""
+    profiles = np.asarray(profiles)
+    low = profiles.min(axis=-1, keepdims=True)
+    span = profiles.max(axis=-1, keepdims=True) - low
+    scaled = (profiles - low) / np.where(span > 0, span, 1)
+    return scaled.astype(np.float32, copy=False)
+
+
+def square_root(profiles: np.ndarray) -> np.ndarray:
+    """Return √ of intensities; what a background subtraction left below zero counts as zero."""
+    return np.sqrt(np.maximum(profiles, 0))
+
+
+def preprocess_measured(
+    profiles: np.ndarray, q_axis: np.ndarray, q_network: np.ndarray, *, sqrt: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Bring measured profiles to a network's q axis and scale, as the simulated ones were.
+
+    Parameters
+    ----------
+    profiles
+        (…, n) measured intensities, any navigation shape.
+    q_axis, q_network
+        (n,) measured and (m,) wanted q axis, Å⁻¹.
+    sqrt
+        Whether the network was trained on square roots.
+
+    Returns
+    -------
+    profiles
+        (…, m) float32 in [0, 1]; zeros where invalid.
+    invalid
+        (…) bool: profiles that hold NaN or infinity, or are constant, so that nothing can be said of them.
+
+    Raises
+    ------
+    ExperimentError
+        If the shapes do not fit or the measured axis does not cover the wanted one.
+    """
+    profiles = np.asarray(profiles)
+    if profiles.ndim < 1 or not np.issubdtype(profiles.dtype, np.number) or np.iscomplexobj(profiles):
+        raise ExperimentError(f"expected real numbers of shape (…, n_q), found {profiles.dtype} {profiles.shape}")
+    finite = np.isfinite(profiles).all(axis=-1)
+    resampled = resample_profiles(np.where(finite[..., None], profiles, 0).astype(np.float64), q_axis, q_network)
+    invalid = ~finite | (np.ptp(resampled, axis=-1) == 0)
+    treated = square_root(resampled) if sqrt else resampled
+    return normalise(treated), invalid

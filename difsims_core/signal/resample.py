@@ -1,0 +1,75 @@
+"""Bring a profile onto another q axis: measured axes by interpolation, q crops by mean-conserving rebinning."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.interpolate import make_interp_spline
+
+from difsims_core.config.signal import QCropSpec
+from difsims_core.errors import ExperimentError, InputError
+from difsims_core.signal.grid import RadialGrid
+
+SAME_AXIS_PER_ANGSTROM = 1e-6
+
+
+def resample_profiles(profiles: np.ndarray, q_from: np.ndarray, q_to: np.ndarray) -> np.ndarray:
+    """Return profiles on another q axis, by linear interpolation within the measured range.
+
+    Parameters
+    ----------
+    profiles
+        (…, n_from) intensities.
+    q_from, q_to
+        (n_from,) and (n_to,) increasing axes, Å⁻¹. Axes that agree within 1e-6 Å⁻¹ leave the profiles alone.
+
+    Raises
+    ------
+    ExperimentError
+        If ``q_from`` does not fit the profiles or does not cover ``q_to``.
+    """
+    profiles, q_from, q_to = np.asarray(profiles), np.asarray(q_from, float), np.asarray(q_to, float)
+    if q_from.ndim != 1 or profiles.shape[-1:] != q_from.shape:
+        raise ExperimentError(
+            f"the q axis has shape {q_from.shape} but the profiles have {profiles.shape}; "
+            "the last axis of the profiles must be the q axis"
+        )
+    if not np.all(np.isfinite(q_from)) or np.any(np.diff(q_from) <= 0):
+        raise ExperimentError("the q axis must be finite and increasing, in Å⁻¹ (q = 1/d, without 2π)")
+    if q_from.shape == q_to.shape and np.allclose(q_from, q_to, rtol=0, atol=SAME_AXIS_PER_ANGSTROM):
+        return profiles
+    if q_from[0] > q_to[0] + SAME_AXIS_PER_ANGSTROM or q_from[-1] < q_to[-1] - SAME_AXIS_PER_ANGSTROM:
+        raise ExperimentError(
+            f"the measured q axis covers {q_from[0]:.4f} … {q_from[-1]:.4f} Å⁻¹ but {q_to[0]:.4f} … {q_to[-1]:.4f} Å⁻¹ "
+            "is needed; integrate the scan over a wider range, or check its calibration and that q = 1/d (no 2π)"
+        )
+    inside = np.clip(q_to, q_from[0], q_from[-1])
+    return make_interp_spline(q_from, profiles, k=1, axis=-1)(inside).astype(profiles.dtype)
+
+
+def rebin_matrix(grid: RadialGrid, crop: QCropSpec) -> np.ndarray:
+    """Return the (n_points, n_bins) operator of a q crop that conserves the mean (PHYSICS §2).
+
+    Each new bin is the average of the profile, constant within each annulus, over the new bin's own interval.
+
+    Raises
+    ------
+    InputError
+        If the grid does not reach the crop.
+    """
+    step = grid.step_per_angstrom
+    edges = (np.arange(grid.n_bins + 1) - 0.5) * step
+    centres = q_crop_axis(crop)
+    half = (centres[1] - centres[0]) / 2
+    low, high = np.maximum(centres - half, 0.0), centres + half
+    if high[-1] > edges[-1]:
+        raise InputError(
+            f"the q crop ends at {high[-1]:.4f} Å⁻¹ but the radial grid ends at {edges[-1]:.4f} Å⁻¹; lower q_max"
+        )
+    overlap = np.minimum(high[:, None], edges[None, 1:]) - np.maximum(low[:, None], edges[None, :-1])
+    overlap = np.clip(overlap, 0.0, None)
+    return overlap / overlap.sum(axis=1, keepdims=True)
+
+
+def q_crop_axis(crop: QCropSpec) -> np.ndarray:
+    """Return the (n_points,) bin centres of a q crop, Å⁻¹."""
+    return np.linspace(crop.q_min_per_angstrom, crop.q_max_per_angstrom, crop.n_points)

@@ -1,0 +1,136 @@
+"""The names of everything in a store (DESIGN §4): functions that make keys, and nothing else makes any."""
+
+from __future__ import annotations
+
+import re
+import uuid
+
+from difsims_core.errors import InputError
+from difsims_core.storage.names import check_key, check_name
+
+_UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+_SIMULATION = re.compile(f"sim-{_UUID}")
+_MODEL = re.compile(f"cnn-{_UUID}")
+_FINGERPRINT = re.compile("[0-9a-f]{64}")
+
+SIMULATIONS = "simulations"
+MODELS = "models"
+PROFILES = "experiments/profiles"
+PREDICTIONS = "predictions"
+EVALUATIONS = "evaluations"
+REPORTS = "reports"
+
+
+def new_simulation_id() -> str:
+    """Return a new id of a dataset."""
+    return f"sim-{uuid.uuid4()}"
+
+
+def new_model_id() -> str:
+    """Return a new id of a model."""
+    return f"cnn-{uuid.uuid4()}"
+
+
+def is_simulation_id(text: str) -> bool:
+    """Return whether a text is the id of a dataset."""
+    return _SIMULATION.fullmatch(text) is not None
+
+
+def is_model_id(text: str) -> bool:
+    """Return whether a text is the id of a model."""
+    return _MODEL.fullmatch(text) is not None
+
+
+def check_simulation_id(text: str) -> str:
+    """Return the id of a dataset, or raise ``InputError``."""
+    if not is_simulation_id(text):
+        raise InputError(f"expected the id of a dataset, sim-<uuid4>, found {text!r}; `difsims simulate` prints it")
+    return text
+
+
+def check_model_id(text: str) -> str:
+    """Return the id of a model, or raise ``InputError``."""
+    if not is_model_id(text):
+        raise InputError(f"expected the id of a model, cnn-<uuid4>, found {text!r}; `difsims train` prints it")
+    return text
+
+
+def _fingerprint(text: str) -> str:
+    if not _FINGERPRINT.fullmatch(text):
+        raise InputError(f"expected a fingerprint of 64 hexadecimal digits, found {text!r}")
+    return text
+
+
+def simulation(simulation_id: str) -> str:
+    """Return the key of the Zarr group of a dataset."""
+    return f"{SIMULATIONS}/{check_simulation_id(simulation_id)}.zarr"
+
+
+def receipts(simulation_id: str) -> str:
+    """Return the folder of the receipts of a dataset."""
+    return f"{simulation(simulation_id)}/receipts"
+
+
+def receipt(simulation_id: str, block: int) -> str:
+    """Return the key of the receipt of a block."""
+    return f"{receipts(simulation_id)}/{block:05d}.json"
+
+
+def completion(simulation_id: str) -> str:
+    """Return the key of the completion record of a dataset, written last."""
+    return f"{simulation(simulation_id)}/complete.json"
+
+
+def simulation_index(fingerprint: str) -> str:
+    """Return the key of the record that says which dataset has a fingerprint."""
+    return f"{SIMULATIONS}/by-fingerprint/{_fingerprint(fingerprint)}.json"
+
+
+def experiment_profiles(name: str) -> str:
+    """Return the key of the profiles of an experiment."""
+    return f"{PROFILES}/{check_name(name)}_radial_crop.npz"
+
+
+def model(model_id: str) -> str:
+    """Return the folder of a model."""
+    return f"{MODELS}/{check_model_id(model_id)}"
+
+
+def model_index(fingerprint: str) -> str:
+    """Return the key of the record that says which model has a training fingerprint."""
+    return f"{MODELS}/by-fingerprint/{_fingerprint(fingerprint)}.json"
+
+
+def model_registry() -> str:
+    """Return the key of the record that says which model is the champion."""
+    return f"{MODELS}/registry.json"
+
+
+def predictions(model_id: str) -> str:
+    """Return the folder of the predictions of a model."""
+    return f"{PREDICTIONS}/{check_model_id(model_id)}"
+
+
+def prediction(model_id: str, name: str) -> str:
+    """Return the key of the prediction of a model for an experiment."""
+    return f"{predictions(model_id)}/{check_name(name)}_probability_pred.npz"
+
+
+def evaluation(model_id: str, name: str) -> str:
+    """Return the key of the scores of a model on an experiment."""
+    return f"{EVALUATIONS}/{check_model_id(model_id)}/{check_name(name)}.json"
+
+
+def report(run: str) -> str:
+    """Return the key of the report of a run."""
+    return f"{REPORTS}/{check_name(run)}/index.html"
+
+
+def figure(run: str, name: str) -> str:
+    """Return the key of a figure that belongs to the report of a run."""
+    return f"{REPORTS}/{check_name(run)}/{check_name(name)}"
+
+
+def cache(key: str) -> str:
+    """Return the key of something that can be computed again."""
+    return f"cache/{check_key(key)}"

@@ -1,0 +1,146 @@
+"""Objects as files of a local or mounted file system."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from difsims_core.errors import MissingObjectError, StoreAccessError, StoreError
+from difsims_core.storage.schemes import SCHEMES, Scheme
+
+PARTIAL = ".partial"
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
+_NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+
+
+class LocalFiles(Scheme):
+    """Files; each is written under a temporary name on the same disk, flushed, and renamed."""
+
+    def check_root(self, path: str) -> str:
+        """Return the path without ``.``, ``..`` and trailing slashes."""
+        return os.path.normpath(path)
+
+    def read(self, path: str, start: int | None = None, stop: int | None = None) -> bytes:
+        """Return a file, or its bytes ``start:stop``."""
+        with _translated(path), Path(path).open("rb") as file:
+            if start is not None and start < 0:
+                size = file.seek(0, os.SEEK_END)
+                file.seek(max(0, size + start))
+            elif start:
+                file.seek(start)
+            return file.read() if stop is None else file.read(stop - (start or 0))
+
+    def write(self, path: str, data: bytes) -> None:
+        """Write a file whole: temporary name, flush, rename."""
+        with _translated(path), _temporary(Path(path)) as temporary:
+            _fill(temporary, data)
+            temporary.replace(path)
+
+    def create(self, path: str, data: bytes) -> bool:
+        """Write a file unless there is one; it appears with all its bytes."""
+        with _translated(path), _temporary(Path(path)) as temporary:
+            _fill(temporary, data)
+            try:
+                os.link(temporary, path)
+            except FileExistsError:
+                return False
+            except OSError as error:
+                if error.errno not in _NO_HARD_LINKS:
+                    raise
+                return _create_without_links(path, data)
+        return True
+
+    def exists(self, path: str) -> bool:
+        """Return whether there is a file."""
+        with _translated(path):
+            return Path(path).is_file()
+
+    def list(self, path: str) -> list[str]:
+        """Return all files below a folder, sorted; unfinished ones are no objects."""
+        with _translated(path):
+            found = []
+            for folder, _, names in os.walk(path):
+                found += [f"{folder}/{name}" for name in names if not name.endswith(PARTIAL)]
+        return sorted(found)
+
+    def delete(self, path: str) -> None:
+        """Remove a file."""
+        with _translated(path):
+            Path(path).unlink(missing_ok=True)
+
+    def delete_tree(self, path: str) -> None:
+        """Remove a folder."""
+        with _translated(path):
+            if Path(path).exists():
+                shutil.rmtree(path)
+
+    def upload(self, local: Path, path: str) -> None:
+        """Copy a file."""
+        _copy(Path(local), Path(path))
+
+    def download(self, path: str, local: Path) -> None:
+        """Copy a file."""
+        _copy(Path(path), Path(local))
+
+
+def _copy(source: Path, target: Path) -> None:
+    if not source.is_file():
+        raise MissingObjectError(f"{source}: no such file; check the path")
+    with _translated(str(target)), _temporary(target) as temporary:
+        shutil.copyfile(source, temporary)
+        temporary.replace(target)
+
+
+def _fill(path: Path, data: bytes) -> None:
+    with path.open("xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())  # a full disk or quota may say so only here
+
+
+def _create_without_links(path: str, data: bytes) -> bool:
+    try:
+        _fill(Path(path), data)
+    except FileExistsError:
+        return False
+    return True
+
+
+@contextmanager
+def _temporary(path: Path) -> Iterator[Path]:
+    """Yield a name beside ``path``; whatever is left under it goes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{uuid.uuid4().hex}{PARTIAL}")
+    try:
+        yield temporary
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _translated(path: str) -> Iterator[None]:
+    try:
+        yield
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+        raise MissingObjectError(f"{path}: no such file ({error.strerror}); check the path") from None
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        if error.errno in _FULL:
+            raise StoreError(
+                f"{path}: the disk that holds it is full ({reason}); free space or choose another store, then run again: "
+                "finished blocks are kept"
+            ) from None
+        if error.errno in _REFUSED:
+            raise StoreAccessError(
+                f"{path}: may not be read or written ({reason}); check the permissions or set DIFSIMS_STORE to another folder"
+            ) from None
+        raise StoreError(f"{path}: {reason}; try again") from None
+
+
+SCHEMES.register("file")(LocalFiles())

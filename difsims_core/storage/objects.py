@@ -1,0 +1,124 @@
+"""One door to storage: a root URL, ``file://`` or ``s3://``, and objects by key below it (DESIGN §4)."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from difsims_core.errors import CorruptDataError
+from difsims_core.storage.names import check_key, split_url, url_name
+from difsims_core.storage.schemes import SCHEMES, Scheme
+from difsims_core.storage.urls import expand_urls, local_copy, read_url, write_url
+
+__all__ = ["ObjectStore", "expand_urls", "local_copy", "open_store", "read_url", "url_name", "write_url"]
+
+_DEFAULT_ROOT = "difsims-store"
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectStore:
+    """A store, known by its root alone; credentials are read from the environment at the moment of use.
+
+    So it may be sent to another process: neither its repr nor its pickle holds a secret.
+
+    Attributes
+    ----------
+    root : str
+        ``file:///absolute/path`` or ``s3://bucket/prefix``, no slash at the end.
+    """
+
+    root: str
+
+    def url(self, key: str) -> str:
+        """Return the URL of a key."""
+        return f"{self.root}/{check_key(key)}"
+
+    def read(self, key: str, start: int | None = None, stop: int | None = None) -> bytes:
+        """Return an object, or its bytes ``start:stop``; a negative start alone means the last bytes.
+
+        Raises
+        ------
+        MissingObjectError
+            If there is none.
+        """
+        return self._scheme.read(self._path(key), start, stop)
+
+    def write(self, key: str, data: bytes) -> None:
+        """Write an object; a reader sees the old one or the new one, never a part."""
+        self._scheme.write(self._path(key), data)
+
+    def create(self, key: str, data: bytes) -> bool:
+        """Write an object unless there is one; of several writers exactly one gets True."""
+        return self._scheme.create(self._path(key), data)
+
+    def exists(self, key: str) -> bool:
+        """Return whether there is an object."""
+        return self._scheme.exists(self._path(key))
+
+    def list(self, prefix: str = "") -> list[str]:
+        """Return the keys of all objects in this folder and the folders below it, sorted."""
+        root = self._path()
+        return [path[len(root) :].lstrip("/") for path in self._scheme.list(self._path(prefix) if prefix else root)]
+
+    def delete(self, key: str) -> None:
+        """Remove an object; one that is not there is no error."""
+        self._scheme.delete(self._path(key))
+
+    def delete_tree(self, prefix: str) -> None:
+        """Remove all objects in this folder and the folders below it."""
+        self._scheme.delete_tree(self._path(prefix))
+
+    def upload(self, local_path: str | Path, key: str) -> None:
+        """Copy a file into the store."""
+        self._scheme.upload(Path(local_path), self._path(key))
+
+    def download(self, key: str, local_path: str | Path) -> None:
+        """Copy an object to a file."""
+        self._scheme.download(self._path(key), Path(local_path))
+
+    def read_json(self, key: str) -> Any:
+        """Return the value of a JSON object.
+
+        Raises
+        ------
+        CorruptDataError
+            If it is not JSON.
+        """
+        try:
+            return json.loads(self.read(key))
+        except ValueError:
+            raise CorruptDataError(
+                f"{self.url(key)}: not a JSON document; it was damaged outside, restore it"
+            ) from None
+
+    def write_json(self, key: str, value: Any) -> None:
+        """Write a value as JSON."""
+        self.write(key, to_json(value))
+
+    @property
+    def _scheme(self) -> Scheme:
+        return SCHEMES[split_url(self.root)[0]]
+
+    def _path(self, key: str | None = None) -> str:
+        path = split_url(self.root)[1]
+        return path if key is None else f"{path.rstrip('/')}/{check_key(key)}"
+
+
+def to_json(value: Any) -> bytes:
+    """Return the bytes under which a record is stored."""
+    return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False).encode()
+
+
+def open_store(url: str | Path | None = None) -> ObjectStore:
+    """Return the store at a URL or path; None means ``DIFSIMS_STORE``, or a folder ``difsims-store`` here.
+
+    Raises
+    ------
+    InputError
+        If the URL is malformed, of an unknown scheme, or carries credentials.
+    """
+    scheme, path = split_url(url if url is not None else os.environ.get("DIFSIMS_STORE") or _DEFAULT_ROOT)
+    return ObjectStore(f"{scheme}://{SCHEMES[scheme].check_root(path)}")

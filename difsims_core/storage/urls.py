@@ -1,0 +1,109 @@
+"""Single objects by path or URL, and the files that a glob or a folder stands for."""
+
+from __future__ import annotations
+
+import glob
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from difsims_core.errors import InputError, MissingObjectError
+from difsims_core.storage import local as _local  # noqa: F401 registers file://
+from difsims_core.storage import s3 as _s3  # noqa: F401 registers s3://
+from difsims_core.storage.names import check_key, split_url
+from difsims_core.storage.schemes import SCHEMES
+
+
+def read_url(url: str | Path) -> bytes:
+    """Return the object at a path or URL."""
+    scheme, path = split_url(url)
+    return SCHEMES[scheme].read(_checked(scheme, path))
+
+
+def write_url(url: str | Path, data: bytes) -> None:
+    """Write the object at a path or URL, whole or not at all."""
+    scheme, path = split_url(url)
+    SCHEMES[scheme].write(_checked(scheme, path), data)
+
+
+@contextmanager
+def local_copy(url: str | Path) -> Iterator[Path]:
+    """Yield a local file with the bytes of a URL: the file itself, or a copy that goes afterwards."""
+    scheme, path = split_url(url)
+    if scheme == "file":
+        if not Path(path).is_file():
+            raise MissingObjectError(f"{path}: no such file; check the path")
+        yield Path(path)
+        return
+    with tempfile.TemporaryDirectory(prefix="difsims-") as folder:
+        target = Path(folder) / "object"
+        SCHEMES[scheme].download(_checked(scheme, path), target)
+        yield target
+
+
+def expand_urls(patterns: str | Path | Iterable[str | Path], suffix: str = ".npz") -> list[str]:
+    """Return the files that paths, URLs, globs (``*``, ``?``, ``[…]``, ``**``) and folders stand for, each once.
+
+    Parameters
+    ----------
+    patterns
+        What to look for; a folder or an ``s3://`` prefix ending with ``/`` stands for its files with ``suffix``.
+    suffix
+        The ending of the files that a folder stands for.
+
+    Raises
+    ------
+    InputError
+        If one of them stands for nothing; the message says which.
+    """
+    patterns = [patterns] if isinstance(patterns, str | Path) else list(patterns)
+    found: dict[str, None] = {}
+    for pattern in patterns:
+        scheme, path = split_url(pattern)
+        matches = _match_files(path, suffix) if scheme == "file" else _match_objects(scheme, str(pattern), path, suffix)
+        if not matches:
+            raise InputError(f"{pattern}: nothing found; expected a file, a glob or a folder with *{suffix} files")
+        found.update(dict.fromkeys(matches))
+    return list(found)
+
+
+def _match_files(path: str, suffix: str) -> list[str]:
+    if Path(path).is_dir():
+        return sorted(str(item) for item in Path(path).glob(f"*{suffix}") if item.is_file())
+    if Path(path).is_file():
+        return [path]
+    found = glob.glob(path, recursive=True)  # noqa: PTH207 pathlib has no absolute patterns
+    return sorted(item for item in found if Path(item).is_file())
+
+
+def _match_objects(scheme: str, url: str, path: str, suffix: str) -> list[str]:
+    """Match the keys below the longest part without wildcards."""
+    if url.endswith("/"):
+        folder, pattern = path.rstrip("/"), [*map(glob.escape, path.rstrip("/").split("/")), f"*{suffix}"]
+    elif glob.has_magic(path):
+        wild = min(path.index(sign) for sign in "*?[" if sign in path)
+        folder, pattern = path[:wild].rpartition("/")[0], path.split("/")
+    else:
+        return [url] if SCHEMES[scheme].exists(_checked(scheme, path)) else []
+    SCHEMES[scheme].check_root(folder)
+    return [f"{scheme}://{item}" for item in SCHEMES[scheme].list(folder) if _matches(item.split("/"), pattern)]
+
+
+def _matches(parts: list[str], pattern: list[str]) -> bool:
+    """Match part by part: ``*`` stops at a slash, ``**`` stands for any number of parts."""
+    if not pattern:
+        return not parts
+    if pattern[0] == "**":
+        return any(_matches(parts[skipped:], pattern[1:]) for skipped in range(len(parts) + 1))
+    return bool(parts) and fnmatchcase(parts[0], pattern[0]) and _matches(parts[1:], pattern[1:])
+
+
+def _checked(scheme: str, path: str) -> str:
+    if scheme != "file":
+        SCHEMES[scheme].check_root(path)
+        check_key(path)
+        if "/" not in path:
+            raise InputError(f"{scheme}://{path}: names a bucket; expected an object, {scheme}://bucket/key")
+    return path
