@@ -49,7 +49,7 @@ class DiffractionSpec(Spec):
     relrod_width_per_angstrom: Quantity(5e-4, 0.5, "Å⁻¹") = Field(
         default=LogUniform(log_uniform=(0.005, 0.05)), description="width of the shape factor ≈ 1/thickness, Å⁻¹"
     )
-    precession_angle_deg: Quantity(0.0, 5.0, "degrees") = Field(
+    precession_angle_deg: Quantity(0.0, 15.0, "degrees") = Field(
         default=Fixed(fixed=0.0), description="half-angle of the precession cone, degrees (Lorentzian only)"
     )
     shape_factor: ShapeFactor = Field(default="lorentzian", description="model of the relrod, diffsims' definitions")

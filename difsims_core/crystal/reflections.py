@@ -78,6 +78,17 @@ def reciprocal_basis(phase: Phase) -> np.ndarray:
     return np.array(phase.structure.lattice.recbase).T
 
 
+def fractional_positions(phase: Phase) -> np.ndarray:
+    """Return (n, 3) fractional coordinates of the atoms.
+
+    orix turns the cell so that a ∥ x and c* ∥ z and re-expresses the atoms, after which diffpy's ``xyz`` refers to the
+    cell as it stood before; the two differ for hexagonal and oblique cells.
+    """
+    lattice = phase.structure.lattice
+    positions = np.array([atom.xyz for atom in phase.structure])
+    return positions @ np.linalg.inv(lattice.stdbase @ lattice.recbase)
+
+
 def indices_within(basis: np.ndarray, radius: float) -> np.ndarray:
     """Return (m, 3) int64: every hkl whose vector ``hkl @ basis`` is not longer than ``radius``."""
     direct = np.linalg.inv(basis)
@@ -136,7 +147,7 @@ class Scatterers:
                 )
             b = np.array([debye_waller.get(atom.element, 0.0) for atom in atoms])
         return cls(
-            positions=np.array([atom.xyz for atom in atoms]),
+            positions=fractional_positions(phase),
             weights=np.array([atom.occupancy for atom in atoms]),
             kinds=np.array([elements.index(atom.element) for atom in atoms]),
             b=b,

@@ -11,7 +11,7 @@ from numba import njit
 from difsims_core.config.simulation import DetectorSpec
 from difsims_core.crystal.rows import ReflectionRows
 from difsims_core.diffraction.draws import Draws
-from difsims_core.diffraction.spread import SpreadOperator
+from difsims_core.diffraction.spread import REACH_SIGMA, SpreadOperator
 from difsims_core.kernels import ewald
 from difsims_core.kernels.ewald import excited_spots
 from difsims_core.kernels.spread import remove_brightest, spots_to_profile
@@ -102,8 +102,9 @@ def noise_free_profiles(
                 reach_per_angstrom(geometry.detector, geometry.grid, float(geometry.spread.sigma_px[-1])),
                 geometry.detector.calibration_per_angstrom,
                 geometry.detector.size_px / 2,
+                REACH_SIGMA * float(geometry.spread.sigma_px[index]),
             ),
-            (geometry.spread.spacing_px, geometry.spread.starts[index], weights),
+            (geometry.spread.spacing_px, geometry.spread.starts[index], weights, geometry.spread.whole_annuli),
             places,
             profiles,
         )
@@ -129,8 +130,8 @@ def _profiles(
 ):  # fmt: skip
     axes, rows, bounds, offsets, intensity, centre, half = lattice
     k, s_max = sphere
-    reach, nominal_per_px, half_px = frame
-    spacing, starts, weights = spread
+    reach, nominal_per_px, half_px, rim_px = frame
+    spacing, starts, weights, whole = spread
     band = weights.shape[0] // starts.shape[0]
     hits = np.empty((intensity.shape[0] + 1, 3))
     cells = np.empty(starts.shape[0], np.float32)
@@ -144,15 +145,15 @@ def _profiles(
                 for j in range(3):
                     total += matrix[column, j] * axes[row, j]
                 turned[row, column] = total / lattice_scale[i]
-        n = excited_spots(
+        n, beside = excited_spots(
             turned, rows, bounds, offsets, intensity, (lattice_scale[i] - centre) / half, k, s_max,
-            width[i], angle[i], model, reach * per_px[i] / nominal_per_px, half_px * per_px[i], hits,
+            width[i], angle[i], model, reach * per_px[i] / nominal_per_px, half_px * per_px[i],
+            rim_px * per_px[i], hits,
         )  # fmt: skip
         if removed[i] != np.uint64(0):
             n = remove_brightest(hits, n, removed[i])
         brightest = spots_to_profile(
-            hits, n, per_px[i], beam[i], spacing, starts, weights, band, cells,
-            profiles[where[i]],
+            hits, n, beside, per_px[i], beam[i], spacing, starts, weights, band, whole, cells, profiles[where[i]],
         )  # fmt: skip
         if brightest > 0.0:
             unit[i] = brightest / (2.0 * math.pi * sigma * sigma)

@@ -11,7 +11,8 @@ from scipy.special import i0e
 from difsims_core.config.simulation import DetectorSpec
 from difsims_core.signal.grid import RadialGrid, pixel_counts
 
-_REACH_SIGMA = 5.5
+REACH_SIGMA = 5.5
+"""A spot ends at this many σ; beyond lies 4 · 10⁻⁸ of it."""
 _NODES_PER_SIGMA = 4
 _QUADRATURE = 8
 
@@ -30,12 +31,15 @@ class SpreadOperator:
         First bin that a node reaches, for each σ.
     weights : tuple of (n_nodes · band,) float32
         Mean intensity per pixel of the bins that a node reaches, for unit intensity.
+    whole_annuli
+        Number of annuli that the frame does not cut.
     """
 
     spacing_px: float
     sigma_px: np.ndarray
     starts: tuple[np.ndarray, ...]
     weights: tuple[np.ndarray, ...]
+    whole_annuli: int
 
     @property
     def n_nodes(self) -> int:
@@ -52,7 +56,8 @@ def spread_operator(detector: DetectorSpec, grid: RadialGrid, sigma_px: np.ndarr
     n_nodes = math.ceil(corner_px / spacing) + 4
     areas = annulus_areas_px(detector, grid)
     built = [_operator(float(sigma), spacing, n_nodes, step_px, areas) for sigma in sigma_px]
-    return SpreadOperator(spacing, sigma_px, tuple(b[0] for b in built), tuple(b[1] for b in built))
+    whole = int(np.count_nonzero((np.arange(grid.n_bins) + 0.5) * step_px <= detector.size_px / 2))
+    return SpreadOperator(spacing, sigma_px, tuple(b[0] for b in built), tuple(b[1] for b in built), whole)
 
 
 def annulus_areas_px(detector: DetectorSpec, grid: RadialGrid) -> np.ndarray:
@@ -74,7 +79,7 @@ def _operator(
     """Integrate the azimuthal mean of a spot over each annulus by Gauss–Legendre quadrature."""
     n_bins = len(areas)
     rho = np.arange(n_nodes) * spacing
-    reach = _REACH_SIGMA * sigma
+    reach = REACH_SIGMA * sigma
     band = min(math.ceil(2 * reach / step_px) + 2, n_bins)
     starts = np.clip(np.floor((rho - reach) / step_px + 0.5).astype(np.int64), 0, n_bins - band)
     bins = starts[:, None] + np.arange(band)

@@ -1,0 +1,1 @@
+"""Score phase maps: metrics with labels, peak positions without, figures and the report (PHYSICS §10)."""

@@ -52,7 +52,7 @@ def shape_factor(model, s, width):
 
 @njit(cache=True, nogil=True)
 def excited_spots(
-    axes, rows, bounds, offsets, intensity, scale_u, k, s_max, width, angle, model, rho_max, half_frame, hits
+    axes, rows, bounds, offsets, intensity, scale_u, k, s_max, width, angle, model, rho_max, half_frame, rim, hits
 ):
     """Collect the spots of one pattern.
 
@@ -72,15 +72,17 @@ def excited_spots(
         Precession angle, radians; 0 without precession.
     model
         Shape factor.
-    rho_max, half_frame
-        Largest in-plane |g| and half the edge of the detector, Å⁻¹; spots outside the square frame are left out.
+    rho_max, half_frame, rim
+        Largest in-plane |g|, half the edge of the square detector, and how far beyond the frame's inscribed circle a
+        spot still sends intensity into it, Å⁻¹.
     hits
-        (max_hits, 3) float64, filled with g_x, g_y and intensity.
+        (max_hits, 3) float64, filled with g_x, g_y and intensity: spots on the detector from the front, those within
+        the rim beside it from the back.
 
     Returns
     -------
-    int
-        Number of spots.
+    tuple of int
+        Number of spots on the detector, and beside it.
     """
     degree = intensity.shape[1]
     cone_z, cone_t = k * math.cos(angle), k * math.sin(angle)
@@ -92,7 +94,7 @@ def excited_spots(
     ax, ay, az = axes[2, 0], axes[2, 1], axes[2, 2]
     flat = abs(az) < 1e-12
     inverse = 0.0 if flat else 1.0 / az
-    n = 0
+    n = beside = 0
     for row in range(rows.shape[0]):
         h, j = rows[row, 0], rows[row, 1]
         x0 = h * axes[0, 0] + j * axes[1, 0]
@@ -116,7 +118,10 @@ def excited_spots(
                 continue
             x, y, z = x0 + index * ax, y0 + index * ay, z0 + index * az
             rho2 = x * x + y * y
-            if rho2 > rho_max * rho_max or abs(x) > half_frame or abs(y) > half_frame:
+            if rho2 > rho_max * rho_max:
+                continue
+            outside = abs(x) > half_frame or abs(y) > half_frame
+            if outside and rho2 > (half_frame + rim) ** 2:
                 continue
             s = sphere_height(rho2, k) - z
             if angle > 0.0:
@@ -133,6 +138,11 @@ def excited_spots(
             squared = np.float64(intensity[place, degree - 1])
             for d in range(degree - 2, -1, -1):
                 squared = squared * scale_u + intensity[place, d]
-            hits[n, 0], hits[n, 1], hits[n, 2] = x, y, max(squared, 0.0) * factor
-            n += 1
-    return n
+            place = n
+            if outside:
+                beside += 1
+                place = hits.shape[0] - beside
+            else:
+                n += 1
+            hits[place, 0], hits[place, 1], hits[place, 2] = x, y, max(squared, 0.0) * factor
+    return n, beside

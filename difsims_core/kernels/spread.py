@@ -24,7 +24,7 @@ def deposit(radius, weight, spacing, cells):
 
 
 @njit(cache=True, nogil=True)
-def apply_spread(cells, starts, weights, band, profile):
+def apply_spread(cells, starts, weights, band, n_bins, profile):
     """Add to ``profile`` (n_bins,) what the histogram ``cells`` sends to each bin.
 
     Parameters
@@ -37,6 +37,8 @@ def apply_spread(cells, starts, weights, band, profile):
         (n_cells · band,) float32 mean intensity per pixel of the bins it reaches, for unit intensity.
     band
         Number of bins that a node reaches.
+    n_bins
+        Bins from there on receive nothing.
     """
     for c in range(cells.shape[0]):
         amount = cells[c]
@@ -44,7 +46,7 @@ def apply_spread(cells, starts, weights, band, profile):
             first = starts[c]
             w = weights[c * band : (c + 1) * band]
             p = profile[first : first + band]
-            for b in range(band):
+            for b in range(min(band, n_bins - first)):
                 p[b] += amount * w[b]
 
 
@@ -78,19 +80,22 @@ def remove_brightest(hits, n, mask):
 
 
 @njit(cache=True, nogil=True)
-def spots_to_profile(hits, n, per_px, beam, spacing, starts, weights, band, cells, profile):
+def spots_to_profile(hits, n, beside, per_px, beam, spacing, starts, weights, band, whole, cells, profile):
     """Write the noise-free profile of ``n`` spots and return the intensity of the brightest.
 
     Parameters
     ----------
-    hits
-        (max_hits, 3) g_x, g_y in Å⁻¹ and intensity.
+    hits, n, beside
+        (max_hits, 3) g_x, g_y in Å⁻¹ and intensity; how many on the detector, and at the end beside it: these reach
+        only annuli that the frame does not cut.
     per_px
         Calibration of this pattern, Å⁻¹ per pixel.
     beam
         Direct beam relative to the brightest spot.
     spacing, starts, weights, band
         The spread operator.
+    whole
+        Number of annuli that the frame does not cut.
     cells, profile
         Work space (n_cells,) and result (n_bins,), float32.
     """
@@ -103,7 +108,13 @@ def spots_to_profile(hits, n, per_px, beam, spacing, starts, weights, band, cell
         brightest = max(brightest, hits[j, 2])
     if beam > 0.0:
         deposit(0.0, beam * brightest, spacing, cells)
-    apply_spread(cells, starts, weights, band, profile)
+    apply_spread(cells, starts, weights, band, profile.shape[0], profile)
+    if beside > 0:
+        cells[:] = 0.0
+        for j in range(hits.shape[0] - beside, hits.shape[0]):
+            radius = math.sqrt(hits[j, 0] ** 2 + hits[j, 1] ** 2) / per_px
+            deposit(radius, hits[j, 2], spacing, cells)
+        apply_spread(cells, starts, weights, band, whole, profile)
     for b in range(profile.shape[0]):
         profile[b] = max(profile[b], np.float32(0.0))
     return brightest

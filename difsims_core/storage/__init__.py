@@ -1,1 +1,1 @@
-"""The only floor that knows object stores exist: one door for ``file://`` and ``s3://``, keys, Zarr arrays, npz files."""
+"""The only floor that knows object stores exist: one door for ``file://`` and ``s3://``, keys, Zarr, npz."""

@@ -14,6 +14,7 @@ _MODEL = re.compile(f"cnn-{_UUID}")
 _FINGERPRINT = re.compile("[0-9a-f]{64}")
 
 SIMULATIONS = "simulations"
+COMPLETE = "complete.json"  # in the Zarr group of a dataset
 MODELS = "models"
 PROFILES = "experiments/profiles"
 PREDICTIONS = "predictions"
@@ -78,7 +79,7 @@ def receipt(simulation_id: str, block: int) -> str:
 
 def completion(simulation_id: str) -> str:
     """Return the key of the completion record of a dataset, written last."""
-    return f"{simulation(simulation_id)}/complete.json"
+    return f"{simulation(simulation_id)}/{COMPLETE}"
 
 
 def simulation_index(fingerprint: str) -> str:

@@ -69,6 +69,16 @@ class LocalFiles(Scheme):
                 found += [f"{folder}/{name}" for name in names if not name.endswith(PARTIAL)]
         return sorted(found)
 
+    def folders(self, path: str) -> list[str]:
+        """Return the names of the folders directly in this folder, sorted."""
+        with _translated(path):
+            return sorted(item.name for item in Path(path).iterdir() if item.is_dir()) if Path(path).is_dir() else []
+
+    def tree_bytes(self, path: str) -> int:
+        """Return the size of all files below a folder."""
+        with _translated(path):
+            return sum(Path(item).stat().st_size for item in self.list(path))
+
     def delete(self, path: str) -> None:
         """Remove a file."""
         with _translated(path):
@@ -80,21 +90,18 @@ class LocalFiles(Scheme):
             if Path(path).exists():
                 shutil.rmtree(path)
 
-    def upload(self, local: Path, path: str) -> None:
-        """Copy a file."""
-        _copy(Path(local), Path(path))
+    @contextmanager
+    def writing(self, path: str) -> Iterator[Path]:
+        """Give a temporary file on the same disk; it is renamed when the block ends well."""
+        with _translated(path), _temporary(Path(path)) as temporary:
+            yield temporary
+            temporary.replace(path)
 
     def download(self, path: str, local: Path) -> None:
         """Copy a file."""
-        _copy(Path(path), Path(local))
-
-
-def _copy(source: Path, target: Path) -> None:
-    if not source.is_file():
-        raise MissingObjectError(f"{source}: no such file; check the path")
-    with _translated(str(target)), _temporary(target) as temporary:
-        shutil.copyfile(source, temporary)
-        temporary.replace(target)
+        with _translated(path), _temporary(Path(local)) as temporary:
+            shutil.copyfile(path, temporary)
+            temporary.replace(local)
 
 
 def _fill(path: Path, data: bytes) -> None:
@@ -133,12 +140,13 @@ def _translated(path: str) -> Iterator[None]:
         reason = error.strerror or type(error).__name__
         if error.errno in _FULL:
             raise StoreError(
-                f"{path}: the disk that holds it is full ({reason}); free space or choose another store, then run again: "
-                "finished blocks are kept"
+                f"{path}: the disk that holds it is full ({reason}); free space or choose another store, "
+                "then run again: finished blocks are kept"
             ) from None
         if error.errno in _REFUSED:
             raise StoreAccessError(
-                f"{path}: may not be read or written ({reason}); check the permissions or set DIFSIMS_STORE to another folder"
+                f"{path}: may not be read or written ({reason}); check the permissions, "
+                "or set DIFSIMS_STORE to another folder"
             ) from None
         raise StoreError(f"{path}: {reason}; try again") from None
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,9 +13,19 @@ from typing import Any
 from difsims_core.errors import CorruptDataError
 from difsims_core.storage.names import check_key, split_url, url_name
 from difsims_core.storage.schemes import SCHEMES, Scheme
-from difsims_core.storage.urls import expand_urls, local_copy, read_url, write_url
+from difsims_core.storage.urls import expand_urls, local_copy, read_url, write_url, writing_url
 
-__all__ = ["ObjectStore", "expand_urls", "local_copy", "open_store", "read_url", "url_name", "write_url"]
+__all__ = [
+    "ObjectStore",
+    "expand_urls",
+    "local_copy",
+    "open_store",
+    "read_url",
+    "to_json",
+    "url_name",
+    "write_url",
+    "writing_url",
+]
 
 _DEFAULT_ROOT = "difsims-store"
 
@@ -61,7 +73,15 @@ class ObjectStore:
     def list(self, prefix: str = "") -> list[str]:
         """Return the keys of all objects in this folder and the folders below it, sorted."""
         root = self._path()
-        return [path[len(root) :].lstrip("/") for path in self._scheme.list(self._path(prefix) if prefix else root)]
+        return [path[len(root) :].lstrip("/") for path in self._scheme.list(self._path(prefix or None))]
+
+    def folders(self, prefix: str = "") -> list[str]:
+        """Return the names of the folders directly in this folder, sorted."""
+        return self._scheme.folders(self._path(prefix or None))
+
+    def tree_bytes(self, prefix: str = "") -> int:
+        """Return the size of all objects in this folder and the folders below it."""
+        return self._scheme.tree_bytes(self._path(prefix or None))
 
     def delete(self, key: str) -> None:
         """Remove an object; one that is not there is no error."""
@@ -73,7 +93,12 @@ class ObjectStore:
 
     def upload(self, local_path: str | Path, key: str) -> None:
         """Copy a file into the store."""
-        self._scheme.upload(Path(local_path), self._path(key))
+        with self.writing(key) as temporary:
+            shutil.copyfile(local_path, temporary)
+
+    def writing(self, key: str) -> AbstractContextManager[Path]:
+        """Give a local file to fill; it becomes the object when the block ends well, and goes when it does not."""
+        return self._scheme.writing(self._path(key))
 
     def download(self, key: str, local_path: str | Path) -> None:
         """Copy an object to a file."""
@@ -90,9 +115,7 @@ class ObjectStore:
         try:
             return json.loads(self.read(key))
         except ValueError:
-            raise CorruptDataError(
-                f"{self.url(key)}: not a JSON document; it was damaged outside, restore it"
-            ) from None
+            raise CorruptDataError(f"{self.url(key)}: not a JSON document; it was damaged, restore it") from None
 
     def write_json(self, key: str, value: Any) -> None:
         """Write a value as JSON."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import tempfile
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -55,19 +57,17 @@ class S3Objects(Scheme):
 
     def list(self, path: str) -> list[str]:
         """Return the paths of all objects below a prefix, sorted."""
-        bucket, _, prefix = path.partition("/")
-        prefix = f"{prefix.rstrip('/')}/" if prefix else ""
-        found: list[str] = []
-        more: dict[str, str] = {}
-        while True:
-            answer = self._call(
-                path,
-                lambda fs, more=more: fs.call_s3("list_objects_v2", Bucket=bucket, Prefix=prefix, **more),
-            )
-            found += [f"{bucket}/{item['Key']}" for item in answer.get("Contents", ()) if not item["Key"].endswith("/")]
-            if not answer.get("IsTruncated"):
-                return sorted(found)
-            more = {"ContinuationToken": answer["NextContinuationToken"]}
+        bucket = path.split("/", 1)[0]
+        return sorted(f"{bucket}/{key}" for key in self._listed(path, "Contents", "Key") if not key.endswith("/"))
+
+    def folders(self, path: str) -> list[str]:
+        """Return the names of the prefixes directly below a prefix, sorted."""
+        found = self._listed(path, "CommonPrefixes", "Prefix", Delimiter="/")
+        return sorted(prefix.rstrip("/").rsplit("/", 1)[-1] for prefix in found)
+
+    def tree_bytes(self, path: str) -> int:
+        """Return the size of all objects below a prefix."""
+        return sum(self._listed(path, "Contents", "Size"))
 
     def delete(self, path: str) -> None:
         """Remove an object."""
@@ -82,11 +82,13 @@ class S3Objects(Scheme):
             some = {"Objects": keys[first : first + _DELETE_AT_ONCE], "Quiet": True}
             self._call(path, lambda fs, some=some: fs.call_s3("delete_objects", Bucket=bucket, Delete=some))
 
-    def upload(self, local: Path, path: str) -> None:
-        """Copy a file into the bucket, in parts when it is large; it appears when it is whole."""
-        if not Path(local).is_file():
-            raise MissingObjectError(f"{local}: no such file; check the path")
-        self._call(path, lambda fs: fs.put_file(str(local), path))
+    @contextmanager
+    def writing(self, path: str) -> Iterator[Path]:
+        """Give a temporary file; it is copied into the bucket, in parts when it is large, when the block ends well."""
+        with tempfile.TemporaryDirectory(prefix="difsims-") as folder:
+            temporary = Path(folder) / "object"
+            yield temporary
+            self._call(path, lambda fs: fs.put_file(str(temporary), path))
 
     def download(self, path: str, local: Path) -> None:
         """Copy an object to a file, which appears when it is whole."""
@@ -99,12 +101,20 @@ class S3Objects(Scheme):
         finally:
             temporary.unlink(missing_ok=True)
 
+    def _listed(self, path: str, kind: str, field: str, **options: str) -> Iterator[Any]:
+        bucket, _, prefix = path.partition("/")
+        asked = {"Bucket": bucket, "Prefix": f"{prefix.rstrip('/')}/" if prefix else "", **options}
+        while True:
+            answer = self._call(path, lambda fs: fs.call_s3("list_objects_v2", **asked))
+            yield from (item[field] for item in answer.get(kind, ()))
+            if not answer.get("IsTruncated"):
+                return
+            asked["ContinuationToken"] = answer["NextContinuationToken"]
+
     def _put(self, path: str, data: bytes, **condition: str) -> bool:
         bucket, key = path.split("/", 1)
         if len(data) > _SINGLE_PUT:
-            raise InputError(
-                f"s3://{path}: {len(data)} bytes are too many for one object written from memory; upload a file"
-            )
+            raise InputError(f"s3://{path}: {len(data)} bytes are too many for one request; upload a file")
 
         def put(fs: Any) -> bool:
             try:

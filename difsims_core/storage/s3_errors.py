@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from difsims_core.errors import DifsimsError, MissingObjectError, StoreAccessError, StoreError
 
 _REFUSED = {
-    "401", "403", "AccessDenied", "AccountProblem", "AllAccessDisabled", "ExpiredToken", "Forbidden", "InvalidAccessKeyId",
-    "InvalidSecurity", "InvalidToken", "NotSignedUp", "RequestTimeTooSkewed", "SignatureDoesNotMatch", "TokenRefreshRequired",
+    "401", "403", "AccessDenied", "AccountProblem", "AllAccessDisabled", "ExpiredToken", "Forbidden",
+    "InvalidAccessKeyId", "InvalidSecurity", "InvalidToken", "NotSignedUp", "RequestTimeTooSkewed",
+    "SignatureDoesNotMatch", "TokenRefreshRequired",
 }  # fmt: skip
 _NO_CREDENTIALS = {"NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "ProfileNotFound"}
 _ELSEWHERE = {
@@ -36,7 +37,7 @@ def error_code(error: BaseException) -> str:
 
 
 def is_conflict(error: BaseException) -> bool:
-    """Return whether a conditional write lost. s3fs calls it EINVAL, or FileExistsError where the server names the condition."""
+    """Return whether a conditional write lost; s3fs says EINVAL, or FileExistsError where the server is explicit."""
     return isinstance(error, FileExistsError) or error_code(error) in {"PreconditionFailed", "412"}
 
 
@@ -52,23 +53,29 @@ def translated(path: str) -> Iterator[None]:
 
 
 def _meaning(path: str, error: Exception) -> StoreError:
-    url, bucket, code, kind = f"s3://{path}", path.split("/", 1)[0], error_code(error), type(error).__name__
-    if code == "NoSuchBucket":
-        return StoreAccessError(f"{url}: the bucket {bucket!r} does not exist; create it, or correct DIFSIMS_STORE")
-    if kind in _NO_CREDENTIALS:
-        return StoreAccessError(
-            f"{url}: no credentials found ({kind}); set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
-        )
-    if code in _REFUSED or isinstance(error, PermissionError):
-        return StoreAccessError(f"{url}: the store refuses these credentials ({code or kind}); {_CREDENTIALS}")
-    if code in _ELSEWHERE:
-        return StoreAccessError(f"{url}: the bucket lives in another region ({code}); set AWS_REGION")
+    url, code, kind = f"s3://{path}", error_code(error), type(error).__name__
+    if refusal := _refusal(path, error, code):
+        return StoreAccessError(f"{url}: {refusal}")
     if isinstance(error, FileNotFoundError) or code in {"NoSuchKey", "404", "NotFound"}:
         return MissingObjectError(f"{url}: no such object; check the name")
-    if isinstance(error, ValueError):
-        return StoreAccessError(f"{url}: {_redacted(str(error))}; check AWS_ENDPOINT_URL, AWS_REGION and the URL")
     reason = f"{kind} {code}".strip()
     return StoreError(f"{url}: the store failed ({reason}: {_redacted(str(error))}); it may be temporary: try again")
+
+
+def _refusal(path: str, error: Exception, code: str) -> str | None:
+    """Return why another try will not help, and what would."""
+    kind = type(error).__name__
+    if code == "NoSuchBucket":
+        return f"the bucket {path.split('/', 1)[0]!r} does not exist; create it, or correct DIFSIMS_STORE"
+    if kind in _NO_CREDENTIALS:
+        return f"no credentials found ({kind}); set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+    if code in _REFUSED or isinstance(error, PermissionError):
+        return f"the store refuses these credentials ({code or kind}); {_CREDENTIALS}"
+    if code in _ELSEWHERE:
+        return f"the bucket lives in another region ({code}); set AWS_REGION"
+    if isinstance(error, ValueError):
+        return f"{_redacted(str(error))}; check AWS_ENDPOINT_URL, AWS_REGION and the URL"
+    return None
 
 
 def _redacted(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from difsims_core.registry import Registry
@@ -40,6 +41,14 @@ class Scheme(ABC):
         """Return the paths of all objects in this folder and the folders below it, sorted; none: an empty list."""
 
     @abstractmethod
+    def folders(self, path: str) -> list[str]:
+        """Return the names of the folders directly in this folder, sorted."""
+
+    @abstractmethod
+    def tree_bytes(self, path: str) -> int:
+        """Return the size of all objects in this folder and the folders below it."""
+
+    @abstractmethod
     def delete(self, path: str) -> None:
         """Remove an object; one that is not there is no error."""
 
@@ -48,8 +57,8 @@ class Scheme(ABC):
         """Remove all objects in this folder and the folders below it."""
 
     @abstractmethod
-    def upload(self, local: Path, path: str) -> None:
-        """Copy a file into the store."""
+    def writing(self, path: str) -> AbstractContextManager[Path]:
+        """Give a local file to fill; it becomes the object when the block ends well, and goes when it does not."""
 
     @abstractmethod
     def download(self, path: str, local: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -26,6 +26,12 @@ def write_url(url: str | Path, data: bytes) -> None:
     """Write the object at a path or URL, whole or not at all."""
     scheme, path = split_url(url)
     SCHEMES[scheme].write(_checked(scheme, path), data)
+
+
+def writing_url(url: str | Path) -> AbstractContextManager[Path]:
+    """Give a local file to fill; it becomes the object at a URL when the block ends well, and goes when it does not."""
+    scheme, path = split_url(url)
+    return SCHEMES[scheme].writing(_checked(scheme, path))
 
 
 @contextmanager

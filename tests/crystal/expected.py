@@ -1,4 +1,4 @@
-"""What the CIF files must say and what must follow from them: values of the sources, Wyckoff positions, powder lines."""
+"""What the CIF files must say and what must follow: values of the sources, Wyckoff positions, powder lines."""
 
 import numpy as np
 
@@ -155,10 +155,11 @@ LINES = {
     "pb": [((3, 1, 1), 1.4925, 100.0), ((1, 1, 1), 2.8579, 93.4), ((2, 2, 0), 1.7501, 67.2), ((2, 0, 0), 2.475, 58.1)],
 }
 
-# Lines of X-ray powder patterns as published, the strongest first: hkl, d in Å.
+# Strong lines of X-ray powder patterns as the literature quotes them: hkl and d in Å. The strongest comes first, the
+# others in no order.
 PUBLISHED_X_RAY = {
-    "pb": [((1, 1, 1), 2.855), ((2, 0, 0), 2.475), ((3, 1, 1), 1.493), ((2, 2, 0), 1.750)],  # PDF 04-0686
-    "pbi2_2h": [((1, 0, 1), 3.43), ((1, 0, 2), 2.61), ((1, 1, 0), 2.28), ((0, 0, 1), 6.98)],  # PDF 07-0235
+    "pb": [((1, 1, 1), 2.855), ((2, 0, 0), 2.475), ((3, 1, 1), 1.493), ((2, 2, 0), 1.750)],  # as in PDF 04-0686
+    "pbi2_2h": [((1, 0, 1), 3.43), ((1, 0, 2), 2.61), ((1, 1, 0), 2.28), ((0, 0, 1), 6.98)],  # as in PDF 07-0235
     "gratia_2h": [((1, 0, 0), 7.50)],  # the δ-FAPbI3 marker at 2θ = 11.8° (Cu Kα)
     "cubic_fapbi_scaled": [((1, 0, 0), 6.30)],  # the perovskite marker at 2θ = 14.0° (Cu Kα)
 }

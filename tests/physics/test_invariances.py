@@ -15,10 +15,10 @@ from tests.oracles.structure_factor import reflections
 
 
 def assert_same(profiles: np.ndarray, reference: np.ndarray, atol_of_max: float) -> None:
+    """Compare profiles with one reference or with as many, inside the frame."""
     inside = full_annuli()
-    np.testing.assert_allclose(
-        profiles[..., inside], reference[..., inside], rtol=0, atol=atol_of_max * reference[..., inside].max()
-    )
+    difference = np.abs(profiles - reference)[:, inside]
+    assert difference.max() <= atol_of_max * reference[:, inside].max()
 
 
 @pytest.mark.parametrize("name", [*DEFAULT_PHASES, "pb"])

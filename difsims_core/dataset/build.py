@@ -1,0 +1,260 @@
+"""Build a dataset block by block: begin, write, finish; any of it may be repeated or run twice at once (DESIGN §4)."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from difsims_core.dataset.overlap import overlap
+from difsims_core.dataset.plan import Plan, default_block_rows, fingerprint
+from difsims_core.dataset.receipts import (
+    Receipt,
+    block_arrays,
+    content_digest,
+    make_receipt,
+    read_receipt,
+    read_receipts,
+    write_receipt,
+)
+from difsims_core.dataset.template import dataset_template
+from difsims_core.errors import CorruptDataError, IncompleteDatasetError, InputError, MissingObjectError
+from difsims_core.storage import layout
+from difsims_core.storage.arrays import ROOT_DOCUMENT, create_arrays, get_array, open_group, write_rows
+from difsims_core.storage.objects import ObjectStore, open_store, to_json
+
+if TYPE_CHECKING:
+    import zarr
+
+    from difsims_core.config.simulation import SimulationSpec
+    from difsims_core.dataset.simulate import Block, Simulator
+
+_log = logging.getLogger(__name__)
+_SHOWN = 5  # numbers named in a message
+Progress = Callable[[int], None]
+
+
+def begin(
+    store: ObjectStore, spec: SimulationSpec, block_rows: int | None = None, simulator: Simulator | None = None
+) -> Plan:
+    """Return the plan of the dataset of a document: a new one, or the one that exists, finished or not.
+
+    Of several processes that begin the same document one makes the id; all get it, and may all write blocks.
+
+    Parameters
+    ----------
+    store
+        Where it lies.
+    spec
+        The document.
+    block_rows
+        Rows of a block of a new dataset; a multiple of 1024. An existing one keeps its own.
+    simulator
+        The prepared simulator of the document, when there is one already.
+
+    Returns
+    -------
+    Plan
+        ``complete`` says that there is nothing left to do.
+    """
+    simulator = simulator or _prepare(spec)
+    digest = fingerprint(simulator)
+    plan = _find_or_create(store, digest, spec.n_patterns, block_rows)
+    if store.exists(layout.completion(plan.id)):
+        return replace(plan, complete=True)
+    if not store.exists(f"{layout.simulation(plan.id)}/{ROOT_DOCUMENT}"):
+        create_arrays(store, layout.simulation(plan.id), dataset_template(simulator, plan))
+    return plan
+
+
+def read_plan(store: ObjectStore, simulation_id: str) -> Plan:
+    """Return the plan of a dataset that was begun.
+
+    Raises
+    ------
+    MissingObjectError
+        If there is no such dataset.
+    """
+    plan = _plan_of(
+        dict(open_group(store, layout.simulation(simulation_id)).attrs), store.url(layout.simulation(simulation_id))
+    )
+    return replace(plan, complete=store.exists(layout.completion(plan.id)))
+
+
+def write_block(
+    store: ObjectStore, plan: Plan, simulator: Simulator, block: int, threads: int | None = None
+) -> Receipt:
+    """Simulate and write a block, its receipt last; one that has a receipt already is left alone."""
+    done = read_receipt(store, plan, block)
+    if done is not None:
+        return done
+    group = open_group(store, layout.simulation(plan.id), writable=True)
+    return _write(store, plan, group, (block, simulator.block(*plan.rows(block), threads)))
+
+
+def write_group(
+    store_url: str,
+    spec: SimulationSpec,
+    simulation_id: str,
+    blocks: range,
+    progress: Progress | None = None,
+    *,
+    threads: int | None = None,
+    simulator: Simulator | None = None,
+) -> dict[str, Any]:
+    """Simulate and write a run of blocks; while one is compressed and stored the next is computed.
+
+    Parameters
+    ----------
+    store_url, simulation_id
+        Where the dataset lies; plain text, so that it may travel to another process.
+    spec
+        Its document.
+    blocks
+        Which blocks; those with a receipt are skipped.
+    progress
+        Called with the number of patterns of this group that are stored so far, first with those found stored.
+    threads
+        Of the simulation; default: all processors.
+    simulator
+        The prepared simulator of the document, when there is one already.
+
+    Returns
+    -------
+    dict
+        ``id``, ``first_block``, ``last_block``, ``written`` and ``skipped`` (blocks), ``patterns`` (written), ``seconds``.
+
+    Raises
+    ------
+    InputError
+        If the document is not that of the dataset.
+    """
+    began = time.perf_counter()
+    store, simulator = open_store(store_url), simulator or _prepare(spec)
+    plan = read_plan(store, simulation_id)
+    if fingerprint(simulator) != plan.fingerprint:
+        raise InputError(
+            f"dataset {simulation_id} was begun with other parameters, crystal files or another version of the engine; "
+            "begin a dataset for this document"
+        )
+    done = read_receipts(store, plan, blocks)
+    group = open_group(store, layout.simulation(plan.id), writable=True)
+    stored = sum(receipt.stop - receipt.start for receipt in done.values())
+    patterns = 0
+    if progress is not None:
+        progress(stored)
+    computed = _computed(plan, simulator, [block for block in blocks if block not in done], threads)
+    for receipt in overlap(computed, partial(_write, store, plan, group)):
+        patterns += receipt.stop - receipt.start
+        if progress is not None:
+            progress(stored + patterns)
+    return {
+        "id": plan.id,
+        "first_block": min(blocks, default=None),
+        "last_block": max(blocks, default=None),
+        "written": len(blocks) - len(done),
+        "skipped": len(done),
+        "patterns": patterns,
+        "seconds": time.perf_counter() - began,
+    }
+
+
+def finish(store: ObjectStore, plan: Plan) -> dict[str, Any]:
+    """Write the completion record of a dataset, now that every block has its receipt; return the record.
+
+    Raises
+    ------
+    IncompleteDatasetError
+        If a block is missing; the message names the first few.
+    """
+    key = layout.completion(plan.id)
+    if store.exists(key):
+        return store.read_json(key)
+    receipts = read_receipts(store, plan)
+    missing = [block for block in range(plan.n_blocks) if block not in receipts]
+    if missing:
+        named = ", ".join(map(str, missing[:_SHOWN])) + (" …" if len(missing) > _SHOWN else "")
+        raise IncompleteDatasetError(
+            f"dataset {plan.id}: {len(missing)} of {plan.n_blocks} blocks are not written yet ({named}); run the same "
+            "simulation again, it writes only these"
+        )
+    counts: dict[str, int] = {}
+    for receipt in receipts.values():
+        for label, count in receipt.class_counts.items():
+            counts[label] = counts.get(label, 0) + count
+    record = {
+        "id": plan.id,
+        "fingerprint": plan.fingerprint,
+        "n_patterns": plan.n_patterns,
+        "n_blocks": plan.n_blocks,
+        "class_counts": dict(sorted(counts.items(), key=lambda item: int(item[0]))),
+        "content_sha256": content_digest(receipts),
+        "stored_bytes": store.tree_bytes(layout.simulation(plan.id)),
+        "completed": _now(),
+    }
+    if not store.create(key, to_json(record)):
+        return store.read_json(key)
+    _log.info("dataset %s is complete: %d patterns in %d blocks", plan.id, plan.n_patterns, plan.n_blocks)
+    return record
+
+
+def build(store: ObjectStore, spec: SimulationSpec, progress: Progress | None = None) -> str:
+    """Simulate a document into a store, in this process, and return the id; what exists is not made again."""
+    plan = begin(store, spec)
+    if not plan.complete:
+        write_group(store.root, spec, plan.id, range(plan.n_blocks), progress)
+        finish(store, plan)
+    return plan.id
+
+
+def _prepare(spec: SimulationSpec) -> Simulator:
+    from difsims_core.dataset.simulate import Simulator
+
+    return Simulator.prepare(spec)
+
+
+def _find_or_create(store: ObjectStore, digest: str, n_patterns: int, block_rows: int | None) -> Plan:
+    key = layout.simulation_index(digest)
+    try:
+        record = store.read_json(key)
+    except MissingObjectError:
+        rows = block_rows or default_block_rows(n_patterns)
+        plan = Plan(layout.new_simulation_id(), digest, n_patterns, rows, created=_now())
+        if store.create(key, to_json(plan.record())):
+            return plan
+        record = store.read_json(key)  # another process was faster
+    return _plan_of(record, store.url(key))
+
+
+def _plan_of(record: dict[str, Any], where: str) -> Plan:
+    try:
+        names = ("id", "fingerprint", "n_patterns", "block_rows", "chunk_rows", "created")
+        plan = Plan(**{name: record[name] for name in names})
+        layout.check_simulation_id(plan.id)
+    except (KeyError, TypeError, InputError):
+        raise CorruptDataError(
+            f"{where}: not the record of a dataset; it was damaged, delete it and run again"
+        ) from None
+    return plan
+
+
+def _computed(plan: Plan, simulator: Simulator, blocks: list[int], threads: int | None) -> Iterator[tuple[int, Block]]:
+    for block in blocks:
+        yield block, simulator.block(*plan.rows(block), threads)
+
+
+def _write(store: ObjectStore, plan: Plan, group: zarr.Group, item: tuple[int, Block]) -> Receipt:
+    number, block = item
+    for path, rows in block_arrays(block).items():
+        write_rows(get_array(group, path), block.start, rows)
+    receipt = make_receipt(plan, number, block)
+    write_receipt(store, plan, receipt)
+    return receipt
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

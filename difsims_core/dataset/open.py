@@ -1,0 +1,173 @@
+"""Open a complete dataset by URL or id, with few requests (DESIGN §§4–5)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from difsims_core.errors import IncompleteDatasetError, InputError, MissingObjectError
+from difsims_core.storage import layout
+from difsims_core.storage.arrays import ROOT_DOCUMENT, array_names, get_array, open_group
+from difsims_core.storage.objects import ObjectStore, open_store
+
+if TYPE_CHECKING:
+    import zarr
+
+    from difsims_core.config.simulation import SimulationSpec
+
+_SUFFIX = ".zarr"
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """A complete dataset; arrays are read when they are indexed, and a missing piece is an error.
+
+    Attributes
+    ----------
+    store : ObjectStore
+        Where it lies.
+    key : str
+        Of its Zarr group in the store.
+    group : zarr.Group
+        Read-only.
+    completion : mapping
+        The completion record: ``class_counts``, ``content_sha256``, ``stored_bytes``, ``completed``, …
+    """
+
+    store: ObjectStore
+    key: str
+    group: zarr.Group
+    completion: Mapping[str, Any]
+
+    def __getitem__(self, path: str) -> zarr.Array:
+        return get_array(self.group, path)
+
+    def __contains__(self, path: str) -> bool:
+        return path in self.arrays
+
+    def __repr__(self) -> str:
+        return f"Simulation({self.url!r}, {self.attrs['summary']})"
+
+    @property
+    def arrays(self) -> list[str]:
+        """Paths of all arrays."""
+        return array_names(self.group)
+
+    @property
+    def url(self) -> str:
+        """URL of the Zarr group."""
+        return self.store.url(self.key)
+
+    @property
+    def attrs(self) -> dict[str, Any]:
+        """Everything that the dataset says of itself."""
+        return dict(self.group.attrs)
+
+    @property
+    def id(self) -> str:
+        """``sim-<uuid4>``."""
+        return self.attrs["id"]
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of document, crystals and engine."""
+        return self.attrs["fingerprint"]
+
+    @property
+    def phases(self) -> tuple[str, ...]:
+        """Class names in label order."""
+        return tuple(self.attrs["phases"])
+
+    @property
+    def n_patterns(self) -> int:
+        """Number of patterns of all classes together."""
+        return self.attrs["n_patterns"]
+
+    @property
+    def block_rows(self) -> int:
+        """Rows of one stored object."""
+        return self.attrs["block_rows"]
+
+    @property
+    def class_counts(self) -> tuple[int, ...]:
+        """Patterns of each class, in label order."""
+        counts = self.completion["class_counts"]
+        return tuple(counts.get(str(label), 0) for label in range(len(self.phases)))
+
+    @property
+    def spec(self) -> SimulationSpec:
+        """The document it was made from."""
+        from difsims_core.config.documents import make_spec
+
+        return make_spec(self.attrs["parameters"], source=self.url)
+
+    @property
+    def q_px(self) -> np.ndarray:
+        """(147,) q axis of ``1d/x_px``, Å⁻¹."""
+        return np.asarray(self["1d/x_px_q_axis"][:])
+
+
+def open_simulation(url_or_id: str | Path, store: ObjectStore | None = None) -> Simulation:
+    """Open a complete dataset.
+
+    Parameters
+    ----------
+    url_or_id
+        URL or path of its Zarr group, its id, or the beginning of one.
+    store
+        Where an id is looked up; default: ``DIFSIMS_STORE``.
+
+    Raises
+    ------
+    MissingObjectError
+        If there is no such dataset.
+    IncompleteDatasetError
+        If its completion record is missing.
+    InputError
+        If the beginning of an id fits several datasets.
+    """
+    text = str(url_or_id).rstrip("/")
+    if text.endswith(_SUFFIX):
+        root, _, key = text.rpartition("/")
+        store = open_store(root or ("." if "/" not in text else "/"))
+    else:
+        store = store or open_store()
+        key = layout.simulation(text if layout.is_simulation_id(text) else _the_id(store, text))
+    try:
+        completion = store.read_json(f"{key}/{layout.COMPLETE}")
+    except MissingObjectError:
+        _explain(store, key)
+    group = open_group(store, key)
+    return Simulation(store, key, group, completion)
+
+
+def list_simulations(store: ObjectStore) -> list[str]:
+    """Return the ids of all datasets of a store, complete or not, sorted."""
+    names = (name.removesuffix(_SUFFIX) for name in store.folders(layout.SIMULATIONS) if name.endswith(_SUFFIX))
+    return [name for name in names if layout.is_simulation_id(name)]
+
+
+def _the_id(store: ObjectStore, text: str) -> str:
+    if not text.startswith("sim-"):
+        raise InputError(f"expected the URL of a dataset (….zarr) or its id (sim-…), found {text!r}")
+    fitting = [name for name in list_simulations(store) if name.startswith(text)]
+    if not fitting:
+        raise MissingObjectError(f"{store.root}: no dataset's id begins with {text!r}; check the id and the store")
+    if len(fitting) > 1:
+        raise InputError(
+            f"{text!r} begins the ids of {len(fitting)} datasets ({', '.join(fitting[:5])}); write more of it"
+        )
+    return fitting[0]
+
+
+def _explain(store: ObjectStore, key: str) -> None:
+    if store.exists(f"{key}/{ROOT_DOCUMENT}"):
+        raise IncompleteDatasetError(
+            f"{store.url(key)}: this dataset is incomplete, some of its blocks are not written; run the same simulation "
+            "again, it writes only what is missing"
+        )
+    raise MissingObjectError(f"{store.url(key)}: there is no dataset; check the id and the store (DIFSIMS_STORE)")

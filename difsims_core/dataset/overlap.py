@@ -1,0 +1,35 @@
+"""Do one thing while the next is prepared: threads and a bound on what waits, never a fork."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def overlap(items: Iterable[T], consume: Callable[[T], R], workers: int = 2) -> Iterator[R]:
+    """Yield ``consume(item)`` in order, consuming in threads while the caller's thread makes the next item.
+
+    At most ``workers + 1`` items exist at any time, so memory does not grow when consuming is the slower part. The
+    first failure of either side ends it: what waits is dropped, what runs is waited for, the failure is raised.
+    """
+    pending: deque[Future[R]] = deque()
+    with ThreadPoolExecutor(workers, thread_name_prefix="difsims-write") as pool:
+        try:
+            for item in items:
+                pending.append(pool.submit(consume, item))
+                del item
+                while len(pending) > workers:
+                    yield pending.popleft().result()
+                failed = next((task for task in pending if task.done() and task.exception()), None)
+                if failed is not None:
+                    failed.result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            for task in pending:
+                task.cancel()

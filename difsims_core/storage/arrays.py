@@ -1,0 +1,183 @@
+"""Zarr v3 groups of sharded arrays: a template first, then aligned rows, then readers (DESIGN §4)."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import zarr
+from zarr.codecs import BloscCodec
+from zarr.storage import MemoryStore
+
+from difsims_core.errors import CorruptDataError, InputError
+from difsims_core.storage.objects import ObjectStore
+from difsims_core.storage.zarr_store import KeyedStore
+
+# Level 1: noise hardly compresses further, and simulation is as fast as compression on the same cores.
+_COMPRESSOR = BloscCodec(cname="zstd", clevel=1, shuffle="shuffle")
+ROOT_DOCUMENT = "zarr.json"
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayTemplate:
+    """One array of a group.
+
+    Attributes
+    ----------
+    shape, dtype
+        Of the array.
+    dimensions : tuple of str
+        One name a dimension; within one group a name has one size.
+    shard_rows, chunk_rows : int or None
+        Rows of one stored object and of one compressed piece in it; None: one piece, not sharded.
+    values : numpy.ndarray or None
+        Content of an array that is known from the start.
+    attributes : mapping
+        Units and the like.
+    """
+
+    shape: tuple[int, ...]
+    dtype: str
+    dimensions: tuple[str, ...]
+    shard_rows: int | None = None
+    chunk_rows: int | None = None
+    values: np.ndarray | None = None
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class GroupTemplate:
+    """A group with everything that can be known before its rows are.
+
+    Attributes
+    ----------
+    arrays : mapping of str to ArrayTemplate
+        By path: ``1d/x_px``.
+    attributes : mapping of str to mapping
+        By path of the group: ``""`` is the root.
+    """
+
+    arrays: Mapping[str, ArrayTemplate]
+    attributes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+def create_arrays(store: ObjectStore, key: str, template: GroupTemplate) -> None:
+    """Write the metadata of a group and the arrays known from the start; rows that exist are left alone.
+
+    It is built in memory and copied, the root document last: a group that opens has all its metadata, and two
+    processes that create the same one write the same objects.
+    """
+    memory = MemoryStore()
+    root = zarr.create_group(memory, zarr_format=3, attributes=dict(template.attributes.get("", {})))
+    for path, attributes in template.attributes.items():
+        if path:
+            root.require_group(path).attrs.update(dict(attributes))
+    for path, array in template.arrays.items():
+        _create(root, path, array)
+    with warnings.catch_warnings():
+        # consolidated metadata is an extension of Zarr v3 that zarr-python and xarray read
+        warnings.filterwarnings("ignore", message="Consolidated metadata is currently not part")
+        zarr.consolidate_metadata(memory, zarr_format=3)
+    objects = {name: buffer.to_bytes() for name, buffer in memory._store_dict.items()}
+    for name in sorted(objects, key=lambda name: (name == ROOT_DOCUMENT, name)):
+        store.write(f"{key}/{name}", objects[name])
+
+
+def _create(root: zarr.Group, path: str, array: ArrayTemplate) -> None:
+    rows = array.chunk_rows or max(1, array.shape[0])
+    created = root.create_array(
+        path,
+        shape=array.shape,
+        dtype=array.dtype,
+        chunks=(rows, *array.shape[1:]),
+        shards=(array.shard_rows, *array.shape[1:]) if array.shard_rows else None,
+        compressors=_COMPRESSOR,
+        fill_value=missing_value(array.dtype),
+        dimension_names=array.dimensions,
+        attributes=dict(array.attributes),
+    )
+    if array.values is not None:
+        created[...] = array.values
+
+
+def missing_value(dtype: str) -> Any:
+    """Return the value that stands where nothing was written: NaN, or the largest (unsigned) or smallest integer."""
+    kind = np.dtype(dtype)
+    if kind.kind == "f":
+        return float("nan")
+    if kind.kind == "b":
+        return False
+    return int(np.iinfo(kind).max if kind.kind == "u" else np.iinfo(kind).min)
+
+
+def open_group(store: ObjectStore, key: str, *, writable: bool = False) -> zarr.Group:
+    """Open a group with one request.
+
+    Raises
+    ------
+    MissingObjectError
+        If there is none.
+    CorruptDataError
+        If its metadata cannot be read; or later, from a read-only group, when a stored piece is missing.
+    """
+    store.read(f"{key}/{ROOT_DOCUMENT}", -1)  # tells "not there" from "no access" before Zarr turns both into one
+    try:
+        group = zarr.open_group(
+            KeyedStore(store, key, read_only=not writable),
+            mode="r+" if writable else "r",
+            zarr_format=3,
+            use_consolidated=True,
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise CorruptDataError(
+            f"{store.url(key)}: the metadata of this Zarr group cannot be read ({error}); it was damaged, restore it"
+        ) from None
+    return group
+
+
+def get_array(group: zarr.Group, path: str) -> zarr.Array:
+    """Return an array of a group.
+
+    Raises
+    ------
+    InputError
+        If there is none; the message lists what there is.
+    """
+    try:
+        item = group[path]
+    except KeyError:
+        item = None
+    if not isinstance(item, zarr.Array):
+        raise InputError(f"no array {path!r} in this dataset (arrays: {', '.join(array_names(group))})")
+    return item
+
+
+def array_names(group: zarr.Group) -> list[str]:
+    """Return the paths of all arrays of a group, sorted; no request when its metadata is consolidated."""
+    return sorted(name for name, item in group.members(max_depth=None) if isinstance(item, zarr.Array))
+
+
+def write_rows(array: zarr.Array, start: int, values: np.ndarray) -> None:
+    """Write rows ``start:start + len(values)``: whole shards, or up to the end of the array.
+
+    Raises
+    ------
+    InputError
+        If the rows are not aligned to shards, for two writers could then overwrite each other; or on a wrong shape
+        or dtype.
+    """
+    stop, rows = start + len(values), (array.shards or array.chunks)[0]
+    if start % rows or (stop % rows and stop != array.shape[0]) or not 0 <= start < stop <= array.shape[0]:
+        raise InputError(
+            f"rows {start}:{stop} of {array.path!r} ({array.shape[0]} rows) are not aligned to shards of {rows}; "
+            f"two writers could overwrite each other. Write blocks of {rows} rows"
+        )
+    if values.shape[1:] != array.shape[1:] or values.dtype != array.dtype:
+        raise InputError(
+            f"rows of {array.path!r} must have shape {array.shape[1:]} and dtype {array.dtype}, found "
+            f"{values.shape[1:]} and {values.dtype}; the simulator and the template disagree"
+        )
+    array.with_config({"write_empty_chunks": True})[start:stop] = values

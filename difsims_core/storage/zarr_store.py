@@ -1,0 +1,136 @@
+"""What Zarr sees of an object store: keys below one prefix, errors of ours, a pickle without secrets."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from typing import Any, Self
+
+from zarr.abc.store import ByteRequest, OffsetByteRequest, RangeByteRequest, Store, SuffixByteRequest
+from zarr.core.buffer import Buffer, BufferPrototype, default_buffer_prototype
+
+from difsims_core.errors import CorruptDataError, MissingObjectError
+from difsims_core.storage.objects import ObjectStore
+
+
+class KeyedStore(Store):
+    """A Zarr store over :class:`ObjectStore`; every read is one request.
+
+    A read-only store is that of a complete dataset: there a missing piece is an error, where Zarr would invent fill
+    values.
+    """
+
+    def __init__(self, objects: ObjectStore, prefix: str, *, read_only: bool = False) -> None:
+        super().__init__(read_only=read_only)
+        self.objects = objects
+        self.prefix = prefix
+
+    def with_read_only(self, read_only: bool = False) -> Self:
+        """Return the same store, read-only or not."""
+        return type(self)(self.objects, self.prefix, read_only=read_only)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, KeyedStore) and (self.objects, self.prefix, self.read_only) == (
+            other.objects, other.prefix, other.read_only,
+        )  # fmt: skip
+
+    def __hash__(self) -> int:
+        return hash((self.objects, self.prefix))
+
+    def __str__(self) -> str:
+        return self.objects.url(self.prefix)
+
+    def __repr__(self) -> str:
+        return f"KeyedStore({str(self)!r})"
+
+    @property
+    def supports_writes(self) -> bool:
+        """Return True; a read-only store refuses at the call."""
+        return True
+
+    @property
+    def supports_deletes(self) -> bool:
+        """Return True."""
+        return True
+
+    @property
+    def supports_listing(self) -> bool:
+        """Return True."""
+        return True
+
+    async def get(
+        self, key: str, prototype: BufferPrototype | None = None, byte_range: ByteRequest | None = None
+    ) -> Buffer | None:
+        """Return an object or a part of it; None when there is none."""
+        prototype = default_buffer_prototype() if prototype is None else prototype
+        try:
+            data = await asyncio.to_thread(self.objects.read, self._key(key), *_limits(byte_range))
+        except MissingObjectError:
+            if self.read_only and _is_data(key):
+                raise CorruptDataError(
+                    f"{self}/{key}: this piece of a complete dataset is missing; restore it, or delete the dataset and "
+                    "simulate it again"
+                ) from None
+            return None
+        return prototype.buffer.from_bytes(data)
+
+    async def get_partial_values(
+        self, prototype: BufferPrototype, key_ranges: Iterable[tuple[str, ByteRequest | None]]
+    ) -> list[Buffer | None]:
+        """Return parts of objects."""
+        return list(await asyncio.gather(*(self.get(key, prototype, part) for key, part in key_ranges)))
+
+    async def exists(self, key: str) -> bool:
+        """Return whether there is an object."""
+        return await asyncio.to_thread(self.objects.exists, self._key(key))
+
+    async def set(self, key: str, value: Buffer) -> None:
+        """Write an object whole."""
+        self._check_writable()
+        await asyncio.to_thread(self.objects.write, self._key(key), value.to_bytes())
+
+    async def delete(self, key: str) -> None:
+        """Remove an object."""
+        self._check_writable()
+        await asyncio.to_thread(self.objects.delete, self._key(key))
+
+    async def list(self) -> AsyncIterator[str]:
+        """Yield all keys."""
+        async for key in self.list_prefix(""):
+            yield key
+
+    async def list_prefix(self, prefix: str) -> AsyncIterator[str]:
+        """Yield the keys that begin with a prefix."""
+        for key in await asyncio.to_thread(self.objects.list, self.prefix):
+            below = key.removeprefix(f"{self.prefix}/")
+            if below.startswith(prefix):
+                yield below
+
+    async def list_dir(self, prefix: str) -> AsyncIterator[str]:
+        """Yield the names directly below a prefix."""
+        folder = f"{prefix.rstrip('/')}/" if prefix else ""
+        seen: set[str] = set()
+        async for key in self.list_prefix(folder):
+            name = key.removeprefix(folder).split("/", 1)[0]
+            if name not in seen:
+                seen.add(name)
+                yield name
+
+    def _key(self, key: str) -> str:
+        return f"{self.prefix}/{key}"
+
+
+def _is_data(key: str) -> bool:
+    return "/c/" in key
+
+
+def _limits(part: ByteRequest | None) -> tuple[Any, Any]:
+    match part:
+        case RangeByteRequest():
+            return part.start, part.end
+        case OffsetByteRequest():
+            return part.offset, None
+        case SuffixByteRequest():
+            return -part.suffix, None
+        case _:
+            return None, None

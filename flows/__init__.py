@@ -1,0 +1,1 @@
+"""Orchestration: Prefect flows over ``difsims_core``, and the command line over the flows."""

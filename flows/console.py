@@ -1,0 +1,107 @@
+"""The terminal: results on standard output; the story, progress bars and errors on standard error."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from flows.progress import Work
+
+results = Console(highlight=False, soft_wrap=True)
+story = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class TerminalListener:
+    """Shows what flows tell: lines, and bars on a terminal (none into a file or a pipe)."""
+
+    def __init__(self) -> None:
+        self._progress: Progress | None = None
+        self._bars: dict[int, TaskID] = {}
+
+    def said(self, text: str) -> None:
+        """Print one line of the story."""
+        story.print(f"[cyan]·[/cyan] {escaped(text)}")
+
+    def moved(self, work: Work) -> None:
+        """Draw the bar of a piece of work."""
+        if not story.is_terminal:
+            return
+        if self._progress is None:
+            self._progress = Progress(
+                SpinnerColumn(),
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[unit]} {task.fields[note]}"),
+                TimeRemainingColumn(),
+                console=story,
+                transient=True,
+            )
+            self._progress.start()
+        if id(work) not in self._bars:
+            self._bars[id(work)] = self._progress.add_task(work.title, total=work.total, unit=work.unit, note="")
+        self._progress.update(self._bars[id(work)], completed=work.done, note=escaped(work.note))
+
+    def ended(self, work: Work) -> None:
+        """Take the bar of a piece of work away."""
+        bar = self._bars.pop(id(work), None)
+        if self._progress is None or bar is None:
+            return
+        self._progress.remove_task(bar)
+        if not self._bars:
+            self.close()
+
+    def close(self) -> None:
+        """Give the terminal back."""
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
+            self._bars.clear()
+
+
+def escaped(text: str) -> str:
+    """Return a text without the markup of rich: names come from outside."""
+    return text.replace("[", "\\[")
+
+
+def fail(message: str) -> None:
+    """Print an error, one line a finding."""
+    for line in str(message).splitlines() or ["unknown error"]:
+        story.print(f"[bold red]error:[/bold red] {escaped(line)}")
+
+
+def show_json(value: Any) -> None:
+    """Print a value as JSON, free of colours and line breaks of the terminal."""
+    results.file.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    results.file.flush()
+
+
+def show_line(text: str) -> None:
+    """Print a line exactly as it is: an id or a path that a script reads."""
+    results.file.write(f"{text}\n")
+    results.file.flush()
+
+
+def show_table(title: str, rows: Sequence[Mapping[str, Any]], columns: Iterable[str] | None = None) -> None:
+    """Print rows of equal keys as a table."""
+    names = list(columns or (rows[0] if rows else ()))
+    drawn = Table(title=title, title_justify="left", title_style="bold")
+    for name in names:
+        numbers = all(isinstance(row.get(name), int | float) for row in rows)
+        drawn.add_column(name, justify="right" if numbers else "left", overflow="fold")
+    for row in rows:
+        drawn.add_row(*(escaped(shown(row.get(name))) for name in names))
+    results.print(drawn)
+
+
+def shown(value: Any) -> str:
+    """Return a value as people read it: four figures, a dash for what does not exist."""
+    if value is None:
+        return "–"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

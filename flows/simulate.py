@@ -1,0 +1,74 @@
+"""Simulate a dataset: plan blocks, write groups of them, declare the whole complete."""
+
+from __future__ import annotations
+
+from prefect import flow, runtime, tags
+from prefect.futures import as_completed
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from difsims_core.config.simulation import SimulationSpec
+from difsims_core.dataset.plan import Plan
+from difsims_core.storage.objects import open_store
+from flows.artifacts import reused, short_count, tag_run
+from flows.illustrate import show_dataset
+from flows.progress import say, working
+from flows.results import results_in
+from flows.settings import Settings
+from flows.tasks import begin_dataset, finish_dataset, finished_blocks, write_blocks
+
+
+def _run_name() -> str:
+    spec: SimulationSpec = runtime.flow_run.parameters["spec"]
+    return f"simulate {short_count(spec.n_patterns)} × {len(spec.class_names)} phases seed {spec.seed}"
+
+
+@flow(
+    name="simulate",
+    flow_run_name=_run_name,
+    task_runner=ThreadPoolTaskRunner(max_workers=Settings().groups_at_once),
+    persist_result=False,
+    result_serializer="json",
+)
+def simulate(spec: SimulationSpec = SimulationSpec(), store: str | None = None) -> str:
+    """Simulate a dataset and return its id; a complete one of the same fingerprint is returned as it is.
+
+    Parameters
+    ----------
+    spec
+        What to simulate.
+    store
+        Root URL of the store; default: ``DIFSIMS_STORE``.
+    """
+    root = open_store(store).root
+    plan: Plan = begin_dataset(root, spec)
+    tag_run(plan.id)
+    if plan.complete:
+        message = f"reused dataset {plan.id}: same parameters, crystals and engine, nothing was simulated"
+        say(message)
+        show_dataset(root, plan.id)
+        return reused(plan.id, message)
+    with tags(plan.id):
+        _write(root, spec, plan)
+        finish_dataset(root, plan)
+    say(f"dataset {plan.id} is complete: {plan.n_patterns:,} patterns in {plan.n_blocks} blocks")
+    show_dataset(root, plan.id)
+    return plan.id
+
+
+def _write(root: str, spec: SimulationSpec, plan: Plan) -> None:
+    """Write the groups of blocks that have no receipts yet; those that have are read from Prefect's cache."""
+    done: set[int] = set(finished_blocks(root, plan))
+    say(f"simulating {plan.n_patterns:,} patterns of {', '.join(spec.class_names)} as {plan.id}")
+    if done:
+        say(f"{len(done)} of {plan.n_blocks} blocks are there already and are kept")
+    write = write_blocks.with_options(result_storage=results_in(root))
+    with working(plan.id, "simulating", plan.n_patterns, "patterns") as work:
+        futures = {}
+        for group in plan.groups(min_blocks=Settings().blocks_per_group):
+            # The receipts are the truth: a cached result counts only where they agree with it.
+            refresh = write.with_options(refresh_cache=not done.issuperset(group))
+            futures[refresh.submit(root, spec, plan, group.start, group.stop - 1)] = group
+        for future in as_completed(list(futures)):
+            future.result()
+            group = futures[future]
+            work.reach(group.start, plan.rows(group.stop - 1)[1] - plan.rows(group.start)[0])

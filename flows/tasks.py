@@ -1,0 +1,81 @@
+"""Core functions as Prefect tasks: retried when the store fails for a while, cached by what they compute."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+from prefect import Task, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.context import TaskRunContext
+
+from difsims_core.config.simulation import SimulationSpec
+from difsims_core.dataset import build
+from difsims_core.dataset.plan import Plan
+from difsims_core.dataset.receipts import read_receipts
+from difsims_core.dataset.simulate import ENGINE_VERSION
+from difsims_core.errors import (
+    CorruptDataError,
+    IncompleteDatasetError,
+    MissingObjectError,
+    StoreAccessError,
+    StoreError,
+)
+from difsims_core.storage.objects import open_store
+from flows.progress import reporter
+
+_LASTING = (StoreAccessError, MissingObjectError, IncompleteDatasetError, CorruptDataError)
+
+
+def is_temporary(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+    """Return whether a failure may go away: the store's, and not one of credentials, names or contents."""
+    return isinstance(state.data, StoreError) and not isinstance(state.data, _LASTING)
+
+
+def stored(function: Callable[..., Any], name: str, **options: Any) -> Task[..., Any]:
+    """Return a core function as a task that is tried again while the store fails; its value stays in this process."""
+    defaults: dict[str, Any] = {
+        "retries": 3,
+        "retry_delay_seconds": [1, 5, 20],
+        "retry_condition_fn": is_temporary,
+        "persist_result": False,
+        "cache_policy": NO_CACHE,
+        "result_serializer": "json",
+    }
+    if "cache_key_fn" in options:
+        defaults.pop("cache_policy")
+        defaults["persist_result"] = True
+    return task(function, name=name, **(defaults | options))
+
+
+def group_key(_context: TaskRunContext, parameters: dict[str, Any]) -> str:
+    """Return the cache key of a group of blocks: store, dataset, fingerprint, engine version, blocks."""
+    plan: Plan = parameters["plan"]
+    named = (parameters["store"], plan.id, plan.fingerprint, ENGINE_VERSION, parameters["first"], parameters["last"])
+    return "blocks-" + hashlib.sha256("\n".join(map(str, named)).encode()).hexdigest()
+
+
+def _begin_dataset(store: str, spec: SimulationSpec) -> Plan:
+    return build.begin(open_store(store), spec)
+
+
+def _finished_blocks(store: str, plan: Plan) -> list[int]:
+    return sorted(read_receipts(open_store(store), plan))
+
+
+def _write_blocks(store: str, spec: SimulationSpec, plan: Plan, first: int, last: int) -> dict[str, Any]:
+    return build.write_group(store, spec, plan.id, range(first, last + 1), progress=reporter(plan.id, first))
+
+
+def _finish_dataset(store: str, plan: Plan) -> dict[str, Any]:
+    return build.finish(open_store(store), plan)
+
+
+begin_dataset = stored(_begin_dataset, "begin dataset")
+write_blocks = stored(
+    _write_blocks, "write blocks", task_run_name="blocks {first} to {last}", cache_key_fn=group_key
+)
+finished_blocks = stored(_finished_blocks, "finished blocks")
+finish_dataset = stored(_finish_dataset, "finish dataset")
