@@ -39,7 +39,9 @@ def figure(store: ObjectStore, owner: str, name: str, png: bytes, description: s
 def links(key: str, urls: Mapping[str, str], description: str) -> None:
     """Leave a list of links to objects."""
     lines = [f"- [{text}]({url})" for text, url in urls.items()]
-    create_markdown_artifact("\n".join([f"### {description}", "", *lines]), key=artifact_key(key), description=description)
+    create_markdown_artifact(
+        "\n".join([f"### {description}", "", *lines]), key=artifact_key(key), description=description
+    )
 
 
 def tag_run(*tags: str) -> None:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event, Lock
-from typing import Protocol
+from typing import Protocol, cast
 from uuid import UUID
 
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
@@ -40,7 +40,7 @@ class Listener(Protocol):
         """Show how far a piece of work is."""
 
     def ended(self, work: Work) -> None:
-        """A piece of work is over."""
+        """Take a piece of work away."""
 
 
 listeners: list[Listener] = []
@@ -67,7 +67,7 @@ class Work:
         self._artifact: UUID | None = None
         self._updated = time.monotonic()
         if FlowRunContext.get() is not None:
-            self._artifact = create_progress_artifact(0.0, key="progress", description=title)
+            self._artifact = cast("UUID", create_progress_artifact(0.0, key="progress", description=title))
 
     @property
     def done(self) -> int:

@@ -6,15 +6,18 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
-from typing import NoReturn
+from importlib import import_module
+from threading import Thread
+from typing import Any, NoReturn
 
 from difsims_core.errors import DifsimsError
 from flows import console
+from flows.command_group import INTERRUPTED
 from flows.settings import quieten_prefect
 
-INTERRUPTED = 130
 _REMEDY = "try again, or start one with `prefect server start` and set PREFECT_API_URL to its address"
 
 
@@ -23,11 +26,18 @@ class PrefectUnavailableError(DifsimsError):
 
 
 @contextmanager
-def flow_session(*, verbose: bool = False) -> Iterator[None]:
+def flow_session(*modules: str, verbose: bool = False) -> Iterator[None]:
     """Run flows in this process and show on the terminal what they tell.
 
     Without ``PREFECT_API_URL`` (in the environment or Prefect's profile) a temporary server is started for the time
     of the command.
+
+    Parameters
+    ----------
+    modules
+        Modules that the flows will need; they are loaded while the server starts.
+    verbose
+        Leave Prefect's own log on the terminal.
 
     Raises
     ------
@@ -35,45 +45,71 @@ def flow_session(*, verbose: bool = False) -> Iterator[None]:
         If there is no server to report to.
     """
     quieten_prefect(verbose=verbose)
-    started = time.monotonic()
-    with console.story.status("loading Prefect"):
-        from prefect.settings import PREFECT_API_URL
+    from flows.progress import listeners
 
-        from flows.progress import listeners
-
-        temporary = not PREFECT_API_URL.value()
-        address = PREFECT_API_URL.value() or "its own temporary server"
-    _connect(temporary=temporary, address=address, started=started)
     listener = console.TerminalListener()
-    listeners.append(listener)
-    before = signal.signal(signal.SIGINT, _interrupted(listener, temporary=temporary))
+    address = _address()
+    before = signal.signal(signal.SIGINT, _interrupted(listener, temporary=not address))
     try:
+        _connect(address, modules)
+        listeners.append(listener)
         yield
     except _lost_connections() as error:
         raise PrefectUnavailableError(
-            f"the connection to Prefect ({address}) was lost: {_first_line(error)}; finished work is kept, {_REMEDY}"
+            f"the connection to Prefect was lost: {_first_line(error)}; finished work is kept, {_REMEDY}"
         ) from error
     finally:
         signal.signal(signal.SIGINT, before)
         listener.close()
-        listeners.remove(listener)
+        if listener in listeners:
+            listeners.remove(listener)
 
 
-def _connect(*, temporary: bool, address: str, started: float) -> None:
+def _address() -> str | None:
+    from prefect.settings import PREFECT_API_URL
+
+    return PREFECT_API_URL.value() or None
+
+
+def _connect(address: str | None, modules: tuple[str, ...]) -> None:
     """Start or reach the server, and say so: a start takes half a minute."""
+    started = time.monotonic()
+    if address is None:
+        console.story.print("[cyan]·[/cyan] starting Prefect's temporary server (about half a minute)")
+    answer = _in_background(_problem_of_prefect)
+    try:
+        with console.story.status("loading" if address else "waiting for Prefect"):
+            for name in modules:
+                import_module(name)
+            problem = answer.result()
+    except (OSError, RuntimeError) as error:
+        problem = error
+    if problem is not None:
+        place = f"at {address}" if address else "on this machine"
+        raise PrefectUnavailableError(f"no Prefect server {place}: {_first_line(problem)}; {_REMEDY}") from problem
+    if address is None:
+        console.story.print(f"[cyan]·[/cyan] Prefect is ready after {time.monotonic() - started:.0f} s")
+
+
+def _problem_of_prefect() -> Exception | None:
     from prefect.client.orchestration import get_client
 
-    if temporary:
-        console.story.print("[cyan]·[/cyan] starting Prefect's temporary server (about half a minute)")
-    try:
-        with console.story.status("waiting for Prefect"), get_client(sync_client=True) as client:
-            error = client.api_healthcheck()
-    except Exception as problem:  # noqa: BLE001 - any failure here means the same: there is no server
-        error = problem
-    if error is not None:
-        raise PrefectUnavailableError(f"Prefect does not answer at {address}: {_first_line(error)}; {_REMEDY}") from error
-    if temporary:
-        console.story.print(f"[cyan]·[/cyan] Prefect is ready after {time.monotonic() - started:.0f} s")
+    with get_client(sync_client=True) as client:
+        return client.api_healthcheck()
+
+
+def _in_background(function: Callable[[], Any]) -> Future[Any]:
+    """Call a function in a thread that does not keep the process alive."""
+    future: Future[Any] = Future()
+
+    def call() -> None:
+        try:
+            future.set_result(function())
+        except Exception as error:  # noqa: BLE001 - handed to whoever waits
+            future.set_exception(error)
+
+    Thread(target=call, daemon=True, name="start-prefect").start()
+    return future
 
 
 def _lost_connections() -> tuple[type[Exception], ...]:
@@ -84,10 +120,10 @@ def _lost_connections() -> tuple[type[Exception], ...]:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0].strip() or type(error).__name__
+    return (str(error).splitlines() or [""])[0].strip() or type(error).__name__
 
 
-def _interrupted(listener: console.TerminalListener, *, temporary: bool):  # noqa: ANN202
+def _interrupted(listener: console.TerminalListener, *, temporary: bool) -> Callable[[int, object], NoReturn]:
     """Return the handler of Ctrl-C.
 
     The temporary server has received the same signal: nobody is left to report to, and Prefect would try for a
@@ -114,4 +150,4 @@ def _interrupted(listener: console.TerminalListener, *, temporary: bool):  # noq
 
 def say_interrupted() -> None:
     """Print the one line after Ctrl-C."""
-    console.story.print("[yellow]interrupted[/yellow]; finished blocks and files are kept, the same command goes on from there")
+    console.story.print("[yellow]interrupted[/yellow]; finished work is kept, the same command goes on from there")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from prefect import flow, runtime, tags
+from typing import Any, cast
+
+from prefect import flow, tags
 from prefect.futures import as_completed
+from prefect.runtime import flow_run
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from difsims_core.config.simulation import SimulationSpec
@@ -16,20 +19,22 @@ from flows.results import results_in
 from flows.settings import Settings
 from flows.tasks import begin_dataset, finish_dataset, finished_blocks, write_blocks
 
+_REFERENCE = SimulationSpec()
+
 
 def _run_name() -> str:
-    spec: SimulationSpec = runtime.flow_run.parameters["spec"]
+    spec: SimulationSpec = flow_run.parameters["spec"]
     return f"simulate {short_count(spec.n_patterns)} × {len(spec.class_names)} phases seed {spec.seed}"
 
 
 @flow(
     name="simulate",
     flow_run_name=_run_name,
-    task_runner=ThreadPoolTaskRunner(max_workers=Settings().groups_at_once),
+    task_runner=cast("Any", ThreadPoolTaskRunner(max_workers=Settings().groups_at_once)),
     persist_result=False,
     result_serializer="json",
 )
-def simulate(spec: SimulationSpec = SimulationSpec(), store: str | None = None) -> str:
+def simulate(spec: SimulationSpec = _REFERENCE, store: str | None = None) -> str:
     """Simulate a dataset and return its id; a complete one of the same fingerprint is returned as it is.
 
     Parameters

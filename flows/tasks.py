@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable
 from typing import Any
 
-from prefect import Task, task
+from prefect import Task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.context import TaskRunContext
@@ -47,7 +47,7 @@ def stored(function: Callable[..., Any], name: str, **options: Any) -> Task[...,
     if "cache_key_fn" in options:
         defaults.pop("cache_policy")
         defaults["persist_result"] = True
-    return task(function, name=name, **(defaults | options))
+    return Task(function, name=name, **(defaults | options))
 
 
 def group_key(_context: TaskRunContext, parameters: dict[str, Any]) -> str:
@@ -74,8 +74,6 @@ def _finish_dataset(store: str, plan: Plan) -> dict[str, Any]:
 
 
 begin_dataset = stored(_begin_dataset, "begin dataset")
-write_blocks = stored(
-    _write_blocks, "write blocks", task_run_name="blocks {first} to {last}", cache_key_fn=group_key
-)
+write_blocks = stored(_write_blocks, "write blocks", task_run_name="blocks {first} to {last}", cache_key_fn=group_key)
 finished_blocks = stored(_finished_blocks, "finished blocks")
 finish_dataset = stored(_finish_dataset, "finish dataset")

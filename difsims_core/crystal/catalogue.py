@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from difsims_core.errors import CrystalError, MissingObjectError
+from difsims_core.errors import CrystalError, InputError
 from difsims_core.registry import nearest
 from difsims_core.resources import crystal_folder as shipped_folder
 from difsims_core.storage.objects import expand_urls, url_name
@@ -75,8 +75,8 @@ def find_crystal(name: str, cif: str | None = None, folder: str | Path | None = 
     if "://" not in root and not Path(root).is_dir():
         raise CrystalError(f"the crystal folder {root} does not exist; check crystal_folder")
     try:
-        files = expand_urls([f"{root}/*.cif"])
-    except MissingObjectError:
+        files = expand_urls([f"{root}/"], suffix=".cif")
+    except InputError:
         raise CrystalError(f"the crystal folder {root} holds no .cif file; put one CIF a phase there") from None
     found = {url_name(file).removesuffix(".cif"): file for file in files}
     if name not in found:

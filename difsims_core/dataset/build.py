@@ -126,7 +126,8 @@ def write_group(
     Returns
     -------
     dict
-        ``id``, ``first_block``, ``last_block``, ``written`` and ``skipped`` (blocks), ``patterns`` (written), ``seconds``.
+        ``id``, ``first_block``, ``last_block``, ``written`` and ``skipped`` (blocks), ``patterns`` (written),
+        ``seconds``.
 
     Raises
     ------
@@ -236,9 +237,7 @@ def _plan_of(record: dict[str, Any], where: str) -> Plan:
         plan = Plan(**{name: record[name] for name in names})
         layout.check_simulation_id(plan.id)
     except (KeyError, TypeError, InputError):
-        raise CorruptDataError(
-            f"{where}: not the record of a dataset; it was damaged, delete it and run again"
-        ) from None
+        raise CorruptDataError(f"{where}: not the record of a dataset; it was damaged, delete it") from None
     return plan
 
 

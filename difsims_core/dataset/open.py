@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from difsims_core.errors import IncompleteDatasetError, InputError, MissingObjectError
+from difsims_core.errors import IncompleteDatasetError, InputError, MissingObjectError, StoreError
 from difsims_core.storage import layout
 from difsims_core.storage.arrays import ROOT_DOCUMENT, array_names, get_array, open_group
 from difsims_core.storage.objects import ObjectStore, open_store
@@ -140,7 +140,7 @@ def open_simulation(url_or_id: str | Path, store: ObjectStore | None = None) -> 
     try:
         completion = store.read_json(f"{key}/{layout.COMPLETE}")
     except MissingObjectError:
-        _explain(store, key)
+        raise _reason(store, key) from None
     group = open_group(store, key)
     return Simulation(store, key, group, completion)
 
@@ -158,16 +158,15 @@ def _the_id(store: ObjectStore, text: str) -> str:
     if not fitting:
         raise MissingObjectError(f"{store.root}: no dataset's id begins with {text!r}; check the id and the store")
     if len(fitting) > 1:
-        raise InputError(
-            f"{text!r} begins the ids of {len(fitting)} datasets ({', '.join(fitting[:5])}); write more of it"
-        )
+        raise InputError(f"{text!r} begins the ids of {len(fitting)} datasets ({', '.join(fitting[:5])}); add digits")
     return fitting[0]
 
 
-def _explain(store: ObjectStore, key: str) -> None:
+def _reason(store: ObjectStore, key: str) -> StoreError:
+    """Return why there is no completion record."""
     if store.exists(f"{key}/{ROOT_DOCUMENT}"):
-        raise IncompleteDatasetError(
-            f"{store.url(key)}: this dataset is incomplete, some of its blocks are not written; run the same simulation "
-            "again, it writes only what is missing"
+        return IncompleteDatasetError(
+            f"{store.url(key)}: this dataset is incomplete, some of its blocks are not written; run the same "
+            "simulation again, it writes only what is missing"
         )
-    raise MissingObjectError(f"{store.url(key)}: there is no dataset; check the id and the store (DIFSIMS_STORE)")
+    return MissingObjectError(f"{store.url(key)}: there is no dataset; check the id and the store (DIFSIMS_STORE)")

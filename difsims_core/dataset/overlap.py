@@ -23,7 +23,7 @@ def overlap(items: Iterable[T], consume: Callable[[T], R], workers: int = 2) -> 
             for item in items:
                 pending.append(pool.submit(consume, item))
                 del item
-                while len(pending) > workers:
+                while pending and (len(pending) > workers or pending[0].done()):
                     yield pending.popleft().result()
                 failed = next((task for task in pending if task.done() and task.exception()), None)
                 if failed is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from difsims_core.errors import InputError
@@ -46,9 +47,7 @@ class Plan:
 
     def __post_init__(self) -> None:
         if self.n_patterns < 1 or self.chunk_rows < 1:
-            raise InputError(
-                f"a dataset needs at least one pattern, found {self.n_patterns} of {self.chunk_rows} a chunk"
-            )
+            raise InputError(f"a dataset needs patterns and rows, found {self.n_patterns} and {self.chunk_rows}")
         if self.block_rows < 1 or self.block_rows % self.chunk_rows:
             raise InputError(
                 f"a block must be a multiple of {self.chunk_rows} rows, the compressed piece, found {self.block_rows}; "
@@ -73,12 +72,12 @@ class Plan:
         return block * self.block_rows, min((block + 1) * self.block_rows, self.n_patterns)
 
     def groups(self, max_groups: int = _MOST_GROUPS, min_blocks: int = _LEAST_BLOCKS) -> tuple[range, ...]:
-        """Return runs of blocks, one a task: at most ``max_groups`` of them, each at least ``min_blocks`` where possible."""
+        """Return runs of blocks, one a task: at most ``max_groups``, each at least ``min_blocks`` where possible."""
         if max_groups < 1 or min_blocks < 1:
             raise InputError(f"expected max_groups ≥ 1 and min_blocks ≥ 1, found {max_groups} and {min_blocks}")
         count = max(1, min(max_groups, self.n_blocks // min_blocks))
         edges = [self.n_blocks * i // count for i in range(count + 1)]
-        return tuple(range(first, last) for first, last in zip(edges, edges[1:], strict=False))
+        return tuple(range(first, last) for first, last in pairwise(edges))
 
     def record(self) -> dict[str, Any]:
         """Return what the store keeps to find this dataset by its fingerprint."""

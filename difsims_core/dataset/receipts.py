@@ -50,7 +50,7 @@ class Receipt:
 
 
 def block_arrays(block: Block) -> dict[str, np.ndarray]:
-    """Return the rows of a block by the path of the array that they belong to; labels lie beside every profile array."""
+    """Return the rows of a block by the path of their array; labels lie beside every profile array."""
     labels = block.y[:, np.newaxis]
     arrays: dict[str, np.ndarray] = {}
     for name, values in (("px", block.x_px), ("all", block.x_all), ("q", block.x_q)):

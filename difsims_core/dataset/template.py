@@ -44,7 +44,7 @@ def dataset_attributes(simulator: Simulator, plan: Plan) -> dict[str, Any]:
     return {
         "id": plan.id,
         "phases": list(names),
-        "summary": f"{plan.n_patterns} patterns of {len(names)} classes ({', '.join(names)}), seed {simulator.spec.seed}",
+        "summary": f"{plan.n_patterns} patterns of {len(names)} classes, seed {simulator.spec.seed}",
         "created": plan.created,
         "parameters": simulator.spec.to_document(),
         "fingerprint": plan.fingerprint,

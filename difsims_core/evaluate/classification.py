@@ -75,9 +75,7 @@ class ClassificationTally:
         return document
 
 
-def classification_scores(
-    probabilities: np.ndarray, labels: np.ndarray, class_names: Sequence[str]
-) -> dict[str, Any]:
+def classification_scores(probabilities: np.ndarray, labels: np.ndarray, class_names: Sequence[str]) -> dict[str, Any]:
     """Score class probabilities against integer labels with every registered metric.
 
     Parameters

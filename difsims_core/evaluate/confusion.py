@@ -24,7 +24,7 @@ class Accuracy(Metric):
     def measure(self, probabilities: np.ndarray, labels: np.ndarray) -> Sums:
         """Count patterns and hits."""
         hits = np.count_nonzero(probabilities.argmax(axis=1) == labels)
-        return Sums({"n": np.int64(labels.size), "hits": np.int64(hits)})
+        return Sums({"n": np.array(labels.size), "hits": np.array(hits)})
 
     def finalise(self, sums: Sums, class_names: Sequence[str]) -> dict[str, Any]:  # noqa: ARG002
         """Return ``accuracy``."""
@@ -48,8 +48,8 @@ class ConfusionMatrix(Metric):
 class PerClass(ConfusionMatrix):
     """Precision, recall and F1 of each class, and the mean F1 over the classes that have one.
 
-    Precision is None for a class that was never predicted, recall for one without patterns; F1 = 2 TP / (2 TP + FP + FN)
-    is None only when both hold.
+    Precision is None for a class that was never predicted, recall for one without patterns;
+    F1 = 2 TP / (2 TP + FP + FN) is None only when both hold.
     """
 
     def finalise(self, sums: Sums, class_names: Sequence[str]) -> dict[str, Any]:

@@ -46,9 +46,7 @@ class PowderLines:
         }
 
 
-def powder_lines(
-    reflections: ReflectionList, q_range: tuple[float, float], min_intensity: float = 1e-4
-) -> PowderLines:
+def powder_lines(reflections: ReflectionList, q_range: tuple[float, float], min_intensity: float = 1e-4) -> PowderLines:
     """Sum reflections of equal |g| into lines.
 
     A reflection's strength is |F|²/g²: at random orientations it meets the Ewald sphere with a probability ∝ 1/g, and

@@ -28,7 +28,7 @@ class LogLoss(Metric):
         """Sum the loss."""
         assigned = np.take_along_axis(probabilities, labels[:, None], axis=1)[:, 0]
         loss = -np.log(np.clip(assigned, self.floor, 1.0)).sum()
-        return Sums({"n": np.int64(labels.size), "loss": np.float64(loss)})
+        return Sums({"n": np.array(labels.size), "loss": np.array(loss)})
 
     def finalise(self, sums: Sums, class_names: Sequence[str]) -> dict[str, Any]:  # noqa: ARG002
         """Return ``log_loss``."""
@@ -48,7 +48,7 @@ class BrierScore(Metric):
         """Sum the squared distances."""
         assigned = np.take_along_axis(probabilities, labels[:, None], axis=1)[:, 0]
         squares = np.square(probabilities).sum(axis=1) - 2.0 * assigned + 1.0
-        return Sums({"n": np.int64(labels.size), "squares": np.float64(squares.sum())})
+        return Sums({"n": np.array(labels.size), "squares": np.array(squares.sum())})
 
     def finalise(self, sums: Sums, class_names: Sequence[str]) -> dict[str, Any]:  # noqa: ARG002
         """Return ``brier_score``."""

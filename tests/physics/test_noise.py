@@ -10,7 +10,7 @@ from tests.oracles.ewald import Spots
 from tests.oracles.orientations import uniform_orientations
 from tests.oracles.structure_factor import reflections
 
-N_DRAWS = 20_000
+N_DRAWS = 12_000
 UNIT = 37.0  # P, in the arbitrary units of intensity
 COUNTS = image_route.pixel_counts(515)
 

@@ -164,6 +164,7 @@ def test_precessed_spots_agree_with_diffsims(angle_deg):
     assert_same_spots(ours, theirs)
 
 
+@pytest.mark.slow  # diffsims compiles its renderer
 def test_diffsims_draws_the_same_image():
     """With sub-pixel coordinates, no clipping and no normalisation, it is our native image (PHYSICS §9.3)."""
     phase = published_phase("pb")

@@ -49,7 +49,7 @@ def test_rings_hold_the_integrated_intensity_of_the_powder(mean_profiles, relrod
     g, intensity, bins = ring(squares)
     weight = width / (np.pi * g) * np.arctan(np.pi * cut_off / width)
     held = (mean_profiles[relrod] * annulus_areas_px())[bins].sum()
-    assert held == pytest.approx((intensity * weight).sum(), rel=0.08)
+    assert held == pytest.approx((intensity * weight).sum(), rel=0.04)
 
 
 @pytest.mark.parametrize("squares", [(3,), (4,), (8,), (16,), (24,)])

@@ -1,0 +1,188 @@
+"""Score predicted maps without labels, by whether the peaks of the pixels that a phase claims lie where it allows."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from difsims_core.crystal.phases import load_phase
+from difsims_core.crystal.reflections import reflection_list
+from difsims_core.errors import CrystalError, ExperimentError
+from difsims_core.evaluate.base import ratio
+from difsims_core.evaluate.experiment_scores import (
+    BACKGROUND,
+    ExperimentEvaluation,
+    evaluate_experiment,
+)
+from difsims_core.evaluate.matching import AllowedLines, PeakOptions, q_max_needed
+from difsims_core.storage.npz import (
+    Prediction,
+    Profiles,
+    Truth,
+    experiment_name,
+    read_prediction,
+    read_profiles,
+    read_truth,
+)
+from difsims_core.storage.objects import expand_urls, open_store
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class EvaluationResult:
+    """The evaluations of several predicted maps, in the order of the predictions.
+
+    Attributes
+    ----------
+    per_experiment
+        One `ExperimentEvaluation` a prediction; each ``.to_document()`` is stored as one JSON object.
+    """
+
+    per_experiment: tuple[ExperimentEvaluation, ...]
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """Return the numbers over all maps; counts are added before a ratio is taken.
+
+        ``mean_distance_per_angstrom`` is the mean over the maps. ``phases``: for each class its pixels, the maps where
+        it is present, in how many of those its peaks fit better than the null, precision and recall. ``accuracy``
+        and ``n_labelled`` cover the maps with a truth.
+        """
+        distances = [e.mean_distance_per_angstrom for e in self.per_experiment]
+        known = [d for d in distances if d is not None]
+        scored = [e.scores for e in self.per_experiment if e.scores is not None and e.scores["n"]]
+        n_labelled = sum(s["n"] for s in scored)
+        names = list(dict.fromkeys(phase.phase for e in self.per_experiment for phase in e.phases))
+        return {
+            "n_experiments": len(self.per_experiment),
+            "mean_distance_per_angstrom": ratio(sum(known), len(known)),
+            "accuracy": ratio(sum(s["accuracy"] * s["n"] for s in scored), n_labelled),
+            "n_labelled": n_labelled,
+            "phases": {name: self._phase_summary(name) for name in names},
+        }
+
+    def to_document(self) -> dict[str, Any]:
+        """Return ``summary`` and ``per_experiment`` as plain JSON values."""
+        return {"summary": self.summary, "per_experiment": [e.to_document() for e in self.per_experiment]}
+
+    def _phase_summary(self, name: str) -> dict[str, Any]:
+        entries = [phase for e in self.per_experiment for phase in e.phases if phase.phase == name]
+        matches = [phase.match for phase in entries if phase.match]
+        return {
+            "n_pixels": sum(phase.n_pixels for phase in entries),
+            "n_present": sum(phase.status != "absent" for phase in entries),
+            "n_scored": len(matches),
+            "n_better_than_null": sum(phase.better_than_null is True for phase in entries),
+            "precision": ratio(sum(m.n_matched for m in matches), sum(m.n_peaks for m in matches)),
+            "recall": ratio(sum(m.n_strong_found for m in matches), sum(m.n_strong for m in matches)),
+        }
+
+
+def evaluate_all(
+    prediction_paths: str | Path | Iterable[str | Path],
+    experiments_folder: str | Path,
+    crystal_folder: str | Path | None = None,
+    truth_folder: str | Path | None = None,
+    *,
+    options: PeakOptions | None = None,
+    progress: Callable[[ExperimentEvaluation], None] | None = None,
+) -> EvaluationResult:
+    """Evaluate predictions of unlabelled experiments by peak positions, and by truth maps where there are any.
+
+    The mean profile of the pixels that a phase claims gives measured peaks, the CIF of the phase allowed lines. The
+    historical distance is always joined by precision and recall of a one-to-one matching after a fitted lattice scale
+    and by the null: the same peaks against every other phase of the model (PHYSICS §10).
+
+    Parameters
+    ----------
+    prediction_paths
+        Prediction files: paths, ``s3://`` URLs, globs or folders.
+    experiments_folder
+        Folder or ``s3://`` prefix of the experiment files that the predictions name.
+    crystal_folder
+        Folder or prefix of CIFs; the shipped catalogue by default. A class without a CIF there is reported as such.
+    truth_folder
+        Folder or prefix with ``<name>_truth.npz`` for the maps whose phases are known.
+    options
+        How peaks are found and matched.
+    progress
+        Called with each evaluation as it is done.
+
+    Raises
+    ------
+    ExperimentError
+        If a prediction and its experiment do not belong together, or a file breaks its contract.
+    StoreError, InputError
+        If a file or folder cannot be read.
+    """
+    options = options or PeakOptions()
+    lines = _LineLibrary(crystal_folder, options)
+    evaluations = []
+    for path in expand_urls(prediction_paths):
+        prediction = read_prediction(path)
+        profiles = _experiment_of(prediction, path, experiments_folder)
+        truth = _truth_of(profiles.name, truth_folder)
+        of_classes = {name: lines.of(name, profiles.x) for name in map(str, prediction.phases)}
+        evaluation = evaluate_experiment(prediction, profiles, of_classes, truth, options)
+        _LOG.info("evaluated %s of %s", evaluation.name, evaluation.cnn_id)
+        evaluations.append(evaluation)
+        if progress is not None:
+            progress(evaluation)
+    return EvaluationResult(tuple(evaluations))
+
+
+@dataclass(frozen=True)
+class _LineLibrary:
+    """Allowed lines by class and axis, each calculated once."""
+
+    crystal_folder: str | Path | None
+    options: PeakOptions
+    _known: dict[tuple[str, bytes], AllowedLines | str] = field(default_factory=dict)
+
+    def of(self, name: str, q: np.ndarray) -> AllowedLines | str:
+        key = name, np.asarray(q, np.float64).tobytes()
+        if key not in self._known:
+            self._known[key] = self._calculated(name, q)
+        return self._known[key]
+
+    def _calculated(self, name: str, q: np.ndarray) -> AllowedLines | str:
+        if name == BACKGROUND:
+            return "the background class has no lines"
+        try:
+            reflections = reflection_list(load_phase(name, self.crystal_folder), q_max_needed(q, self.options))
+        except CrystalError as error:
+            _LOG.warning("no allowed lines for class %s: %s", name, error)
+            return str(error)
+        return AllowedLines.of(reflections, q, self.options)
+
+
+def _experiment_of(prediction: Prediction, path: str, folder: str | Path) -> Profiles:
+    store = open_store(folder)
+    name = experiment_name(prediction.experiment or path)  # a historical prediction has it in its file name only
+    keys = [f"{name}_radial_crop.npz", f"{name}.npz"]
+    key = next((key for key in keys if store.exists(key)), None)
+    if key is None:
+        raise ExperimentError(
+            f"{path}: its experiment {name!r} is not in {folder} (looked for {' and '.join(keys)}); "
+            "give the folder of the experiment that was predicted"
+        )
+    profiles = read_profiles(store.url(key))
+    if prediction.experiment_sha256 and profiles.sha256 != prediction.experiment_sha256:
+        raise ExperimentError(
+            f"{path}: was predicted from another version of {key} than the one in {folder} (their SHA-256 differ); "
+            "predict it again"
+        )
+    return profiles
+
+
+def _truth_of(name: str, folder: str | Path | None) -> Truth | None:
+    if folder is None:
+        return None
+    store, key = open_store(folder), f"{name}_truth.npz"
+    return read_truth(store.url(key)) if store.exists(key) else None

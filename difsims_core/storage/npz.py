@@ -1,0 +1,233 @@
+"""The npz contracts (DESIGN §4): measured profiles, predictions, truth maps."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from difsims_core.errors import ExperimentError
+from difsims_core.storage.names import check_name
+from difsims_core.storage.npz_checks import axis, real, text, texts
+from difsims_core.storage.npz_members import read_members, write_members
+from difsims_core.storage.objects import local_copy, url_name
+
+PREDICTION_ENDING = "_probability_pred.npz"
+_ENDINGS = (PREDICTION_ENDING, "_probabilty_pred.npz", "_radial_crop.npz", "_truth.npz", ".npz")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Profiles:
+    """Measured profiles of an experiment.
+
+    Attributes
+    ----------
+    name : str
+        Of the experiment: its file name without ``_radial_crop.npz`` or ``.npz``.
+    x : (nq,) float64
+        q axis, Å⁻¹, increasing.
+    y : (…, nq) float32
+        Profiles; the shape before the last axis is that of the scan: (ny, nx), (n,) or ().
+    sha256 : str
+        Of the bytes of the file.
+    """
+
+    name: str
+    x: np.ndarray
+    y: np.ndarray
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prediction:
+    """Class probabilities of every pixel of an experiment.
+
+    Attributes
+    ----------
+    pred : (…, n_phases) float32
+        Probabilities, in the shape of the scan.
+    phases : tuple of str
+        Class names, in the order of the last axis.
+    cnn_id : str
+        The model.
+    x : (nq,) float64 or None
+        q axis that the model saw; None in historical files, as for everything that follows.
+    sim_ids : tuple of str
+        Datasets that the model was trained on.
+    experiment, experiment_sha256 : str
+        URL and checksum of the file of profiles.
+    created : str
+        ISO date and time.
+    invalid : (…) bool or None
+        Pixels that could not be classified and have a uniform probability.
+    """
+
+    pred: np.ndarray
+    phases: tuple[str, ...]
+    cnn_id: str
+    x: np.ndarray | None = None
+    sim_ids: tuple[str, ...] = ()
+    experiment: str = ""
+    created: str = ""
+    experiment_sha256: str = ""
+    invalid: np.ndarray | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Truth:
+    """A map of known phases, for scoring.
+
+    Attributes
+    ----------
+    label : (…) int64
+        Index into ``phases``; −1: none of them (amorphous).
+    phases : tuple of str
+        Names.
+    boundary : (…) bool or None
+        Pixels where grains overlap.
+    """
+
+    label: np.ndarray
+    phases: tuple[str, ...]
+    boundary: np.ndarray | None = None
+
+
+def experiment_name(url: str | Path) -> str:
+    """Return the name of an experiment from the name of its profiles, its prediction or its truth map.
+
+    Raises
+    ------
+    ExperimentError
+        If it is not an ``.npz`` file.
+    """
+    name = url_name(url)
+    for ending in _ENDINGS:
+        if name.endswith(ending) and len(name) > len(ending):
+            return check_name(name.removesuffix(ending))
+    raise ExperimentError(f"{url}: expected the name of an .npz file, found {name!r}")
+
+
+def read_profiles(url: str | Path) -> Profiles:
+    """Read measured profiles: ``x`` (nq,) and ``y`` (…, nq).
+
+    NaN in ``y`` is left to whoever classifies the pixels; everything else must fit.
+
+    Raises
+    ------
+    ExperimentError
+        Naming file, expected, found and remedy.
+    """
+    name = experiment_name(url)
+    with local_copy(url) as path:
+        arrays, sha256 = read_members(path, ("x", "y"), shown=url), _sha256(path)
+    x = axis(url, arrays["x"])
+    y = real(url, "y", arrays["y"])
+    if y.ndim < 1 or y.shape[-1] != len(x):
+        raise ExperimentError(
+            f"{url}: expected y of shape (…, {len(x)}), a value for each point of x, found {y.shape}; "
+            "put the q axis last"
+        )
+    if y.size == 0:
+        raise ExperimentError(f"{url}: expected at least one profile, found y of shape {y.shape}; check the scan")
+    return Profiles(name, x, np.ascontiguousarray(y, np.float32), sha256)
+
+
+def write_profiles(url: str | Path, x: np.ndarray, y: np.ndarray) -> Profiles:
+    """Write measured profiles and return them as they are read again."""
+    x, y = axis(url, np.asarray(x)), real(url, "y", np.asarray(y)).astype(np.float32)
+    if y.ndim < 1 or y.shape[-1] != len(x) or y.size == 0:
+        raise ExperimentError(f"{url}: expected y of shape (…, {len(x)}), found {y.shape}; put the q axis last")
+    data = write_members(url, {"x": x, "y": y})
+    return Profiles(experiment_name(url), x, y, hashlib.sha256(data).hexdigest())
+
+
+def read_prediction(url: str | Path) -> Prediction:
+    """Read a prediction; of files in the historical form only ``pred``, ``phases`` and ``cnn_id`` are expected.
+
+    Raises
+    ------
+    ExperimentError
+        Naming file, expected, found and remedy.
+    """
+    optional = ("x", "sim_ids", "experiment", "created", "experiment_sha256", "invalid")
+    arrays = read_members(url, ("pred", "phases", "cnn_id"), optional)
+    x, invalid = arrays.get("x"), arrays.get("invalid")
+    prediction = Prediction(
+        real(url, "pred", arrays["pred"]).astype(np.float32),
+        texts(url, "phases", arrays["phases"]),
+        text(url, "cnn_id", arrays["cnn_id"]),
+        x=None if x is None else axis(url, x),
+        sim_ids=texts(url, "sim_ids", arrays["sim_ids"]) if "sim_ids" in arrays else (),
+        invalid=None if invalid is None else invalid.astype(bool),
+        **{key: text(url, key, arrays[key]) for key in ("experiment", "created", "experiment_sha256") if key in arrays},
+    )
+    _check_prediction(url, prediction)
+    return prediction
+
+
+def write_prediction(url: str | Path, prediction: Prediction) -> None:
+    """Write a prediction; its name must end with ``_probability_pred.npz``.
+
+    Raises
+    ------
+    ExperimentError
+        If the name or the arrays break the contract.
+    """
+    if not str(url).endswith(PREDICTION_ENDING):
+        raise ExperimentError(f"{url}: a prediction is written under a name that ends with {PREDICTION_ENDING}")
+    _check_prediction(url, prediction)
+    arrays = {
+        "pred": prediction.pred.astype(np.float32),
+        "phases": as_texts(prediction.phases),
+        "cnn_id": np.array(prediction.cnn_id),
+        "sim_ids": as_texts(prediction.sim_ids),
+        "experiment": np.array(prediction.experiment),
+        "created": np.array(prediction.created),
+        "experiment_sha256": np.array(prediction.experiment_sha256),
+    }
+    if prediction.x is not None:
+        arrays["x"] = axis(url, prediction.x)
+    if prediction.invalid is not None:
+        arrays["invalid"] = prediction.invalid.astype(bool)
+    write_members(url, arrays)
+
+
+def read_truth(url: str | Path) -> Truth:
+    """Read a truth map: ``label`` (…), ``phases``, and ``boundary`` (…) when it is there.
+
+    Raises
+    ------
+    ExperimentError
+        Naming file, expected, found and remedy.
+    """
+    arrays = read_members(url, ("label", "phases"), ("boundary",))
+    label, phases = arrays["label"], texts(url, "phases", arrays["phases"])
+    if label.dtype.kind not in "iu":
+        raise ExperimentError(f"{url}: expected integers in label, found {label.dtype}; save indices into phases")
+    if label.size and not -1 <= int(label.min()) <= int(label.max()) < len(phases):
+        raise ExperimentError(
+            f"{url}: expected labels −1 … {len(phases) - 1} (indices into phases), found {label.min()} … {label.max()}"
+        )
+    boundary = arrays.get("boundary")
+    if boundary is not None and boundary.shape != label.shape:
+        raise ExperimentError(f"{url}: expected boundary of shape {label.shape} as label, found {boundary.shape}")
+    return Truth(label.astype(np.int64), phases, None if boundary is None else boundary.astype(bool))
+
+
+def _check_prediction(url: str | Path, prediction: Prediction) -> None:
+    pred, phases = prediction.pred, prediction.phases
+    if pred.ndim < 1 or pred.shape[-1] != len(phases) or not phases:
+        raise ExperimentError(
+            f"{url}: expected pred of shape (…, {len(phases)}), one probability for each of phases, found {pred.shape}"
+        )
+    if not np.isfinite(pred).all():
+        raise ExperimentError(f"{url}: pred holds NaN or infinite values; predict the experiment again")
+    if prediction.invalid is not None and prediction.invalid.shape != pred.shape[:-1]:
+        raise ExperimentError(f"{url}: expected invalid of shape {pred.shape[:-1]}, found {prediction.invalid.shape}")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,270 @@
+"""The command line ``difsims``: a thin face over the same flows that deployments run (DESIGN §6).
+
+Prefect and TensorFlow take seconds to load; only the commands that need them load them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from flows.command_group import FAILED, CommandGroup
+
+S = TypeVar("S")
+
+app = typer.Typer(
+    cls=CommandGroup,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Options --verbose and --debug are understood by every command. Exit codes: 0 done, 1 failed, 2 misused.",
+)
+
+Store = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        envvar="DIFSIMS_STORE",
+        metavar="URL",
+        help="A folder, file:// or s3:// URL [./difsims-store].",
+    ),
+]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change one key of the document, dotted; may be repeated."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Simulations = Annotated[list[str], typer.Argument(metavar="SIM…", help="Ids or URLs of simulated datasets.")]
+Simulation = Annotated[str, typer.Argument(metavar="SIM", help="Id or URL of a simulated dataset.")]
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        from difsims_core import __version__
+
+        typer.echo(f"difsims {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    ctx: typer.Context,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Show the log of Prefect too.")] = False,
+    _debug: Annotated[bool, typer.Option("--debug", help="Show where an error comes from.")] = False,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Which crystal phase sits where: simulate diffraction profiles, train classifiers, map phases in scans."""
+    ctx.obj = {"verbose": verbose}
+
+
+@app.command(epilog="Example: difsims demo --store /tmp/difsims")
+def demo(
+    ctx: typer.Context,
+    store: Store = None,
+    patterns: Annotated[int, typer.Option(min=300, help="Patterns to simulate, all phases together.")] = 30_000,
+    as_json: Json = False,
+) -> None:
+    """Go the whole way once: simulate, train, map three sample scans, score, report (within five minutes)."""
+    from flows.demo import run_demo
+
+    run_demo(store, patterns, verbose=ctx.obj["verbose"], as_json=as_json)
+
+
+@app.command(
+    epilog="Example: difsims simulate reference.yaml --set n_patterns=300000 --set seed=11 --store s3://lab/difsims"
+)
+def simulate(
+    ctx: typer.Context,
+    spec: Annotated[Path | None, typer.Argument(metavar="[SPEC.yaml]", help="Document [reference.yaml].")] = None,
+    changes: Changes = None,
+    store: Store = None,
+    as_json: Json = False,
+) -> None:
+    """Simulate a dataset; the last line is its id. The same document again finds the dataset that exists."""
+    from difsims_core.config.documents import load_spec
+    from difsims_core.config.simulation import SimulationSpec
+    from difsims_core.resources import specs_folder
+    from flows import console
+
+    document = load_spec(spec or specs_folder() / "reference.yaml", SimulationSpec, changes or ())
+    with _flows(ctx, "flows.simulate"):
+        from flows.simulate import simulate as flow
+
+        simulation = flow(document, store)
+    if as_json:
+        from difsims_core.dataset.open import open_simulation
+        from difsims_core.storage.objects import open_store
+
+        opened = open_simulation(simulation, open_store(store))
+        console.show_json({"id": opened.id, "n_patterns": opened.n_patterns, "phases": list(opened.phases)})
+    else:
+        console.show_line(simulation)
+
+
+@app.command(epilog="Example: difsims train sim-0b6e… --set epochs=10")
+def train(
+    ctx: typer.Context,
+    simulations: Simulations,
+    spec: Annotated[Path | None, typer.Option("--spec", metavar="TRAINING.yaml", help="Document [defaults].")] = None,
+    changes: Changes = None,
+    store: Store = None,
+    as_json: Json = False,
+) -> None:
+    """Train a classifier on simulated datasets; the last line is its id."""
+    from difsims_core.config.documents import apply_changes, load_spec, make_spec
+    from difsims_core.config.learning import TrainingSpec
+    from flows import console
+
+    if spec is not None:
+        document = load_spec(spec, TrainingSpec, changes or ())
+    else:
+        document = make_spec(apply_changes({}, changes or ()), TrainingSpec, source="--set")
+    with _flows(ctx, "flows.train"):
+        from flows.train import train as flow
+
+        model = flow(simulations, document, store)
+    console.show_json({"id": model}) if as_json else console.show_line(model)
+
+
+@app.command(epilog="Example: difsims predict cnn-7c1d… scans/*_radial_crop.npz s3://lab/scans/*.npz")
+def predict(
+    ctx: typer.Context,
+    model: Annotated[str, typer.Argument(metavar="CNN", help="Id or URL of a trained classifier.")],
+    experiments: Annotated[
+        list[str], typer.Argument(metavar="EXPERIMENT…", help="Files, folders, globs or s3:// URLs.")
+    ],
+    store: Store = None,
+    as_json: Json = False,
+) -> None:
+    """Map the phases of measured profiles; prints one prediction file a line."""
+    from flows import console
+
+    with _flows(ctx, "flows.predict"):
+        from flows.predict import predict as flow
+
+        predictions = flow(model, experiments, store)
+    if as_json:
+        console.show_json({"model": model, "predictions": predictions})
+    else:
+        for url in predictions:
+            console.show_line(url)
+
+
+@app.command(epilog="Example: difsims evaluate predictions/cnn-7c1d… --experiments scans --truth scans/truth")
+def evaluate(
+    ctx: typer.Context,
+    predictions: Annotated[
+        list[str], typer.Argument(metavar="PREDICTION…", help="Files, folders, globs or s3:// URLs.")
+    ],
+    experiments: Annotated[
+        str | None,
+        typer.Option("--experiments", metavar="FOLDER", help="Where the scans lie [as the predictions say]."),
+    ] = None,
+    truth: Annotated[
+        str | None, typer.Option("--truth", metavar="FOLDER", help="Where <name>_truth.npz maps lie.")
+    ] = None,
+    store: Store = None,
+    as_json: Json = False,
+) -> None:
+    """Score predicted maps: without labels by peak positions, and against truth maps where there are any."""
+    from flows import console
+
+    with _flows(ctx, "flows.evaluate"):
+        from flows.evaluate import evaluate as flow
+
+        scores = flow(predictions, experiments, truth, store)
+    console.show_json(scores) if as_json else console.show_table("evaluation", scores)
+
+
+@app.command(epilog="Example: difsims pipeline run.yaml --set simulation.n_patterns=100000")
+def pipeline(
+    ctx: typer.Context,
+    spec: Annotated[Path, typer.Argument(metavar="SPEC.yaml", help="Sections simulation, training, experiments, ….")],
+    changes: Changes = None,
+    store: Store = None,
+    as_json: Json = False,
+) -> None:
+    """Simulate, train, predict, evaluate and report as one document says; the last line is the report."""
+    from difsims_core.config.documents import load_spec
+    from difsims_core.config.pipeline import PipelineSpec
+    from flows import console
+
+    document = load_spec(spec, PipelineSpec, changes or ())
+    with _flows(ctx, "flows.pipeline"):
+        from flows.pipeline import pipeline as flow
+
+        outcome = flow(document, store)
+    console.show_json(outcome) if as_json else console.show_line(outcome["report"])
+
+
+@app.command(epilog="Example: difsims export sim-0b6e… training.npz")
+def export(
+    simulation: Simulation,
+    out: Annotated[
+        Path, typer.Argument(metavar="OUT.npz", help="File to write; a large dataset becomes numbered files.")
+    ],
+    store: Store = None,
+    as_json: Json = False,
+) -> None:
+    """Write a dataset as npz, readable with nothing but NumPy; prints the files."""
+    from difsims_core.dataset.export import export_npz
+
+    from difsims_core.storage.objects import open_store
+    from flows import console
+
+    paths = [str(path) for path in export_npz(open_store(store), simulation, out)]
+    if as_json:
+        console.show_json({"files": paths})
+    else:
+        for path in paths:
+            console.show_line(path)
+
+
+@app.command(epilog="Example: difsims verify sim-0b6e… --resimulate 2")
+def verify(
+    simulation: Simulation,
+    resimulate: Annotated[int, typer.Option(min=0, help="Blocks to simulate again and compare byte by byte.")] = 0,
+    store: Store = None,
+    as_json: Json = False,
+) -> None:
+    """Recompute the checksums of a dataset; ends with 1 when a block differs."""
+    from flows.checks import verify_dataset
+
+    if not verify_dataset(simulation, resimulate, store, as_json=as_json):
+        raise typer.Exit(FAILED)
+
+
+@app.command(epilog="Example: difsims phases --json")
+def phases(as_json: Json = False) -> None:
+    """List the crystal phases that come with the package."""
+    from dataclasses import asdict
+
+    from difsims_core.crystal.catalogue import list_catalogue
+    from flows import console
+
+    entries = [asdict(entry) for entry in list_catalogue()]
+    if as_json:
+        console.show_json(entries)
+    else:
+        console.show_table("phases", entries, ("name", "formula", "space_group", "title"))
+
+
+def _flows(ctx: typer.Context, *modules: str) -> Any:
+    from flows.session import flow_session
+
+    return flow_session(*modules, verbose=ctx.obj["verbose"])
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,146 @@
+"""Profiles a second per core, against the route through diffsims, and the agreement of the two.
+
+    python -m tests.benchmarks.profiles [--patterns 6000] [--repeats 5] [--orientations 100] [--diffsims 60]
+
+Speed: full profiles of the reference document (draws, spots, noise, background, normalisation; 1d/x_all kept) on one
+thread, alternating in one run with two routes through diffsims' ``SimulationGenerator``, its own renderer at native
+pixels and a radial mean; medians. The first simulates the same patterns, each with its own orientation, lattice scale,
+relrod width, spot size and calibration, so that it calls the generator once a pattern (its renderer truncates spots to
+whole pixels, ``fast=True``, its default). The second does it the favour of one call for all patterns of a phase, which
+forces one lattice scale, relrod width and calibration on them. Neither adds noise or background.
+
+Agreement: cosine of noise-free profiles with images super-sampled 4 and 5 times, and with diffsims' spots at native
+pixels, each pixel assigned to an annulus by its centre, and shared among the annuli that it touches.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Mapping
+
+import numpy as np
+from diffsims.generators.simulation_generator import SimulationGenerator
+from diffsims.simulations import Simulation2D
+from orix.crystal_map import Phase
+from orix.quaternion import Rotation
+
+from difsims_core import SimulationSpec, load_spec, radial_profiles
+from difsims_core.crystal.phases import load_phase
+from difsims_core.dataset.simulate import Simulator
+from difsims_core.resources import specs_folder
+from tests.oracles import diffsims_route, ewald, image_route
+from tests.oracles.compare import cosine
+from tests.oracles.crystals import DEFAULT_PHASES, published_phase
+from tests.oracles.orientations import uniform_orientations
+from tests.oracles.structure_factor import reflections
+
+RANGE_PER_ANGSTROM = (0.11, 1.32)
+CORNER_PER_ANGSTROM = 2.14
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--patterns", type=int, default=6000, help="profiles a timed run")
+    parser.add_argument("--repeats", type=int, default=5, help="timed runs; medians are printed")
+    parser.add_argument("--diffsims", type=int, default=60, help="patterns a timed run of the diffsims route")
+    parser.add_argument("--orientations", type=int, default=100, help="orientations a phase for the agreement; 0 skips it")
+    arguments = parser.parse_args()
+    speed(arguments.patterns, arguments.diffsims, arguments.repeats)
+    if arguments.orientations:
+        agreement(arguments.orientations)
+
+
+def speed(n: int, n_diffsims: int, repeats: int) -> None:
+    spec = load_spec(specs_folder() / "reference.yaml")
+    simulator = Simulator.prepare(spec)
+    draws = simulator.block(0, 512, threads=1).draws
+    same = [
+        published_phase(spec.class_names[i % 3], lattice_scale=float(draws["lattice_scale"][i])) for i in range(n_diffsims)
+    ]
+    one_by_one(spec, same[:3], draws)
+    rates: dict[str, list[float]] = {"ours": [], "one by one": [], "in one call": []}
+    for repeat in range(repeats):
+        started = time.perf_counter()
+        block = simulator.block(repeat * n, (repeat + 1) * n, threads=1)
+        rates["ours"].append(n / (time.perf_counter() - started))
+        assert np.all(block.x_px.max(axis=1) == 1)
+        for name, route in (("one by one", one_by_one), ("in one call", in_one_call)):
+            started = time.perf_counter()
+            profiles = route(spec, same, draws)
+            rates[name].append(n_diffsims / (time.perf_counter() - started))
+            assert np.all(profiles.sum(axis=1) > 0)
+    ours = np.array(rates.pop("ours"))
+    print(f"profiles/s on one thread {np.median(ours):8.0f}   (median of {repeats}, {ours.min():.0f} … {ours.max():.0f})")
+    for name, values in rates.items():
+        theirs = np.array(values)
+        ratio = ours / theirs
+        print(
+            f"diffsims, {name:<12} {np.median(theirs):10.1f}/s   {1000 / np.median(theirs):6.1f} ms a pattern, "
+            f"ratio {np.median(ratios := ratio):.0f} ({ratios.min():.0f} … {ratios.max():.0f})"
+        )
+
+
+def render(simulation: Simulation2D, sigma_px: float, calibration: float) -> np.ndarray:
+    image = simulation.get_diffraction_pattern(
+        shape=(515, 515), sigma=sigma_px, calibration=calibration, direct_beam_position=(257, 257), normalize=False
+    )
+    return image_route.radial_mean(image)
+
+
+def one_by_one(spec: SimulationSpec, phases: list[Phase], draws: Mapping[str, np.ndarray]) -> np.ndarray:
+    generator, profiles = SimulationGenerator(), []
+    for i, phase in enumerate(phases):
+        simulation = generator.calculate_diffraction2d(
+            phase, Rotation(draws["orientation"][i].astype(float)), reciprocal_radius=CORNER_PER_ANGSTROM,
+            with_direct_beam=False, max_excitation_error=spec.diffraction.max_excitation_error_per_angstrom,
+            shape_factor_width=float(draws["relrod_width_per_angstrom"][i]),
+        )  # fmt: skip
+        calibration = 0.00588 * float(draws["calibration_scale"][i])
+        profiles.append(render(simulation, float(draws["sigma_px"][i]), calibration))
+    return np.array(profiles)
+
+
+def in_one_call(spec: SimulationSpec, phases: list[Phase], draws: Mapping[str, np.ndarray]) -> np.ndarray:
+    generator, profiles = SimulationGenerator(), []
+    for label in range(3):
+        which = np.arange(label, len(phases), 3)
+        simulation = generator.calculate_diffraction2d(
+            phases[label], Rotation(draws["orientation"][which].astype(float)), reciprocal_radius=CORNER_PER_ANGSTROM,
+            with_direct_beam=False, max_excitation_error=spec.diffraction.max_excitation_error_per_angstrom,
+            shape_factor_width=0.02,
+        )  # fmt: skip
+        for place, i in enumerate(which):
+            simulation.rotation_index = place
+            profiles.append(render(simulation, float(draws["sigma_px"][i]), 0.00588))
+    return np.array(profiles)
+
+
+def agreement(n: int) -> None:
+    q = np.arange(256) * image_route.STEP_PER_ANGSTROM
+    inside = (q >= RANGE_PER_ANGSTROM[0]) & (q <= RANGE_PER_ANGSTROM[1])
+    print(f"\ncosine of noise-free profiles over {RANGE_PER_ANGSTROM[0]} … {RANGE_PER_ANGSTROM[1]} Å⁻¹, {n} orientations: lowest (median)")
+    print(f"{'phase':<28}{'σ px':>5}  {'image ×4':>20}  {'image ×5':>20}  {'diffsims, centres':>20}  {'diffsims, shared':>20}")
+    for name in DEFAULT_PHASES:
+        phase, rotations = load_phase(name), uniform_orientations(n, seed=22)
+        found = reflections(phase, 1.6)
+        for sigma in (1.5, 3.0, 5.0):
+            profiles = radial_profiles(phase, rotations, sigma_px=sigma)[:, inside]
+            columns: dict[str, list[float]] = {"image ×4": [], "image ×5": [], "centres": [], "shared": []}
+            for rotation, profile in zip(rotations, profiles, strict=True):
+                spots = ewald.spots(found, rotation)
+                for k in (4, 5):
+                    image = image_route.render(spots, sigma_px=sigma, supersample=k)
+                    oracle = image_route.radial_mean(image, supersample=k)[inside]
+                    columns[f"image ×{k}"].append(cosine(profile, oracle))
+                theirs = diffsims_route.spots(diffsims_route.simulate(phase, rotation))
+                native = image_route.render(theirs, sigma_px=sigma, supersample=1)
+                columns["centres"].append(cosine(profile, image_route.radial_mean(native)[inside]))
+                shared = image_route.radial_mean(image_route.split_pixels(native), supersample=image_route.SUPERSAMPLE)
+                columns["shared"].append(cosine(profile, shared[inside]))
+            cells = (f"{min(values):.5f} ({np.median(values):.5f})" for values in columns.values())
+            print(f"{name:<28}{sigma:5.1f}  " + "  ".join(f"{cell:>20}" for cell in cells))
+
+
+if __name__ == "__main__":
+    main()

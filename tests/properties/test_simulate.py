@@ -1,0 +1,214 @@
+"""Pattern i depends on (document, i) alone (PHYSICS §8), whatever the blocks, threads and order."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from difsims_core import SimulationSpec, simulate
+from difsims_core.config.documents import load_spec, make_spec
+from difsims_core.dataset.simulate import Simulator
+from difsims_core.errors import CrystalError, InputError
+from difsims_core.resources import specs_folder
+
+N = 1600
+SPEC = load_spec(specs_folder() / "reference.yaml", changes=[f"n_patterns={N}", "postprocessing.q_crop={}"])
+
+
+@pytest.fixture(scope="module")
+def whole():
+    return simulate(SPEC, threads=1)
+
+
+def assert_same_bytes(part, whole, start, stop):
+    for name in ("x_px", "x_all", "x_q", "y"):
+        assert getattr(part, name).tobytes() == getattr(whole, name)[start:stop].tobytes(), name
+    for name, values in part.draws.items():
+        assert values.tobytes() == whole.draws[name][start:stop].tobytes(), name
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    cuts=st.lists(st.integers(1, N - 1), min_size=1, max_size=3, unique=True),
+    threads=st.sampled_from([1, 2, 3]),
+    backwards=st.booleans(),
+)
+def test_bytes_do_not_depend_on_blocks_threads_or_order(whole, cuts, threads, backwards):
+    edges = [0, *sorted(cuts), N]
+    pieces = list(zip(edges[:-1], edges[1:], strict=True))
+    for start, stop in reversed(pieces) if backwards else pieces:
+        assert_same_bytes(simulate(SPEC, start, stop, threads=threads), whole, start, stop)
+
+
+def test_a_prefix_is_a_smaller_dataset(whole):
+    smaller = SPEC.model_copy(update={"n_patterns": 100})
+    assert_same_bytes(simulate(smaller), whole, 0, 100)
+
+
+def test_leaving_out_the_full_profiles_changes_no_byte_of_the_others(whole):
+    lean = load_spec(
+        specs_folder() / "bulk.yaml", changes=[f"n_patterns={N}"]
+    )
+    block = simulate(lean, 0, 500)
+    assert block.x_all is None
+    assert block.x_px.tobytes() == whole.x_px[:500].tobytes()
+
+
+def test_another_seed_makes_other_patterns(whole):
+    other = simulate(SPEC.model_copy(update={"seed": 11}), 0, 300)
+    assert not np.any(np.all(other.x_px == whole.x_px[:300], axis=1))
+
+
+def test_profiles_are_normalised_and_labels_interleaved(whole):
+    for profiles in (whole.x_px, whole.x_all, whole.x_q):
+        assert profiles.dtype == np.float32
+        assert np.all(profiles.min(axis=1) == 0)
+        assert np.all(profiles.max(axis=1) == 1)
+    assert np.array_equal(whole.y, np.arange(N) % 3)
+    assert whole.x_px.shape == (N, 147)
+    assert whole.x_all.shape == (N, 256)
+    assert whole.q_px[0] == pytest.approx(0.10777668889613681, abs=1e-15)
+    assert whole.q_px[-1] == pytest.approx(1.318191810345058, abs=1e-15)
+
+
+def test_draws_lie_in_their_ranges(whole):
+    for name, low, high in [
+        ("lattice_scale", 0.97, 1.03), ("calibration_scale", 0.98, 1.02), ("relrod_width_per_angstrom", 0.005, 0.05),
+        ("sigma_px", 1.0, 4.0), ("dose", 20, 1e5), ("background_amplitude", 0, 2),
+    ]:  # fmt: skip
+        values = whole.draws[name]
+        assert low * (1 - 1e-6) <= values.min() < values.max() <= high * (1 + 1e-6), name
+    assert np.allclose(np.linalg.norm(whole.draws["orientation"], axis=1), 1, atol=1e-6)
+    assert set(np.unique(whole.draws["removed_spots"])) == set(range(32))
+    assert len(np.unique(whole.draws["sigma_px"])) == 64
+
+
+def test_a_grid_of_orientations_gives_members_of_the_grid():
+    spec = make_spec({"n_patterns": 60, "phases": ["pb", "pbi2_2h"], "orientations": {"kind": "grid", "resolution_deg": 10}})
+    simulator = Simulator.prepare(spec)
+    assert simulator.grids is not None
+    drawn = simulator.block(0, 60).draws["orientation"]
+    for label, grid in enumerate(simulator.grids):
+        distance = np.abs(drawn[label::2, None] - grid.astype(np.float32)).max(axis=2).min(axis=1)
+        assert np.all(distance == 0)
+
+
+def test_background_class_has_no_spots():
+    spec = make_spec({"n_patterns": 40, "phases": ["pb"], "background_class": True, "noise": None})
+    block = simulate(spec)
+    assert spec.class_names == ("pb", "background")
+    smooth = block.x_px[block.y == 1]
+    assert np.all(np.diff(smooth, axis=1) <= 0)
+
+
+@pytest.mark.parametrize("order", ["physical", "historical"])
+def test_square_root_and_order(order):
+    plain = {"n_patterns": 30, "phases": ["pb"], "noise": None, "order": order, "background": {"amplitude": 0.0}}
+    linear = simulate(make_spec(plain)).x_all
+    rooted = simulate(make_spec({**plain, "postprocessing": {"sqrt": True}})).x_all
+    assert linear is not None
+    assert rooted is not None
+    np.testing.assert_allclose(rooted, np.sqrt(linear), atol=2e-3)
+
+
+def test_historical_background_is_free_of_noise():
+    """Added after the noise on a profile in [0, 1]: the difference to the profile without it is A exp(−τ q)."""
+    document = {
+        "n_patterns": 12, "phases": ["pb"], "order": "historical",
+        "noise": {"dose": 1, "snr": 0.999, "intensity_spike": 1.0},
+    }  # fmt: skip
+    simulator = Simulator.prepare(make_spec({**document, "background": {"amplitude": 0.5, "decay_angstrom": 2.0}}))
+    block = simulator.block(0, 12)
+    without = simulate(make_spec({**document, "background": None}))
+    assert block.x_all is not None
+    assert without.x_all is not None
+    expected = without.x_all + 0.5 * np.exp(-2.0 * block.q_all)
+    low = expected.min(axis=1, keepdims=True)
+    np.testing.assert_allclose(block.x_all, (expected - low) / (expected.max(axis=1, keepdims=True) - low), atol=1e-5)
+
+
+def test_spot_removal_never_removes_every_spot():
+    document = {"n_patterns": 30, "phases": ["pb"], "noise": None, "background": None}
+    removing = {"sigma_px": 2, "removal": {"among": 64, "count": 64}}
+    block = simulate(make_spec({**document, "spots": removing}))
+    assert np.all(block.draws["removed_spots"] == np.uint64(2**64 - 1))
+    assert block.x_all is not None
+    assert np.all(block.x_all.max(axis=1) == 1)
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        ({"phases": ["pbi2_2"]}, "did you mean 'pbi2_2h'"),
+        ({"phases": [{"name": "a", "cif": "/nowhere/a.cif"}]}, "no CIF file at"),
+        ({"crystal_folder": "/nowhere"}, "does not exist"),
+        ({"detector": {"size_px": 256}}, "crop needs"),
+        ({"postprocessing": {"q_crop": {"q_max_per_angstrom": 3.0}}}, "lower q_max"),
+        ({"diffraction": {"debye_waller": {"Xe": 1.0}}}, "Xe"),
+    ],
+)
+def test_what_cannot_be_simulated_is_refused_before_any_work(document, words):
+    with pytest.raises(InputError, match=words):
+        Simulator.prepare(make_spec(document))
+
+
+@pytest.mark.parametrize(("start", "stop"), [(-1, 5), (5, 5), (0, 11)])
+def test_ranges_outside_the_dataset_are_refused(start, stop):
+    with pytest.raises(InputError, match="start < stop"):
+        simulate(SimulationSpec(n_patterns=10), start, stop)
+
+
+CIF = """data_x
+_cell_length_a 4
+_cell_length_b 4
+_cell_length_c 4
+_cell_angle_alpha 90
+_cell_angle_beta 90
+_cell_angle_gamma 90
+_symmetry_space_group_name_H-M 'P 1'
+loop_
+_symmetry_equiv_pos_as_xyz
+'x,y,z'
+loop_
+_atom_site_label
+_atom_site_type_symbol
+_atom_site_fract_x
+_atom_site_fract_y
+_atom_site_fract_z
+_atom_site_occupancy
+A1 {element} 0 0 0 {occupancy}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("this is not a CIF", "not a readable CIF"),
+        ("", "a.cif"),
+        (CIF.format(element="Qq", occupancy=1), "'Qq'"),
+        (CIF.format(element="Pb", occupancy=1.5), "occupancy"),
+    ],
+)
+def test_bad_crystal_files_are_refused(tmp_path, text, words):
+    (tmp_path / "a.cif").write_text(text)
+    with pytest.raises(CrystalError, match=words) as caught:
+        Simulator.prepare(make_spec({"phases": ["a"], "crystal_folder": str(tmp_path)}))
+    assert "a.cif" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_empty_crystal_folder_is_refused(tmp_path):
+    with pytest.raises(CrystalError, match=r"no \.cif file"):
+        Simulator.prepare(make_spec({"phases": ["a"], "crystal_folder": str(tmp_path)}))
+
+
+def test_oxidation_states_are_accepted(tmp_path):
+    for element, name in [("Pb2+", "ion"), ("Pb", "atom")]:
+        (tmp_path / f"{name}.cif").write_text(CIF.format(element=element, occupancy=1))
+    blocks = [
+        simulate(make_spec({"n_patterns": 20, "phases": [name], "crystal_folder": str(tmp_path)}))
+        for name in ("ion", "atom")
+    ]
+    assert blocks[0].x_px.tobytes() == blocks[1].x_px.tobytes()

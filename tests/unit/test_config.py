@@ -1,0 +1,135 @@
+"""Parameter documents: frozen, hashable, forbidding, with the nearest key named (DESIGN §3, STYLE principle 6)."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from pydantic import ValidationError
+
+from difsims_core.config.distributions import Choice, LogUniform
+from difsims_core.config.documents import apply_changes, dump_spec, load_spec, make_spec
+from difsims_core.config.learning import TrainingSpec
+from difsims_core.config.pipeline import PipelineSpec
+from difsims_core.config.simulation import SimulationSpec
+from difsims_core.errors import SpecError
+from difsims_core.resources import specs_folder
+
+SHIPPED = ["reference", "bulk", "historical"]
+
+
+@pytest.mark.parametrize("kind", [SimulationSpec, TrainingSpec, PipelineSpec])
+def test_documents_survive_yaml_and_json(kind, tmp_path):
+    spec = kind()
+    (tmp_path / "a.yaml").write_text(dump_spec(spec), encoding="utf-8")
+    (tmp_path / "a.json").write_text(json.dumps(spec.to_document()), encoding="utf-8")
+    for name in ("a.yaml", "a.json"):
+        read = load_spec(tmp_path / name, kind)
+        assert read == spec
+        assert hash(read) == hash(spec)
+        assert read.digest() == spec.digest()
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_shipped_documents_are_valid(name):
+    spec = load_spec(specs_folder() / f"{name}.yaml")
+    assert spec.class_names == ("p4mbm_scaled_mixed_halide", "gratia_2h", "pbi2_2h")
+
+
+def test_reference_document_is_as_promised():
+    spec = load_spec(specs_folder() / "reference.yaml")
+    assert (spec.n_patterns, spec.output.x_all) == (75_000, True)
+    assert spec.diffraction.relrod_width_per_angstrom.support() == (0.005, 0.05)
+    assert spec.lattice_scale.support() == (0.97, 1.03)
+    assert spec.calibration_scale.support() == (0.98, 1.02)
+    assert spec.noise is not None
+    assert spec.noise.dose.support() == (20, 1e5)
+
+
+def test_bulk_is_the_reference_without_full_profiles():
+    reference = load_spec(specs_folder() / "reference.yaml").to_document()
+    bulk = load_spec(specs_folder() / "bulk.yaml").to_document()
+    assert bulk["n_patterns"] >= 10**6
+    assert bulk["output"] == {"x_all": False}
+    for document in (reference, bulk):
+        del document["n_patterns"], document["output"]
+    assert bulk == reference
+
+
+def test_specs_are_frozen():
+    with pytest.raises(ValidationError, match="frozen"):
+        SimulationSpec().seed = 3
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        ({"n_pattern": 3}, ["n_pattern", "did you mean 'n_patterns'"]),
+        ({"noise": {"dosee": 3}}, ["noise", "did you mean 'dose'"]),
+        ({"microscope": {"beam_energy_kv": 200_000}}, ["beam_energy_kv", "3000", "200000"]),
+        ({"spots": {"sigma_px": {"uniform": [5, 1]}}}, ["sigma_px", "wrong way round"]),
+        ({"noise": {"dose": {"log_uniform": [0, 10]}}}, ["dose", "positive"]),
+        ({"lattice_scale": [0.9, 1.1]}, ["lattice_scale", "{uniform: [low, high]}"]),
+        ({"lattice_scale": 98}, ["lattice_scale", "outside", "check the unit"]),
+        ({"calibration_scale": {"normal": [1, 0.1]}}, ["calibration_scale", "log_uniform", "normal"]),
+        ({"detector": {"calibration_per_angstrom": 5.88}}, ["calibration_per_angstrom"]),
+        ({"diffraction": {"precession_angle_deg": 1, "shape_factor": "sinc"}}, ["lorentzian"]),
+        ({"diffraction": {"debye_waller": {"Pb": 900}}}, ["Pb", "B = 8π²U"]),
+        ({"phases": "pb"}, ["phases", "[pb]"]),
+        ({"phases": ["pb", "pb"]}, ["pb", "more than once"]),
+        ({"phases": ["../etc/passwd"]}, ["phases"]),
+        ({"phases": []}, ["phases"]),
+        ({"seed": -1}, ["seed"]),
+        ({"n_patterns": "many"}, ["n_patterns", "many"]),
+        ({"seed": True, "lattice_scale": True}, ["lattice_scale", "truth value"]),
+        ({"postprocessing": {"q_crop": {"q_min_per_angstrom": 2, "q_max_per_angstrom": 1}}}, ["q_min", "below"]),
+    ],
+)
+def test_bad_values_are_named(document, words):
+    with pytest.raises(SpecError) as caught:
+        make_spec(document)
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_bad_files_are_named(tmp_path):
+    with pytest.raises(SpecError, match="no such parameter document"):
+        load_spec(tmp_path / "nowhere.yaml")
+    bad = tmp_path / "bad.yaml"
+    for text, words in [("a: [1", "malformed"), ("- 1", "top level"), ("seed: 2020-01-01", "plain values")]:
+        bad.write_text(text)
+        with pytest.raises(SpecError, match=words):
+            load_spec(bad)
+    bad.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(SpecError, match="cannot be read"):
+        load_spec(bad)
+
+
+def test_changes_reach_nested_keys(tmp_path):
+    path = tmp_path / "a.yaml"
+    path.write_text("n_patterns: 5\n")
+    changes = ["n_patterns=7", "phases=[pb]", "noise.dose={choice: [10, 20]}", "spots.sigma_px=2"]
+    spec = load_spec(path, changes=changes)
+    assert spec.n_patterns == 7
+    assert spec.class_names == ("pb",)
+    assert spec.noise is not None
+    assert spec.noise.dose == Choice(choice=(10, 20))
+    assert spec.spots.sigma_px.support() == (2, 2)
+
+
+@pytest.mark.parametrize("change", ["n_patterns", "=3", "noise.dose={", "seed.x=1"])
+def test_malformed_changes_are_refused(change):
+    with pytest.raises(SpecError):
+        make_spec(apply_changes({"seed": 1}, [change]))
+
+
+def test_a_phase_may_have_its_own_lattice_scale():
+    spec = make_spec({"phases": ["pb", {"name": "pbi2_2h", "lattice_scale": {"log_uniform": [0.8, 1.1]}}]})
+    assert spec.lattice_scale_of(0) == spec.lattice_scale
+    assert spec.lattice_scale_of(1) == LogUniform(log_uniform=(0.8, 1.1))
+
+
+def test_background_class_comes_last():
+    assert make_spec({"phases": ["pb"], "background_class": True}).class_names == ("pb", "background")
+    with pytest.raises(SpecError, match="more than once"):
+        make_spec({"phases": ["background"], "background_class": True})
