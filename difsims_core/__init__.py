@@ -22,7 +22,18 @@ _HOMES = {
     "evaluate_all": "difsims_core.evaluate.peak_positions",
 }
 
-__all__ = [*_HOMES, "__version__"]
+__all__ = [
+    "SimulationSpec",
+    "TrainingSpec",
+    "__version__",
+    "evaluate_all",
+    "load_bundle",
+    "load_spec",
+    "open_simulation",
+    "predict_profiles",
+    "radial_profiles",
+    "simulate",
+]
 
 if TYPE_CHECKING:
     from difsims_core.config.documents import load_spec

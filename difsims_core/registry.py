@@ -44,9 +44,7 @@ class Registry(Generic[T]):
     def __getitem__(self, name: str) -> T:
         if name not in self._members:
             choices = ", ".join(self.names())
-            raise InputError(
-                f"no {self.family} is called {name!r}{nearest(name, self.names())} (choices: {choices})"
-            )
+            raise InputError(f"no {self.family} is called {name!r}{nearest(name, self.names())} (choices: {choices})")
         return self._members[name]
 
     def __contains__(self, name: str) -> bool:

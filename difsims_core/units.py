@@ -28,7 +28,5 @@ def electron_wavelength_angstrom(beam_energy_kv: float) -> float:
     if not beam_energy_kv > 0:
         raise InputError(f"the beam energy must be a positive number of kV, found {beam_energy_kv!r}")
     energy_ev = beam_energy_kv * 1e3
-    momentum = math.sqrt(
-        2 * constants.m_e * constants.e * energy_ev * (1 + energy_ev / (2 * _ELECTRON_REST_ENERGY_EV))
-    )
+    momentum = math.sqrt(2 * constants.m_e * constants.e * energy_ev * (1 + energy_ev / (2 * _ELECTRON_REST_ENERGY_EV)))
     return constants.h / momentum * _ANGSTROM_PER_M

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
@@ -27,12 +27,13 @@ def table(key: str, rows: Sequence[Mapping[str, Any]], description: str) -> None
     create_table_artifact([dict(row) for row in rows], key=artifact_key(key), description=description)
 
 
-def figure(store: ObjectStore, owner: str, name: str, png: bytes, description: str) -> str:
-    """Write a figure beside the objects it belongs to, leave a link, and return its URL."""
+def figure(store: ObjectStore, owner: str, name: str, draw: Callable[[], bytes], description: str) -> str:
+    """Leave a link to a figure among those of ``owner``, an id, and return its URL; it is drawn unless it exists."""
     key = layout.figure(owner, name)
-    store.write(key, png)
+    if not store.exists(key):
+        store.write(key, draw())
     url = store.url(key)
-    create_link_artifact(url, link_text=name, key=artifact_key(name), description=description)
+    create_link_artifact(url, link_text=name, key=artifact_key(name.rsplit(".", 1)[0]), description=description)
     return url
 
 
@@ -71,8 +72,3 @@ def short_count(n: int) -> str:
         if n >= size:
             return f"{n / size:.3g}{letter}"
     return str(n)
-
-
-def ids_of(urls: Iterable[str]) -> tuple[str, ...]:
-    """Return the last parts of URLs, for tags."""
-    return tuple(url.rstrip("/").rsplit("/", 1)[-1] for url in urls)

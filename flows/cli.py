@@ -206,21 +206,21 @@ def pipeline(
 @app.command(epilog="Example: difsims export sim-0b6e… training.npz")
 def export(
     simulation: Simulation,
-    out: Annotated[
-        Path, typer.Argument(metavar="OUT.npz", help="File to write; a large dataset becomes numbered files.")
-    ],
+    out: Annotated[str, typer.Argument(metavar="OUT.npz", help="File to write; large datasets: numbered files.")],
     store: Store = None,
     as_json: Json = False,
 ) -> None:
     """Write a dataset as npz, readable with nothing but NumPy; prints the files."""
     from difsims_core.dataset.export import export_npz
-
+    from difsims_core.dataset.open import open_simulation
     from difsims_core.storage.objects import open_store
     from flows import console
 
-    paths = [str(path) for path in export_npz(open_store(store), simulation, out)]
+    opened = open_simulation(simulation, open_store(store))
+    with console.bar("exporting", opened.n_patterns, "patterns") as progress:
+        paths = export_npz(opened.store, opened.id, out, progress=progress)
     if as_json:
-        console.show_json({"files": paths})
+        console.show_json({"id": opened.id, "files": paths})
     else:
         for path in paths:
             console.show_line(path)
@@ -234,9 +234,25 @@ def verify(
     as_json: Json = False,
 ) -> None:
     """Recompute the checksums of a dataset; ends with 1 when a block differs."""
-    from flows.checks import verify_dataset
+    from dataclasses import asdict
 
-    if not verify_dataset(simulation, resimulate, store, as_json=as_json):
+    from difsims_core.dataset.open import open_simulation
+    from difsims_core.dataset.verify import verify as check
+    from difsims_core.storage.objects import open_store
+    from flows import console
+
+    opened = open_simulation(simulation, open_store(store))
+    with console.bar("verifying", -(-opened.n_patterns // opened.block_rows), "blocks") as progress:
+        report = check(opened.store, opened.id, resimulate, progress)
+    if as_json:
+        console.show_json(asdict(report))
+    else:
+        again = f", {len(report.resimulated)} simulated again" if report.resimulated else ""
+        verdict = "all is well" if report.ok else f"{len(report.failures)} differences"
+        console.show_line(f"{report.id}: {report.blocks} blocks checked{again}: {verdict}")
+    if not report.ok:
+        for failure in report.failures:
+            console.fail(failure)
         raise typer.Exit(FAILED)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -21,7 +22,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from flows.progress import Work
 
-results = Console(highlight=False, soft_wrap=True)
+results = Console(highlight=False)
 story = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -41,16 +42,7 @@ class TerminalListener:
         if not story.is_terminal:
             return
         if self._progress is None:
-            self._progress = Progress(
-                SpinnerColumn(),
-                TextColumn("{task.description}"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TextColumn("{task.fields[unit]} {task.fields[note]}"),
-                TimeRemainingColumn(),
-                console=story,
-                transient=True,
-            )
+            self._progress = _bars()
             self._progress.start()
         if id(work) not in self._bars:
             self._bars[id(work)] = self._progress.add_task(work.title, total=work.total, unit=work.unit, note="")
@@ -71,6 +63,30 @@ class TerminalListener:
             self._progress.stop()
             self._progress = None
             self._bars.clear()
+
+
+@contextmanager
+def bar(title: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
+    """Show a bar for work without flows; the value is told how much is done by now."""
+    if not story.is_terminal:
+        yield lambda _done: None
+        return
+    with _bars() as bars:
+        task = bars.add_task(title, total=total, unit=unit, note="")
+        yield lambda done: bars.update(task, completed=done)
+
+
+def _bars() -> Progress:
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[unit]} {task.fields[note]}"),
+        TimeRemainingColumn(),
+        console=story,
+        transient=True,
+    )
 
 
 def escaped(text: str) -> str:
@@ -97,12 +113,12 @@ def show_line(text: str) -> None:
 
 
 def show_table(title: str, rows: Sequence[Mapping[str, Any]], columns: Iterable[str] | None = None) -> None:
-    """Print rows of equal keys as a table."""
+    """Print rows of equal keys as a table; the first column, a name, is never broken."""
     names = list(columns or (rows[0] if rows else ()))
     drawn = Table(title=title, title_justify="left", title_style="bold")
     for name in names:
         numbers = all(isinstance(row.get(name), int | float) for row in rows)
-        drawn.add_column(name, justify="right" if numbers else "left", overflow="fold")
+        drawn.add_column(name, justify="right" if numbers else "left", overflow="fold", no_wrap=name == names[0])
     for row in rows:
         drawn.add_row(*(escaped(shown(row.get(name))) for name in names))
     results.print(drawn)

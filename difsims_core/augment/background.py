@@ -29,6 +29,6 @@ def apply_background(
     """
     q = np.maximum(q, (q[1] - q[0]) / 4) if model == "power_law" else q
     added = np.array(profiles, np.float32)
-    as_double = [np.asarray(values, np.float64) for values in (height, amplitude, decay)]
-    kernels.add_background(added, q, *as_double, MODELS[model])
+    height, amplitude, decay = (np.asarray(values, np.float64) for values in (height, amplitude, decay))
+    kernels.add_background(added, q, height, amplitude, decay, MODELS[model])
     return added

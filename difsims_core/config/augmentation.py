@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from difsims_core.config.base import Spec
-from difsims_core.config.distributions import Fixed, LogUniform, Quantity, Uniform
+from difsims_core.config.distributions import Distribution, Fixed, LogUniform, Uniform, within
 
 
 class SpotRemovalSpec(Spec):
@@ -22,12 +22,12 @@ class SpotRemovalSpec(Spec):
 class SpotsSpec(Spec):
     """Spots on the detector (PHYSICS §5)."""
 
-    sigma_px: Quantity(0.5, 40.0, "pixels") = Field(
+    sigma_px: Annotated[Distribution, within(0.5, 40.0, "pixels")] = Field(
         default=Uniform(uniform=(1.5, 5.0)),
         description="standard deviation of a spot, pixels; a range is drawn as one of 64 evenly spaced values",
     )
     removal: SpotRemovalSpec | None = Field(default=None, description="drop some of the brightest spots")
-    direct_beam: Quantity(0.0, 1e6, "times the brightest reflection") | None = Field(
+    direct_beam: Annotated[Distribution, within(0.0, 1e6, "times the brightest reflection")] | None = Field(
         default=None, description="intensity of the direct beam relative to the brightest reflection; null: none"
     )
 
@@ -35,15 +35,15 @@ class SpotsSpec(Spec):
 class NoiseSpec(Spec):
     """A counting detector (PHYSICS §6)."""
 
-    dose: Quantity(1e-3, 1e9, "counts") = Field(
+    dose: Annotated[Distribution, within(1e-3, 1e9, "counts")] = Field(
         default=LogUniform(log_uniform=(20.0, 1e5)),
         description="expected counts in the pixel at the centre of the brightest spot",
     )
-    snr: Quantity(0.0, 1.0, "(a probability)") = Field(
+    snr: Annotated[Distribution, within(0.0, 1.0, "(a probability)")] = Field(
         default=Fixed(fixed=1.0),
         description="probability that a pixel is left alone; (1 − snr)/2 of the pixels read as hot",
     )
-    intensity_spike: Quantity(0.0, 1e4, "times the maximum") = Field(
+    intensity_spike: Annotated[Distribution, within(0.0, 1e4, "times the maximum")] = Field(
         default=Fixed(fixed=1.0), description="reading of a hot pixel over the maximum of the pattern"
     )
 
@@ -51,12 +51,10 @@ class NoiseSpec(Spec):
 class BackgroundSpec(Spec):
     """A smooth radial background relative to the maximum of the profile (PHYSICS §7)."""
 
-    model: Literal["exponential", "power_law"] = Field(
-        default="exponential", description="A · exp(−τ q) or A · q^(−τ)"
-    )
-    amplitude: Quantity(0.0, 1e4, "times the maximum") = Field(
+    model: Literal["exponential", "power_law"] = Field(default="exponential", description="A · exp(−τ q) or A · q^(−τ)")
+    amplitude: Annotated[Distribution, within(0.0, 1e4, "times the maximum")] = Field(
         default=Uniform(uniform=(0.0, 1.0)), description="A, times the maximum of the noise-free profile"
     )
-    decay_angstrom: Quantity(0.0, 200.0, "Å") = Field(
+    decay_angstrom: Annotated[Distribution, within(0.0, 200.0, "Å")] = Field(
         default=Uniform(uniform=(0.5, 6.0)), description="τ: Å for the exponential, an exponent for the power law"
     )

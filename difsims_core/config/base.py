@@ -23,10 +23,11 @@ class Spec(BaseModel):
             known = list(cls.model_fields)
             for key in data:
                 if key not in known:
-                    raise ValueError(
-                        f"unknown key {key!r}{nearest(str(key), known)} (keys here: {', '.join(known)})"
-                    )
+                    raise ValueError(f"unknown key {key!r}{nearest(str(key), known)} (keys here: {', '.join(known)})")
         return data
+
+    def __hash__(self) -> int:
+        return hash(self.digest())
 
     def to_document(self) -> dict[str, Any]:
         """Return the parameters as plain JSON values, every default written out."""

@@ -1,7 +1,7 @@
 """How a quantity is drawn, pattern by pattern: fixed, uniform, log-uniform, or one of several values.
 
-A bare number in a document means ``fixed``. ``Quantity(low, high, unit)`` is the type of a drawn quantity that has a
-unit and physical bounds.
+A bare number in a document means ``fixed``. The type of a drawn quantity that has a unit and physical bounds is
+``Annotated[Distribution, within(low, high, unit)]``.
 """
 
 from __future__ import annotations
@@ -72,9 +72,6 @@ class Choice(Spec):
         return min(self.choice), max(self.choice)
 
 
-Distribution = Fixed | Uniform | LogUniform | Choice
-
-
 def _from_shorthand(value: Any) -> Any:
     if isinstance(value, bool):
         raise ValueError("expected a number or one of fixed, uniform, log_uniform, choice; found a truth value")  # noqa: TRY004
@@ -88,17 +85,18 @@ def _from_shorthand(value: Any) -> Any:
     if isinstance(value, dict):
         kinds = {"fixed": Fixed, "uniform": Uniform, "log_uniform": LogUniform, "choice": Choice}
         if len(value) != 1 or next(iter(value)) not in kinds:
-            raise ValueError(
-                f"expected one of {', '.join(kinds)}, found {', '.join(map(repr, value)) or 'nothing'}"
-            )
+            raise ValueError(f"expected one of {', '.join(kinds)}, found {', '.join(map(repr, value)) or 'nothing'}")
         return kinds[next(iter(value))].model_validate(value)
     return value
 
 
-def Quantity(low: float, high: float, unit: str) -> Any:  # noqa: N802 - it makes a type
-    """Return the type of a drawn quantity whose values must lie in [low, high], in ``unit``."""
+Distribution = Annotated[Fixed | Uniform | LogUniform | Choice, BeforeValidator(_from_shorthand)]
 
-    def within(value: Distribution) -> Distribution:
+
+def within(low: float, high: float, unit: str) -> AfterValidator:
+    """Return the check that all values that can be drawn lie in [low, high], in ``unit``."""
+
+    def check(value: Distribution) -> Distribution:
         smallest, largest = value.support()
         if smallest < low or largest > high:
             raise ValueError(
@@ -107,4 +105,4 @@ def Quantity(low: float, high: float, unit: str) -> Any:  # noqa: N802 - it make
             )
         return value
 
-    return Annotated[Distribution, BeforeValidator(_from_shorthand), AfterValidator(within)]
+    return AfterValidator(check)

@@ -16,6 +16,8 @@ class TrainingSpec(Spec):
     batch_size: int = Field(default=64, ge=1, le=65_536, description="profiles a step")
     learning_rate: float = Field(default=1e-3, gt=0, le=1, description="Adam's step size")
     held_out_fraction: float = Field(default=0.25, gt=0, lt=1, description="part of the patterns never trained on")
-    patience: int = Field(default=4, ge=1, le=1000, description="epochs without a better validation loss before it stops")
+    patience: int = Field(
+        default=4, ge=1, le=1000, description="epochs without a better validation loss before it stops"
+    )
     class_weights: bool = Field(default=False, description="weigh classes inversely to their frequency")
     max_patterns: int | None = Field(default=None, ge=1, description="train on this many patterns at most; null: all")

@@ -17,9 +17,7 @@ class QCropSpec(Spec):
     @model_validator(mode="after")
     def _ordered(self) -> QCropSpec:
         if self.q_min_per_angstrom >= self.q_max_per_angstrom:
-            raise ValueError(
-                f"q_min {self.q_min_per_angstrom:g} must be below q_max {self.q_max_per_angstrom:g} Å⁻¹"
-            )
+            raise ValueError(f"q_min {self.q_min_per_angstrom:g} must be below q_max {self.q_max_per_angstrom:g} Å⁻¹")
         return self
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from difsims_core.config.augmentation import BackgroundSpec, NoiseSpec, SpotsSpec
 from difsims_core.config.base import Spec
-from difsims_core.config.distributions import Distribution, Fixed, LogUniform, Quantity, Uniform
+from difsims_core.config.distributions import Distribution, Fixed, LogUniform, Uniform, within
 from difsims_core.config.signal import PostprocessingSpec
 
 ShapeFactor = Literal["lorentzian", "linear", "sinc", "sin2c", "atanc", "binary"]
-_Relative = Quantity(0.5, 2.0, "(relative; 1 leaves it alone)")
+_Relative = Annotated[Distribution, within(0.5, 2.0, "(relative; 1 leaves it alone)")]
 
 
 class PhaseSpec(Spec):
@@ -46,10 +46,10 @@ class DiffractionSpec(Spec):
     max_excitation_error_per_angstrom: float = Field(
         default=0.03, gt=0, le=0.5, description="reflections farther from the Ewald sphere are left out, Å⁻¹"
     )
-    relrod_width_per_angstrom: Quantity(5e-4, 0.5, "Å⁻¹") = Field(
+    relrod_width_per_angstrom: Annotated[Distribution, within(5e-4, 0.5, "Å⁻¹")] = Field(
         default=LogUniform(log_uniform=(0.005, 0.05)), description="width of the shape factor ≈ 1/thickness, Å⁻¹"
     )
-    precession_angle_deg: Quantity(0.0, 15.0, "degrees") = Field(
+    precession_angle_deg: Annotated[Distribution, within(0.0, 15.0, "degrees")] = Field(
         default=Fixed(fixed=0.0), description="half-angle of the precession cone, degrees (Lorentzian only)"
     )
     shape_factor: ShapeFactor = Field(default="lorentzian", description="model of the relrod, diffsims' definitions")
@@ -78,15 +78,13 @@ class DiffractionSpec(Spec):
             )
         return self
 
-    def __hash__(self) -> int:  # a dict has no hash of its own
-        return hash(self.digest())
-
 
 class OrientationsSpec(Spec):
     """Which orientations the crystals take."""
 
     kind: Literal["uniform", "grid"] = Field(
-        default="uniform", description="uniform: random rotations; grid: random members of an orix fundamental-zone grid"
+        default="uniform",
+        description="uniform: random rotations; grid: random members of an orix fundamental-zone grid",
     )
     method: Literal["cubochoric", "haar_euler", "quaternion"] = Field(
         default="cubochoric", description="sampling method of the grid"

@@ -23,7 +23,5 @@ def orientation_grid(phase: Phase, method: str, resolution_deg: float) -> np.nda
     """
     if phase.point_group is None:
         raise CrystalError(f"{phase.name}: no point group is known, so no fundamental zone can be sampled")
-    rotations = get_sample_fundamental(
-        resolution_deg, point_group=phase.point_group.proper_subgroup, method=method
-    )
+    rotations = get_sample_fundamental(resolution_deg, point_group=phase.point_group.proper_subgroup, method=method)
     return np.ascontiguousarray(rotations.data.reshape(-1, 4))

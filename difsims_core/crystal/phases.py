@@ -86,12 +86,12 @@ def _checked(phase: Phase, source: str) -> Phase:
     known = get_scattering_params_dict("lobato")
     for atom in phase.structure:
         element = re.sub(r"[^A-Za-z].*$", "", atom.element).capitalize()
-        if element not in known and element[:1] in {"D"}:
+        if element == "D":
             element = "H"
         if element not in known:
             raise CrystalError(
-                f"{source}: the element {atom.element!r} of site {atom.label or '?'} has no electron scattering factor; "
-                "write a chemical element in _atom_site_type_symbol"
+                f"{source}: the element {atom.element!r} of site {atom.label or '?'} has no electron scattering "
+                "factor; write a chemical element in _atom_site_type_symbol"
             )
         if not 0 <= atom.occupancy <= 1:
             raise CrystalError(

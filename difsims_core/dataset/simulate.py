@@ -119,7 +119,7 @@ class Simulator:
             If a crystal is missing, malformed or has no allowed reflection, or the detector does not reach the crop.
         """
         crystals = tuple(load_crystal(phase.name, phase.cif, spec.crystal_folder) for phase in spec.phases)
-        return _prepared(spec, crystals)
+        return _prepared(spec, crystals)  # pyright: ignore[reportArgumentType] - frozen models have a hash
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -169,7 +169,7 @@ class Simulator:
             if x_all is not None:
                 x_all[part] = normalise(profiles)
             if x_q is not None and rebin is not None:
-                cropped = np.empty((len(profiles), rebin.shape[0]), np.float32)
+                cropped = np.empty((len(profiles), x_q.shape[1]), np.float32)
                 apply_rows(profiles, rebin.indptr, rebin.indices, rebin.data, cropped)
                 x_q[part] = normalise(cropped)
 

@@ -93,9 +93,7 @@ def draw_patterns(spec: SimulationSpec, grids: list[np.ndarray] | None, start: i
         dose=quantity(noise.dose, Purpose.DOSE, 0) if noise else infinite,
         snr=quantity(noise.snr if noise else None, Purpose.SNR, 1),
         intensity_spike=quantity(noise.intensity_spike if noise else None, Purpose.INTENSITY_SPIKE, 0),
-        background_amplitude=quantity(
-            background.amplitude if background else None, Purpose.BACKGROUND_AMPLITUDE, 0
-        ),
+        background_amplitude=quantity(background.amplitude if background else None, Purpose.BACKGROUND_AMPLITUDE, 0),
         background_decay_angstrom=quantity(
             background.decay_angstrom if background else None, Purpose.BACKGROUND_DECAY, 0
         ),
@@ -170,5 +168,3 @@ def _removed_spots(spec: SimulationSpec, start: int, n: int) -> np.ndarray:
         count = -1 if removal.count == "uniform" else min(int(removal.count), removal.among)
         draw.subset(spec.seed, start, removal.among, count, int(Purpose.SPOT_REMOVAL), out)
     return out
-
-

@@ -28,8 +28,8 @@ class PhasePeaks:
     phase
         Class name.
     status
-        ``scored``; ``absent``: claims no pixel; ``no peaks``: the mean profile of its pixels has none; ``background``: the
-        class without spots, which has no lines; ``no structure``: no usable CIF (``reason`` says why).
+        ``scored``; ``absent``: claims no pixel; ``no peaks``: the mean profile of its pixels has none; ``background``:
+        the class without spots, which has no lines; ``no structure``: no usable CIF (``reason`` says why).
     n_pixels
         Pixels that it claims (highest probability), invalid ones excluded.
     mean_profile : (nq,) float64 or None

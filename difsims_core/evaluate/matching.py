@@ -86,10 +86,12 @@ class Match:
     mean_distance_per_angstrom
         The historical metric: mean distance of the peaks to the nearest non-negligible line at scale 1. None without
         lines.
-    scale
-        Fitted isotropic lattice scale; lines lie at |g|/scale.
+    scale, scale_at_limit
+        Fitted isotropic lattice scale; lines lie at |g|/scale. At the limit of what was allowed it means little.
     n_peaks, n_matched
         Measured peaks, and those with a visible line of their own within the tolerance.
+    matched
+        Indices of the matched peaks.
     n_strong, n_strong_found
         Strong lines in the measured range, and those with a peak of their own.
     rms_per_angstrom
@@ -101,8 +103,10 @@ class Match:
 
     mean_distance_per_angstrom: float | None
     scale: float
+    scale_at_limit: bool
     n_peaks: int
     n_matched: int
+    matched: tuple[int, ...]
     n_strong: int
     n_strong_found: int
     rms_per_angstrom: float | None
@@ -126,7 +130,7 @@ class Match:
 
     def to_document(self) -> dict[str, Any]:
         """Return all of it as plain JSON values."""
-        return asdict(self) | {"precision": self.precision, "recall": self.recall, "f1": self.f1}
+        return asdict(self) | {"matched": list(self.matched)} | {"precision": self.precision, "recall": self.recall, "f1": self.f1}
 
 
 def match_phase(peaks_q: np.ndarray, lines: AllowedLines, q: np.ndarray, options: PeakOptions) -> Match:
@@ -150,8 +154,10 @@ def match_phase(peaks_q: np.ndarray, lines: AllowedLines, q: np.ndarray, options
     return Match(
         mean_distance_per_angstrom=mean_distance(peaks_q, lines.every.q),
         scale=scale,
+        scale_at_limit=abs(scale - 1.0) > options.max_scale_deviation - 1e-3,
         n_peaks=int(peaks_q.size),
         n_matched=int(peak.size),
+        matched=tuple(sorted(peak.tolist())),
         n_strong=int(strong.sum()),
         n_strong_found=int(strong[line].sum()),
         rms_per_angstrom=float(np.sqrt(np.mean(distance**2))) if distance.size else None,

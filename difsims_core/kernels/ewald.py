@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 from numba import njit
 
 LORENTZIAN, LINEAR, SINC, SIN2C, ATANC, BINARY = range(6)
@@ -50,6 +49,42 @@ def shape_factor(model, s, width):
     return ratio * ratio if model == SIN2C else ratio
 
 
+@njit(cache=True, nogil=True, inline="always")
+def excitation(rho2, z, k, s_max, width, angle, model):
+    """Return the shape factor of the reflection at in-plane distance √rho2 and height z, or −1 when not excited."""
+    s = sphere_height(rho2, k) - z
+    if angle == 0.0:
+        return shape_factor(model, s, width) if abs(s) <= s_max else -1.0
+    rho = math.sqrt(rho2)
+    cone_z, cone_t = k * math.cos(angle), k * math.sin(angle)
+    up = cone_z - math.sqrt(k * k - (rho + cone_t) ** 2)
+    down = cone_z - math.sqrt(k * k - (rho - cone_t) ** 2)
+    crossed = z - s_max <= up and z + s_max >= down
+    return lorentzian_precession(s, width, rho, angle) if crossed else -1.0
+
+
+@njit(cache=True, nogil=True, inline="always")
+def slab(k, s_max, angle, rho_max):
+    """Return the lowest and the highest z of an excited reflection with in-plane distance up to rho_max."""
+    if angle == 0.0:
+        return -s_max, sphere_height(rho_max * rho_max, k) + s_max
+    cone_z, cone_t = k * math.cos(angle), k * math.sin(angle)
+    return cone_z - k - s_max, cone_z - math.sqrt(k * k - (rho_max + cone_t) ** 2) + s_max
+
+
+@njit(cache=True, nogil=True, inline="always")
+def indices_in_slab(z0, dz, first, last, bottom, top):
+    """Return the range of indices within first … last for which z0 + index · dz lies in the slab; empty if none."""
+    if abs(dz) < 1e-12:
+        return (first, last) if bottom <= z0 <= top else (0, -1)
+    a, b = (bottom - z0) / dz, (top - z0) / dz
+    if a > b:
+        a, b = b, a
+    if a > last or b < first:
+        return 0, -1
+    return max(first, int(math.ceil(a))), min(last, int(math.floor(b)))
+
+
 @njit(cache=True, nogil=True)
 def excited_spots(
     axes, rows, bounds, offsets, intensity, scale_u, k, s_max, width, angle, model, rho_max, half_frame, rim, hits
@@ -84,65 +119,34 @@ def excited_spots(
     tuple of int
         Number of spots on the detector, and beside it.
     """
-    degree = intensity.shape[1]
-    cone_z, cone_t = k * math.cos(angle), k * math.sin(angle)
-    top = sphere_height(rho_max * rho_max, k) + s_max
-    bottom = -s_max
-    if angle > 0.0:
-        top = cone_z - math.sqrt(k * k - (rho_max + cone_t) ** 2) + s_max
-        bottom = cone_z - k - s_max
+    bottom, top = slab(k, s_max, angle, rho_max)
     ax, ay, az = axes[2, 0], axes[2, 1], axes[2, 2]
-    flat = abs(az) < 1e-12
-    inverse = 0.0 if flat else 1.0 / az
     n = beside = 0
     for row in range(rows.shape[0]):
         h, j = rows[row, 0], rows[row, 1]
         x0 = h * axes[0, 0] + j * axes[1, 0]
         y0 = h * axes[0, 1] + j * axes[1, 1]
         z0 = h * axes[0, 2] + j * axes[1, 2]
-        first, last = bounds[row, 0], bounds[row, 1]
-        if flat:
-            if z0 < bottom or z0 > top:
-                continue
-        else:
-            a, b = (bottom - z0) * inverse, (top - z0) * inverse
-            if a > b:
-                a, b = b, a
-            if a > last or b < first:
-                continue
-            first = max(first, int(math.ceil(a)))
-            last = min(last, int(math.floor(b)))
+        first, last = indices_in_slab(z0, az, bounds[row, 0], bounds[row, 1], bottom, top)
         for index in range(first, last + 1):
-            place = offsets[row] + index - bounds[row, 0]
-            if intensity[place, 0] == 0.0:
+            coefficients = intensity[offsets[row] + index - bounds[row, 0]]
+            if coefficients[0] == 0.0:
                 continue
             x, y, z = x0 + index * ax, y0 + index * ay, z0 + index * az
             rho2 = x * x + y * y
-            if rho2 > rho_max * rho_max:
-                continue
             outside = abs(x) > half_frame or abs(y) > half_frame
-            if outside and rho2 > (half_frame + rim) ** 2:
+            if rho2 > rho_max * rho_max or (outside and rho2 > (half_frame + rim) ** 2):
                 continue
-            s = sphere_height(rho2, k) - z
-            if angle > 0.0:
-                rho = math.sqrt(rho2)
-                up = cone_z - math.sqrt(k * k - (rho + cone_t) ** 2)
-                down = cone_z - math.sqrt(k * k - (rho - cone_t) ** 2)
-                if z - s_max > up or z + s_max < down:
-                    continue
-                factor = lorentzian_precession(s, width, rho, angle)
-            else:
-                if abs(s) > s_max:
-                    continue
-                factor = shape_factor(model, s, width)
-            squared = np.float64(intensity[place, degree - 1])
-            for d in range(degree - 2, -1, -1):
-                squared = squared * scale_u + intensity[place, d]
-            place = n
+            factor = excitation(rho2, z, k, s_max, width, angle, model)
+            if factor < 0.0:
+                continue
+            squared = 0.0
+            for d in range(coefficients.shape[0] - 1, -1, -1):
+                squared = squared * scale_u + coefficients[d]
             if outside:
                 beside += 1
-                place = hits.shape[0] - beside
-            else:
-                n += 1
+            place = hits.shape[0] - beside if outside else n
             hits[place, 0], hits[place, 1], hits[place, 2] = x, y, max(squared, 0.0) * factor
+            if not outside:
+                n += 1
     return n, beside

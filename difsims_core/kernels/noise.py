@@ -2,7 +2,8 @@
 
 References
 ----------
-W. Hörmann, The transformed rejection method for generating Poisson random variables, Insur. Math. Econ. 12 (1993): PTRS.
+W. Hörmann, The transformed rejection method for generating Poisson random variables,
+Insur. Math. Econ. 12 (1993): PTRS.
 W. Hörmann, The generation of binomial random variates, J. Stat. Comput. Simul. 46 (1993): BTRS.
 """
 

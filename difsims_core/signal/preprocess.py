@@ -51,7 +51,7 @@ def preprocess_measured(
     profiles = np.asarray(profiles)
     if profiles.ndim < 1 or not np.issubdtype(profiles.dtype, np.number) or np.iscomplexobj(profiles):
         raise ExperimentError(f"expected real numbers of shape (…, n_q), found {profiles.dtype} {profiles.shape}")
-    finite = np.isfinite(profiles).all(axis=-1)
+    finite = np.asarray(np.isfinite(profiles).all(axis=-1))
     resampled = resample_profiles(np.where(finite[..., None], profiles, 0).astype(np.float64), q_axis, q_network)
     invalid = ~finite | (np.ptp(resampled, axis=-1) == 0)
     treated = square_root(resampled) if sqrt else resampled

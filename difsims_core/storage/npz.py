@@ -10,7 +10,7 @@ import numpy as np
 
 from difsims_core.errors import ExperimentError
 from difsims_core.storage.names import check_name
-from difsims_core.storage.npz_checks import axis, real, text, texts
+from difsims_core.storage.npz_checks import as_texts, axis, real, text, texts
 from difsims_core.storage.npz_members import read_members, write_members
 from difsims_core.storage.objects import local_copy, url_name
 

@@ -44,7 +44,9 @@ def main() -> None:
     parser.add_argument("--patterns", type=int, default=6000, help="profiles a timed run")
     parser.add_argument("--repeats", type=int, default=5, help="timed runs; medians are printed")
     parser.add_argument("--diffsims", type=int, default=60, help="patterns a timed run of the diffsims route")
-    parser.add_argument("--orientations", type=int, default=100, help="orientations a phase for the agreement; 0 skips it")
+    parser.add_argument(
+        "--orientations", type=int, default=100, help="orientations a phase for the agreement; 0 skips it"
+    )
     arguments = parser.parse_args()
     speed(arguments.patterns, arguments.diffsims, arguments.repeats)
     if arguments.orientations:
@@ -56,7 +58,8 @@ def speed(n: int, n_diffsims: int, repeats: int) -> None:
     simulator = Simulator.prepare(spec)
     draws = simulator.block(0, 512, threads=1).draws
     same = [
-        published_phase(spec.class_names[i % 3], lattice_scale=float(draws["lattice_scale"][i])) for i in range(n_diffsims)
+        published_phase(spec.class_names[i % 3], lattice_scale=float(draws["lattice_scale"][i]))
+        for i in range(n_diffsims)
     ]
     one_by_one(spec, same[:3], draws)
     rates: dict[str, list[float]] = {"ours": [], "one by one": [], "in one call": []}
@@ -71,7 +74,9 @@ def speed(n: int, n_diffsims: int, repeats: int) -> None:
             rates[name].append(n_diffsims / (time.perf_counter() - started))
             assert np.all(profiles.sum(axis=1) > 0)
     ours = np.array(rates.pop("ours"))
-    print(f"profiles/s on one thread {np.median(ours):8.0f}   (median of {repeats}, {ours.min():.0f} … {ours.max():.0f})")
+    print(
+        f"profiles/s on one thread {np.median(ours):8.0f}   (median of {repeats}, {ours.min():.0f} … {ours.max():.0f})"
+    )
     for name, values in rates.items():
         theirs = np.array(values)
         ratio = ours / theirs
@@ -119,8 +124,11 @@ def in_one_call(spec: SimulationSpec, phases: list[Phase], draws: Mapping[str, n
 def agreement(n: int) -> None:
     q = np.arange(256) * image_route.STEP_PER_ANGSTROM
     inside = (q >= RANGE_PER_ANGSTROM[0]) & (q <= RANGE_PER_ANGSTROM[1])
-    print(f"\ncosine of noise-free profiles over {RANGE_PER_ANGSTROM[0]} … {RANGE_PER_ANGSTROM[1]} Å⁻¹, {n} orientations: lowest (median)")
-    print(f"{'phase':<28}{'σ px':>5}  {'image ×4':>20}  {'image ×5':>20}  {'diffsims, centres':>20}  {'diffsims, shared':>20}")
+    low, high = RANGE_PER_ANGSTROM
+    print(f"\ncosine of noise-free profiles over {low} … {high} Å⁻¹, {n} orientations: lowest (median)")
+    print(
+        f"{'phase':<28}{'σ px':>5}  {'image ×4':>20}  {'image ×5':>20}  {'diffsims, centres':>20}  {'diffsims, shared':>20}"
+    )
     for name in DEFAULT_PHASES:
         phase, rotations = load_phase(name), uniform_orientations(n, seed=22)
         found = reflections(phase, 1.6)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -37,7 +39,7 @@ def assert_same_bytes(part, whole, start, stop):
 )
 def test_bytes_do_not_depend_on_blocks_threads_or_order(whole, cuts, threads, backwards):
     edges = [0, *sorted(cuts), N]
-    pieces = list(zip(edges[:-1], edges[1:], strict=True))
+    pieces = list(pairwise(edges))
     for start, stop in reversed(pieces) if backwards else pieces:
         assert_same_bytes(simulate(SPEC, start, stop, threads=threads), whole, start, stop)
 
@@ -48,9 +50,7 @@ def test_a_prefix_is_a_smaller_dataset(whole):
 
 
 def test_leaving_out_the_full_profiles_changes_no_byte_of_the_others(whole):
-    lean = load_spec(
-        specs_folder() / "bulk.yaml", changes=[f"n_patterns={N}"]
-    )
+    lean = load_spec(specs_folder() / "bulk.yaml", changes=[f"n_patterns={N}"])
     block = simulate(lean, 0, 500)
     assert block.x_all is None
     assert block.x_px.tobytes() == whole.x_px[:500].tobytes()
@@ -86,7 +86,9 @@ def test_draws_lie_in_their_ranges(whole):
 
 
 def test_a_grid_of_orientations_gives_members_of_the_grid():
-    spec = make_spec({"n_patterns": 60, "phases": ["pb", "pbi2_2h"], "orientations": {"kind": "grid", "resolution_deg": 10}})
+    spec = make_spec(
+        {"n_patterns": 60, "phases": ["pb", "pbi2_2h"], "orientations": {"kind": "grid", "resolution_deg": 10}}
+    )
     simulator = Simulator.prepare(spec)
     assert simulator.grids is not None
     drawn = simulator.block(0, 60).draws["orientation"]

@@ -1,0 +1,161 @@
+"""Figures of phase maps: how sure, and how right where the truth is known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from difsims_core.evaluate.classification import invalid_pixels, labels_in_phases
+from difsims_core.evaluate.figure_style import (
+    INVALID,
+    NO_CRYSTAL,
+    QUIET,
+    WRONG,
+    WRONG_ON_BOUNDARY,
+    as_map,
+    as_percent,
+    new_figure,
+    phase_colours,
+)
+
+if TYPE_CHECKING:
+    from difsims_core.storage.npz import Prediction, Truth
+
+
+def phase_map_figure(prediction: Prediction, title: str = "", pixel_size_nm: float | None = None) -> Figure:
+    """Draw which phase claims each pixel, paler where less sure, and beside it the highest probability.
+
+    Parameters
+    ----------
+    prediction
+        Probabilities (…, k); a line scan is drawn as one row.
+    title
+        Shown above, usually the name of the experiment.
+    pixel_size_nm
+        Scan step for the axes; pixels without it.
+    """
+    k = len(prediction.phases)
+    confidence = _two_dimensional(np.asarray(prediction.pred).max(axis=-1), prediction)
+    rgb = _claims(prediction)
+    chance = 1.0 / k
+    sure = np.clip((confidence - chance) / max(1.0 - chance, 1e-9), 0.0, 1.0)[..., None]
+    invalid = _two_dimensional(invalid_pixels(prediction), prediction)
+    rgb = np.where(invalid[..., None], rgb, 1.0 + (rgb - 1.0) * (0.25 + 0.75 * sure))
+    figure, (left, right) = _panels(confidence.shape, 2, title)
+    _show(left, rgb, "Phase, paler where less sure", pixel_size_nm)
+    image = _show(right, np.ma.masked_array(confidence, invalid), "Highest probability", pixel_size_nm, (chance, 1.0))
+    figure.colorbar(image, ax=right, fraction=0.05, pad=0.02).ax.tick_params(labelsize=8)
+    _legend(figure, [*_phase_patches(prediction), *_extra_patches(invalid.any(), no_crystal=False)])
+    return figure
+
+
+def truth_figure(
+    prediction: Prediction, truth: Truth, title: str = "", pixel_size_nm: float | None = None
+) -> Figure:
+    """Draw the truth, the prediction and where they differ; mistakes on grain boundaries are told apart."""
+    colours = phase_colours(len(prediction.phases))
+    label = _two_dimensional(labels_in_phases(truth, prediction.phases), prediction)
+    no_crystal = _two_dimensional(np.asarray(truth.label) < 0, prediction)
+    other = (label < 0) & ~no_crystal
+    seen = np.where((label < 0)[..., None], _rgb(NO_CRYSTAL), colours[np.maximum(label, 0)])
+    seen[other] = _rgb(QUIET)
+    claims = _two_dimensional(np.asarray(prediction.pred).argmax(axis=-1), prediction)
+    scored = ~no_crystal & ~_two_dimensional(invalid_pixels(prediction), prediction)
+    wrong = (claims != label) & scored
+    boundary = (
+        np.zeros_like(wrong) if truth.boundary is None else _two_dimensional(np.asarray(truth.boundary), prediction)
+    )
+    errors = np.ones((*wrong.shape, 3))
+    errors[no_crystal] = _rgb(NO_CRYSTAL)
+    errors[wrong] = _rgb(WRONG)
+    errors[wrong & boundary] = _rgb(WRONG_ON_BOUNDARY)
+    figure, (first, second, third) = _panels(wrong.shape, 3, title)
+    _show(first, seen, "Truth", pixel_size_nm)
+    _show(second, _claims(prediction), "Prediction", pixel_size_nm)
+    n_scored = int(scored.sum())
+    share = as_percent(wrong.sum() / n_scored if n_scored else None)
+    _show(third, errors, f"Mistakes: {share} of crystal pixels", pixel_size_nm)
+    patches = [*_phase_patches(prediction, shares=False), *_extra_patches(invalid=False, no_crystal=no_crystal.any())]
+    patches.append(Patch(color=WRONG, label="mistake"))
+    if truth.boundary is not None:
+        patches.append(Patch(color=WRONG_ON_BOUNDARY, label="mistake on a grain boundary"))
+    if other.any():
+        patches.append(Patch(color=QUIET, label="phase that the model does not know"))
+    _legend(figure, patches)
+    return figure
+
+
+def _two_dimensional(values: np.ndarray, prediction: Prediction) -> np.ndarray:
+    return as_map(values, np.shape(prediction.pred)[:-1])
+
+
+def _rgb(colour: str) -> np.ndarray:
+    return np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+
+
+def _claims(prediction: Prediction) -> np.ndarray:
+    claims = _two_dimensional(np.asarray(prediction.pred).argmax(axis=-1), prediction)
+    rgb = phase_colours(len(prediction.phases))[claims]
+    rgb[_two_dimensional(invalid_pixels(prediction), prediction)] = _rgb(INVALID)
+    return rgb
+
+
+def _panels(shape: tuple[int, ...], n: int, title: str) -> tuple[Figure, Sequence[Axes]]:
+    width = 9.6
+    panel = width / n - 0.5
+    height = np.clip(panel * shape[0] / shape[1], 0.45, 6.0)
+    figure = new_figure(width, float(height) + (1.1 if n == 2 else 1.35) + (0.2 if title else 0.0))
+    if title:
+        figure.suptitle(f"{title}\n", fontsize=11, x=0.01, ha="left", linespacing=0.4)
+    return figure, figure.subplots(1, n, squeeze=False)[0]
+
+
+def _show(
+    axes: Axes,
+    image: np.ndarray,
+    title: str,
+    pixel_size_nm: float | None,
+    limits: tuple[float, float] = (0.0, 1.0),
+):  # noqa: ANN202
+    step = pixel_size_nm or 1.0
+    ny, nx = image.shape[:2]
+    aspect = "equal" if 0.1 < ny / nx < 10 else "auto"
+    extent = (0.0, nx * step, ny * step, 0.0)
+    shown = axes.imshow(
+        image, extent=extent, aspect=aspect, cmap="cividis", vmin=limits[0], vmax=limits[1], interpolation="nearest"
+    )
+    axes.set_title(title, fontsize=9, loc="left")
+    axes.set_xlabel("nm" if pixel_size_nm else "pixel", fontsize=8)
+    axes.tick_params(labelsize=8)
+    if ny == 1:
+        axes.set_yticks([])
+    return shown
+
+
+def _phase_patches(prediction: Prediction, *, shares: bool = True) -> list[Patch]:
+    valid = ~invalid_pixels(prediction).ravel()
+    claims = np.asarray(prediction.pred).reshape(-1, len(prediction.phases)).argmax(axis=1)[valid]
+    count = np.bincount(claims, minlength=len(prediction.phases))
+    colours = phase_colours(len(prediction.phases))
+    texts = [
+        f"{name}  {as_percent(count[i] / max(claims.size, 1))}" if shares else str(name)
+        for i, name in enumerate(prediction.phases)
+    ]
+    return [Patch(color=tuple(colours[i]), label=text) for i, text in enumerate(texts)]
+
+
+def _extra_patches(invalid: bool, no_crystal: bool) -> list[Patch]:
+    patches = [Patch(color=INVALID, label="no usable measurement")] if invalid else []
+    return [*patches, Patch(color=NO_CRYSTAL, label="no crystal (not scored)")] if no_crystal else patches
+
+
+def _legend(figure: Figure, patches: list[Patch]) -> None:
+    columns = 3 if len(patches) in {1, 2, 3, 5, 6, 9} else 4
+    figure.legend(
+        handles=patches, loc="outside lower left", ncols=columns, frameon=False, fontsize=8, handlelength=1.2
+    )
