@@ -107,9 +107,9 @@ def _claims(prediction: Prediction) -> np.ndarray:
 
 def _panels(shape: tuple[int, ...], n: int, title: str) -> tuple[Figure, Sequence[Axes]]:
     width = 9.6
-    panel = width / n - 0.5
+    panel = (width - 1.4) / n
     height = np.clip(panel * shape[0] / shape[1], 0.45, 6.0)
-    figure = new_figure(width, float(height) + (1.1 if n == 2 else 1.35) + (0.2 if title else 0.0))
+    figure = new_figure(width, float(height) + (0.85 if n == 2 else 1.15) + (0.2 if title else 0.0))
     if title:
         figure.suptitle(f"{title}\n", fontsize=11, x=0.01, ha="left", linespacing=0.4)
     return figure, figure.subplots(1, n, squeeze=False)[0]

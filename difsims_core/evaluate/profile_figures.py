@@ -62,22 +62,22 @@ def peak_positions_figure(evaluation: ExperimentEvaluation) -> Figure:
     """Draw for each phase the mean profile of its pixels, the measured peaks and the allowed lines at the fitted scale.
 
     Filled markers are peaks that found a line of their own, open ones did not. Lines below the profile are as long as
-    they are strong.
+    they are strong. Phases that claim no pixel are left out.
     """
     colours = phase_colours(len(evaluation.phases))
-    n = len(evaluation.phases)
-    figure = new_figure(9.6, 1.9 * n + 0.5)
-    grid = figure.subplots(n, 1, squeeze=False, sharex=True)[:, 0]
-    for phase, axes, colour in zip(evaluation.phases, grid, colours, strict=True):
+    present = [i for i, phase in enumerate(evaluation.phases) if phase.mean_profile is not None]
+    figure = new_figure(9.6, 1.9 * max(len(present), 1) + 0.5)
+    grid = figure.subplots(max(len(present), 1), 1, squeeze=False, sharex=True)[:, 0]
+    if not present:
+        grid[0].text(0.5, 0.5, "no phase claims a pixel", transform=grid[0].transAxes, ha="center", color=QUIET)
+    for i, axes in zip(present, grid, strict=False):
+        phase = evaluation.phases[i]
         quiet_axes(axes, phase.phase)
         axes.set_title(_verdict(phase), fontsize=8, color=QUIET, loc="right")
         axes.set_yticks([])
         axes.set_ylim(-0.42, 1.12)
         axes.axhline(0.0, color=QUIET, lw=0.5)
-        if phase.mean_profile is None:
-            axes.text(0.5, 0.5, phase.reason, transform=axes.transAxes, ha="center", color=QUIET, fontsize=9)
-        else:
-            _draw_peaks(axes, phase, evaluation.q, colour)
+        _draw_peaks(axes, phase, evaluation.q, colours[i])
     grid[-1].set_xlim(evaluation.q[0], evaluation.q[-1])
     grid[-1].set_xlabel(Q_LABEL, fontsize=8)
     return figure
@@ -104,7 +104,7 @@ def _draw_peaks(axes: Axes, phase: PhasePeaks, q: np.ndarray, colour: np.ndarray
 
 def _verdict(phase: PhasePeaks) -> str:
     if phase.match is None:
-        return "" if phase.status == "absent" else f"{phase.n_pixels} pixels · {phase.reason}"
+        return f"{phase.n_pixels} pixels · {phase.reason}"
     match = phase.match
     null = "" if phase.null_f1 is None else f" (best other phase {phase.null_f1:.2f})"
     return (

@@ -23,11 +23,15 @@ def sphere_height(rho2, k):
 
 @njit(cache=True, nogil=True)
 def lorentzian_precession(s, width, rho, angle):
-    """Return the Lorentzian averaged over a precession cone; Palatinus et al. (2019) eq. 10, scaled as diffsims'."""
+    """Return the Lorentzian averaged over a precession cone of half-angle ``angle``, radians.
+
+    Palatinus et al., Acta Cryst. B75 (2019) 512, eq. 10. diffsims' function of this name is 2/width times as large;
+    here the angle 0 gives the Lorentzian itself.
+    """
     sigma = math.pi / width
     u = sigma * sigma * (rho * rho * angle * angle - s * s) + 1.0
     z = math.sqrt(u * u + 4.0 * sigma * sigma * s * s)
-    return sigma / math.pi * math.sqrt(2.0 * (u + z) / (z * z))
+    return math.sqrt((u + z) / (2.0 * z * z))
 
 
 @njit(cache=True, nogil=True)

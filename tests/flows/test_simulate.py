@@ -121,6 +121,8 @@ def test_refused_credentials_are_not_tried_again(store, tiny, monkeypatch):
 def test_the_cache_key_names_everything_a_group_depends_on(store, tiny):
     plan = build.begin(open_store(store), tiny)
     parameters = {"store": store, "spec": tiny, "plan": plan, "first": 0, "last": 3}
-    keys = {tasks.group_key(None, parameters | change) for change in ({}, {"store": store + "2"}, {"last": 4}, {"first": 1})}
+    keys = {
+        tasks.group_key(None, parameters | change) for change in ({}, {"store": store + "2"}, {"last": 4}, {"first": 1})
+    }
     assert len(keys) == 4
     assert tasks.group_key(None, parameters) == tasks.group_key(None, dict(parameters))
