@@ -14,12 +14,18 @@ from difsims_core.kernels import ewald
 
 
 @pytest.mark.parametrize("name", SHAPE_FACTORS)
-@pytest.mark.parametrize("s", [0.0, 1e-4, -0.004, 0.013, 0.05])
+@pytest.mark.parametrize("s", [1e-9, 1e-4, -0.004, 0.013, 0.05])
 def test_shape_factors_are_those_of_diffsims(name, s):
     width = 0.02
     theirs = float(getattr(shape_factor_models, name)(np.array([s]), width)[0]) if name != "binary" else 1.0
     assert ewald.shape_factor(SHAPE_FACTORS[name], s, width) == pytest.approx(theirs, rel=1e-12, abs=1e-15)
     assert ewald.shape_factor.py_func(SHAPE_FACTORS[name], s, width) == pytest.approx(theirs, rel=1e-12, abs=1e-15)
+
+
+@pytest.mark.parametrize("name", SHAPE_FACTORS)
+def test_shape_factors_are_one_on_the_sphere(name):
+    """Also where diffsims divides zero by zero."""
+    assert ewald.shape_factor(SHAPE_FACTORS[name], 0.0, 0.02) == 1.0
 
 
 @pytest.mark.parametrize("angle_deg", [0.0, 0.05, 0.7, 2.0])
