@@ -16,8 +16,9 @@ from difsims_core.storage.objects import ObjectStore
 class KeyedStore(Store):
     """A Zarr store over :class:`ObjectStore`; every read is one request.
 
-    A read-only store is that of a complete dataset: there a missing piece is an error, where Zarr would invent fill
-    values.
+    A read-only store is that of a complete dataset: a missing piece is an error, where Zarr would invent fill values. A
+    writable one shows metadata only: blocks are written whole, and Zarr must not merge the last one with what an
+    earlier, perhaps damaged, attempt left there.
     """
 
     def __init__(self, objects: ObjectStore, prefix: str, *, read_only: bool = False) -> None:
@@ -62,6 +63,8 @@ class KeyedStore(Store):
         self, key: str, prototype: BufferPrototype | None = None, byte_range: ByteRequest | None = None
     ) -> Buffer | None:
         """Return an object or a part of it; None when there is none."""
+        if not self.read_only and _is_data(key):
+            return None
         prototype = default_buffer_prototype() if prototype is None else prototype
         try:
             data = await asyncio.to_thread(self.objects.read, self._key(key), *_limits(byte_range))

@@ -1,0 +1,8 @@
+"""Networks by name: one file and one registration each."""
+
+from __future__ import annotations
+
+from difsims_core.learn.networks import large_filter as _large_filter  # noqa: F401 registers itself
+from difsims_core.learn.networks.base import NETWORKS, build_network
+
+__all__ = ["NETWORKS", "build_network"]

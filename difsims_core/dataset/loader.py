@@ -1,0 +1,54 @@
+"""Stored profiles as a ``tf.data`` pipeline: the one file outside ``learn`` that knows TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import count
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from difsims_core.dataset.split import Part
+from difsims_core.dataset.stream import POOL_ROWS, ProfileStream
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+_PREFETCH = 8  # batches
+
+
+class BatchFeed:
+    """Batches of a stream for TensorFlow; remembers the error that stopped it.
+
+    TensorFlow turns an exception of a generator into a text within an error of its own; ``failure`` is the real one.
+    """
+
+    def __init__(self, stream: ProfileStream) -> None:
+        self.stream = stream
+        self.failure: Exception | None = None
+
+    def training(self) -> tf.data.Dataset:
+        """Return shuffled batches of the training part without end; an epoch is ``stream.n_batches(TRAIN)`` of them."""
+        return self._dataset(lambda: (batch for epoch in count() for batch in self.stream.batches(Part.TRAIN, epoch)))
+
+    def validation(self) -> tf.data.Dataset:
+        """Return the validation part once, in stored order; kept in memory when it is no larger than a pool."""
+        dataset = self._dataset(lambda: self.stream.batches(Part.VALIDATION))
+        return dataset.cache() if self.stream.count(Part.VALIDATION) <= POOL_ROWS else dataset
+
+    def _dataset(self, batches) -> tf.data.Dataset:  # noqa: ANN001 - a function that starts an iterator
+        import tensorflow as tf
+
+        def feed() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+            try:
+                for x, y in batches():
+                    yield x[..., None], y
+            except Exception as error:
+                self.failure = error
+                raise
+
+        signature = (
+            tf.TensorSpec((None, self.stream.n_q, 1), tf.float32),  # pyright: ignore[reportArgumentType]
+            tf.TensorSpec((None,), tf.int32),  # pyright: ignore[reportArgumentType]
+        )
+        return tf.data.Dataset.from_generator(feed, output_signature=signature).prefetch(_PREFETCH)

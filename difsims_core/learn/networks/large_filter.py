@@ -1,0 +1,40 @@
+"""The historical one: three convolutions with wide filters and one dense layer (DESIGN §8)."""
+
+from __future__ import annotations
+
+from difsims_core.errors import ModelError
+from difsims_core.learn.backend import keras
+from difsims_core.learn.networks.base import NETWORKS
+
+_FILTERS, _WIDTH = 64, 6
+_FEWEST_VALUES = 43  # three times a filter of 6 and a halving leave one value
+
+
+@NETWORKS.register("large_filter")
+def large_filter(input_shape: tuple[int, int], n_classes: int) -> keras.Model:
+    """Build the network; 164 931 weights for (147, 1) and 3 classes.
+
+    Raises
+    ------
+    ModelError
+        If the profiles are too short for three filters.
+    """
+    if input_shape[0] < _FEWEST_VALUES:
+        raise ModelError(f"large_filter needs profiles of at least {_FEWEST_VALUES} values, found {input_shape[0]}")
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            keras.Input(input_shape, name="profile"),
+            layers.Conv1D(_FILTERS, _WIDTH, activation="relu", name="filter_1"),
+            layers.MaxPooling1D(2, name="halve_1"),
+            layers.Conv1D(_FILTERS, _WIDTH, activation="relu", name="filter_2"),
+            layers.MaxPooling1D(2, name="halve_2"),
+            layers.Dropout(0.5, name="dropout"),
+            layers.Conv1D(_FILTERS, _WIDTH, activation="relu", name="filter_3"),
+            layers.MaxPooling1D(2, name="halve_3"),
+            layers.Flatten(name="flatten"),
+            layers.Dense(128, activation="relu", name="dense"),
+            layers.Dense(n_classes, activation="softmax", dtype="float32", name="probabilities"),
+        ],
+        name="large_filter",
+    )

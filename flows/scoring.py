@@ -1,0 +1,144 @@
+"""Evaluate one prediction, keep the scores in the store, and know when they are there already."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from difsims_core import __version__
+from difsims_core.crystal.catalogue import find_crystal
+from difsims_core.errors import CrystalError, ExperimentError, MissingObjectError
+from difsims_core.evaluate.experiment_scores import ExperimentEvaluation
+from difsims_core.evaluate.peak_positions import evaluate_all
+from difsims_core.storage import layout
+from difsims_core.storage.npz import Prediction, Truth, experiment_name, read_prediction, read_truth
+from difsims_core.storage.objects import open_store, read_url
+
+
+def score_prediction(
+    store: str, url: str, experiments: str | None = None, truth: str | None = None, crystals: str | None = None
+) -> dict[str, Any]:
+    """Score a prediction unless the store holds its scores for the same inputs; return one row of numbers.
+
+    Parameters
+    ----------
+    store
+        Root URL of the store that keeps the scores.
+    url
+        The prediction.
+    experiments
+        Folder of the experiments; default: where the prediction says that its experiment lies.
+    truth, crystals
+        Folders of truth maps and of CIF files.
+    """
+    place, prediction = open_store(store), read_prediction(url)
+    key = layout.evaluation(prediction.cnn_id, experiment_name(url))
+    inputs = _digest(url, prediction, truth, crystals)
+    document = _kept(store, key, inputs)
+    reused = document is not None
+    if document is None:
+        document = evaluation_of(url, prediction, experiments, truth, crystals).to_document()
+        place.write_json(key, document | {"inputs_sha256": inputs, "prediction": url})
+    return summary_row(document) | {"scores": place.url(key), "reused": reused}
+
+
+def evaluation_of(
+    url: str, prediction: Prediction, experiments: str | None, truth: str | None, crystals: str | None
+) -> ExperimentEvaluation:
+    """Return everything said about one prediction."""
+    folder = experiments or prediction.experiment.rpartition("/")[0]
+    if not folder:
+        raise ExperimentError(f"{url}: does not say where its experiment lies; name the folder with --experiments")
+    return evaluate_all([url], folder, crystals, truth).per_experiment[0]
+
+
+def truth_of(url: str, truth: str | None) -> Truth | None:
+    """Return the truth map of the scan that a prediction belongs to, where there is one."""
+    if truth is None:
+        return None
+    place, key = open_store(truth), f"{experiment_name(url)}_truth.npz"
+    return read_truth(place.url(key)) if place.exists(key) else None
+
+
+def summary_row(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the row of a table for one evaluation document."""
+    scores = document["truth"] or {}
+    matched = [phase for phase in document["phases"] if phase["match"] is not None]
+    compared = [phase for phase in matched if phase["better_than_null"] is not None]
+    beaten = sum(bool(phase["better_than_null"]) for phase in compared)
+    return {
+        "map": document["experiment"],
+        "accuracy": scores.get("accuracy"),
+        "off boundaries": scores.get("accuracy_off_boundaries"),
+        "confidence": document["mean_confidence"],
+        "invalid": document["n_invalid"],
+        "distance (1/Å)": document["mean_distance_per_angstrom"],
+        "peaks F1": _mean([phase["match"]["f1"] for phase in matched]),
+        "null F1": _mean([phase["null_f1"] for phase in compared]),
+        "better than null": f"{beaten} of {len(compared)}",
+        "model": document["cnn_id"],
+    }
+
+
+def phase_rows(document: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return one row a phase of an evaluation document: peak positions with their null."""
+    rows = []
+    for phase in document["phases"]:
+        match = phase["match"] or {}
+        rows.append(
+            {
+                "map": document["experiment"],
+                "phase": phase["phase"],
+                "pixels": phase["n_pixels"],
+                "status": phase["status"],
+                "precision": match.get("precision"),
+                "recall": match.get("recall"),
+                "F1": match.get("f1"),
+                "null F1": phase["null_f1"],
+                "lattice scale": match.get("scale"),
+            }
+        )
+    return rows
+
+
+def _mean(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+def _kept(store: str, key: str, inputs: str) -> dict[str, Any] | None:
+    try:
+        document = open_store(store).read_json(key)
+    except MissingObjectError:
+        return None
+    return document if document.get("inputs_sha256") == inputs else None
+
+
+def _digest(url: str, prediction: Prediction, truth: str | None, crystals: str | None) -> str:
+    """Return the SHA-256 of everything that scores depend on: prediction, experiment, truth, crystals, code."""
+    parts = {
+        "prediction": hashlib.sha256(read_url(url)).hexdigest(),
+        "experiment": prediction.experiment_sha256,
+        "truth": _sha256_of_truth(url, truth),
+        "crystals": [_sha256_of_crystal(name, crystals) for name in prediction.phases],
+        "version": __version__,
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _sha256_of_truth(url: str, truth: str | None) -> str | None:
+    if truth is None:
+        return None
+    try:
+        return hashlib.sha256(open_store(truth).read(f"{experiment_name(url)}_truth.npz")).hexdigest()
+    except MissingObjectError:
+        return None
+
+
+def _sha256_of_crystal(name: str, crystals: str | None) -> str | None:
+    try:
+        return hashlib.sha256(read_url(find_crystal(name, folder=crystals))).hexdigest()
+    except CrystalError:
+        return None

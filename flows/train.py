@@ -1,0 +1,51 @@
+"""Train a classifier on simulated datasets."""
+
+from __future__ import annotations
+
+from prefect import flow, tags
+from prefect.runtime import flow_run
+
+from difsims_core.config.learning import TrainingSpec
+from difsims_core.storage.objects import open_store
+from flows.artifacts import reused, tag_run
+from flows.illustrate import show_model
+from flows.progress import say, working
+from flows.tasks import find_trained, train_model
+
+_DEFAULT = TrainingSpec()
+
+
+def _run_name() -> str:
+    spec: TrainingSpec = flow_run.parameters["spec"]
+    names = ", ".join(item.rsplit("/", 1)[-1][:12] for item in flow_run.parameters["simulations"][:3])
+    return f"train {spec.network} on {names} seed {spec.seed}"
+
+
+@flow(name="train", flow_run_name=_run_name, persist_result=False, result_serializer="json")
+def train(simulations: list[str], spec: TrainingSpec = _DEFAULT, store: str | None = None) -> str:
+    """Train a classifier and return its id; one of the same data and parameters is returned as it is.
+
+    Parameters
+    ----------
+    simulations
+        Ids or URLs of complete datasets with the same phases and q axis.
+    spec
+        How to train.
+    store
+        Root URL of the store; default: ``DIFSIMS_STORE``.
+    """
+    root = open_store(store).root
+    known: str | None = find_trained(root, simulations, spec)
+    if known is not None:
+        tag_run(known, *simulations)
+        message = f"reused model {known}: same datasets and training parameters, nothing was trained"
+        say(message)
+        show_model(root, known)
+        return reused(known, message)
+    say(f"training {spec.network} for at most {spec.epochs} epochs")
+    with tags(*simulations), working("train", "training", spec.epochs, "epochs") as work:
+        model: str = train_model(root, simulations, spec, "train")
+        work.reach("epochs", spec.epochs)
+    tag_run(model, *simulations)
+    say(f"model {model}: held-out accuracy {show_model(root, model):.2%}")
+    return model

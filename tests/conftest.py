@@ -1,0 +1,44 @@
+"""Surroundings of all tests: nothing phones home, no credentials of the developer are used, services on request."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.services import S3Service, running_s3
+
+for _name in [name for name in os.environ if name.startswith("AWS_")]:
+    del os.environ[_name]
+os.environ.update(
+    AWS_CONFIG_FILE=os.devnull,
+    AWS_SHARED_CREDENTIALS_FILE=os.devnull,
+    AWS_EC2_METADATA_DISABLED="true",
+    DO_NOT_TRACK="1",
+    PREFECT_SERVER_ANALYTICS_ENABLED="false",
+    TF_CPP_MIN_LOG_LEVEL="3",
+)
+
+
+@pytest.fixture(scope="session")
+def s3_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Service]:
+    """A real S3 server with one bucket and credentials of its own."""
+    with running_s3(tmp_path_factory.mktemp("seaweedfs")) as service:
+        yield service
+
+
+@pytest.fixture
+def s3_store_url(s3_service: S3Service, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> str:
+    """URL of an empty store on it; the environment holds the credentials while the test runs."""
+    for name, value in s3_service.environment.items():
+        monkeypatch.setenv(name, value)
+    return f"s3://{s3_service.bucket}/{os.urandom(6).hex()}"
+
+
+@pytest.fixture(params=["file", pytest.param("s3", marks=pytest.mark.service)])
+def store_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """URL of an empty store, of every scheme in turn."""
+    if request.param == "s3":
+        return request.getfixturevalue("s3_store_url")
+    return f"file://{tmp_path_factory.mktemp('store')}"

@@ -1,0 +1,163 @@
+"""What every place that keeps objects must do, whatever its scheme."""
+
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from difsims_core.errors import CorruptDataError, InputError, MissingObjectError
+from difsims_core.storage.objects import ObjectStore, expand_urls, local_copy, open_store, read_url, write_url
+
+
+@pytest.fixture
+def store(store_url):
+    return open_store(store_url)
+
+
+def test_what_is_written_is_read(store):
+    store.write("a/b.bin", b"0123456789")
+    assert store.read("a/b.bin") == b"0123456789"
+    store.write("a/b.bin", b"new")
+    assert store.read("a/b.bin") == b"new"
+
+
+@pytest.mark.parametrize(
+    ("start", "stop", "expected"), [(2, 5, b"234"), (7, None, b"789"), (-3, None, b"789"), (0, 1, b"0")]
+)
+def test_parts_are_read(store, start, stop, expected):
+    store.write("part", b"0123456789")
+    assert store.read("part", start, stop) == expected
+
+
+def test_an_empty_object_is_an_object(store):
+    store.write("empty", b"")
+    assert store.exists("empty")
+    assert store.read("empty") == b""
+
+
+@pytest.mark.parametrize("operation", [lambda s: s.read("no"), lambda s: s.read_json("no"), lambda s: s.read("no", -1)])
+def test_what_is_not_there_is_said_to_be_missing(store, operation):
+    with pytest.raises(MissingObjectError, match="no such"):
+        operation(store)
+
+
+def test_create_has_one_winner_and_its_bytes(store):
+    assert store.create("once", b"first")
+    assert not store.create("once", b"second")
+    assert store.read("once") == b"first"
+
+
+def test_of_racing_creators_one_wins(store):
+    with ThreadPoolExecutor(8) as pool:
+        won = list(pool.map(lambda i: store.create("race", b"%d" % i), range(16)))
+    assert won.count(True) == 1
+    assert store.read("race") == b"%d" % won.index(True)
+
+
+def test_listing_is_recursive_sorted_and_relative(store):
+    for key in ("b/2", "b/1", "a", "b/c/d", "bb/x"):
+        store.write(key, b"x")
+    assert store.list() == ["a", "b/1", "b/2", "b/c/d", "bb/x"]
+    assert store.list("b") == ["b/1", "b/2", "b/c/d"]
+    assert store.list("nothing") == []
+    assert store.folders() == ["b", "bb"]
+    assert store.folders("b") == ["c"]
+    assert store.folders("nothing") == []
+
+
+def test_more_objects_than_one_listing_request_returns(store):
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda i: store.write(f"many/{i:04d}", b"ab"), range(1100)))
+    assert store.list("many") == [f"many/{i:04d}" for i in range(1100)]
+    assert store.tree_bytes("many") == 2200
+    store.delete_tree("many")
+    assert store.list("many") == []
+
+
+def test_deleting_what_is_not_there_is_no_error(store):
+    store.write("x", b"1")
+    store.delete("x")
+    store.delete("x")
+    store.delete_tree("x")
+    assert not store.exists("x")
+
+
+def test_json_keeps_text_and_refuses_damage(store):
+    store.write_json("r.json", {"Å⁻¹": [1, 2.5, None]})
+    assert store.read_json("r.json") == {"Å⁻¹": [1, 2.5, None]}
+    store.write("r.json", b'{"half":')
+    with pytest.raises(CorruptDataError, match="not a JSON document"):
+        store.read_json("r.json")
+
+
+def test_files_go_in_and_out(store, tmp_path):
+    source, target = tmp_path / "in", tmp_path / "deep" / "out"
+    source.write_bytes(b"z" * 100_000)
+    store.upload(source, "up/loaded")
+    store.download("up/loaded", target)
+    assert target.read_bytes() == source.read_bytes()
+    with pytest.raises(MissingObjectError):
+        store.download("up/nothing", target.with_name("never"))
+    assert not target.with_name("never").exists()
+
+
+def test_a_file_that_fails_while_it_is_filled_never_appears(store):
+    with pytest.raises(ZeroDivisionError), store.writing("half") as path:  # noqa: PT012
+        path.write_bytes(b"half")
+        raise ZeroDivisionError
+    assert not store.exists("half")
+    assert store.list() == []
+
+
+@pytest.mark.parametrize("key", ["../up", "/abs", "a/../b", "a//b", "", "a\\b", "a/\n", ".", "x" * 201])
+def test_keys_never_leave_the_root(store, key):
+    for operation in (store.read, store.exists, store.delete, lambda k: store.write(k, b""), store.delete_tree):
+        with pytest.raises(InputError):
+            operation(key)
+
+
+def test_names_with_odd_but_harmless_signs(store):
+    for name in ("scan [1]", "naïve ~ %20 + # ü", "a?b*c"):
+        store.write(f"odd/{name}", name.encode())
+        assert store.read(f"odd/{name}") == name.encode()
+        assert f"odd/{name}" in store.list("odd")
+        store.delete(f"odd/{name}")
+        assert not store.exists(f"odd/{name}")
+
+
+def test_a_store_travels_as_its_url(store):
+    store.write("here", b"1")
+    travelled = pickle.loads(pickle.dumps(store))  # noqa: S301
+    assert travelled == store
+    assert travelled.read("here") == b"1"
+    assert repr(store) == f"ObjectStore(root={store.root!r})"
+    assert isinstance(travelled, ObjectStore)
+
+
+def test_single_urls(store):
+    url = f"{store.root}/one/file.npz"
+    write_url(url, b"abc")
+    assert read_url(url) == b"abc"
+    assert store.url("one/file.npz") == url
+    with local_copy(url) as path:
+        assert path.read_bytes() == b"abc"
+    with pytest.raises(MissingObjectError), local_copy(f"{store.root}/one/none.npz"):
+        pass
+
+
+def test_globs_and_folders(store):
+    for key in ("e/roi_1.npz", "e/roi_2.npz", "e/roi_2.txt", "e/sub/roi_3.npz"):
+        store.write(key, b"")
+
+    def found(*patterns):
+        prefix = f"{store.root}/".removeprefix("file://")
+        return [url.removeprefix(prefix) for url in expand_urls(f"{store.root}/{p}" for p in patterns)]
+
+    assert found("e/*.npz") == ["e/roi_1.npz", "e/roi_2.npz"]
+    assert found("e/roi_[2-9].npz") == ["e/roi_2.npz"]
+    assert found("e/**/*.npz") == ["e/roi_1.npz", "e/roi_2.npz", "e/sub/roi_3.npz"]
+    assert found("e/") == ["e/roi_1.npz", "e/roi_2.npz"]
+    assert found("e/roi_2.txt", "e/roi_?.npz", "e/roi_1.npz") == ["e/roi_2.txt", "e/roi_1.npz", "e/roi_2.npz"]
+    for pattern in ("e/none.npz", "e/*.h5", "nowhere/"):
+        with pytest.raises(InputError, match="nothing found"):
+            found(pattern)

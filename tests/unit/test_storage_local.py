@@ -1,0 +1,121 @@
+"""Files: whole or not at all, whatever breaks."""
+
+import errno
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from difsims_core.errors import MissingObjectError, StoreAccessError, StoreError
+from difsims_core.storage.objects import open_store
+
+
+@pytest.fixture
+def store(tmp_path):
+    return open_store(tmp_path / "store")
+
+
+def _files(store) -> list[str]:
+    return [name for _, _, names in os.walk(store.root.removeprefix("file://")) for name in names]
+
+
+def _fails(code):
+    def fsync(descriptor):
+        raise OSError(code, os.strerror(code))
+
+    return fsync
+
+
+@pytest.mark.parametrize("operation", ["write", "create"])
+def test_a_full_disk_is_named_and_leaves_the_old_object(store, monkeypatch, operation):
+    if operation == "write":
+        store.write("k", b"old")
+    monkeypatch.setattr(os, "fsync", _fails(errno.ENOSPC))
+    with pytest.raises(StoreError, match=r"disk that holds it is full.*free space"):
+        getattr(store, operation)("k", b"new")
+    monkeypatch.undo()
+    assert _files(store) == (["k"] if operation == "write" else [])
+    assert store.exists("k") == (operation == "write")
+
+
+def test_a_full_disk_while_a_file_is_filled(store, monkeypatch):
+    with pytest.raises(StoreError, match="is full"), store.writing("big"):
+        raise OSError(errno.EDQUOT, "quota")
+    assert _files(store) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not Path("/bin/mount").exists(), reason="needs to mount a small tmpfs")
+def test_a_disk_that_is_really_full(tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)], check=False).returncode:
+        pytest.skip("mounting is not allowed here")
+    try:
+        store = open_store(disk / "store")
+        store.write("fits", os.urandom(500_000))
+        with pytest.raises(StoreError, match=f"{disk}.*full"):
+            store.write("too/large", os.urandom(2_000_000))
+        assert store.list() == ["fits"]
+        store.write("fits too", os.urandom(300_000))
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+@pytest.mark.parametrize(("code", "kind"), [(errno.EACCES, StoreAccessError), (errno.EROFS, StoreAccessError)])
+def test_no_permission_is_no_matter_of_another_try(store, monkeypatch, code, kind):
+    monkeypatch.setattr(os, "fsync", _fails(code))
+    with pytest.raises(kind, match="permissions"):
+        store.write("k", b"")
+
+
+def test_an_input_output_error_is_worth_another_try(store, monkeypatch):
+    monkeypatch.setattr(os, "fsync", _fails(errno.EIO))
+    with pytest.raises(StoreError, match="try again") as caught:
+        store.write("k", b"")
+    assert not isinstance(caught.value, StoreAccessError | MissingObjectError)
+
+
+def test_create_works_where_hard_links_do_not(store, monkeypatch):
+    def link(source, target):
+        raise OSError(errno.EPERM, "no links here")
+
+    monkeypatch.setattr(os, "link", link)
+    assert store.create("k", b"1")
+    assert not store.create("k", b"2")
+    assert store.read("k") == b"1"
+    assert _files(store) == ["k"]
+
+
+def test_a_folder_is_no_object(store):
+    store.write("a/b", b"")
+    assert not store.exists("a")
+    for read in (lambda: store.read("a"), lambda: store.read("a/b/c")):
+        with pytest.raises(MissingObjectError):
+            read()
+
+
+def test_a_writer_killed_in_the_middle_leaves_no_object(store):
+    code = (
+        "import os, signal, sys\n"
+        "from difsims_core.storage.objects import open_store\n"
+        "os.fsync = lambda descriptor: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "open_store(sys.argv[1]).write('k', b'x' * 10**6)\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", code, store.root], check=False)
+    assert killed.returncode == -9
+    assert len(_files(store)) == 1
+    assert _files(store)[0].endswith(".partial")
+    assert store.list() == []
+    assert not store.exists("k")
+
+
+def test_files_are_readable_by_the_group_as_the_umask_says(store):
+    old = os.umask(0o022)
+    try:
+        store.write("k", b"")
+    finally:
+        os.umask(old)
+    assert stat.S_IMODE((Path(store.root.removeprefix("file://")) / "k").stat().st_mode) == 0o644
