@@ -27,10 +27,12 @@ def table(key: str, rows: Sequence[Mapping[str, Any]], description: str) -> None
     create_table_artifact([dict(row) for row in rows], key=artifact_key(key), description=description)
 
 
-def figure(store: ObjectStore, owner: str, name: str, draw: Callable[[], bytes], description: str) -> str:
+def figure(
+    store: ObjectStore, owner: str, name: str, draw: Callable[[], bytes], description: str, redraw: bool = False
+) -> str:
     """Leave a link to a figure among those of ``owner``, an id, and return its URL; it is drawn unless it exists."""
     key = layout.figure(owner, name)
-    if not store.exists(key):
+    if redraw or not store.exists(key):
         store.write(key, draw())
     url = store.url(key)
     create_link_artifact(url, link_text=name, key=artifact_key(name.rsplit(".", 1)[0]), description=description)

@@ -13,7 +13,9 @@ from flows.tasks import predict_one
 
 def _run_name() -> str:
     model, experiments = flow_run.parameters["model"], flow_run.parameters["experiments"]
-    return f"predict {', '.join(item.rsplit('/', 1)[-1] for item in experiments[:3])} with {model.rsplit('/', 1)[-1][:12]}"
+    return (
+        f"predict {', '.join(item.rsplit('/', 1)[-1] for item in experiments[:3])} with {model.rsplit('/', 1)[-1][:12]}"
+    )
 
 
 @flow(name="predict", flow_run_name=_run_name, persist_result=False, result_serializer="json")

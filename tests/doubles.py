@@ -18,12 +18,16 @@ class FakeCrystal:
     sha256: str
 
 
+def _nothing(_start: int, _stop: int) -> None:
+    pass
+
+
 @dataclass
 class FakeSimulator:
     """The interface of ``Simulator``."""
 
     spec: SimulationSpec
-    before_block: Callable[[int, int], None] = lambda start, stop: None
+    before_block: Callable[[int, int], None] = _nothing
     engine_version: str = "fake-1"
     calls: list[tuple[int, int]] = field(default_factory=list)
 
@@ -51,7 +55,7 @@ class FakeSimulator:
     def draw_templates(self) -> dict[str, tuple[tuple[int, ...], str]]:
         return {"orientation": ((4,), "<f4"), "dose": ((), "<f4"), "removed_spots": ((), "<u8")}
 
-    def block(self, start: int, stop: int, threads: int | None = None) -> Block:
+    def block(self, start: int, stop: int, threads: int | None = None) -> Block:  # noqa: ARG002
         self.calls.append((start, stop))
         self.before_block(start, stop)
         index = np.arange(start, stop)
@@ -70,4 +74,4 @@ class FakeSimulator:
 
 def fake(spec: SimulationSpec, before_block: Callable[[int, int], None] | None = None) -> Simulator:
     """Return a fake simulator as what the code under test takes."""
-    return FakeSimulator(spec, before_block or (lambda start, stop: None))  # type: ignore[return-value]
+    return FakeSimulator(spec, before_block or _nothing)  # type: ignore[return-value]

@@ -76,8 +76,8 @@ def running_s3(folder: Path) -> Iterator[S3Service]:
     (folder / "s3.json").write_text(json.dumps({"identities": [identity]}))
     command = [
         binary, "mini", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-s3.config={folder / 's3.json'}",
-        f"-filer.localSocket={folder / 'f.sock'}", f"-s3.localSocket={folder / 's.sock'}", "-s3.port.iceberg=0", "-s3.port.lance=0",
-        "-s3.autoCreateBucket=false", "-webdav=false", "-admin.ui=false", "-master.telemetry=false",
+        f"-filer.localSocket={folder / 'f.sock'}", f"-s3.localSocket={folder / 's.sock'}", "-s3.port.iceberg=0",
+        "-s3.port.lance=0", "-s3.autoCreateBucket=false", "-webdav=false", "-admin.ui=false", "-master.telemetry=false",
         f"-bucket={service.bucket}", *(f"-{name}={port}" for name, port in ports.items()),
     ]  # fmt: skip
     with (folder / "weed.log").open("wb") as log:
@@ -100,7 +100,7 @@ def _await_health(process: subprocess.Popen[bytes], endpoint: str, log: Path) ->
         if process.poll() is not None:
             break
         try:
-            with urllib.request.urlopen(f"{endpoint}/healthz", timeout=2) as answer:
+            with urllib.request.urlopen(f"{endpoint}/healthz", timeout=2) as answer:  # noqa: S310
                 if answer.status == 200 and "running and ready" in log.read_text(errors="replace"):
                     return
         except OSError:

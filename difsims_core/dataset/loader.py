@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -36,7 +36,7 @@ class BatchFeed:
         dataset = self._dataset(lambda: self.stream.batches(Part.VALIDATION))
         return dataset.cache() if self.stream.count(Part.VALIDATION) <= POOL_ROWS else dataset
 
-    def _dataset(self, batches) -> tf.data.Dataset:  # noqa: ANN001 - a function that starts an iterator
+    def _dataset(self, batches: Callable[[], Iterator[tuple[np.ndarray, np.ndarray]]]) -> tf.data.Dataset:
         import tensorflow as tf
 
         def feed() -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -62,10 +62,10 @@ def _uniform(indices: ArrayLike, fraction: float, seed: int) -> np.ndarray:
     with np.errstate(over="ignore"):
         state = _mix(_PURPOSE + np.uint64(seed) * _GOLDEN)
         bits = _mix(_mix(state + (np.asarray(indices).astype(np.uint64) + np.uint64(1)) * _GOLDEN))
-    return (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    return np.asarray(bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
-def _mix(z: np.ndarray) -> np.ndarray:
+def _mix(z: np.ndarray | np.uint64) -> np.ndarray | np.uint64:
     z = (z ^ (z >> np.uint64(30))) * _MIX_1
     z = (z ^ (z >> np.uint64(27))) * _MIX_2
     return z ^ (z >> np.uint64(31))

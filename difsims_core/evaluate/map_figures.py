@@ -50,13 +50,11 @@ def phase_map_figure(prediction: Prediction, title: str = "", pixel_size_nm: flo
     _show(left, rgb, "Phase, paler where less sure", pixel_size_nm)
     image = _show(right, np.ma.masked_array(confidence, invalid), "Highest probability", pixel_size_nm, (chance, 1.0))
     figure.colorbar(image, ax=right, fraction=0.05, pad=0.02).ax.tick_params(labelsize=8)
-    _legend(figure, [*_phase_patches(prediction), *_extra_patches(invalid.any(), no_crystal=False)])
+    _legend(figure, [*_phase_patches(prediction), *_extra_patches(bool(invalid.any()), no_crystal=False)])
     return figure
 
 
-def truth_figure(
-    prediction: Prediction, truth: Truth, title: str = "", pixel_size_nm: float | None = None
-) -> Figure:
+def truth_figure(prediction: Prediction, truth: Truth, title: str = "", pixel_size_nm: float | None = None) -> Figure:
     """Draw the truth, the prediction and where they differ; mistakes on grain boundaries are told apart."""
     colours = phase_colours(len(prediction.phases))
     label = _two_dimensional(labels_in_phases(truth, prediction.phases), prediction)
@@ -80,7 +78,10 @@ def truth_figure(
     n_scored = int(scored.sum())
     share = as_percent(wrong.sum() / n_scored if n_scored else None)
     _show(third, errors, f"Mistakes: {share} of crystal pixels", pixel_size_nm)
-    patches = [*_phase_patches(prediction, shares=False), *_extra_patches(invalid=False, no_crystal=no_crystal.any())]
+    patches = [
+        *_phase_patches(prediction, shares=False),
+        *_extra_patches(invalid=False, no_crystal=bool(no_crystal.any())),
+    ]
     patches.append(Patch(color=WRONG, label="mistake"))
     if truth.boundary is not None:
         patches.append(Patch(color=WRONG_ON_BOUNDARY, label="mistake on a grain boundary"))
@@ -121,7 +122,7 @@ def _show(
     title: str,
     pixel_size_nm: float | None,
     limits: tuple[float, float] = (0.0, 1.0),
-):  # noqa: ANN202
+):
     step = pixel_size_nm or 1.0
     ny, nx = image.shape[:2]
     aspect = "equal" if 0.1 < ny / nx < 10 else "auto"
@@ -156,6 +157,4 @@ def _extra_patches(invalid: bool, no_crystal: bool) -> list[Patch]:
 
 def _legend(figure: Figure, patches: list[Patch]) -> None:
     columns = 3 if len(patches) in {1, 2, 3, 5, 6, 9} else 4
-    figure.legend(
-        handles=patches, loc="outside lower left", ncols=columns, frameon=False, fontsize=8, handlelength=1.2
-    )
+    figure.legend(handles=patches, loc="outside lower left", ncols=columns, frameon=False, fontsize=8, handlelength=1.2)

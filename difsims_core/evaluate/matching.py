@@ -130,7 +130,11 @@ class Match:
 
     def to_document(self) -> dict[str, Any]:
         """Return all of it as plain JSON values."""
-        return asdict(self) | {"matched": list(self.matched)} | {"precision": self.precision, "recall": self.recall, "f1": self.f1}
+        return (
+            asdict(self)
+            | {"matched": list(self.matched)}
+            | {"precision": self.precision, "recall": self.recall, "f1": self.f1}
+        )
 
 
 def match_phase(peaks_q: np.ndarray, lines: AllowedLines, q: np.ndarray, options: PeakOptions) -> Match:

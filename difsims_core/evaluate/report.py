@@ -109,7 +109,7 @@ def render_report(content: ReportContent) -> str:
     """Return the HTML page; figures are drawn here and embedded, every text is escaped."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"percent": as_percent, "number": _number, "png": _data_uri}
-    template = environment.from_string(files(__package__).joinpath(_TEMPLATE).read_text(encoding="utf-8"))
+    template = environment.from_string(files("difsims_core.evaluate").joinpath(_TEMPLATE).read_text(encoding="utf-8"))
     return template.render(
         content=content,
         rows=_score_rows(content),

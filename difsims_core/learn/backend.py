@@ -12,7 +12,13 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ["KERAS_BACKEND"] = "tensorflow"
 
 # TensorFlow 2.21 prints these before its log level applies; the level alone is enough once it does not.
-_CHATTER = ("All log messages before absl::InitializeLog()", "port.cc:", "cudart_stub.cc:", "cpu_feature_guard.cc:")
+_CHATTER = (
+    "All log messages before absl::InitializeLog()",
+    "port.cc:",
+    "cudart_stub.cc:",
+    "cpu_feature_guard.cc:",
+    "failed call to cuInit",
+)
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """Any plan of blocks tiles the dataset exactly once."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,7 +37,7 @@ def test_groups_tile_the_blocks_exactly_once(n_patterns, max_groups, min_blocks)
     groups = plan.groups(max_groups, min_blocks)
     assert 1 <= len(groups) <= max_groups
     assert [groups[0].start, groups[-1].stop] == [0, plan.n_blocks]
-    assert all(before.stop == after.start for before, after in zip(groups, groups[1:], strict=False))
+    assert all(before.stop == after.start for before, after in pairwise(groups))
     assert len(groups) == 1 or min(map(len, groups)) >= min_blocks
     assert max(map(len, groups)) - min(map(len, groups)) <= 1
 

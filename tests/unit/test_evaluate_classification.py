@@ -42,12 +42,16 @@ def test_a_calibrated_forecaster_has_no_calibration_error_and_an_overconfident_o
     assert classification_scores(p, y, "abc")["expected_calibration_error"] < 0.005
     sharp = p**3 / (p**3).sum(axis=1, keepdims=True)
     scores = classification_scores(sharp, y, "abc")
-    assert scores["expected_calibration_error"] == pytest.approx(sharp.max(axis=1).mean() - scores["accuracy"], abs=0.01)
+    assert scores["expected_calibration_error"] == pytest.approx(
+        sharp.max(axis=1).mean() - scores["accuracy"], abs=0.01
+    )
     assert scores["expected_calibration_error"] > 0.1
 
 
 def test_calibration_bins_are_closed_above() -> None:
-    p = np.array([[0.6, 0.4], [0.6 + 1e-9, 0.4 - 1e-9]])  # 0.6 = 9/15 is the last of bin 8, a little more falls in bin 9
+    p = np.array(
+        [[0.6, 0.4], [0.6 + 1e-9, 0.4 - 1e-9]]
+    )  # 0.6 = 9/15 is the last of bin 8, a little more falls in bin 9
     n = classification_scores(p, np.array([0, 0]), "ab")["reliability"]["n"]
     assert (n[8], n[9], sum(n)) == (1, 1, 2)
 

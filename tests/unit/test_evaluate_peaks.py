@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from difsims_core.crystal.phases import load_phase
 from difsims_core.crystal.reflections import ReflectionList, reflection_list
 from difsims_core.evaluate.experiment_scores import evaluate_experiment
-from difsims_core.evaluate.matching import AllowedLines, PeakOptions, _pairs, match_phase, q_max_needed
+from difsims_core.evaluate.matching import AllowedLines, PeakOptions, _pairs, match_phase, mean_distance, q_max_needed
 from difsims_core.evaluate.measured_peaks import measured_peaks
 from difsims_core.evaluate.powder_lines import PowderLines, merge_lines, powder_lines
 from difsims_core.storage.npz import Prediction, Profiles, Truth
@@ -90,12 +90,22 @@ def test_a_known_lattice_scale_is_recovered(library: dict[str, AllowedLines], na
     assert match.scale == pytest.approx(scale, abs=0.001)
     assert match.precision is not None
     assert match.precision >= 0.9
-    assert match.recall == 1.0
+    assert match.recall is not None
+    assert match.recall >= 0.85  # two strong lines of gratia_2h lie 2.4 bins apart and may share one maximum
     assert not match.scale_at_limit
-    # the historical distance knows no scale: where lines lie apart it grows by what they moved
-    if name == "pb":
-        moved = np.abs(peaks.q * scale - peaks.q).mean()
-        assert match.mean_distance_per_angstrom == pytest.approx(moved, abs=0.0006)
+
+
+def test_the_historical_distance_by_hand() -> None:
+    assert mean_distance(np.array([0.2, 0.5]), np.array([0.21, 0.46, 0.9])) == pytest.approx((0.01 + 0.04) / 2)
+    assert mean_distance(np.array([0.2]), np.empty(0)) is None
+    assert mean_distance(np.empty(0), np.array([0.2])) is None
+
+
+def test_the_historical_distance_knows_no_lattice_scale(library: dict[str, AllowedLines]) -> None:
+    at = library["pb"].every.q[:4]  # lines far apart: the nearest one stays the right one
+    assert match_phase(at / 1.02, library["pb"], Q, OPTIONS).mean_distance_per_angstrom == pytest.approx(
+        np.mean(at - at / 1.02)
+    )
 
 
 def test_right_phase_stands_above_its_null_though_dense_lines_are_near_everything(
@@ -109,7 +119,9 @@ def test_right_phase_stands_above_its_null_though_dense_lines_are_near_everythin
     assert dense.mean_distance_per_angstrom < 0.5 * STEP  # the historical metric alone would take it for a good match
 
 
-def test_peaks_at_random_positions_are_explained_about_as_often_as_chance_says(library: dict[str, AllowedLines]) -> None:
+def test_peaks_at_random_positions_are_explained_about_as_often_as_chance_says(
+    library: dict[str, AllowedLines],
+) -> None:
     q = np.random.default_rng(0).uniform(Q[0], Q[-1], 4000)
     lines, tolerance = library["gratia_2h"].visible.between(Q[0] + STEP, Q[-1] - STEP), STEP
     explained = (np.abs(q[:, None] - lines.q) <= tolerance).any(axis=1).mean()
@@ -175,7 +187,10 @@ def test_invalid_and_unfinite_pixels_are_claimed_by_nobody(library: dict[str, Al
     y = np.stack([good, good, np.full_like(good, np.nan), 50 * np.sin(40 * Q).astype(np.float32)])
     invalid = np.array([False, False, True, True])
     evaluation = evaluate_experiment(
-        claims(4, phases=("pb",), invalid=invalid), Profiles("line", Q, y, ""), library, Truth(np.zeros(4, int), ("pb",))
+        claims(4, phases=("pb",), invalid=invalid),
+        Profiles("line", Q, y, ""),
+        library,
+        Truth(np.zeros(4, int), ("pb",)),
     )
     assert evaluation.phases[0].n_pixels == 2
     assert evaluation.phases[0].mean_profile == pytest.approx(good)

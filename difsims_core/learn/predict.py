@@ -1,0 +1,171 @@
+"""Phase probabilities of measured profiles, in any navigation shape, and of experiment files."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from difsims_core.errors import ExperimentError, MissingObjectError
+from difsims_core.signal.preprocess import preprocess_measured
+from difsims_core.storage import layout
+from difsims_core.storage.npz import Prediction, read_prediction, read_profiles, write_prediction
+from difsims_core.storage.objects import ObjectStore
+
+if TYPE_CHECKING:
+    from difsims_core.learn.backend import keras
+    from difsims_core.learn.bundle import ModelBundle
+
+logger = logging.getLogger(__name__)
+
+_BATCH_ROWS = 1024  # 37 MB in the widest layer of large_filter
+_PREPARE_ROWS = 16 * _BATCH_ROWS
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionResult:
+    """What became of one experiment.
+
+    Attributes
+    ----------
+    url : str
+        Of the prediction.
+    name : str
+        Of the experiment.
+    reused : bool
+        Whether this model had predicted the same file already.
+    n_invalid, n_patterns : int
+        Pixels that hold nothing to classify, and all of them.
+    """
+
+    url: str
+    name: str
+    reused: bool
+    n_invalid: int
+    n_patterns: int
+
+
+def predict_profiles(bundle: ModelBundle, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Return the probability of each phase for each profile.
+
+    Parameters
+    ----------
+    bundle
+        The trained classifier.
+    y
+        (…, nq) measured profiles; any navigation shape, ``()`` for a single profile included.
+    x
+        (nq,) their q axis, Å⁻¹. An axis that differs from the model's is resampled when it covers it.
+
+    Returns
+    -------
+    (…, n_phases) float32, each summing to 1; uniform where a profile is constant or not finite.
+
+    Raises
+    ------
+    ExperimentError
+        If the shapes do not fit, or the axis does not cover the model's.
+    """
+    pred, invalid = classify(bundle, y, x)
+    if invalid.any():
+        logger.warning("%d of %d profiles are constant or not finite: uniform there", invalid.sum(), invalid.size)
+    return pred
+
+
+def classify(bundle: ModelBundle, y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the probabilities (…, n_phases) as `predict_profiles`, and (…) bool: where they are uniform for want of a
+    usable profile.
+    """
+    y = np.asarray(y)
+    if y.ndim < 1:
+        raise ExperimentError("expected profiles of shape (…, n_q), found a single number; put the q axis last")
+    flat = y.reshape(-1, y.shape[-1])
+    k = len(bundle.phases)
+    pred = np.full((len(flat), k), 1 / k, np.float32)
+    invalid = np.zeros(len(flat), bool)
+    for start in range(0, max(1, len(flat)), _PREPARE_ROWS):
+        rows = slice(start, start + _PREPARE_ROWS)
+        profiles, invalid[rows] = prepare_profiles(bundle, flat[rows], x)
+        usable = ~invalid[rows]
+        if usable.any():
+            pred[rows][usable] = probabilities(bundle.model, profiles[usable])
+    return pred.reshape(*y.shape[:-1], k), invalid.reshape(y.shape[:-1])
+
+
+def prepare_profiles(bundle: ModelBundle, y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Bring measured profiles to what the network was trained on.
+
+    Returns
+    -------
+    profiles
+        (…, nq of the model) float32 in [0, 1].
+    invalid
+        (…) bool: constant, or NaN or infinite somewhere.
+
+    Raises
+    ------
+    ExperimentError
+        If the shapes do not fit, or the axis does not cover the model's.
+    """
+    return preprocess_measured(y, x, bundle.q_axis, sqrt=bundle.preprocessing.sqrt)
+
+
+def probabilities(model: keras.Model, profiles: np.ndarray) -> np.ndarray:
+    """Return the (n, k) float32 outputs of a network for (n, nq) prepared profiles."""
+    pieces = [
+        np.asarray(model(profiles[start : start + _BATCH_ROWS, :, None], training=False))
+        for start in range(0, len(profiles), _BATCH_ROWS)
+    ]
+    return np.concatenate(pieces) if pieces else np.empty((0, model.output_shape[-1]), np.float32)
+
+
+def predict_experiment(store: ObjectStore, bundle: ModelBundle, url: str | Path) -> PredictionResult:
+    """Classify an experiment file and store the prediction under the model's id.
+
+    A file that this model has predicted already, byte for byte, is left alone; a changed one is predicted again.
+
+    Raises
+    ------
+    ExperimentError
+        If the file breaks its contract, or its q axis does not cover the model's.
+    """
+    experiment = read_profiles(url)
+    key = layout.prediction(bundle.id, experiment.name)
+    before = _read_before(store, bundle, key)
+    n_patterns = int(np.prod(experiment.y.shape[:-1], dtype=np.int64))
+    if before is not None and before.experiment_sha256 == experiment.sha256:
+        n_invalid = 0 if before.invalid is None else int(before.invalid.sum())
+        return PredictionResult(store.url(key), experiment.name, True, n_invalid, n_patterns)
+    try:
+        pred, invalid = classify(bundle, experiment.y, experiment.x)
+    except ExperimentError as error:
+        raise ExperimentError(f"{url}: {error}") from None
+    prediction = Prediction(
+        pred,
+        bundle.phases,
+        bundle.id,
+        x=bundle.q_axis,
+        sim_ids=bundle.sim_ids,
+        experiment=str(url),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        experiment_sha256=experiment.sha256,
+        invalid=invalid,
+    )
+    write_prediction(store.url(key), prediction)
+    n_invalid = int(invalid.sum())
+    if n_invalid:
+        logger.warning("%s: %d of %d profiles are constant or not finite: uniform there", url, n_invalid, n_patterns)
+    return PredictionResult(store.url(key), experiment.name, False, n_invalid, n_patterns)
+
+
+def _read_before(store: ObjectStore, bundle: ModelBundle, key: str) -> Prediction | None:
+    """Return an earlier prediction of this model, or None; a damaged one is replaced."""
+    try:
+        before = read_prediction(store.url(key))
+    except (MissingObjectError, ExperimentError):
+        return None
+    return before if before.cnn_id == bundle.id and before.phases == bundle.phases else None

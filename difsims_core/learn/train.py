@@ -1,0 +1,126 @@
+"""Train a network on simulated datasets and store it, or find the one that was trained on them already."""
+
+from __future__ import annotations
+
+import logging
+import platform
+import tempfile
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+import difsims_core
+from difsims_core.config.learning import TrainingSpec
+from difsims_core.dataset.open import Simulation, open_simulation
+from difsims_core.dataset.split import Part
+from difsims_core.errors import MissingObjectError, ModelError
+from difsims_core.evaluate.classification import ClassificationTally
+from difsims_core.learn.bundle import ModelBundle, load_bundle, save_bundle
+from difsims_core.learn.material import TrainingMaterial, gather, training_fingerprint
+from difsims_core.storage import layout
+from difsims_core.storage.objects import ObjectStore
+
+if TYPE_CHECKING:
+    from difsims_core.learn.backend import keras
+    from difsims_core.learn.fit import ProgressCallback
+
+logger = logging.getLogger(__name__)
+
+
+def train(
+    store: ObjectStore,
+    sim_ids: Iterable[str],
+    spec: TrainingSpec | None = None,
+    progress: ProgressCallback | None = None,
+) -> ModelBundle:
+    """Train a network on datasets and store it; a model of the same document and datasets is returned as it is.
+
+    Profiles are streamed: memory does not grow with the datasets. The same seed, data and machine give the same
+    weights.
+
+    Parameters
+    ----------
+    store
+        Where the model goes, and where ids are looked up.
+    sim_ids
+        Ids or URLs of complete datasets.
+    spec
+        How to train.
+    progress
+        Called after every epoch; not at all when nothing is trained.
+
+    Raises
+    ------
+    InputError
+        If the datasets do not fit together, or are too small.
+    ModelError
+        If the training diverges.
+    """
+    spec = spec or TrainingSpec()
+    simulations = [open_simulation(sim_id, store) for sim_id in sim_ids]
+    found = _stored(store, simulations, spec)
+    if found is not None:
+        logger.info("%s was trained on these datasets with these parameters already", found.id)
+        return found
+    from difsims_core.learn.curves import write_curves
+    from difsims_core.learn.fit import fit
+
+    material = gather(simulations, spec)
+    model, history = fit(material.stream, len(material.phases), spec, progress)
+    bundle = ModelBundle(
+        id=layout.new_model_id(),
+        phases=material.phases,
+        q_axis=material.q_axis,
+        preprocessing=material.preprocessing,
+        sim_ids=material.sim_ids,
+        sim_fingerprints=material.sim_fingerprints,
+        training=spec,
+        training_fingerprint=training_fingerprint(spec, material.sim_fingerprints),
+        split=material.split_document(),
+        metrics=score(model, material),
+        history=tuple(history),
+        versions=_versions(),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    with tempfile.TemporaryDirectory(prefix="difsims-") as folder:
+        bundle = save_bundle(store, bundle, model, write_curves(Path(folder), history))
+    store.write_json(layout.model_index(bundle.training_fingerprint), {"id": bundle.id, "created": bundle.created})
+    return bundle
+
+
+def find_trained(store: ObjectStore, sim_ids: Iterable[str], spec: TrainingSpec | None = None) -> ModelBundle | None:
+    """Return the model that `train` would return without training, if there is one; needs no TensorFlow."""
+    return _stored(store, [open_simulation(sim_id, store) for sim_id in sim_ids], spec or TrainingSpec())
+
+
+def score(model: keras.Model, material: TrainingMaterial) -> dict:
+    """Return the classification scores of a network on the test part, JSON values."""
+    from difsims_core.learn.predict import probabilities
+
+    tally = ClassificationTally.start(material.phases)
+    for profiles, classes in material.stream.batches(Part.TEST):
+        tally = tally.add(probabilities(model, profiles), classes.astype(np.int64))
+    return tally.finalise()
+
+
+def _stored(store: ObjectStore, simulations: list[Simulation], spec: TrainingSpec) -> ModelBundle | None:
+    """Return the model of this fingerprint; its index record is written after the model is complete."""
+    fingerprint = training_fingerprint(spec, (sim.fingerprint for sim in simulations))
+    try:
+        record = store.read_json(layout.model_index(fingerprint))
+        bundle = load_bundle(layout.check_model_id(str(record["id"])), store)
+    except MissingObjectError:
+        return None
+    except (ModelError, KeyError, TypeError, ValueError) as error:
+        logger.warning("the record of the model trained on these datasets is unusable, training again (%s)", error)
+        return None
+    return bundle if bundle.training_fingerprint == fingerprint else None
+
+
+def _versions() -> dict[str, str]:
+    libraries = {name: metadata.version(name) for name in ("numpy", "zarr", "tensorflow", "keras")}
+    return {"difsims": difsims_core.__version__, "python": platform.python_version(), **libraries}

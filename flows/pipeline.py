@@ -1,0 +1,65 @@
+"""The whole way as one document says: simulate, train, predict, evaluate, report."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import flow, tags
+from prefect.runtime import flow_run
+
+from difsims_core.config.pipeline import PipelineSpec
+from difsims_core.storage.objects import open_store
+from flows.artifacts import links, short_count, tag_run
+from flows.evaluate import evaluate
+from flows.predict import predict
+from flows.progress import say
+from flows.simulate import simulate
+from flows.tasks import report
+from flows.train import train
+
+_DEFAULT = PipelineSpec()
+
+
+def _run_name() -> str:
+    spec: PipelineSpec = flow_run.parameters["spec"]
+    maps = len(spec.experiments)
+    return (
+        f"pipeline {short_count(spec.simulation.n_patterns)} × {len(spec.simulation.class_names)} phases, "
+        f"{spec.training.network}, {maps} experiment{'s' if maps != 1 else ''}"
+    )
+
+
+@flow(name="pipeline", flow_run_name=_run_name, persist_result=False, result_serializer="json")
+def pipeline(
+    spec: PipelineSpec = _DEFAULT, store: str | None = None, title: str = "Phase maps from simulated patterns"
+) -> dict[str, Any]:
+    """Go the whole way and return ``simulation``, ``model``, ``predictions``, ``scores`` and ``report``.
+
+    Parameters
+    ----------
+    spec
+        All stages in one document.
+    store
+        Root URL of the store; default: ``DIFSIMS_STORE``.
+    title
+        Heading of the report.
+    """
+    root = open_store(store).root
+    simulation = simulate(spec.simulation, root)
+    with tags(simulation):
+        model = train([simulation], spec.training, root)
+        with tags(model):
+            predictions = predict(model, list(spec.experiments), root) if spec.experiments else []
+            crystals = spec.simulation.crystal_folder
+            scores = evaluate(predictions, None, spec.truth_folder, crystals, root) if predictions else []
+            written = report(root, spec, simulation, model, scores, title)
+    tag_run(simulation, model)
+    say(f"{'reused' if written['reused'] else 'wrote'} the report {written['url']}")
+    links("report", {"report": written["url"]}, title)
+    return {
+        "simulation": simulation,
+        "model": model,
+        "predictions": predictions,
+        "scores": scores,
+        "report": written["url"],
+    }

@@ -1,0 +1,101 @@
+"""The report of a run: maps, scores, learning curves and the lineage from crystal files to maps."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from difsims_core.config.pipeline import PipelineSpec
+from difsims_core.dataset.open import Simulation, open_simulation
+from difsims_core.evaluate.report import LineageStep, ReportContent, ReportMap, render_report
+from difsims_core.storage import layout
+from difsims_core.storage.npz import read_prediction
+from difsims_core.storage.objects import open_store
+from flows.illustrate import sample_profiles
+from flows.models import read_model
+from flows.scoring import evaluation_of, truth_of
+
+
+def write_report(
+    store: str, spec: PipelineSpec, simulation: str, model: str, rows: Sequence[dict[str, Any]], title: str
+) -> dict[str, Any]:
+    """Write the report of a run unless it exists; return its URL and whether it was there.
+
+    Parameters
+    ----------
+    store
+        Root URL of the store.
+    spec
+        The document of the run.
+    simulation, model
+        Ids.
+    rows
+        What the evaluation flow returned: URLs of the scores, and their digests.
+    title
+        Heading.
+    """
+    place = open_store(store)
+    scores = [place.read_json(row["scores"].removeprefix(f"{place.root}/")) for row in rows]
+    named = [title, simulation, model, spec.digest(), *(document["inputs_sha256"] for document in scores)]
+    run = f"run-{hashlib.sha256(json.dumps(named).encode()).hexdigest()[:16]}"
+    key = layout.report(run)
+    if place.exists(key):
+        return {"url": place.url(key), "reused": True}
+    opened = open_simulation(simulation, place)
+    bundle = read_model(store, model)
+    examples = sample_profiles(opened)
+    maps = tuple(_map(document["prediction"], spec) for document in scores)
+    content = ReportContent(
+        title=title,
+        created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        introduction=opened.attrs["summary"],
+        facts=(
+            ("simulated patterns", f"{opened.n_patterns:,}"),
+            ("phases", str(len(opened.phases))),
+            ("maps", str(len(maps))),
+        ),
+        held_out=bundle["metrics"],
+        history=bundle["history"],
+        maps=maps,
+        example_q=opened.q_px,
+        examples=examples,
+        lineage=_lineage(opened, model, bundle, scores),
+        parameters=spec.to_document(),
+    )
+    place.write(key, render_report(content).encode())
+    return {"url": place.url(key), "reused": False}
+
+
+def _map(url: str, spec: PipelineSpec) -> ReportMap:
+    prediction = read_prediction(url)
+    evaluation = evaluation_of(url, prediction, None, spec.truth_folder, spec.simulation.crystal_folder)
+    return ReportMap(prediction, evaluation, truth_of(url, spec.truth_folder))
+
+
+def _lineage(
+    simulation: Simulation, model: str, bundle: dict[str, Any], scores: Sequence[dict[str, Any]]
+) -> tuple[LineageStep, ...]:
+    attributes = simulation.attrs
+    crystals = tuple((item["name"], f"sha256 {item['sha256']}") for item in attributes["crystals"])
+    dataset = (
+        ("fingerprint", attributes["fingerprint"]),
+        ("created", attributes["created"]),
+        ("engine version", str(attributes["engine_version"])),
+        ("content", f"sha256 {simulation.completion['content_sha256']}"),
+        ("versions", ", ".join(f"{name} {value}" for name, value in attributes["versions"].items())),
+    )
+    trained = (
+        ("created", str(bundle["created"])),
+        ("held-out accuracy", f"{bundle['metrics']['accuracy']:.4f}"),
+        ("versions", ", ".join(f"{name} {value}" for name, value in bundle["versions"].items())),
+    )
+    maps = tuple((document["experiment"], document["prediction"]) for document in scores)
+    return (
+        LineageStep("crystal files", f"{len(crystals)} phases", crystals),
+        LineageStep("dataset", simulation.id, dataset),
+        LineageStep("model", model, trained),
+        LineageStep("predictions", f"{len(maps)} maps", maps),
+    )

@@ -1,0 +1,120 @@
+"""Predictions in a store, evaluated against their experiments, crystals and truth maps."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from difsims_core import evaluate_all
+from difsims_core.errors import ExperimentError, InputError
+from difsims_core.resources import crystal_folder, samples_folder
+from difsims_core.storage.npz import Prediction, read_profiles, read_truth, write_prediction
+from difsims_core.storage.objects import ObjectStore
+
+NAMES = ("roi_1", "roi_3")
+
+
+def truthful(name: str, confidence: float = 0.94) -> Prediction:
+    """What a model that knows the truth would say of a sample map."""
+    truth = read_truth(samples_folder() / "truth" / f"{name}_truth.npz")
+    url = samples_folder() / f"{name}_radial_crop.npz"
+    k = len(truth.phases)
+    pred = np.eye(k)[np.maximum(truth.label, 0)] * confidence + (1 - confidence) / k
+    return Prediction(
+        pred.astype(np.float32), truth.phases, "cnn-x", experiment=str(url), experiment_sha256=read_profiles(url).sha256
+    )
+
+
+@pytest.fixture
+def predictions(store: ObjectStore) -> ObjectStore:
+    for name in NAMES:
+        write_prediction(store.url(f"predictions/{name}_probability_pred.npz"), truthful(name))
+    return store
+
+
+def test_maps_are_scored_with_and_without_labels(predictions: ObjectStore) -> None:
+    for name in NAMES:
+        predictions.upload(samples_folder() / f"{name}_radial_crop.npz", f"experiments/{name}_radial_crop.npz")
+    predictions.upload(samples_folder() / "truth" / "roi_1_truth.npz", "truth/roi_1_truth.npz")
+    seen: list[str] = []
+    result = evaluate_all(
+        predictions.url("predictions/*.npz"),
+        predictions.url("experiments"),
+        truth_folder=predictions.url("truth"),
+        progress=lambda evaluation: seen.append(evaluation.name),
+    )
+    assert seen == list(NAMES) == [evaluation.name for evaluation in result.per_experiment]
+    labelled, unlabelled = result.per_experiment
+    assert labelled.scores is not None
+    assert labelled.scores["accuracy"] == 1.0
+    assert unlabelled.scores is None
+    summary = result.summary
+    assert (summary["accuracy"], summary["n_experiments"]) == (1.0, 2)
+    distances = [evaluation.mean_distance_per_angstrom for evaluation in result.per_experiment]
+    assert summary["mean_distance_per_angstrom"] == pytest.approx(np.mean([d for d in distances if d is not None]))
+    assert all(d is not None and 0 < d < 0.0083 for d in distances)
+    for name, phase in summary["phases"].items():
+        matches = [p.match for e in result.per_experiment for p in e.phases if p.phase == name and p.match]
+        assert phase["n_present"] == phase["n_scored"] == 2
+        assert phase["precision"] == sum(m.n_matched for m in matches) / sum(m.n_peaks for m in matches)
+    # maps that tell the truth fit their own lines better than those of the others, most of the time
+    assert sum(phase["n_better_than_null"] for phase in summary["phases"].values()) >= 4
+    document = result.to_document()
+    assert json.loads(json.dumps(document, allow_nan=False)) == document
+
+
+def test_shuffled_phases_do_not_stand_above_the_null_as_often(tmp_path: Path) -> None:
+    def better(roll: int) -> int:
+        for name in NAMES:
+            true = truthful(name)
+            told = replace(true, pred=np.roll(true.pred, roll, axis=-1))
+            write_prediction(tmp_path / f"{roll}" / f"{name}_probability_pred.npz", told)
+        result = evaluate_all(tmp_path / f"{roll}", samples_folder())
+        return sum(phase["n_better_than_null"] for phase in result.summary["phases"].values())
+
+    assert better(0) > max(better(1), better(2))
+
+
+def test_a_folder_of_own_crystals_names_what_it_lacks(tmp_path: Path) -> None:
+    write_prediction(tmp_path / "p" / "roi_1_probability_pred.npz", truthful("roi_1"))
+    own = tmp_path / "cif"
+    own.mkdir()
+    shutil.copy(crystal_folder() / "pbi2_2h.cif", own)
+    (evaluation,) = evaluate_all(tmp_path / "p" / "roi_1_probability_pred.npz", samples_folder(), own).per_experiment
+    status = [phase.status for phase in evaluation.phases]
+    assert status == ["no structure", "no structure", "scored"]
+    assert "p4mbm_scaled_mixed_halide" in evaluation.phases[0].reason
+    assert evaluation.phases[2].better_than_null is None
+
+
+def test_a_historical_prediction_finds_its_experiment_by_its_own_name(tmp_path: Path) -> None:
+    told = truthful("roi_3")
+    path = tmp_path / "roi_3_probabilty_pred.npz"
+    np.savez(path, pred=told.pred, phases=np.array(told.phases), cnn_id=np.array("old"))
+    (evaluation,) = evaluate_all([path], samples_folder()).per_experiment
+    assert (evaluation.name, evaluation.cnn_id) == ("roi_3", "old")
+
+
+def test_a_prediction_of_another_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "roi_1_probability_pred.npz"
+    write_prediction(path, replace(truthful("roi_1"), experiment_sha256="0" * 64))
+    with pytest.raises(ExperimentError, match="another version of roi_1_radial_crop"):
+        evaluate_all(path, samples_folder())
+    write_prediction(path, replace(truthful("roi_1"), pred=truthful("roi_1").pred[:5]))
+    with pytest.raises(ExperimentError, match=r"\(5, 50\).*\(40, 50\)"):
+        evaluate_all(path, samples_folder())
+
+
+def test_a_missing_experiment_or_prediction_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "roi_1_probability_pred.npz"
+    write_prediction(path, truthful("roi_1"))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ExperimentError, match=r"experiment 'roi_1' is not in .*empty"):
+        evaluate_all(path, tmp_path / "empty")
+    with pytest.raises(InputError, match="nothing found"):
+        evaluate_all(tmp_path / "empty", samples_folder())
