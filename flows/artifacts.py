@@ -28,7 +28,7 @@ def table(key: str, rows: Sequence[Mapping[str, Any]], description: str) -> None
 
 
 def figure(
-    store: ObjectStore, owner: str, name: str, draw: Callable[[], bytes], description: str, redraw: bool = False
+    store: ObjectStore, owner: str, name: str, draw: Callable[[], bytes], description: str, *, redraw: bool = False
 ) -> str:
     """Leave a link to a figure among those of ``owner``, an id, and return its URL; it is drawn unless it exists."""
     key = layout.figure(owner, name)

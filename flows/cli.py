@@ -68,12 +68,13 @@ def demo(
     ctx: typer.Context,
     store: Store = None,
     patterns: Annotated[int, typer.Option(min=300, help="Patterns to simulate, all phases together.")] = 30_000,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over them at most.")] = 12,
     as_json: Json = False,
 ) -> None:
     """Go the whole way once: simulate, train, map three sample scans, score, report (within five minutes)."""
     from flows.demo import run_demo
 
-    run_demo(store, patterns, verbose=ctx.obj["verbose"], as_json=as_json)
+    run_demo(store, patterns, epochs, verbose=ctx.obj["verbose"], as_json=as_json)
 
 
 @app.command(
@@ -166,6 +167,7 @@ def evaluate(
         str | None,
         typer.Option("--experiments", metavar="FOLDER", help="Where the scans lie [as the predictions say]."),
     ] = None,
+    crystals: Annotated[str | None, typer.Option("--crystals", metavar="FOLDER", help="CIF files [shipped].")] = None,
     truth: Annotated[
         str | None, typer.Option("--truth", metavar="FOLDER", help="Where <name>_truth.npz maps lie.")
     ] = None,
@@ -178,7 +180,7 @@ def evaluate(
     with _flows(ctx, "flows.evaluate"):
         from flows.evaluate import evaluate as flow
 
-        scores = flow(predictions, experiments, truth, store)
+        scores = flow(predictions, experiments, truth, crystals, store)
     console.show_json(scores) if as_json else console.show_table("evaluation", scores)
 
 

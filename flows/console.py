@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from flows.progress import Work
 
 results = Console(highlight=False)
+if not results.is_terminal:
+    results.width = 120  # a file or a pipe has no width; rich would take 80
 story = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -63,6 +66,17 @@ class TerminalListener:
             self._progress.stop()
             self._progress = None
             self._bars.clear()
+
+
+class WarningHandler(logging.Handler):
+    """Shows the warnings of the core as lines of the story."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one warning."""
+        story.print(f"[yellow]![/yellow] {escaped(record.getMessage())}")
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from difsims_core.config.documents import load_spec, make_spec
 from difsims_core.config.pipeline import PipelineSpec
@@ -11,17 +12,6 @@ from difsims_core.resources import samples_folder, specs_folder
 from difsims_core.storage.objects import open_store
 from flows import console
 from flows.session import flow_session
-
-_COLUMNS = (
-    "data",
-    "accuracy",
-    "off boundaries",
-    "confidence",
-    "peaks F1",
-    "null F1",
-    "better than null",
-    "distance (1/Å)",
-)
 
 
 def demo_spec(n_patterns: int, epochs: int) -> PipelineSpec:
@@ -45,22 +35,38 @@ def run_demo(store: str | None, n_patterns: int, epochs: int, *, verbose: bool =
     spec, place = demo_spec(n_patterns, epochs), open_store(store)
     console.story.print(f"[bold]difsims demo[/bold]: crystal files to phase maps, store {console.escaped(place.root)}")
     with flow_session("flows.pipeline", verbose=verbose):
-        from flows.models import read_model
+        from difsims_core.learn.bundle import load_bundle
         from flows.pipeline import pipeline
 
         outcome = pipeline(spec, place.root, "difsims demo")
-        held_out = read_model(place.root, outcome["model"])["metrics"]["accuracy"]
+        held_out = load_bundle(outcome["model"], place).metrics["accuracy"]
     seconds = time.monotonic() - started
     if as_json:
         console.show_json(outcome | {"held_out_accuracy": held_out, "seconds": round(seconds, 1)})
         return
-    rows = [
-        {"data": "simulated, held out", "accuracy": held_out},
-        *({"data": r["map"], **r} for r in outcome["scores"]),
-    ]
-    console.show_table(f"difsims demo, {n_patterns:,} patterns, {seconds:.0f} s", rows, _COLUMNS)
+    rows = [{"data": "simulated, held out", "accuracy": _percent(held_out)}, *map(_row, outcome["scores"])]
+    console.show_table(f"difsims demo: {n_patterns:,} patterns, {seconds:.0f} s", rows, list(rows[-1]))
     console.results.print(
-        "peaks F1: do the measured peaks of the pixels that a phase claims lie where its crystal allows them (1: all)?\n"
+        "peaks F1: do the peaks of the pixels that a phase claims lie where its crystal allows them (1: all)?\n"
         "null F1: the best that another phase of the model reaches with the same peaks."
     )
     console.show_line(f"report: {outcome['report'].removeprefix('file://')}")
+
+
+def _row(scores: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "data": scores["map"],
+        "accuracy": _percent(scores["accuracy"]),
+        "off boundaries": _percent(scores["off boundaries"]),
+        "peaks F1": _two_figures(scores["peaks F1"]),
+        "null F1": _two_figures(scores["null F1"]),
+        "better than null": f"{scores['better than null']} phases",
+    }
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1%}"
+
+
+def _two_figures(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from difsims_core.dataset.open import Simulation, open_simulation
+from difsims_core.learn.bundle import load_bundle
 from difsims_core.storage.npz import read_prediction
 from difsims_core.storage.objects import open_store
 from flows import artifacts
-from flows.models import read_model
 from flows.scoring import phase_rows, truth_of
 
 _SAMPLE_ROWS = 240
@@ -45,8 +45,9 @@ def _draw_samples(simulation: Simulation) -> bytes:
 
 def show_model(root: str, model_id: str) -> float:
     """Leave the held-out scores, learning curves and confusion matrix of a model; return its held-out accuracy."""
-    store, record = open_store(root), read_model(root, model_id)
-    metrics, history = record["metrics"], record["history"]
+    store = open_store(root)
+    bundle = load_bundle(model_id, store)
+    metrics, history = bundle.metrics, bundle.history
     scores = [{"score": key, "held out": value} for key, value in metrics.items() if isinstance(value, int | float)]
     artifacts.table("model-scores", scores, f"Held-out scores of {model_id}")
     classes = [{"phase": name, **row} for name, row in metrics["per_class"].items()]
@@ -79,7 +80,9 @@ def show_evaluation(root: str, url: str, scores_url: str, truth: str | None, *, 
 
         return figures.to_png(figures.phase_map_figure(prediction, name))
 
-    artifacts.figure(store, model_id, f"{name}-phase-map.png", draw_map, f"Phases and confidence of {name}", redraw)
+    artifacts.figure(
+        store, model_id, f"{name}-phase-map.png", draw_map, f"Phases and confidence of {name}", redraw=redraw
+    )
     if known is None:
         return
 
@@ -88,4 +91,4 @@ def show_evaluation(root: str, url: str, scores_url: str, truth: str | None, *, 
 
         return figures.to_png(figures.truth_figure(prediction, known, name))
 
-    artifacts.figure(store, model_id, f"{name}-truth.png", draw_truth, f"{name} beside its truth", redraw)
+    artifacts.figure(store, model_id, f"{name}-truth.png", draw_truth, f"{name} beside its truth", redraw=redraw)

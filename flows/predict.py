@@ -13,9 +13,8 @@ from flows.tasks import predict_one
 
 def _run_name() -> str:
     model, experiments = flow_run.parameters["model"], flow_run.parameters["experiments"]
-    return (
-        f"predict {', '.join(item.rsplit('/', 1)[-1] for item in experiments[:3])} with {model.rsplit('/', 1)[-1][:12]}"
-    )
+    names = ", ".join(item.rsplit("/", 1)[-1] for item in experiments[:3])
+    return f"predict {names} with {model.rsplit('/', 1)[-1][:12]}"
 
 
 @flow(name="predict", flow_run_name=_run_name, persist_result=False, result_serializer="json")
@@ -42,8 +41,8 @@ def predict(model: str, experiments: list[str], store: str | None = None) -> lis
     tag_run(*{result["model"] for result in results}, *(result["name"] for result in results))
     links("predictions", {result["name"]: result["url"] for result in results}, "Predicted phase maps")
     for result in results:
-        if result["invalid"]:
-            say(f"{result['name']}: {result['invalid']} pixels without a usable profile got a uniform probability")
+        if result["n_invalid"]:
+            say(f"{result['name']}: {result['n_invalid']} pixels without a usable profile got a uniform probability")
     fresh = [result["name"] for result in results if not result["reused"]]
     found = [result["url"] for result in results]
     if fresh:

@@ -111,19 +111,19 @@ def working(key: str, title: str, total: int, unit: str) -> Iterator[Work]:
         work.end()
 
 
-def reporter(key: str, part: object) -> Callable[[int], None]:
-    """Return the callback by which a part of the work under ``key`` says how much of it is done.
+def reporter(key: str, part: object) -> Callable[..., None]:
+    """Return the callback ``(done, note="")`` by which a part of the work under ``key`` says how much of it is done.
 
     In another process than the flow's there is no such work: the callback does nothing, the flow itself counts the
     parts that have ended.
     """
 
-    def report(done: int) -> None:
+    def report(done: int, note: str = "") -> None:
         if stop_requested.is_set():
             raise Stopped("stopped; finished blocks are kept, the same command goes on from there")
         work = _works.get(key)
         if work is not None:
-            work.reach(part, done)
+            work.reach(part, done, note)
 
     return report
 

@@ -11,11 +11,11 @@ from typing import Any
 from difsims_core.config.pipeline import PipelineSpec
 from difsims_core.dataset.open import Simulation, open_simulation
 from difsims_core.evaluate.report import LineageStep, ReportContent, ReportMap, render_report
+from difsims_core.learn.bundle import ModelBundle, load_bundle
 from difsims_core.storage import layout
 from difsims_core.storage.npz import read_prediction
 from difsims_core.storage.objects import open_store
 from flows.illustrate import sample_profiles
-from flows.models import read_model
 from flows.scoring import evaluation_of, truth_of
 
 
@@ -45,7 +45,7 @@ def write_report(
     if place.exists(key):
         return {"url": place.url(key), "reused": True}
     opened = open_simulation(simulation, place)
-    bundle = read_model(store, model)
+    bundle = load_bundle(model, place)
     examples = sample_profiles(opened)
     maps = tuple(_map(document["prediction"], spec) for document in scores)
     content = ReportContent(
@@ -57,12 +57,12 @@ def write_report(
             ("phases", str(len(opened.phases))),
             ("maps", str(len(maps))),
         ),
-        held_out=bundle["metrics"],
-        history=bundle["history"],
+        held_out=bundle.metrics,
+        history=bundle.history,
         maps=maps,
         example_q=opened.q_px,
         examples=examples,
-        lineage=_lineage(opened, model, bundle, scores),
+        lineage=_lineage(opened, bundle, scores),
         parameters=spec.to_document(),
     )
     place.write(key, render_report(content).encode())
@@ -75,9 +75,7 @@ def _map(url: str, spec: PipelineSpec) -> ReportMap:
     return ReportMap(prediction, evaluation, truth_of(url, spec.truth_folder))
 
 
-def _lineage(
-    simulation: Simulation, model: str, bundle: dict[str, Any], scores: Sequence[dict[str, Any]]
-) -> tuple[LineageStep, ...]:
+def _lineage(simulation: Simulation, bundle: ModelBundle, scores: Sequence[dict[str, Any]]) -> tuple[LineageStep, ...]:
     attributes = simulation.attrs
     crystals = tuple((item["name"], f"sha256 {item['sha256']}") for item in attributes["crystals"])
     dataset = (
@@ -88,14 +86,16 @@ def _lineage(
         ("versions", ", ".join(f"{name} {value}" for name, value in attributes["versions"].items())),
     )
     trained = (
-        ("created", str(bundle["created"])),
-        ("held-out accuracy", f"{bundle['metrics']['accuracy']:.4f}"),
-        ("versions", ", ".join(f"{name} {value}" for name, value in bundle["versions"].items())),
+        ("created", bundle.created),
+        ("training fingerprint", bundle.training_fingerprint),
+        ("weights", f"sha256 {bundle.model_sha256}"),
+        ("held-out accuracy", f"{bundle.metrics['accuracy']:.4f}"),
+        ("versions", ", ".join(f"{name} {value}" for name, value in bundle.versions.items())),
     )
     maps = tuple((document["experiment"], document["prediction"]) for document in scores)
     return (
         LineageStep("crystal files", f"{len(crystals)} phases", crystals),
         LineageStep("dataset", simulation.id, dataset),
-        LineageStep("model", model, trained),
+        LineageStep("model", bundle.id, trained),
         LineageStep("predictions", f"{len(maps)} maps", maps),
     )

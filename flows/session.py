@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -47,12 +48,13 @@ def flow_session(*modules: str, verbose: bool = False) -> Iterator[None]:
     quieten_prefect(verbose=verbose)
     from flows.progress import listeners
 
-    listener = console.TerminalListener()
+    listener, warnings = console.TerminalListener(), console.WarningHandler()
     address = _address()
     before = signal.signal(signal.SIGINT, _interrupted(listener, temporary=not address))
     try:
         _connect(address, modules)
         listeners.append(listener)
+        logging.getLogger("difsims_core").addHandler(warnings)
         yield
     except _lost_connections() as error:
         raise PrefectUnavailableError(
@@ -60,6 +62,7 @@ def flow_session(*modules: str, verbose: bool = False) -> Iterator[None]:
         ) from error
     finally:
         signal.signal(signal.SIGINT, before)
+        logging.getLogger("difsims_core").removeHandler(warnings)
         listener.close()
         if listener in listeners:
             listeners.remove(listener)

@@ -13,7 +13,9 @@ _QUIET_PREFECT = {
     # A start takes about 26 s on two cores; Prefect's own limit is 20 s.
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
     "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",
-    "PREFECT_CLI_PROMPT": "false",
+    # The core's own log belongs to the run that called it; its writer threads know of no run.
+    "PREFECT_LOGGING_EXTRA_LOGGERS": "difsims_core",
+    "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
 }
 
 
@@ -41,5 +43,5 @@ def quieten_prefect(*, verbose: bool = False) -> None:
         os.environ.setdefault(name, value)
     if not verbose:
         # Logs still reach the server; only the copy on the terminal goes.
-        os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "100")
+        os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

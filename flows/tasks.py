@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from typing import Any
+from dataclasses import asdict
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 from prefect import Task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.context import TaskRunContext
 
+from difsims_core.config.learning import TrainingSpec
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.dataset import build
 from difsims_core.dataset.plan import Plan
@@ -23,8 +26,15 @@ from difsims_core.errors import (
     StoreAccessError,
     StoreError,
 )
+from difsims_core.learn import predict, train
+from difsims_core.learn.bundle import ModelBundle, load_bundle
 from difsims_core.storage.objects import open_store
+from flows import scoring
 from flows.progress import reporter
+from flows.report import write_report
+
+if TYPE_CHECKING:
+    from difsims_core.learn.fit import EpochProgress
 
 _LASTING = (StoreAccessError, MissingObjectError, IncompleteDatasetError, CorruptDataError)
 
@@ -73,7 +83,37 @@ def _finish_dataset(store: str, plan: Plan) -> dict[str, Any]:
     return build.finish(open_store(store), plan)
 
 
+def _find_trained(store: str, simulations: list[str], spec: TrainingSpec) -> str | None:
+    found = train.find_trained(open_store(store), simulations, spec)
+    return None if found is None else found.id
+
+
+def _train_model(store: str, simulations: list[str], spec: TrainingSpec, work: str) -> str:
+    report = reporter(work, "epochs")
+
+    def progress(state: EpochProgress) -> None:
+        report(state.epoch, f"loss {state.loss:.3f}, held-out accuracy {state.val_accuracy:.1%}")
+
+    return train.train(open_store(store), simulations, spec, progress).id
+
+
+def _predict_one(store: str, model: str, url: str) -> dict[str, Any]:
+    bundle = _bundle(store, model)
+    result = predict.predict_experiment(open_store(store), bundle, url)
+    return {"model": bundle.id, **asdict(result)}
+
+
+@lru_cache(maxsize=2)
+def _bundle(store: str, model: str) -> ModelBundle:
+    return load_bundle(model, open_store(store))
+
+
 begin_dataset = stored(_begin_dataset, "begin dataset")
 write_blocks = stored(_write_blocks, "write blocks", task_run_name="blocks {first} to {last}", cache_key_fn=group_key)
 finished_blocks = stored(_finished_blocks, "finished blocks")
 finish_dataset = stored(_finish_dataset, "finish dataset")
+find_trained = stored(_find_trained, "find trained model")
+train_model = stored(_train_model, "train model")
+predict_one = stored(_predict_one, "predict", task_run_name="predict {url}")
+score = stored(scoring.score_prediction, "score", task_run_name="score {url}")
+report = stored(write_report, "write report")

@@ -33,8 +33,12 @@ class BatchFeed:
 
     def validation(self) -> tf.data.Dataset:
         """Return the validation part once, in stored order; kept in memory when it is no larger than a pool."""
+        import tensorflow as tf
+
         dataset = self._dataset(lambda: self.stream.batches(Part.VALIDATION))
-        return dataset.cache() if self.stream.count(Part.VALIDATION) <= POOL_ROWS else dataset
+        if self.stream.count(Part.VALIDATION) <= POOL_ROWS:
+            dataset = dataset.cache()
+        return dataset.apply(tf.data.experimental.assert_cardinality(self.stream.n_batches(Part.VALIDATION)))
 
     def _dataset(self, batches: Callable[[], Iterator[tuple[np.ndarray, np.ndarray]]]) -> tf.data.Dataset:
         import tensorflow as tf

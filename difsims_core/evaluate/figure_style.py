@@ -73,7 +73,7 @@ def as_percent(value: float | None) -> str:
 
 
 def as_map(values: np.ndarray, navigation: Sequence[int]) -> np.ndarray:
-    """Return an array over the navigation axes as (rows, columns, …); a line is one row, a stack is laid out in rows."""
+    """Return an array over the navigation axes as (rows, columns, …); a line is one row, a stack many."""
     values = np.asarray(values)
     columns = navigation[-1] if navigation else 1
     return values.reshape(-1, columns, *values.shape[len(navigation) :])

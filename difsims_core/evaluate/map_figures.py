@@ -46,11 +46,11 @@ def phase_map_figure(prediction: Prediction, title: str = "", pixel_size_nm: flo
     sure = np.clip((confidence - chance) / max(1.0 - chance, 1e-9), 0.0, 1.0)[..., None]
     invalid = _two_dimensional(invalid_pixels(prediction), prediction)
     rgb = np.where(invalid[..., None], rgb, 1.0 + (rgb - 1.0) * (0.25 + 0.75 * sure))
-    figure, (left, right) = _panels(confidence.shape, 2, title)
+    patches = [*_phase_patches(prediction), *_extra_patches(bool(invalid.any()), no_crystal=False)]
+    figure, (left, right) = _panels(confidence.shape, 2, title, patches)
     _show(left, rgb, "Phase, paler where less sure", pixel_size_nm)
     image = _show(right, np.ma.masked_array(confidence, invalid), "Highest probability", pixel_size_nm, (chance, 1.0))
     figure.colorbar(image, ax=right, fraction=0.05, pad=0.02).ax.tick_params(labelsize=8)
-    _legend(figure, [*_phase_patches(prediction), *_extra_patches(bool(invalid.any()), no_crystal=False)])
     return figure
 
 
@@ -72,12 +72,6 @@ def truth_figure(prediction: Prediction, truth: Truth, title: str = "", pixel_si
     errors[no_crystal] = _rgb(NO_CRYSTAL)
     errors[wrong] = _rgb(WRONG)
     errors[wrong & boundary] = _rgb(WRONG_ON_BOUNDARY)
-    figure, (first, second, third) = _panels(wrong.shape, 3, title)
-    _show(first, seen, "Truth", pixel_size_nm)
-    _show(second, _claims(prediction), "Prediction", pixel_size_nm)
-    n_scored = int(scored.sum())
-    share = as_percent(wrong.sum() / n_scored if n_scored else None)
-    _show(third, errors, f"Mistakes: {share} of crystal pixels", pixel_size_nm)
     patches = [
         *_phase_patches(prediction, shares=False),
         *_extra_patches(invalid=False, no_crystal=bool(no_crystal.any())),
@@ -87,7 +81,12 @@ def truth_figure(prediction: Prediction, truth: Truth, title: str = "", pixel_si
         patches.append(Patch(color=WRONG_ON_BOUNDARY, label="mistake on a grain boundary"))
     if other.any():
         patches.append(Patch(color=QUIET, label="phase that the model does not know"))
-    _legend(figure, patches)
+    figure, (first, second, third) = _panels(wrong.shape, 3, title, patches)
+    _show(first, seen, "Truth", pixel_size_nm)
+    _show(second, _claims(prediction), "Prediction", pixel_size_nm)
+    n_scored = int(scored.sum())
+    share = as_percent(wrong.sum() / n_scored if n_scored else None)
+    _show(third, errors, f"Mistakes: {share} of crystal pixels", pixel_size_nm)
     return figure
 
 
@@ -106,13 +105,18 @@ def _claims(prediction: Prediction) -> np.ndarray:
     return rgb
 
 
-def _panels(shape: tuple[int, ...], n: int, title: str) -> tuple[Figure, Sequence[Axes]]:
+def _panels(shape: tuple[int, ...], n: int, title: str, patches: Sequence[Patch]) -> tuple[Figure, Sequence[Axes]]:
+    """Return a figure as high as its images, its title and its legend need."""
     width = 9.6
-    panel = (width - 1.4) / n
-    height = np.clip(panel * shape[0] / shape[1], 0.45, 6.0)
-    figure = new_figure(width, float(height) + (0.85 if n == 2 else 1.15) + (0.2 if title else 0.0))
+    height = float(np.clip((width - 1.4) / n * shape[0] / shape[1], 0.45, 6.0))
+    columns = 3 if len(patches) in {1, 2, 3, 5, 6, 9} else 4
+    rows = -(-len(patches) // columns)
+    figure = new_figure(width, height + 0.7 + 0.2 * rows + (0.25 if title else 0.0))
     if title:
         figure.suptitle(f"{title}\n", fontsize=11, x=0.01, ha="left", linespacing=0.4)
+    figure.legend(
+        handles=list(patches), loc="outside lower left", ncols=columns, frameon=False, fontsize=8, handlelength=1.2
+    )
     return figure, figure.subplots(1, n, squeeze=False)[0]
 
 
@@ -153,8 +157,3 @@ def _phase_patches(prediction: Prediction, *, shares: bool = True) -> list[Patch
 def _extra_patches(invalid: bool, no_crystal: bool) -> list[Patch]:
     patches = [Patch(color=INVALID, label="no usable measurement")] if invalid else []
     return [*patches, Patch(color=NO_CRYSTAL, label="no crystal (not scored)")] if no_crystal else patches
-
-
-def _legend(figure: Figure, patches: list[Patch]) -> None:
-    columns = 3 if len(patches) in {1, 2, 3, 5, 6, 9} else 4
-    figure.legend(handles=patches, loc="outside lower left", ncols=columns, frameon=False, fontsize=8, handlelength=1.2)

@@ -59,7 +59,11 @@ def confusion_figure(confusion: Mapping[str, Any]) -> Figure:
             text = f"{100 * share[row, column]:.1f} %\n{int(counts[row, column]):,}" if k <= 6 else ""
             text = text or (f"{100 * share[row, column]:.0f}" if share[row, column] >= 0.005 else "")
             axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=8)
-    axes.set_xticks(range(k), shown, rotation=0 if k <= 5 else 60, fontsize=8)
+    axes.set_xticks(range(k), shown, fontsize=8)
+    if k > 5:
+        axes.tick_params(axis="x", labelrotation=50)
+        for label in axes.get_xticklabels():
+            label.set(ha="right", rotation_mode="anchor")
     axes.set_yticks(range(k), shown, fontsize=8)
     axes.set_xlabel("predicted", fontsize=9)
     axes.set_ylabel("true", fontsize=9)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import zarr
 from zarr.codecs import BloscCodec
+from zarr.core.buffer import Buffer
 from zarr.storage import MemoryStore
 
 from difsims_core.errors import CorruptDataError, InputError
@@ -70,20 +71,30 @@ def create_arrays(store: ObjectStore, key: str, template: GroupTemplate) -> None
     It is built in memory and copied, the root document last: a group that opens has all its metadata, and two
     processes that create the same one write the same objects.
     """
-    memory = MemoryStore()
-    root = zarr.create_group(memory, zarr_format=3, attributes=dict(template.attributes.get("", {})))
+    held: dict[str, Buffer] = {}
+    root = zarr.create_group(MemoryStore(held), zarr_format=3, attributes=dict(template.attributes.get("", {})))
     for path, attributes in template.attributes.items():
         if path:
             root.require_group(path).attrs.update(dict(attributes))
     for path, array in template.arrays.items():
         _create(root, path, array)
-    with warnings.catch_warnings():
-        # consolidated metadata is an extension of Zarr v3 that zarr-python and xarray read
-        warnings.filterwarnings("ignore", message="Consolidated metadata is currently not part")
-        zarr.consolidate_metadata(memory, zarr_format=3)
-    objects = {name: buffer.to_bytes() for name, buffer in memory._store_dict.items()}
+    objects = {name: buffer.to_bytes() for name, buffer in held.items()}
+    objects[ROOT_DOCUMENT] = _consolidated(objects)
     for name in sorted(objects, key=lambda name: (name == ROOT_DOCUMENT, name)):
         store.write(f"{key}/{name}", objects[name])
+
+
+def _consolidated(objects: Mapping[str, bytes]) -> bytes:
+    """Return the root document with the metadata of all nodes inside, as zarr-python and xarray read it.
+
+    ``zarr.consolidate_metadata`` writes the same and warns each time that Zarr v3 does not define it; a warning cannot
+    be silenced in one thread alone.
+    """
+    ending = f"/{ROOT_DOCUMENT}"
+    nodes = {name.removesuffix(ending): json.loads(objects[name]) for name in sorted(objects) if name.endswith(ending)}
+    root = json.loads(objects[ROOT_DOCUMENT])
+    root["consolidated_metadata"] = {"kind": "inline", "must_understand": False, "metadata": nodes}
+    return json.dumps(root).encode()
 
 
 def _create(root: zarr.Group, path: str, array: ArrayTemplate) -> None:

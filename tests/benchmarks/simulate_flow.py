@@ -3,8 +3,8 @@
     python -m tests.benchmarks.simulate_flow [--patterns 300000] [--spec SPEC.yaml] [--store URL | --s3]
 
 Without ``--store`` or ``--s3`` the flow runs to a temporary folder and to a real S3 server on this machine. Time runs
-from the call of the flow to its return: plan, simulation, compression, storage, receipts, completion record, artifacts.
-Compilation (numba) happens before, on a small dataset. Each result is verified: its blocks' checksums, one simulated again.
+from the call of the flow to its return: plan, simulation, compression, storage, receipts, records, artifacts.
+Compilation (numba) happens before, on a small dataset. Each result is verified: checksums, one block simulated again.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def measure(spec: SimulationSpec, store: str) -> None:
     assert report.ok, report.failures
     stored = simulation.completion["stored_bytes"]
     print(
-        f"{store.split('://', maxsplit=1)[0]}://  {spec.n_patterns:,} patterns, {os.cpu_count()} cores: {seconds:.1f} s, "
+        f"{store.split(':', maxsplit=1)[0]}  {spec.n_patterns:,} patterns, {os.cpu_count()} cores: {seconds:.1f} s, "
         f"{spec.n_patterns / seconds:,.0f} patterns/s end to end; "
         f"peak memory {memory['peak']:.0f} MB ({memory['start']:.0f} MB before); "
         f"{stored / 1e6:.0f} MB stored, {stored / spec.n_patterns:.0f} bytes a pattern; verified"

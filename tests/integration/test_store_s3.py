@@ -118,9 +118,9 @@ def test_racing_processes_get_one_id(store, small_spec):
         subprocess.Popen(
             [sys.executable, "-c", BEGIN, store.root], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
-        for _ in range(3)
+        for _ in range(2)
     ]
-    with ThreadPoolExecutor(3) as pool:
+    with ThreadPoolExecutor(2) as pool:
         said = list(pool.map(lambda child: child.communicate("x")[0], children))
     ids = {json.loads(text) for text in said}
     assert ids == {begin(store, small_spec, 1024, fake(small_spec)).id}

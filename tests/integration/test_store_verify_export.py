@@ -64,13 +64,13 @@ def test_verify_finds_rows_exchanged_for_other_valid_ones(store, plan):
 def test_simulating_again_finds_what_checksums_cannot(store, plan, small_spec):
     liar = fake(small_spec)
     honest = liar.block
-    liar.block = lambda start, stop, threads=None: _changed(honest(start, stop))
+    liar.block = lambda start, stop: _changed(honest(start, stop))
     report = verify(store, plan.id, 1, simulator=liar)
     assert report.failures == ("block 0, draws/dose: the stored rows differ from a new simulation",)
 
 
 def _changed(block):
-    block.draws["dose"][0] += 1
+    block.draws["dose"][1] += 1
     return block
 
 
