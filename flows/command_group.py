@@ -7,9 +7,10 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from difsims_core.errors import DifsimsError, InputError, MissingObjectError
+from difsims_core.errors import DifsimsError, InputError
 
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
+INTERRUPTION = "interrupted; finished work is kept, the same command goes on from there"
 _EVERYWHERE = ("--debug", "--verbose")
 
 
@@ -32,27 +33,24 @@ class CommandGroup(TyperGroup):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            from flows.session import say_interrupted
-
-            say_interrupted()
+            typer.echo(INTERRUPTION, err=True)
             raise typer.Exit(INTERRUPTED) from None
         except DifsimsError as error:
-            _end(ctx, error, str(error), MISUSED if isinstance(error, InputError) else FAILED)
+            _end(ctx, str(error), MISUSED if isinstance(error, InputError) else FAILED)
         except (typer.Exit, typer.Abort):
             raise
         except Exception as error:
             if type(error).__module__.startswith(("click", "typer")):
                 raise  # misuse found by Typer itself; it prints its own line and ends with 2
-            message = f"unexpected {type(error).__name__}: {error} (run again with --debug to see where)"
-            _end(ctx, error, message.splitlines()[0], FAILED)
+            first = (str(error).splitlines() or [""])[0]
+            message = f"unexpected {type(error).__name__}: {first} (--debug shows where)"
+            _end(ctx, message, FAILED)
 
 
-def _end(ctx: typer.Context, error: Exception, message: str, code: int) -> NoReturn:
+def _end(ctx: typer.Context, message: str, code: int) -> NoReturn:
     from flows import console
 
     if ctx.params.get("_debug"):
         console.story.print_exception()
-    if isinstance(error, MissingObjectError) and not message.strip():
-        message = "nothing found under this name"
     console.fail(message)
     raise typer.Exit(code) from None

@@ -60,7 +60,7 @@ def _row(scores: dict[str, Any]) -> dict[str, Any]:
         "off boundaries": _percent(scores["off boundaries"]),
         "peaks F1": _two_figures(scores["peaks F1"]),
         "null F1": _two_figures(scores["null F1"]),
-        "better than null": f"{scores['better than null']} phases",
+        "phases better than null": scores["better than null"],
     }
 
 

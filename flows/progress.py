@@ -104,6 +104,8 @@ class Work:
 def working(key: str, title: str, total: int, unit: str) -> Iterator[Work]:
     """Announce a long piece of work; tasks of this process find it under ``key``."""
     work = _works[key] = Work(title, total, unit)
+    for listener in listeners:
+        listener.moved(work)
     try:
         yield work
     finally:

@@ -10,13 +10,14 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from contextvars import copy_context
 from importlib import import_module
 from threading import Thread
 from typing import Any, NoReturn
 
 from difsims_core.errors import DifsimsError
 from flows import console
-from flows.command_group import INTERRUPTED
+from flows.command_group import INTERRUPTED, INTERRUPTION
 from flows.settings import quieten_prefect
 
 _REMEDY = "try again, or start one with `prefect server start` and set PREFECT_API_URL to its address"
@@ -111,7 +112,7 @@ def _in_background(function: Callable[[], Any]) -> Future[Any]:
         except Exception as error:  # noqa: BLE001 - handed to whoever waits
             future.set_exception(error)
 
-    Thread(target=call, daemon=True, name="start-prefect").start()
+    Thread(target=copy_context().run, args=(call,), daemon=True, name="start-prefect").start()
     return future
 
 
@@ -141,7 +142,8 @@ def _interrupted(listener: console.TerminalListener, *, temporary: bool) -> Call
         listener.close()
         if not temporary:
             raise KeyboardInterrupt
-        say_interrupted()
+        # Not through rich or sys.stderr: the signal may have come in the middle of one of their writes.
+        os.write(2, f"{INTERRUPTION}\n".encode())
         from prefect.server.api.server import SubprocessASGIServer
 
         SubprocessASGIServer().stop()
@@ -149,8 +151,3 @@ def _interrupted(listener: console.TerminalListener, *, temporary: bool) -> Call
         os._exit(INTERRUPTED)
 
     return stop
-
-
-def say_interrupted() -> None:
-    """Print the one line after Ctrl-C."""
-    console.story.print("[yellow]interrupted[/yellow]; finished work is kept, the same command goes on from there")

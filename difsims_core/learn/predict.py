@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +19,7 @@ from difsims_core.storage.npz import Prediction, read_prediction, read_profiles,
 from difsims_core.storage.objects import ObjectStore
 
 if TYPE_CHECKING:
-    from difsims_core.learn.backend import keras
+    from difsims_core.learn.backend import keras, tf
     from difsims_core.learn.bundle import ModelBundle
 
 logger = logging.getLogger(__name__)
@@ -116,11 +118,21 @@ def prepare_profiles(bundle: ModelBundle, y: np.ndarray, x: np.ndarray) -> tuple
 
 def probabilities(model: keras.Model, profiles: np.ndarray) -> np.ndarray:
     """Return the (n, k) float32 outputs of a network for (n, nq) prepared profiles."""
+    call = _compiled(model) if len(profiles) > _BATCH_ROWS else partial(model, training=False)
     pieces = [
-        np.asarray(model(profiles[start : start + _BATCH_ROWS, :, None], training=False))
+        np.asarray(call(profiles[start : start + _BATCH_ROWS, :, None]))
         for start in range(0, len(profiles), _BATCH_ROWS)
     ]
     return np.concatenate(pieces) if pieces else np.empty((0, model.output_shape[-1]), np.float32)
+
+
+@lru_cache(maxsize=2)
+def _compiled(model: keras.Model) -> Callable[[np.ndarray], tf.Tensor]:
+    """Return a network as one graph: up to twice as fast as layer by layer, once it is built (0.1 s)."""
+    from difsims_core.learn.backend import tf
+
+    signature = tf.TensorSpec(model.input_shape, tf.float32)  # pyright: ignore[reportArgumentType]
+    return tf.function(lambda profiles: model(profiles, training=False), input_signature=[signature])
 
 
 def predict_experiment(store: ObjectStore, bundle: ModelBundle, url: str | Path) -> PredictionResult:

@@ -6,6 +6,7 @@ import logging
 import platform
 import tempfile
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from difsims_core.learn.fit import ProgressCallback
 
 logger = logging.getLogger(__name__)
+
+_SCORED_ROWS = 8192
 
 
 def train(
@@ -102,7 +105,7 @@ def score(model: keras.Model, material: TrainingMaterial) -> dict:
     from difsims_core.learn.predict import probabilities
 
     tally = ClassificationTally.start(material.phases)
-    for profiles, classes in material.stream.batches(Part.TEST):
+    for profiles, classes in replace(material.stream, batch_size=_SCORED_ROWS).batches(Part.TEST):
         tally = tally.add(probabilities(model, profiles), classes.astype(np.int64))
     return tally.finalise()
 

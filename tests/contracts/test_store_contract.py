@@ -65,6 +65,7 @@ def test_listing_is_recursive_sorted_and_relative(store):
     assert store.folders("nothing") == []
 
 
+@pytest.mark.slow
 def test_more_objects_than_one_listing_request_returns(store):
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda i: store.write(f"many/{i:04d}", b"ab"), range(1100)))

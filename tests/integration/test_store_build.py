@@ -234,6 +234,7 @@ write_group(sys.argv[1], spec, plan.id, range(3), simulator=simulator)
 """
 
 
+@pytest.mark.slow
 def test_a_killed_writer_is_resumed_where_it_stopped(store, small_spec):
     child = subprocess.Popen([sys.executable, "-c", KILLED, store.root], stdout=subprocess.PIPE, text=True)
     assert child.stdout is not None

@@ -66,6 +66,7 @@ def test_no_credentials_at_all(s3_store_url, monkeypatch):
         open_store(s3_store_url).read("k")
 
 
+@pytest.mark.slow
 def test_a_server_that_does_not_answer_is_worth_another_try(s3_store_url, monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_ports(1)[0]}")
     with pytest.raises(StoreError, match="try again") as caught:
@@ -113,6 +114,7 @@ print(json.dumps(begin(store, spec, 1024, simulator).id))
 """
 
 
+@pytest.mark.slow
 def test_racing_processes_get_one_id(store, small_spec):
     children = [
         subprocess.Popen(

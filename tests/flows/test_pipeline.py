@@ -1,0 +1,147 @@
+"""The whole way on a small scan: what is made, what Prefect shows of it, and that a second run makes nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from difsims_core.config.documents import make_spec
+from difsims_core.config.pipeline import PipelineSpec
+from difsims_core.dataset.simulate import Simulator
+from difsims_core.errors import InputError
+from difsims_core.evaluate import peak_positions
+from difsims_core.learn import fit, predict
+from difsims_core.learn.bundle import load_bundle
+from difsims_core.resources import samples_folder
+from difsims_core.storage.npz import read_prediction, read_profiles, read_truth, write_profiles
+from difsims_core.storage.objects import open_store, read_url
+from flows.evaluate import evaluate
+from flows.pipeline import pipeline
+from flows.predict import predict as predict_flow
+from tests.flows.prefect_records import artifacts_of, latest_run, runs_tagged
+
+ROWS, COLUMNS = slice(10, 14), slice(20, 25)
+
+
+@pytest.fixture(scope="module")
+def scans(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Corners of two sample scans with their truth; one pixel of the first holds nothing."""
+    folder = tmp_path_factory.mktemp("scans")
+    (folder / "truth").mkdir()
+    for name in ("roi_1", "roi_2"):
+        profiles = read_profiles(samples_folder() / f"{name}_radial_crop.npz")
+        y = profiles.y[ROWS, COLUMNS].copy()
+        if name == "roi_1":
+            y[1, 2] = np.nan
+        write_profiles(folder / f"{name}_radial_crop.npz", profiles.x, y)
+        write_truth(folder / "truth" / f"{name}_truth.npz", name)
+    return folder
+
+
+def write_truth(path: Path, name: str, *, wrong: int = 0) -> None:
+    truth = read_truth(samples_folder() / "truth" / f"{name}_truth.npz")
+    label = truth.label[ROWS, COLUMNS].copy()
+    label[0, :wrong] = (label[0, :wrong] + 1) % 3
+    np.savez(path, label=label, phases=np.array(truth.phases))
+
+
+@pytest.fixture(scope="module")
+def spec(scans: Path) -> PipelineSpec:
+    return make_spec(
+        {
+            "simulation": {"n_patterns": 1500, "seed": 5, "output": {"x_all": False}},
+            "training": {"epochs": 1},
+            "experiments": [str(scans / "*.npz")],
+            "truth_folder": str(scans / "truth"),
+        },
+        PipelineSpec,
+    )
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return f"file://{tmp_path_factory.mktemp('pipeline') / 'store'}"
+
+
+@pytest.fixture(scope="module")
+def outcome(spec: PipelineSpec, root: str) -> dict[str, Any]:
+    return pipeline(spec, root)
+
+
+def test_every_stage_leaves_what_the_next_one_needs(outcome, root):
+    place = open_store(root)
+    bundle = load_bundle(outcome["model"], place)
+    assert bundle.sim_ids == (outcome["simulation"],)
+    predictions = [read_prediction(url) for url in outcome["predictions"]]
+    assert [item.pred.shape for item in predictions] == [(4, 5, 3), (4, 5, 3)]
+    np.testing.assert_allclose(predictions[0].pred[1, 2], 1 / 3, atol=1e-6)
+    assert predictions[0].invalid is not None
+    assert predictions[0].invalid.sum() == 1
+    rows = outcome["scores"]
+    assert [row["map"] for row in rows] == ["roi_1", "roi_2"]
+    assert all(0 <= row["accuracy"] <= 1 for row in rows)
+    assert rows[0]["invalid"] == 1
+
+
+def test_the_report_stands_alone_and_names_its_lineage(outcome):
+    page = read_url(outcome["report"]).decode()
+    for expected in (outcome["simulation"], outcome["model"], "roi_1", "roi_2", "p4mbm_scaled_mixed_halide"):
+        assert expected in page
+    assert "data:image/png;base64," in page
+    assert 'src="http' not in page
+
+
+def test_runs_carry_names_tags_and_artifacts(outcome, spec):
+    run = latest_run("pipeline")
+    assert run.name.startswith("pipeline 1.5k × 3 phases, large_filter, 1 experiment")
+    assert {outcome["simulation"], outcome["model"]} <= set(run.tags)
+    assert "report" in artifacts_of(run)
+    tagged = {item.name.split()[0] for item in runs_tagged(outcome["model"])}
+    assert tagged == {"pipeline", "train", "predict", "evaluate"}
+    trained = artifacts_of(latest_run("train"))
+    assert {"model-scores", "model-classes", "learning-curves", "confusion", "progress"} <= set(trained)
+    scored = artifacts_of(latest_run("evaluate"))
+    assert {"evaluation", "peaks-roi-1", "roi-1-phase-map", "roi-1-truth", "roi-2-phase-map"} <= set(scored)
+    assert "predictions" in artifacts_of(latest_run("predict"))
+
+
+def test_a_second_run_makes_nothing_and_says_so(outcome, spec, root, monkeypatch):
+    def never(*args, **kwargs):
+        raise AssertionError("work was done again")
+
+    monkeypatch.setattr(Simulator, "block", never)
+    monkeypatch.setattr(fit, "fit", never)
+    monkeypatch.setattr(predict, "classify", never)
+    monkeypatch.setattr(peak_positions, "evaluate_experiment", never)
+    again = pipeline(spec, root)
+    assert [row.pop("reused") for row in again["scores"]] == [True, True]
+    first = {**outcome, "scores": [{k: v for k, v in row.items() if k != "reused"} for row in outcome["scores"]]}
+    assert again == first
+    for name in ("simulate", "train", "predict", "evaluate"):
+        assert latest_run(name).state_name == "Reused", name
+
+
+def test_another_truth_is_scored_again(outcome, scans, root, tmp_path):
+    write_truth(tmp_path / "roi_2_truth.npz", "roi_2", wrong=5)
+    (row,) = evaluate([outcome["predictions"][1]], truth=str(tmp_path), store=root)
+    assert not row["reused"]
+    assert row["accuracy"] != outcome["scores"][1]["accuracy"]
+    (row,) = evaluate([outcome["predictions"][1]], truth=str(scans / "truth"), store=root)
+    assert row["accuracy"] == outcome["scores"][1]["accuracy"]
+
+
+def test_a_changed_scan_is_predicted_again(outcome, scans, root, tmp_path):
+    profiles = read_profiles(scans / "roi_2_radial_crop.npz")
+    write_profiles(tmp_path / "roi_2_radial_crop.npz", profiles.x, profiles.y[:2])
+    (url,) = predict_flow(outcome["model"], [str(tmp_path / "roi_2_radial_crop.npz")], root)
+    assert read_prediction(url).pred.shape == (2, 5, 3)
+    assert latest_run("predict").state_name == "Completed"
+    predict_flow(outcome["model"], [str(scans / "roi_2_radial_crop.npz")], root)
+
+
+def test_nothing_to_predict_is_the_users_mistake(outcome, root, tmp_path):
+    with pytest.raises(InputError, match="nothing found"):
+        predict_flow(outcome["model"], [str(tmp_path / "*.npz")], root)
