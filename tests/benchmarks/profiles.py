@@ -126,9 +126,8 @@ def agreement(n: int) -> None:
     inside = (q >= RANGE_PER_ANGSTROM[0]) & (q <= RANGE_PER_ANGSTROM[1])
     low, high = RANGE_PER_ANGSTROM
     print(f"\ncosine of noise-free profiles over {low} … {high} Å⁻¹, {n} orientations: lowest (median)")
-    print(
-        f"{'phase':<28}{'σ px':>5}  {'image ×4':>20}  {'image ×5':>20}  {'diffsims, centres':>20}  {'diffsims, shared':>20}"
-    )
+    titles = ("image ×4", "image ×5", "diffsims, centres", "diffsims, shared")
+    print(f"{'phase':<28}{'σ px':>5}  " + "  ".join(f"{title:>20}" for title in titles))
     for name in DEFAULT_PHASES:
         phase, rotations = load_phase(name), uniform_orientations(n, seed=22)
         found = reflections(phase, 1.6)
