@@ -6,13 +6,14 @@ Prefect and TensorFlow take seconds to load; only the commands that need them lo
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import typer
 
+from flows.cli_options import Changes, Json, Simulation, Simulations, Store
 from flows.command_group import FAILED, CommandGroup
 
-S = TypeVar("S")
+_LONG = ("model", "scores", "reused")
 
 app = typer.Typer(
     cls=CommandGroup,
@@ -23,23 +24,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Options --verbose and --debug are understood by every command. Exit codes: 0 done, 1 failed, 2 misused.",
 )
-
-Store = Annotated[
-    str | None,
-    typer.Option(
-        "--store",
-        envvar="DIFSIMS_STORE",
-        metavar="URL",
-        help="A folder, file:// or s3:// URL [./difsims-store].",
-    ),
-]
-Changes = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Change one key of the document, dotted; may be repeated."),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-Simulations = Annotated[list[str], typer.Argument(metavar="SIM…", help="Ids or URLs of simulated datasets.")]
-Simulation = Annotated[str, typer.Argument(metavar="SIM", help="Id or URL of a simulated dataset.")]
 
 
 def _show_version(asked: bool) -> None:
@@ -120,12 +104,16 @@ def train(
     """Train a classifier on simulated datasets; the last line is its id."""
     from difsims_core.config.documents import apply_changes, load_spec, make_spec
     from difsims_core.config.learning import TrainingSpec
+    from difsims_core.dataset.open import open_simulation
+    from difsims_core.storage.objects import open_store
     from flows import console
 
     if spec is not None:
         document = load_spec(spec, TrainingSpec, changes or ())
     else:
         document = make_spec(apply_changes({}, changes or ()), TrainingSpec, source="--set")
+    for simulation in simulations:
+        open_simulation(simulation, open_store(store))  # a wrong id is found before Prefect starts
     with _flows(ctx, "flows.train"):
         from flows.train import train as flow
 
@@ -144,14 +132,17 @@ def predict(
     as_json: Json = False,
 ) -> None:
     """Map the phases of measured profiles; prints one prediction file a line."""
+    from difsims_core.learn.bundle import load_bundle
+    from difsims_core.storage.objects import expand_urls, open_store
     from flows import console
 
+    scans, model_id = expand_urls(experiments), load_bundle(model, open_store(store)).id
     with _flows(ctx, "flows.predict"):
         from flows.predict import predict as flow
 
-        predictions = flow(model, experiments, store)
+        predictions = flow(model, scans, store)
     if as_json:
-        console.show_json({"model": model, "predictions": predictions})
+        console.show_json({"model": model_id, "predictions": predictions})
     else:
         for url in predictions:
             console.show_line(url)
@@ -175,13 +166,18 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Score predicted maps: without labels by peak positions, and against truth maps where there are any."""
+    from difsims_core.storage.objects import expand_urls
     from flows import console
 
+    maps = expand_urls(predictions)
     with _flows(ctx, "flows.evaluate"):
         from flows.evaluate import evaluate as flow
 
-        scores = flow(predictions, experiments, truth, crystals, store)
-    console.show_json(scores) if as_json else console.show_table("evaluation", scores)
+        scores = flow(maps, experiments, truth, crystals, store)
+    if as_json:
+        console.show_json(scores)
+    else:
+        console.show_table("evaluation", scores, [name for name in scores[0] if name not in _LONG])
 
 
 @app.command(epilog="Example: difsims pipeline run.yaml --set simulation.n_patterns=100000")

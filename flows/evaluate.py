@@ -10,6 +10,7 @@ from prefect.runtime import flow_run
 from difsims_core.storage.objects import expand_urls, open_store
 from flows.artifacts import reused, table, tag_run
 from flows.illustrate import show_evaluation
+from flows.parameters import CrystalFolder, ExperimentFolder, Predictions, StoreUrl, TruthFolder
 from flows.progress import say, working
 from flows.tasks import score
 
@@ -21,11 +22,11 @@ def _run_name() -> str:
 
 @flow(name="evaluate", flow_run_name=_run_name, persist_result=False, result_serializer="json")
 def evaluate(
-    predictions: list[str],
-    experiments: str | None = None,
-    truth: str | None = None,
-    crystals: str | None = None,
-    store: str | None = None,
+    predictions: Predictions,
+    experiments: ExperimentFolder = None,
+    truth: TruthFolder = None,
+    crystals: CrystalFolder = None,
+    store: StoreUrl = None,
 ) -> list[dict[str, Any]]:
     """Score predictions and return one row of numbers each; scores of the same inputs are not computed again.
 

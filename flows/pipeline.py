@@ -11,6 +11,7 @@ from difsims_core.config.pipeline import PipelineSpec
 from difsims_core.storage.objects import open_store
 from flows.artifacts import links, short_count, tag_run
 from flows.evaluate import evaluate
+from flows.parameters import Pipeline, StoreUrl, Title
 from flows.predict import predict
 from flows.progress import say
 from flows.simulate import simulate
@@ -22,16 +23,14 @@ _DEFAULT = PipelineSpec()
 
 def _run_name() -> str:
     spec: PipelineSpec = flow_run.parameters["spec"]
-    maps = len(spec.experiments)
-    return (
-        f"pipeline {short_count(spec.simulation.n_patterns)} × {len(spec.simulation.class_names)} phases, "
-        f"{spec.training.network}, {maps} experiment{'s' if maps != 1 else ''}"
-    )
+    scans = ", ".join(item.rstrip("/").rsplit("/", 1)[-1] for item in spec.experiments[:3]) or "no experiments"
+    patterns = f"{short_count(spec.simulation.n_patterns)} × {len(spec.simulation.class_names)} phases"
+    return f"pipeline {patterns}, {spec.training.network}, {scans}"
 
 
 @flow(name="pipeline", flow_run_name=_run_name, persist_result=False, result_serializer="json")
 def pipeline(
-    spec: PipelineSpec = _DEFAULT, store: str | None = None, title: str = "Phase maps from simulated patterns"
+    spec: Pipeline = _DEFAULT, store: StoreUrl = None, title: Title = "Phase maps from simulated patterns"
 ) -> dict[str, Any]:
     """Go the whole way and return ``simulation``, ``model``, ``predictions``, ``scores`` and ``report``.
 
@@ -46,14 +45,15 @@ def pipeline(
     """
     root = open_store(store).root
     simulation = simulate(spec.simulation, root)
+    tag_run(simulation)
     with tags(simulation):
         model = train([simulation], spec.training, root)
+        tag_run(model)
         with tags(model):
             predictions = predict(model, list(spec.experiments), root) if spec.experiments else []
             crystals = spec.simulation.crystal_folder
             scores = evaluate(predictions, None, spec.truth_folder, crystals, root) if predictions else []
             written = report(root, spec, simulation, model, scores, title)
-    tag_run(simulation, model)
     say(f"{'reused' if written['reused'] else 'wrote'} the report {written['url']}")
     links("report", {"report": written["url"]}, title)
     return {

@@ -7,6 +7,7 @@ from prefect.runtime import flow_run
 
 from difsims_core.storage.objects import expand_urls, open_store
 from flows.artifacts import links, reused, tag_run
+from flows.parameters import Experiments, Model, StoreUrl
 from flows.progress import say, working
 from flows.tasks import predict_one
 
@@ -18,7 +19,7 @@ def _run_name() -> str:
 
 
 @flow(name="predict", flow_run_name=_run_name, persist_result=False, result_serializer="json")
-def predict(model: str, experiments: list[str], store: str | None = None) -> list[str]:
+def predict(model: Model, experiments: Experiments, store: StoreUrl = None) -> list[str]:
     """Predict phase maps and return the URLs of the predictions; those of the same scan and model are kept.
 
     Parameters

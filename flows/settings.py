@@ -20,11 +20,10 @@ _QUIET_PREFECT = {
 
 
 class Settings(BaseSettings):
-    """Environment variables ``DIFSIMS_…``."""
+    """Environment variables ``DIFSIMS_…`` beside ``DIFSIMS_STORE``, which ``open_store`` reads."""
 
     model_config = SettingsConfigDict(env_prefix="DIFSIMS_", frozen=True, extra="ignore")
 
-    store: str = Field(default="difsims-store", description="root of the object store: a folder, file:// or s3:// URL")
     groups_at_once: int = Field(default=1, ge=1, le=256, description="groups of blocks written at once by a local flow")
     blocks_per_group: int = Field(
         default=32, ge=1, description="blocks in one task at least; 32 take about half a minute"

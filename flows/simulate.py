@@ -14,6 +14,7 @@ from difsims_core.dataset.plan import Plan
 from difsims_core.storage.objects import open_store
 from flows.artifacts import reused, short_count, tag_run
 from flows.illustrate import show_dataset
+from flows.parameters import Simulation, StoreUrl
 from flows.progress import say, working
 from flows.results import results_in
 from flows.settings import Settings
@@ -34,7 +35,7 @@ def _run_name() -> str:
     persist_result=False,
     result_serializer="json",
 )
-def simulate(spec: SimulationSpec = _REFERENCE, store: str | None = None) -> str:
+def simulate(spec: Simulation = _REFERENCE, store: StoreUrl = None) -> str:
     """Simulate a dataset and return its id; a complete one of the same fingerprint is returned as it is.
 
     Parameters

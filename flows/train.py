@@ -9,6 +9,7 @@ from difsims_core.config.learning import TrainingSpec
 from difsims_core.storage.objects import open_store
 from flows.artifacts import reused, tag_run
 from flows.illustrate import show_model
+from flows.parameters import Simulations, StoreUrl, Training
 from flows.progress import say, working
 from flows.tasks import find_trained, train_model
 
@@ -22,7 +23,7 @@ def _run_name() -> str:
 
 
 @flow(name="train", flow_run_name=_run_name, persist_result=False, result_serializer="json")
-def train(simulations: list[str], spec: TrainingSpec = _DEFAULT, store: str | None = None) -> str:
+def train(simulations: Simulations, spec: Training = _DEFAULT, store: StoreUrl = None) -> str:
     """Train a classifier and return its id; one of the same data and parameters is returned as it is.
 
     Parameters

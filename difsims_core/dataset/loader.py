@@ -55,4 +55,10 @@ class BatchFeed:
             tf.TensorSpec((None, self.stream.n_q, 1), tf.float32),  # pyright: ignore[reportArgumentType]
             tf.TensorSpec((None,), tf.int32),  # pyright: ignore[reportArgumentType]
         )
-        return tf.data.Dataset.from_generator(feed, output_signature=signature).prefetch(_PREFETCH)
+        options = tf.data.Options()
+        options.deterministic = True
+        # There is nothing to tune, and its thread, asleep for up to a minute, delays the end of every training
+        # (TensorFlow 2.21: ~RootDataset::Iterator waits for it).
+        options.autotune.enabled = False
+        dataset = tf.data.Dataset.from_generator(feed, output_signature=signature)
+        return dataset.prefetch(_PREFETCH).with_options(options)

@@ -82,9 +82,7 @@ def gather(simulations: Iterable[Simulation], spec: TrainingSpec) -> TrainingMat
         raise InputError("expected at least one dataset to train on, found none; give the ids that `simulate` printed")
     first = sims[0]
     if len(first.phases) < 2:
-        raise InputError(
-            f"{first.id} holds one class, {', '.join(first.phases)}; a classifier needs at least two"
-        )
+        raise InputError(f"{first.id} holds one class, {', '.join(first.phases)}; a classifier needs at least two")
     array = f"1d/{spec.profiles}"
     for sim in sims:
         _check_fits(sim, first, array)

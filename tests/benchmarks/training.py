@@ -29,7 +29,7 @@ from difsims_core.storage.objects import open_store
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--patterns", type=int, default=49_152)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--batch-size", type=int, default=TrainingSpec().batch_size)
     parser.add_argument("--store", help="where the dataset is built or found; default: a temporary folder")
     choices = parser.parse_args()
@@ -53,7 +53,8 @@ def compare(store_url: str, n_patterns: int, rounds: int, batch_size: int) -> No
     network.compile("adam", "sparse_categorical_crossentropy", jit_compile=False)
     x, y = (np.concatenate(arrays) for arrays in zip(*stream.batches(Part.TRAIN, 0), strict=True))
     memory = tf.data.Dataset.from_tensor_slices((x[..., None], y)).shuffle(n).batch(batch_size).prefetch(8).repeat()
-    kinds = {"streaming": BatchFeed(stream).training(), "in memory": memory}
+    streaming = BatchFeed(stream).training()
+    kinds = {"streaming": streaming, "in memory": memory.with_options(streaming.options())}
     rates: dict[str, list[float]] = {kind: [] for kind in kinds}
     for number in range(rounds + 1):  # the first warms up
         for kind, dataset in list(kinds.items())[:: 1 if number % 2 else -1]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
+
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
     FlowFilter,
     FlowRunFilter,
     FlowRunFilterTags,
 )
-from prefect.client.schemas.objects import Artifact, FlowRun
+from prefect.client.schemas.objects import Artifact, FlowRun, TaskRun
 from prefect.client.schemas.sorting import FlowRunSort
 
 
@@ -27,6 +29,20 @@ def runs_tagged(tag: str) -> list[FlowRun]:
             sort=FlowRunSort.EXPECTED_START_TIME_DESC,
             limit=50,
         )
+
+
+def task_runs_of(run: FlowRun) -> list[TaskRun]:
+    """Return the task runs of a flow run; their events reach the server a moment later."""
+    deadline = time.monotonic() + 20
+    while True:
+        with get_client(sync_client=True) as client:
+            body = {"flow_runs": {"id": {"any_": [str(run.id)]}}, "limit": 200}
+            found = [
+                TaskRun.model_validate(item) for item in client.request("POST", "/task_runs/filter", json=body).json()
+            ]
+        if time.monotonic() > deadline or (found and all(item.state and item.state.is_final() for item in found)):
+            return found
+        time.sleep(0.2)
 
 
 def artifacts_of(run: FlowRun) -> dict[str, Artifact]:

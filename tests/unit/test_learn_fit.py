@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from difsims_core.config.learning import TrainingSpec
+from difsims_core.dataset.loader import BatchFeed
 from difsims_core.dataset.split import Part
 from difsims_core.dataset.stream import ProfileSource, ProfileStream
 from difsims_core.errors import InputError, ModelError, StoreError
@@ -70,6 +71,12 @@ def test_class_weights_lift_a_rare_class():
         confidence.append(np.asarray(network(stream.sources[0].x[:100, :, None], training=False))[:, 1].mean())
     assert confidence[0] < 0.3
     assert confidence[1] > 0.35
+
+
+def test_pipelines_have_no_tuning_thread_that_delays_their_end():
+    feed = BatchFeed(stream_of(TrainingSpec()))
+    for pipeline in (feed.training(), feed.validation()):
+        assert pipeline.options().autotune.enabled is False
 
 
 def test_class_weights_need_patterns_of_every_class():

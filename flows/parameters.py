@@ -1,0 +1,39 @@
+"""Parameters that flows share, described for the form of Prefect's UI."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+from pydantic.fields import FieldInfo
+
+from difsims_core.config.learning import TrainingSpec
+from difsims_core.config.pipeline import PipelineSpec
+from difsims_core.config.simulation import SimulationSpec
+
+
+def described(text: str) -> FieldInfo:
+    """Return the description of a flow's parameter.
+
+    Prefect 3.8 takes descriptions from docstrings in Google's layout only and overwrites ``description`` of a field;
+    an extra of the schema stays.
+    """
+    return Field(json_schema_extra={"description": text})
+
+
+StoreUrl = Annotated[
+    str | None, described("root URL of the store: file:///path or s3://bucket/prefix; empty: DIFSIMS_STORE")
+]
+Simulation = Annotated[SimulationSpec, described("what to simulate")]
+Training = Annotated[TrainingSpec, described("how to train")]
+Pipeline = Annotated[PipelineSpec, described("all stages in one document")]
+Simulations = Annotated[list[str], described("ids or URLs of complete datasets with the same phases and q axis")]
+Model = Annotated[str, described("id or URL of a trained model")]
+Experiments = Annotated[list[str], described("files, folders, globs or URLs of measured profiles (npz)")]
+Predictions = Annotated[list[str], described("files, folders, globs or URLs of predictions (npz)")]
+ExperimentFolder = Annotated[
+    str | None, described("folder of the scans; empty: where each prediction says that its scan lies")
+]
+TruthFolder = Annotated[str | None, described("folder of <name>_truth.npz maps, used for scores alone; empty: none")]
+CrystalFolder = Annotated[str | None, described("folder of CIF files; empty: those that come with the package")]
+Title = Annotated[str, described("heading of the report")]
