@@ -47,6 +47,7 @@ def run_demo(store: str | None, n_patterns: int, epochs: int, *, verbose: bool =
     rows = [{"data": "simulated, held out", "accuracy": _percent(held_out)}, *map(_row, outcome["scores"])]
     console.show_table(f"difsims demo: {n_patterns:,} patterns, {seconds:.0f} s", rows, list(rows[-1]))
     console.results.print(
+        "peak distance: from a measured peak to the nearest position that its phase allows, mean over the phases.\n"
         "peaks F1: do the peaks of the pixels that a phase claims lie where its crystal allows them (1: all)?\n"
         "null F1: the best that another phase of the model reaches with the same peaks."
     )
@@ -58,8 +59,9 @@ def _row(scores: dict[str, Any]) -> dict[str, Any]:
         "data": scores["map"],
         "accuracy": _percent(scores["accuracy"]),
         "off boundaries": _percent(scores["off boundaries"]),
-        "peaks F1": _two_figures(scores["peaks F1"]),
-        "null F1": _two_figures(scores["null F1"]),
+        "peak distance (1/Å)": _figures(scores["distance (1/Å)"], 4),
+        "peaks F1": _figures(scores["peaks F1"], 2),
+        "null F1": _figures(scores["null F1"], 2),
         "phases better than null": scores["better than null"],
     }
 
@@ -68,5 +70,5 @@ def _percent(value: float | None) -> str:
     return "–" if value is None else f"{value:.1%}"
 
 
-def _two_figures(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}"
+def _figures(value: float | None, n: int) -> str:
+    return "–" if value is None else f"{value:.{n}f}"

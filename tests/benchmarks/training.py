@@ -25,10 +25,12 @@ from difsims_core.learn.material import gather
 from difsims_core.learn.networks import build_network
 from difsims_core.storage.objects import open_store
 
+_EPOCHS = 3  # of a round: as in a real training, the next pool is read while one is used
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--patterns", type=int, default=49_152)
+    parser.add_argument("--patterns", type=int, default=24_576)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--batch-size", type=int, default=TrainingSpec().batch_size)
     parser.add_argument("--store", help="where the dataset is built or found; default: a temporary folder")
@@ -59,9 +61,9 @@ def compare(store_url: str, n_patterns: int, rounds: int, batch_size: int) -> No
     for number in range(rounds + 1):  # the first warms up
         for kind, dataset in list(kinds.items())[:: 1 if number % 2 else -1]:
             started = time.perf_counter()
-            network.fit(dataset, steps_per_epoch=steps, epochs=1, shuffle=False, verbose=0)
+            network.fit(dataset, steps_per_epoch=steps, epochs=_EPOCHS, shuffle=False, verbose=0)
             if number:
-                rates[kind].append(n / (time.perf_counter() - started))
+                rates[kind].append(_EPOCHS * n / (time.perf_counter() - started))
     for kind, values in rates.items():
         print(f"{kind}: median {statistics.median(values):,.0f} patterns/s ({min(values):,.0f} … {max(values):,.0f})")
     ratios = [streamed / kept for streamed, kept in zip(rates["streaming"], rates["in memory"], strict=True)]
