@@ -17,10 +17,13 @@ _HOMES = {
     "simulate": "difsims_core.dataset.simulate",
     "open_simulation": "difsims_core.dataset.open",
     "radial_profiles": "difsims_core.diffraction.clean",
+    "patterns": "difsims_core.diffraction.clean",
     "load_bundle": "difsims_core.learn.bundle",
     "predict_profiles": "difsims_core.learn.predict",
     "evaluate_all": "difsims_core.evaluate.peak_positions",
 }
+
+_FOLDERS = ("config", "crystal", "dataset", "diffraction", "evaluate", "learn", "signal", "storage")
 
 __all__ = [
     "SimulationSpec",
@@ -30,6 +33,7 @@ __all__ = [
     "load_bundle",
     "load_spec",
     "open_simulation",
+    "patterns",
     "predict_profiles",
     "radial_profiles",
     "simulate",
@@ -41,7 +45,7 @@ if TYPE_CHECKING:
     from difsims_core.config.simulation import SimulationSpec
     from difsims_core.dataset.open import open_simulation
     from difsims_core.dataset.simulate import simulate
-    from difsims_core.diffraction.clean import radial_profiles
+    from difsims_core.diffraction.clean import patterns, radial_profiles
     from difsims_core.evaluate.peak_positions import evaluate_all
     from difsims_core.learn.bundle import load_bundle
     from difsims_core.learn.predict import predict_profiles
@@ -50,6 +54,8 @@ if TYPE_CHECKING:
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
+    if name in _FOLDERS:
+        return import_module(f"difsims_core.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -4,32 +4,50 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StrictInt, field_validator, model_validator
 
 from difsims_core.config.base import Spec
-from difsims_core.config.distributions import Distribution, Fixed, LogUniform, Uniform, within
+from difsims_core.config.distributions import Choice, Distribution, LogUniform, Uniform, within
+
+MOST_SIGMAS = 64
+STEEPEST_POWER = 8.0
 
 
 class SpotRemovalSpec(Spec):
     """Drop some of the brightest spots; never all of them (PHYSICS §5)."""
 
     among: int = Field(default=5, ge=1, le=64, description="N: the brightest spots that may go")
-    count: int | Literal["uniform"] = Field(
+    count: Annotated[StrictInt, Field(ge=0)] | Literal["uniform"] = Field(
         default="uniform", description="n: how many of them go; uniform draws 0 … N for each pattern"
     )
+
+    @model_validator(mode="after")
+    def _count_within_among(self) -> SpotRemovalSpec:
+        if self.count != "uniform" and self.count > self.among:
+            raise ValueError(f"count {self.count} is more than among {self.among}: n of the N brightest spots go")
+        return self
 
 
 class SpotsSpec(Spec):
     """Spots on the detector (PHYSICS §5)."""
 
     sigma_px: Annotated[Distribution, within(0.5, 40.0, "pixels")] = Field(
-        default=Uniform(uniform=(1.5, 5.0)),
+        default=Uniform(uniform=(1.0, 4.0)),
         description="standard deviation of a spot, pixels; a range is drawn as one of 64 evenly spaced values",
     )
-    removal: SpotRemovalSpec | None = Field(default=None, description="drop some of the brightest spots")
+    removal: SpotRemovalSpec | None = Field(default=SpotRemovalSpec(), description="drop some of the brightest spots")
     direct_beam: Annotated[Distribution, within(0.0, 1e6, "times the brightest reflection")] | None = Field(
         default=None, description="intensity of the direct beam relative to the brightest reflection; null: none"
     )
+
+    @field_validator("sigma_px")
+    @classmethod
+    def _few_sizes(cls, value: Distribution) -> Distribution:
+        if isinstance(value, Choice) and len(value.choice) > MOST_SIGMAS:
+            raise ValueError(
+                f"{len(value.choice)} spot sizes are listed, at most {MOST_SIGMAS} can be; give a range instead"
+            )
+        return value
 
 
 class NoiseSpec(Spec):
@@ -40,11 +58,11 @@ class NoiseSpec(Spec):
         description="expected counts in the pixel at the centre of the brightest spot",
     )
     snr: Annotated[Distribution, within(0.0, 1.0, "(a probability)")] = Field(
-        default=Fixed(fixed=1.0),
+        default=Uniform(uniform=(0.9998, 1.0)),
         description="probability that a pixel is left alone; (1 − snr)/2 of the pixels read as hot",
     )
     intensity_spike: Annotated[Distribution, within(0.0, 1e4, "times the maximum")] = Field(
-        default=Fixed(fixed=1.0), description="reading of a hot pixel over the maximum of the pattern"
+        default=Uniform(uniform=(0.5, 1.0)), description="reading of a hot pixel over the maximum of the pattern"
     )
 
 
@@ -53,8 +71,18 @@ class BackgroundSpec(Spec):
 
     model: Literal["exponential", "power_law"] = Field(default="exponential", description="A · exp(−τ q) or A · q^(−τ)")
     amplitude: Annotated[Distribution, within(0.0, 1e4, "times the maximum")] = Field(
-        default=Uniform(uniform=(0.0, 1.0)), description="A, times the maximum of the noise-free profile"
+        default=Uniform(uniform=(0.0, 2.0)), description="A, times the maximum of the noise-free profile"
     )
     decay_angstrom: Annotated[Distribution, within(0.0, 200.0, "Å")] = Field(
         default=Uniform(uniform=(0.5, 6.0)), description="τ: Å for the exponential, an exponent for the power law"
     )
+
+    @model_validator(mode="after")
+    def _power_is_an_exponent(self) -> BackgroundSpec:
+        steepest = self.decay_angstrom.support()[1]
+        if self.model == "power_law" and steepest > STEEPEST_POWER:
+            raise ValueError(
+                f"the power law's exponent may be {STEEPEST_POWER:g} at most, found {steepest:g}; "
+                "q^(−τ) is no longer a background beyond"
+            )
+        return self

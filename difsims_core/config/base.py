@@ -21,9 +21,11 @@ class Spec(BaseModel):
     def _name_the_nearest_key(cls, data: Any) -> Any:
         if isinstance(data, dict):
             known = list(cls.model_fields)
-            for key in data:
+            for key, value in data.items():
                 if key not in known:
                     raise ValueError(f"unknown key {key!r}{nearest(str(key), known)} (keys here: {', '.join(known)})")
+                if isinstance(value, bool) and cls.model_fields[key].annotation in (int, float):
+                    raise ValueError(f"{key}: expected a number, found the truth value {value}")
         return data
 
     def __hash__(self) -> int:

@@ -6,6 +6,7 @@ A bare number in a document means ``fixed``. The type of a drawn quantity that h
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator
@@ -75,8 +76,8 @@ class Choice(Spec):
 def _from_shorthand(value: Any) -> Any:
     if isinstance(value, bool):
         raise ValueError("expected a number or one of fixed, uniform, log_uniform, choice; found a truth value")  # noqa: TRY004
-    if isinstance(value, int | float):
-        return Fixed(fixed=value)
+    if isinstance(value, Real):
+        return Fixed(fixed=float(value))
     if isinstance(value, list | tuple):
         raise ValueError(  # noqa: TRY004
             f"a bare list {list(value)} is ambiguous; write {{uniform: [low, high]}}, "
@@ -87,6 +88,10 @@ def _from_shorthand(value: Any) -> Any:
         if len(value) != 1 or next(iter(value)) not in kinds:
             raise ValueError(f"expected one of {', '.join(kinds)}, found {', '.join(map(repr, value)) or 'nothing'}")
         return kinds[next(iter(value))].model_validate(value)
+    if not isinstance(value, Spec):
+        raise ValueError(  # noqa: TRY004
+            f"expected a number or one of fixed, uniform, log_uniform, choice; found {value!r}"
+        )
     return value
 
 

@@ -11,10 +11,12 @@ import yaml
 from pydantic import ValidationError
 
 from difsims_core.config.base import Spec
+from difsims_core.config.plain_yaml import read_yaml
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.errors import SpecError
 
 S = TypeVar("S", bound=Spec)
+_LONGEST = 1_000_000
 
 
 def load_spec(path: str | Path, kind: type[S] = SimulationSpec, changes: Iterable[str] = ()) -> S:
@@ -79,7 +81,7 @@ def apply_changes(document: Mapping[str, Any], changes: Iterable[str]) -> dict[s
         if not sign or not key.strip():
             raise SpecError(f"expected key=value, found {change!r}; for example n_patterns=1000")
         try:
-            value = yaml.safe_load(text)
+            value = read_yaml(text)
         except yaml.YAMLError:
             raise SpecError(f"{key}: {text!r} is not a YAML value; quote text that contains : or {{") from None
         _set(result, key.strip().split("."), value, change)
@@ -99,10 +101,12 @@ def _set(document: dict[str, Any], parts: list[str], value: Any, change: str) ->
 
 
 def _parse(text: str, path: Path) -> dict[str, Any]:
+    if len(text) > _LONGEST:
+        raise SpecError(f"{path}: a parameter document has at most {_LONGEST:,} characters, found {len(text):,}")
     try:
-        document = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
-    except (json.JSONDecodeError, yaml.YAMLError) as error:
-        first = str(error).splitlines()[0]
+        document = json.loads(text) if path.suffix == ".json" else read_yaml(text)
+    except (json.JSONDecodeError, yaml.YAMLError, RecursionError) as error:
+        first = " ".join(str(error).split())
         raise SpecError(f"{path}: malformed document ({first}); check indentation and brackets") from None
     if document is None:
         return {}

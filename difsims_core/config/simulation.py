@@ -37,7 +37,7 @@ class DetectorSpec(Spec):
     """A square detector with the beam at its centre (PHYSICS §2)."""
 
     size_px: int = Field(default=515, ge=32, le=8192, description="pixels along one edge")
-    calibration_per_angstrom: float = Field(default=0.00588, ge=1e-4, le=0.2, description="Å⁻¹ per pixel")
+    calibration_per_angstrom: float = Field(default=0.00588, ge=1e-4, le=0.05, description="Å⁻¹ per pixel")
 
 
 class DiffractionSpec(Spec):
@@ -89,7 +89,7 @@ class OrientationsSpec(Spec):
     method: Literal["cubochoric", "haar_euler", "quaternion"] = Field(
         default="cubochoric", description="sampling method of the grid"
     )
-    resolution_deg: float = Field(default=3.0, ge=0.5, le=45, description="resolution of the grid, degrees")
+    resolution_deg: float = Field(default=3.0, ge=1.0, le=45, description="resolution of the grid, degrees")
 
 
 class OutputSpec(Spec):

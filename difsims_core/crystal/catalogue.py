@@ -8,10 +8,11 @@ from pathlib import Path
 
 import yaml
 
-from difsims_core.errors import CrystalError, InputError
+from difsims_core.errors import CrystalError
 from difsims_core.registry import nearest
 from difsims_core.resources import crystal_folder as shipped_folder
-from difsims_core.storage.objects import expand_urls, url_name
+from difsims_core.storage.names import split_url
+from difsims_core.storage.objects import open_store
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,20 +69,20 @@ def find_crystal(name: str, cif: str | None = None, folder: str | Path | None = 
     """
     if cif is not None or name.lower().endswith(".cif"):
         source = str(cif or name)
-        if "://" not in source and not Path(source).is_file():
+        scheme, path = split_url(source)
+        if scheme == "file" and not Path(path).is_file():
             raise CrystalError(f"{name}: no CIF file at {source}; check the path")
         return source
     root = str(folder or shipped_folder()).rstrip("/")
-    if "://" not in root and not Path(root).is_dir():
+    scheme, path = split_url(root)
+    if scheme == "file" and not Path(path).is_dir():
         raise CrystalError(f"the crystal folder {root} does not exist; check crystal_folder")
-    try:
-        files = expand_urls([f"{root}/"], suffix=".cif")
-    except InputError:
-        raise CrystalError(f"the crystal folder {root} holds no .cif file; put one CIF a phase there") from None
-    found = {url_name(file).removesuffix(".cif"): file for file in files}
-    if name not in found:
-        choices = sorted(found)
+    files = [file for file in open_store(root).list() if file.endswith(".cif") and "/" not in file]
+    if not files:
+        raise CrystalError(f"the crystal folder {root} holds no .cif file; put one CIF a phase there")
+    choices = sorted(file.removesuffix(".cif") for file in files)
+    if name not in choices:
         raise CrystalError(
             f"no crystal file for phase {name!r} in {root}{nearest(name, choices)} (there are: {', '.join(choices)})"
         )
-    return found[name]
+    return f"{root}/{name}.cif"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -11,7 +12,10 @@ from orix.crystal_map import Phase
 
 from difsims_core.errors import CrystalError
 
+_log = logging.getLogger(__name__)
 _CHUNK = 4096
+MOST_B = 100.0  # Å², a displacement of more than 1 Å
+MOST_REFLECTIONS = 2e6
 EXTINCT = 1e-12  # of the strongest |F|²: below it, an intensity is the rounding of zero
 
 
@@ -59,7 +63,7 @@ def reflection_list(
     Raises
     ------
     CrystalError
-        If no reflection lies within q_max.
+        If no reflection lies within q_max, or far too many.
     """
     basis = reciprocal_basis(phase) / lattice_scale
     hkl = indices_within(basis, q_max_per_angstrom)
@@ -92,6 +96,12 @@ def fractional_positions(phase: Phase) -> np.ndarray:
 def indices_within(basis: np.ndarray, radius: float) -> np.ndarray:
     """Return (m, 3) int64: every hkl whose vector ``hkl @ basis`` is not longer than ``radius``."""
     direct = np.linalg.inv(basis)
+    expected = 4 / 3 * np.pi * radius**3 * abs(np.linalg.det(direct))
+    if expected > MOST_REFLECTIONS:
+        raise CrystalError(
+            f"about {expected:.2g} reflections lie within {radius:g} Å⁻¹, at most {MOST_REFLECTIONS:g} can be; check "
+            "that the cell lengths are in Å"
+        )
     reach = np.floor(radius * np.linalg.norm(direct, axis=0) + 1e-9).astype(int)
     axes = [np.arange(-n, n + 1) for n in reach]
     hkl = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
@@ -138,13 +148,14 @@ class Scatterers:
             b = np.zeros(len(atoms))
         elif debye_waller == "from_cif":
             b = 8 * np.pi**2 * np.array([atom.Uisoequiv for atom in atoms])
+            if not np.all((b >= 0) & (b < MOST_B)):
+                raise CrystalError(
+                    f"{phase.name}: U of an atom is negative or beyond reason; correct the CIF file (Å²)"
+                )
+            if not b.any():
+                _log.warning("%s: the crystal file gives no U, so no Debye–Waller factor is applied", phase.name)
         else:
             assert not isinstance(debye_waller, str)  # noqa: S101 - narrows the type; specs admit nothing else
-            absent = sorted(set(debye_waller) - set(elements))
-            if absent:
-                raise CrystalError(
-                    f"{phase.name}: debye_waller names {', '.join(absent)}, but the phase holds {', '.join(elements)}"
-                )
             b = np.array([debye_waller.get(atom.element, 0.0) for atom in atoms])
         return cls(
             positions=fractional_positions(phase),

@@ -95,7 +95,9 @@ def _fit(scatterers: Scatterers, hkl: np.ndarray, g: np.ndarray, centre: float, 
     n_nodes = _NODES_NARROW if half / centre <= _NARROW else _NODES_WIDE
     nodes = np.cos(np.pi * (np.arange(n_nodes) + 0.5) / n_nodes)
     values = scatterers.intensity(hkl, g / (centre + half * nodes[:, None]))
-    series = chebyshev.chebfit(nodes, values, n_nodes - 1)
+    transform = chebyshev.chebvander(nodes, n_nodes - 1) * (2 / n_nodes)
+    transform[:, 0] /= 2
+    series = np.stack([(values * weights[:, None]).sum(axis=0) for weights in transform.T])
     strongest = values[:, g > 0].max(initial=0.0)
     tails = np.cumsum(np.abs(series[::-1, g > 0]), axis=0)[::-1].max(axis=1)
     enough = np.flatnonzero(tails <= _TOLERANCE * strongest)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from difsims_core.errors import IncompleteDatasetError, InputError, MissingObjectError, StoreError
+from difsims_core.errors import CorruptDataError, IncompleteDatasetError, InputError, MissingObjectError, StoreError
 from difsims_core.storage import layout
 from difsims_core.storage.arrays import ROOT_DOCUMENT, array_names, get_array, open_group
 from difsims_core.storage.objects import ObjectStore, open_store
@@ -127,6 +127,8 @@ def open_simulation(url_or_id: str | Path, store: ObjectStore | None = None) -> 
         If there is no such dataset.
     IncompleteDatasetError
         If its completion record is missing.
+    CorruptDataError
+        If its completion record is not its own.
     InputError
         If the beginning of an id fits several datasets.
     """
@@ -141,8 +143,13 @@ def open_simulation(url_or_id: str | Path, store: ObjectStore | None = None) -> 
         completion = store.read_json(f"{key}/{layout.COMPLETE}")
     except MissingObjectError:
         raise _reason(store, key) from None
-    group = open_group(store, key)
-    return Simulation(store, key, group, completion)
+    simulation = Simulation(store, key, open_group(store, key), completion)
+    if not isinstance(completion, dict) or completion.get("fingerprint") != simulation.attrs.get("fingerprint"):
+        raise CorruptDataError(
+            f"{store.url(key)}: its completion record is damaged or another dataset's; delete it and run the same "
+            "simulation again, which checks every block"
+        )
+    return simulation
 
 
 def list_simulations(store: ObjectStore) -> list[str]:

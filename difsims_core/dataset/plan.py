@@ -105,14 +105,7 @@ def fingerprint(simulator: Simulator) -> str:
     content = {
         "parameters": document,
         "crystals": [[crystal.name, crystal.sha256] for crystal in simulator.crystals],
-        "engine_version": engine_version(simulator),
+        "engine_version": simulator.engine_version,
     }
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(canonical.encode()).hexdigest()
-
-
-def engine_version(simulator: Simulator) -> str:
-    """Return the version of the engine behind a simulator."""
-    from difsims_core.dataset.simulate import ENGINE_VERSION
-
-    return str(getattr(simulator, "engine_version", ENGINE_VERSION))

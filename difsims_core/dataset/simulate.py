@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import index
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -14,18 +15,16 @@ from scipy.sparse import csr_matrix
 from difsims_core.augment.background import apply_background
 from difsims_core.augment.noise import apply_counting_noise, apply_historical_noise
 from difsims_core.config.simulation import SimulationSpec
-from difsims_core.crystal.orientations import orientation_grid
 from difsims_core.crystal.phases import Crystal, load_crystal
-from difsims_core.crystal.rows import ReflectionRows, reflection_rows
-from difsims_core.diffraction.draws import Draws, draw_patterns, sigma_levels
-from difsims_core.diffraction.profile import Geometry, noise_free_profiles, reach_per_angstrom
-from difsims_core.diffraction.spread import spread_operator
+from difsims_core.crystal.rows import ReflectionRows
+from difsims_core.dataset.tables import build_tables
+from difsims_core.diffraction.draws import Draws, draw_patterns
+from difsims_core.diffraction.profile import Geometry, noise_free_profiles
 from difsims_core.errors import InputError
 from difsims_core.kernels.rebin import apply_rows
-from difsims_core.signal.grid import RadialGrid, pixel_counts
+from difsims_core.signal.grid import pixel_counts
 from difsims_core.signal.preprocess import normalise, square_root
 from difsims_core.signal.resample import q_crop_axis, rebin_matrix
-from difsims_core.units import electron_wavelength_angstrom
 
 ENGINE_VERSION = "1"
 """Changes whenever the bytes of a simulation change for the same document; part of every fingerprint."""
@@ -82,6 +81,11 @@ def simulate(spec: SimulationSpec, start: int = 0, stop: int | None = None, thre
     InputError
         If the range lies outside the dataset, or a crystal cannot be simulated.
     """
+    if not isinstance(spec, SimulationSpec):
+        raise InputError(
+            f"expected a SimulationSpec, found {type(spec).__name__}; read a document with load_spec(path) or "
+            "build one with SimulationSpec(...)"
+        )
     return Simulator.prepare(spec).block(start, spec.n_patterns if stop is None else stop, threads)
 
 
@@ -122,6 +126,11 @@ class Simulator:
         return _prepared(spec, crystals)  # pyright: ignore[reportArgumentType] - frozen models have a hash
 
     @property
+    def engine_version(self) -> str:
+        """Version of the engine that makes the bytes."""
+        return ENGINE_VERSION
+
+    @property
     def class_names(self) -> tuple[str, ...]:
         """Names of the classes in label order."""
         return self.spec.class_names
@@ -150,6 +159,9 @@ class Simulator:
 
     def block(self, start: int, stop: int, threads: int | None = None) -> Block:
         """Simulate patterns ``start`` … ``stop``; see ``simulate``."""
+        if threads is not None and threads < 1:
+            raise InputError(f"expected at least one thread, found {threads}")
+        start, stop = index(start), index(stop)
         if not 0 <= start < stop <= self.spec.n_patterns:
             raise InputError(
                 f"patterns {start} … {stop} were asked for, but the document has {self.spec.n_patterns}; "
@@ -165,6 +177,8 @@ class Simulator:
         def fill(first: int) -> None:
             part = slice(first, min(first + _SLICE, n))
             profiles = self._profiles(draws, start, part, full=x_all is not None or x_q is not None)
+            if not np.isfinite(profiles.max()):
+                raise InputError("a profile is no longer finite; background and noise parameters are out of proportion")
             x_px[part] = normalise(profiles[:, grid.crop])
             if x_all is not None:
                 x_all[part] = normalise(profiles)
@@ -226,39 +240,4 @@ class Simulator:
 
 @lru_cache(maxsize=4)
 def _prepared(spec: SimulationSpec, crystals: tuple[Crystal, ...]) -> Simulator:
-    grid = RadialGrid()
-    reach = spec.detector.size_px / 2 * spec.detector.calibration_per_angstrom
-    if (grid.crop.stop - 0.5) * grid.step_per_angstrom > reach:
-        raise InputError(
-            f"the detector ends at {reach:.3f} Å⁻¹ from its centre, but the crop needs "
-            f"{(grid.crop.stop - 0.5) * grid.step_per_angstrom:.3f} Å⁻¹; raise size_px or calibration_per_angstrom"
-        )
-    if spec.postprocessing.q_crop is not None:
-        rebin_matrix(grid, spec.postprocessing.q_crop)
-    sigmas = sigma_levels(spec.spots.sigma_px)
-    geometry = Geometry(
-        electron_wavelength_angstrom(spec.microscope.beam_energy_kv),
-        spec.diffraction.max_excitation_error_per_angstrom,
-        spec.diffraction.shape_factor,
-        spec.detector,
-        grid,
-        spread_operator(spec.detector, grid, sigmas),
-    )
-    seen = reach_per_angstrom(spec.detector, grid, float(sigmas[-1])) * spec.calibration_scale.support()[1]
-    rows = tuple(
-        reflection_rows(
-            crystal,
-            seen,
-            spec.diffraction.scattering_factors,
-            spec.diffraction.debye_waller,
-            spec.lattice_scale_of(label).support(),
-        )
-        for label, crystal in enumerate(crystals)
-    )
-    grids = None
-    if spec.orientations.kind == "grid":
-        grids = [
-            orientation_grid(crystal.phase, spec.orientations.method, spec.orientations.resolution_deg)
-            for crystal in crystals
-        ]
-    return Simulator(spec, crystals, rows, geometry, grids)
+    return Simulator(spec, crystals, *build_tables(spec, crystals))

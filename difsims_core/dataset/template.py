@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from difsims_core import __version__
-from difsims_core.dataset.plan import Plan, engine_version
+from difsims_core.dataset.plan import Plan
 from difsims_core.storage.arrays import ArrayTemplate, GroupTemplate
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def dataset_attributes(simulator: Simulator, plan: Plan) -> dict[str, Any]:
         "fingerprint": plan.fingerprint,
         "versions": {"difsims": __version__, **_versions()},
         "crystals": [{"name": item.name, "file": item.file, "sha256": item.sha256} for item in simulator.crystals],
-        "engine_version": engine_version(simulator),
+        "engine_version": simulator.engine_version,
         "n_patterns": plan.n_patterns,
         "block_rows": plan.block_rows,
         "chunk_rows": plan.chunk_rows,

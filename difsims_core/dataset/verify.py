@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from difsims_core.dataset.open import Simulation, open_simulation
-from difsims_core.dataset.plan import Plan, engine_version, fingerprint
+from difsims_core.dataset.plan import Plan, fingerprint
 from difsims_core.dataset.receipts import Receipt, block_arrays, checksum, content_digest, read_receipts
 from difsims_core.errors import DifsimsError
 from difsims_core.storage.objects import ObjectStore
@@ -105,7 +105,7 @@ def _simulator(sim: Simulation, simulator: Simulator | None, failures: list[str]
             return None
     if fingerprint(simulator) == sim.fingerprint:
         return simulator
-    made, here = sim.attrs["engine_version"], engine_version(simulator)
+    made, here = sim.attrs["engine_version"], simulator.engine_version
     reason = f"made by engine {made}, this is {here}" if made != here else "its crystal files have changed since"
     failures.append(f"cannot be simulated again: {reason}")
     return None

@@ -47,13 +47,22 @@ class SpreadOperator:
         return len(self.starts[0])
 
 
+def reach_per_angstrom(detector: DetectorSpec, grid: RadialGrid, largest_sigma_px: float) -> float:
+    """Return the largest nominal in-plane |g| that a profile can see, Å⁻¹: the corner, or the last bin's tail."""
+    corner = detector.size_px / math.sqrt(2) * detector.calibration_per_angstrom
+    tail = grid.n_bins * grid.step_per_angstrom + 6 * largest_sigma_px * detector.calibration_per_angstrom
+    return min(corner, tail)
+
+
 def spread_operator(detector: DetectorSpec, grid: RadialGrid, sigma_px: np.ndarray) -> SpreadOperator:
     """Prepare the operators for the given values of σ (k,), pixels."""
     step_px = grid.step_per_angstrom / detector.calibration_per_angstrom
     per_bin = math.ceil(step_px * _NODES_PER_SIGMA / float(sigma_px.min()))
     spacing = step_px / per_bin
-    corner_px = detector.size_px / math.sqrt(2)
-    n_nodes = math.ceil(corner_px / spacing) + 4
+    n_nodes = math.ceil(
+        reach_per_angstrom(detector, grid, float(sigma_px[-1])) / detector.calibration_per_angstrom / spacing
+    )
+    n_nodes += 4
     areas = annulus_areas_px(detector, grid)
     built = [_operator(float(sigma), spacing, n_nodes, step_px, areas) for sigma in sigma_px]
     whole = int(np.count_nonzero((np.arange(grid.n_bins) + 0.5) * step_px <= detector.size_px / 2))

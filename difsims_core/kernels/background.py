@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
+from difsims_core.kernels.compile import kernel
 
 EXPONENTIAL, POWER_LAW = range(2)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def add_background(profiles, q, height, amplitude, decay, model):
     """Add A · height · exp(−τ q) or A · height · q^(−τ) to each profile, in place.
 

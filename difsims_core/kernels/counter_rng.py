@@ -9,7 +9,8 @@ D. Blackman and S. Vigna, Scrambled linear pseudorandom number generators, ACM T
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from difsims_core.kernels.compile import kernel
 
 _M0, _M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 _W0, _W1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
@@ -18,7 +19,7 @@ _32, _11, _23, _41, _17, _45, _19 = (np.uint64(n) for n in (32, 11, 23, 41, 17, 
 _UNIT = 1.0 / 2**53
 
 
-@njit(cache=True, nogil=True, inline="always")
+@kernel(inline=True)
 def philox(seed, pattern, purpose, index):
     """Return two random 64-bit words of the counter (pattern, purpose, index) under the key ``seed``."""
     c0, c1 = np.uint64(pattern) & _LOW, np.uint64(pattern) >> _32
@@ -31,20 +32,20 @@ def philox(seed, pattern, purpose, index):
     return (c1 << _32) | c0, (c3 << _32) | c2
 
 
-@njit(cache=True, nogil=True, inline="always")
+@kernel(inline=True)
 def to_unit(word):
     """Return a 64-bit word as a double in [0, 1), 53 random bits."""
     return np.float64(word >> _11) * _UNIT
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def seed_stream(seed, pattern, purpose, state):
     """Start the stream of (seed, pattern, purpose): fill the four words of a xoshiro256++ ``state``."""
     state[0], state[1] = philox(seed, pattern, purpose, 0)
     state[2], state[3] = philox(seed, pattern, purpose, 1)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@kernel(inline=True)
 def next_unit(state):
     """Return the next double in [0, 1) of a stream and advance it."""
     s0, s1, s2, s3 = state[0], state[1], state[2], state[3]

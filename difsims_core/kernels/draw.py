@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from difsims_core.kernels.compile import kernel
 from difsims_core.kernels.counter_rng import philox, to_unit
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def uniform(seed, start, low, high, purpose, out):
     """Fill ``out`` (n,) with numbers in [low, high), pattern ``start`` first."""
     for i in range(out.shape[0]):
@@ -18,7 +18,7 @@ def uniform(seed, start, low, high, purpose, out):
         out[i] = low + (high - low) * u
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def log_uniform(seed, start, low, high, purpose, out):
     """Fill ``out`` (n,) with numbers whose logarithm is even over [ln low, ln high)."""
     a, b = math.log(low), math.log(high)
@@ -27,7 +27,7 @@ def log_uniform(seed, start, low, high, purpose, out):
         out[i] = math.exp(a + (b - a) * u)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def choice_index(seed, start, n_choices, purpose, out):
     """Fill ``out`` (n,) with integers in 0 … n_choices − 1."""
     for i in range(out.shape[0]):
@@ -35,7 +35,7 @@ def choice_index(seed, start, n_choices, purpose, out):
         out[i] = int(u * n_choices)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def rotation(seed, start, purpose, out):
     """Fill ``out`` (n, 4) with unit quaternions (a, b, c, d), uniform over the rotations.
 
@@ -55,7 +55,7 @@ def rotation(seed, start, purpose, out):
         out[i, 3] = r2 * math.sin(third)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def subset(seed, start, among, count, purpose, out):
     """Fill ``out`` (n,) uint64 with bit masks: ``count`` of the lowest ``among`` bits set, or 0 … among when < 0."""
     order = np.empty(among, np.int64)

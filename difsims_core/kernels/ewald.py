@@ -9,19 +9,19 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
+from difsims_core.kernels.compile import kernel
 
 LORENTZIAN, LINEAR, SINC, SIN2C, ATANC, BINARY = range(6)
 _MINIMA = 5  # diffsims' default number of the minimum that lies at the width
 
 
-@njit(cache=True, nogil=True, inline="always")
+@kernel(inline=True)
 def sphere_height(rho2, k):
     """Return the height k − √(k² − ρ²) of the Ewald sphere above the plane, without cancellation."""
     return rho2 / (k + math.sqrt(k * k - rho2))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def lorentzian_precession(s, width, rho, angle):
     """Return the Lorentzian averaged over a precession cone of half-angle ``angle``, radians.
 
@@ -34,7 +34,7 @@ def lorentzian_precession(s, width, rho, angle):
     return math.sqrt((u + z) / (2.0 * z * z))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def shape_factor(model, s, width):
     """Return the shape factor of excitation error ``s`` for a relrod of ``width``, both Å⁻¹; diffsims' definitions."""
     if model == LORENTZIAN:
@@ -53,7 +53,7 @@ def shape_factor(model, s, width):
     return ratio * ratio if model == SIN2C else ratio
 
 
-@njit(cache=True, nogil=True, inline="always")
+@kernel(inline=True)
 def excitation(rho2, z, k, s_max, width, angle, model):
     """Return the shape factor of the reflection at in-plane distance √rho2 and height z, or −1 when not excited."""
     s = sphere_height(rho2, k) - z
@@ -67,7 +67,7 @@ def excitation(rho2, z, k, s_max, width, angle, model):
     return lorentzian_precession(s, width, rho, angle) if crossed else -1.0
 
 
-@njit(cache=True, nogil=True, inline="always")
+@kernel(inline=True)
 def slab(k, s_max, angle, rho_max):
     """Return the lowest and the highest z of an excited reflection with in-plane distance up to rho_max."""
     if angle == 0.0:
@@ -76,7 +76,7 @@ def slab(k, s_max, angle, rho_max):
     return cone_z - k - s_max, cone_z - math.sqrt(k * k - (rho_max + cone_t) ** 2) + s_max
 
 
-@njit(cache=True, nogil=True, inline="always")
+@kernel(inline=True)
 def indices_in_slab(z0, dz, first, last, bottom, top):
     """Return the range of indices within first … last for which z0 + index · dz lies in the slab; empty if none."""
     if abs(dz) < 1e-12:
@@ -89,7 +89,7 @@ def indices_in_slab(z0, dz, first, last, bottom, top):
     return max(first, int(math.ceil(a))), min(last, int(math.floor(b)))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def excited_spots(
     axes, rows, bounds, offsets, intensity, scale_u, k, s_max, width, angle, model, rho_max, half_frame, rim, hits
 ):

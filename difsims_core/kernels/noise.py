@@ -12,18 +12,25 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from difsims_core.kernels.compile import kernel
 from difsims_core.kernels.counter_rng import next_unit, seed_stream
 
 _INVERSION_BELOW = 10.0
+_NORMAL_ABOVE = 1e12  # where the skewness is 10⁻⁶ and counts no longer fit PTRS in double precision
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def poisson(mean, state):
-    """Return a Poisson variate as a double, exact for any mean: inversion below 10, PTRS above."""
+    """Return a Poisson variate as a double: inversion below a mean of 10, PTRS above, both exact.
+
+    From a mean of 10¹² on, a rounded normal variate (Box–Muller).
+    """
     if mean <= 0.0:
         return 0.0
+    if mean > _NORMAL_ABOVE:
+        radius = math.sqrt(-2.0 * math.log(1.0 - next_unit(state)))
+        return np.floor(mean + math.sqrt(mean) * radius * math.cos(2.0 * math.pi * next_unit(state)) + 0.5)
     if mean < _INVERSION_BELOW:
         u = next_unit(state)
         probability = math.exp(-mean)
@@ -42,7 +49,7 @@ def poisson(mean, state):
         u = next_unit(state) - 0.5
         v = next_unit(state)
         us = 0.5 - abs(u)
-        k = math.floor((2.0 * a / us + b) * u + mean + 0.43) if us > 0.0 else -1.0
+        k = np.floor((2.0 * a / us + b) * u + mean + 0.43) if us > 0.0 else -1.0
         if us >= 0.07 and v <= v_r:
             return k
         if k < 0.0 or (us < 0.013 and v > us) or v <= 0.0:
@@ -51,7 +58,7 @@ def poisson(mean, state):
             return k
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def binomial(n, p, state):
     """Return a Binomial(n, p) variate as a double, p ≤ 1/2: inversion for np below 10, BTRS above."""
     if p <= 0.0 or n <= 0:
@@ -74,13 +81,13 @@ def binomial(n, p, state):
     v_r = 0.92 - 4.2 / b
     alpha = (2.83 + 5.1 / b) * root
     log_odds = math.log(p / q)
-    mode = math.floor((n + 1) * p)
+    mode = np.floor((n + 1) * p)
     h = math.lgamma(mode + 1.0) + math.lgamma(n - mode + 1.0)
     while True:
         u = next_unit(state) - 0.5
         v = next_unit(state)
         us = 0.5 - abs(u)
-        k = math.floor((2.0 * a / us + b) * u + c) if us > 0.0 else -1.0
+        k = np.floor((2.0 * a / us + b) * u + c) if us > 0.0 else -1.0
         if us >= 0.07 and v <= v_r:
             return k
         if k < 0.0 or k > n or v <= 0.0:
@@ -90,7 +97,7 @@ def binomial(n, p, state):
             return k
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def count_profiles(profiles, counts, unit, dose, hot, spike, seed, patterns, purpose, order, n_order):
     """Replace noise-free profiles by counted ones, in place.
 
@@ -126,7 +133,7 @@ def count_profiles(profiles, counts, unit, dose, hot, spike, seed, patterns, pur
             profiles[i, b] = (level + n_hot * spike[i]) / pixels * unit[i]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def spike_profiles(profiles, counts, unit, hot, spike, seed, patterns, purpose):
     """Apply the noise of the old platform, in place (PHYSICS §7, historical).
 

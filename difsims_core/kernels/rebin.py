@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from numba import njit
+from difsims_core.kernels.compile import kernel
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def apply_rows(profiles, indptr, indices, weights, out):
     """Fill ``out`` (n, m) with ``profiles`` (n, k) times the transpose of a CSR operator (m, k)."""
     for i in range(profiles.shape[0]):

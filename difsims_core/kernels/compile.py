@@ -1,0 +1,39 @@
+"""How kernels are compiled: without the GIL, and kept on disk until any kernel changes.
+
+Numba's own cache looks at the file of a function alone, so that a change in a kernel that it calls goes unseen ("cache
+invalidation fails to recognize changes in functions defined in a different file", numba's manual). Here the stamp of a
+cached kernel covers the text of all of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from numba import njit
+
+
+def _stamp() -> str:
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+_STAMP = _stamp()
+
+
+def kernel(function: Callable[..., Any] | None = None, *, inline: bool = False) -> Any:
+    """Compile a function on its first call; ``inline`` copies it into its callers."""
+    if function is None:
+        return partial(kernel, inline=inline)
+    dispatcher: Any = njit(nogil=True, inline="always" if inline else "never")(function)
+    try:
+        dispatcher.enable_caching()
+    except RuntimeError:  # no folder to write to: an installation without a home; compile in every process
+        return dispatcher
+    dispatcher._cache._cache_file._source_stamp = _STAMP
+    return dispatcher
