@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.cli_options import Changes, Json, Simulation, Simulations, Store
+from flows.cli_options import Changes, Json, Simulation, Simulations, Store, without_credentials
 from flows.command_group import FAILED, CommandGroup
 
 _LONG = ("model", "scores", "reused")
@@ -66,7 +66,9 @@ def demo(
 )
 def simulate(
     ctx: typer.Context,
-    spec: Annotated[Path | None, typer.Argument(metavar="[SPEC.yaml]", help="Document [reference.yaml].")] = None,
+    spec: Annotated[
+        Path | None, typer.Argument(metavar="[SPEC.yaml]", help="Document (default: the shipped reference.yaml).")
+    ] = None,
     changes: Changes = None,
     store: Store = None,
     as_json: Json = False,
@@ -96,7 +98,9 @@ def simulate(
 def train(
     ctx: typer.Context,
     simulations: Simulations,
-    spec: Annotated[Path | None, typer.Option("--spec", metavar="TRAINING.yaml", help="Document [defaults].")] = None,
+    spec: Annotated[
+        Path | None, typer.Option("--spec", metavar="TRAINING.yaml", help="Document (default: its own).")
+    ] = None,
     changes: Changes = None,
     store: Store = None,
     as_json: Json = False,
@@ -156,9 +160,14 @@ def evaluate(
     ],
     experiments: Annotated[
         str | None,
-        typer.Option("--experiments", metavar="FOLDER", help="Where the scans lie [as the predictions say]."),
+        typer.Option("--experiments", metavar="FOLDER", help="Where the scans lie (default: as the predictions say)."),
     ] = None,
-    crystals: Annotated[str | None, typer.Option("--crystals", metavar="FOLDER", help="CIF files [shipped].")] = None,
+    crystals: Annotated[
+        str | None,
+        typer.Option(
+            "--crystals", metavar="FOLDER", help="CIF files (default: those of the dataset, or the shipped ones)."
+        ),
+    ] = None,
     truth: Annotated[
         str | None, typer.Option("--truth", metavar="FOLDER", help="Where <name>_truth.npz maps lie.")
     ] = None,
@@ -169,6 +178,8 @@ def evaluate(
     from difsims_core.storage.objects import expand_urls
     from flows import console
 
+    for folder in (experiments, truth, crystals):
+        without_credentials(folder)
     maps = expand_urls(predictions)
     with _flows(ctx, "flows.evaluate"):
         from flows.evaluate import evaluate as flow

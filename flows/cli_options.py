@@ -6,13 +6,24 @@ from typing import Annotated
 
 import typer
 
+from difsims_core.storage.names import split_url
+
+
+def without_credentials(url: str | None) -> str | None:
+    """Refuse a URL with credentials before it can reach a log or a database."""
+    if url is not None:
+        split_url(url)
+    return url
+
+
 Store = Annotated[
     str | None,
     typer.Option(
         "--store",
         envvar="DIFSIMS_STORE",
         metavar="URL",
-        help="A folder, file:// or s3:// URL [./difsims-store].",
+        help="A folder, file:// or s3:// URL (default: ./difsims-store).",
+        callback=without_credentials,
     ),
 ]
 Changes = Annotated[

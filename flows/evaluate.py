@@ -45,6 +45,9 @@ def evaluate(
     """
     root = open_store(store).root
     urls = expand_urls(predictions)
+    for folder, suffix in ((truth, "_truth.npz"), (crystals, ".cif")):
+        if folder is not None:
+            expand_urls([f"{folder.rstrip('/')}/"], suffix=suffix)
     rows = []
     with working(f"evaluate {urls[0]}", "evaluating", len(urls), "maps") as work:
         for done, url in enumerate(urls, start=1):

@@ -8,17 +8,27 @@ from prefect import flow, tags
 from prefect.runtime import flow_run
 
 from difsims_core.config.pipeline import PipelineSpec
-from difsims_core.storage.objects import open_store
+from difsims_core.learn.networks import NETWORKS
+from difsims_core.storage.objects import expand_urls, open_store
 from flows.artifacts import links, short_count, tag_run
 from flows.evaluate import evaluate
 from flows.parameters import Pipeline, StoreUrl, Title
-from flows.predict import predict
+from flows.predict import distinct_scans, predict
 from flows.progress import say
 from flows.simulate import simulate
 from flows.tasks import report
 from flows.train import train
 
 _DEFAULT = PipelineSpec()
+
+
+def check_inputs(spec: PipelineSpec) -> None:
+    """Refuse, before any work, scans, truth maps and networks that are not there."""
+    NETWORKS[spec.training.network]
+    if spec.experiments:
+        distinct_scans(expand_urls(spec.experiments))
+    if spec.truth_folder is not None:
+        expand_urls([f"{spec.truth_folder.rstrip('/')}/"], suffix="_truth.npz")
 
 
 def _run_name() -> str:
@@ -44,6 +54,7 @@ def pipeline(
         Heading of the report.
     """
     root = open_store(store).root
+    check_inputs(spec)
     simulation = simulate(spec.simulation, root)
     tag_run(simulation)
     with tags(simulation):
@@ -51,8 +62,7 @@ def pipeline(
         tag_run(model)
         with tags(model):
             predictions = predict(model, list(spec.experiments), root) if spec.experiments else []
-            crystals = spec.simulation.crystal_folder
-            scores = evaluate(predictions, None, spec.truth_folder, crystals, root) if predictions else []
+            scores = evaluate(predictions, None, spec.truth_folder, None, root) if predictions else []
             written = report(root, spec, simulation, model, scores, title)
     say(f"{'reused' if written['reused'] else 'wrote'} the report {written['url']}")
     links("report", {"report": written["url"]}, title)

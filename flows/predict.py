@@ -5,11 +5,25 @@ from __future__ import annotations
 from prefect import flow
 from prefect.runtime import flow_run
 
+from difsims_core.errors import ExperimentError, InputError
+from difsims_core.storage.npz import experiment_name
 from difsims_core.storage.objects import expand_urls, open_store
 from flows.artifacts import links, reused, tag_run
 from flows.parameters import Experiments, Model, StoreUrl
 from flows.progress import say, working
 from flows.tasks import predict_one
+
+
+def distinct_scans(urls: list[str]) -> list[str]:
+    """Return the scans; refuse two of the same name, whose predictions would overwrite each other."""
+    names: dict[str, str] = {}
+    for url in urls:
+        other = names.setdefault(experiment_name(url), url)
+        if other != url:
+            raise InputError(
+                f"{other} and {url} have the same name, and so would their predictions; rename one of them"
+            )
+    return urls
 
 
 def _run_name() -> str:
@@ -32,13 +46,15 @@ def predict(model: Model, experiments: Experiments, store: StoreUrl = None) -> l
         Root URL of the store; default: ``DIFSIMS_STORE``.
     """
     root = open_store(store).root
-    urls = expand_urls(experiments)
-    results = []
+    urls = distinct_scans(expand_urls(experiments))
+    results, failures = [], []
     with working(f"predict {model}", "predicting", len(urls), "maps") as work:
         for done, url in enumerate(urls, start=1):
-            result = predict_one(root, model, url)
-            results.append(result)
-            work.reach("maps", done, result["name"])
+            try:
+                results.append(predict_one(root, model, url))
+            except ExperimentError as error:
+                failures.append(str(error))
+            work.reach("maps", done, experiment_name(url))
     tag_run(*{result["model"] for result in results}, *(result["name"] for result in results))
     links("predictions", {result["name"]: result["url"] for result in results}, "Predicted phase maps")
     for result in results:
@@ -48,6 +64,12 @@ def predict(model: Model, experiments: Experiments, store: StoreUrl = None) -> l
     found = [result["url"] for result in results]
     if fresh:
         say(f"predicted {', '.join(fresh)}")
+    if failures:
+        others = f"; the other {len(found)} are predicted" if found else ""
+        raise ExperimentError(
+            f"{len(failures)} of {len(urls)} scans cannot be predicted{others}: {' · '.join(failures)}"
+        )
+    if fresh:
         return found
     message = f"reused the predictions of {', '.join(result['name'] for result in results)}: same scans and model"
     say(message)

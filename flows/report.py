@@ -16,7 +16,7 @@ from difsims_core.storage import layout
 from difsims_core.storage.npz import read_prediction
 from difsims_core.storage.objects import open_store
 from flows.illustrate import sample_profiles
-from flows.scoring import evaluation_of, truth_of
+from flows.scoring import crystals_of, evaluation_of, truth_of
 
 
 def write_report(
@@ -47,7 +47,7 @@ def write_report(
     opened = open_simulation(simulation, place)
     bundle = load_bundle(model, place)
     examples = sample_profiles(opened)
-    maps = tuple(_map(document["prediction"], spec) for document in scores)
+    maps = tuple(_map(store, document["prediction"], spec) for document in scores)
     content = ReportContent(
         title=title,
         created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -69,9 +69,10 @@ def write_report(
     return {"url": place.url(key), "reused": False}
 
 
-def _map(url: str, spec: PipelineSpec) -> ReportMap:
+def _map(store: str, url: str, spec: PipelineSpec) -> ReportMap:
     prediction = read_prediction(url)
-    evaluation = evaluation_of(url, prediction, None, spec.truth_folder, spec.simulation.crystal_folder)
+    files = crystals_of(store, prediction, None)
+    evaluation = evaluation_of(url, prediction, None, spec.truth_folder, None, files)
     return ReportMap(prediction, evaluation, truth_of(url, spec.truth_folder))
 
 

@@ -9,7 +9,9 @@ from typing import Any
 
 from difsims_core import __version__
 from difsims_core.crystal.catalogue import find_crystal
-from difsims_core.errors import CrystalError, ExperimentError, MissingObjectError
+from difsims_core.dataset.crystals import crystal_files
+from difsims_core.dataset.open import open_simulation
+from difsims_core.errors import CorruptDataError, CrystalError, ExperimentError, MissingObjectError, StoreError
 from difsims_core.evaluate.experiment_scores import ExperimentEvaluation
 from difsims_core.evaluate.peak_positions import evaluate_all
 from difsims_core.storage import layout
@@ -35,23 +37,43 @@ def score_prediction(
     """
     place, prediction = open_store(store), read_prediction(url)
     key = layout.evaluation(prediction.cnn_id, experiment_name(url))
-    inputs = _digest(url, prediction, truth, crystals)
-    document = _kept(store, key, inputs)
+    files = crystals_of(store, prediction, crystals)
+    inputs = _digest(url, prediction, truth, crystals, files)
+    without_truth = _digest(url, prediction, None, crystals, files)
+    document = _kept(store, key, inputs, without_truth if truth is None else None)
     reused = document is not None
     if document is None:
-        document = evaluation_of(url, prediction, experiments, truth, crystals).to_document()
-        place.write_json(key, document | {"inputs_sha256": inputs, "prediction": url})
+        document = evaluation_of(url, prediction, experiments, truth, crystals, files).to_document()
+        digests = {"inputs_sha256": inputs, "inputs_without_truth_sha256": without_truth}
+        place.write_json(key, document | digests | {"prediction": url})
     return summary_row(document) | {"scores": place.url(key), "reused": reused}
 
 
+def crystals_of(store: str, prediction: Prediction, folder: str | None) -> dict[str, str]:
+    """Return the CIF file of each class: those of the datasets behind a prediction, unless a folder is named."""
+    files: dict[str, str] = {}
+    if folder is None:
+        for simulation in prediction.sim_ids:
+            try:
+                files |= crystal_files(open_simulation(simulation, open_store(store)))
+            except StoreError:
+                continue  # a dataset in another store: its phases are looked up by name
+    return files
+
+
 def evaluation_of(
-    url: str, prediction: Prediction, experiments: str | None, truth: str | None, crystals: str | None
+    url: str,
+    prediction: Prediction,
+    experiments: str | None,
+    truth: str | None,
+    crystals: str | None,
+    files: Mapping[str, str],
 ) -> ExperimentEvaluation:
     """Return everything said about one prediction."""
     folder = experiments or prediction.experiment.rpartition("/")[0]
     if not folder:
         raise ExperimentError(f"{url}: does not say where its experiment lies; name the folder with --experiments")
-    return evaluate_all([url], folder, crystals, truth).per_experiment[0]
+    return evaluate_all([url], folder, crystals, truth, crystal_files=files).per_experiment[0]
 
 
 def truth_of(url: str, truth: str | None) -> Truth | None:
@@ -108,21 +130,25 @@ def _mean(values: list[float | None]) -> float | None:
     return sum(known) / len(known) if known else None
 
 
-def _kept(store: str, key: str, inputs: str) -> dict[str, Any] | None:
+def _kept(store: str, key: str, inputs: str, without_truth: str | None) -> dict[str, Any] | None:
+    """Return the stored scores of these inputs; when no truth is given, also those that a truth map was added to."""
     try:
         document = open_store(store).read_json(key)
-    except MissingObjectError:
+    except (MissingObjectError, CorruptDataError):
         return None
-    return document if document.get("inputs_sha256") == inputs else None
+    if not isinstance(document, dict):
+        return None
+    same = document.get("inputs_sha256") == inputs
+    return document if same or document.get("inputs_without_truth_sha256") == (without_truth or "-") else None
 
 
-def _digest(url: str, prediction: Prediction, truth: str | None, crystals: str | None) -> str:
+def _digest(url: str, prediction: Prediction, truth: str | None, crystals: str | None, files: Mapping[str, str]) -> str:
     """Return the SHA-256 of everything that scores depend on: prediction, experiment, truth, crystals, code."""
     parts = {
         "prediction": hashlib.sha256(read_url(url)).hexdigest(),
         "experiment": prediction.experiment_sha256,
         "truth": _sha256_of_truth(url, truth),
-        "crystals": [_sha256_of_crystal(name, crystals) for name in prediction.phases],
+        "crystals": [_sha256_of_crystal(name, files.get(name), crystals) for name in prediction.phases],
         "version": __version__,
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
@@ -137,8 +163,8 @@ def _sha256_of_truth(url: str, truth: str | None) -> str | None:
         return None
 
 
-def _sha256_of_crystal(name: str, crystals: str | None) -> str | None:
+def _sha256_of_crystal(name: str, file: str | None, folder: str | None) -> str | None:
     try:
-        return hashlib.sha256(read_url(find_crystal(name, folder=crystals))).hexdigest()
+        return hashlib.sha256(read_url(find_crystal(name, file, folder))).hexdigest()
     except CrystalError:
         return None

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from difsims_core.registry import nearest
+
+CREDENTIALS = re.compile(r"://[^/]*@")
 
 
 class Spec(BaseModel):
@@ -24,6 +27,8 @@ class Spec(BaseModel):
             for key, value in data.items():
                 if key not in known:
                     raise ValueError(f"unknown key {key!r}{nearest(str(key), known)} (keys here: {', '.join(known)})")
+                if isinstance(value, str) and CREDENTIALS.search(value):
+                    raise ValueError(f"{key}: a URL must not carry credentials; set them in the environment")
                 if isinstance(value, bool) and cls.model_fields[key].annotation in (int, float):
                     raise ValueError(f"{key}: expected a number, found the truth value {value}")
         return data

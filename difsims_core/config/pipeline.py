@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from difsims_core.config.base import Spec
+from difsims_core.config.base import CREDENTIALS, Spec
 from difsims_core.config.learning import TrainingSpec
 from difsims_core.config.simulation import SimulationSpec
 
@@ -17,6 +17,14 @@ class PipelineSpec(Spec):
     experiments: tuple[str, ...] = Field(
         default=(), description="experiment npz files: paths, s3:// URLs or globs; none: predict nothing"
     )
+
+    @field_validator("experiments")
+    @classmethod
+    def _without_credentials(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if any(CREDENTIALS.search(item) for item in value):
+            raise ValueError("a URL must not carry credentials; set them in the environment")
+        return value
+
     truth_folder: str | None = Field(
         default=None, description="folder of <name>_truth.npz maps to score against, where they exist"
     )

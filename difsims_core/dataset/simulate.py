@@ -25,6 +25,7 @@ from difsims_core.kernels.rebin import apply_rows
 from difsims_core.signal.grid import pixel_counts
 from difsims_core.signal.preprocess import normalise, square_root
 from difsims_core.signal.resample import q_crop_axis, rebin_matrix
+from difsims_core.storage.names import split_url
 
 ENGINE_VERSION = "1"
 """Changes whenever the bytes of a simulation change for the same document; part of every fingerprint."""
@@ -122,6 +123,7 @@ class Simulator:
         InputError
             If a crystal is missing, malformed or has no allowed reflection, or the detector does not reach the crop.
         """
+        spec = _with_absolute_paths(spec)
         crystals = tuple(load_crystal(phase.name, phase.cif, spec.crystal_folder) for phase in spec.phases)
         return _prepared(spec, crystals)  # pyright: ignore[reportArgumentType] - frozen models have a hash
 
@@ -236,6 +238,19 @@ class Simulator:
             draws.background_decay_angstrom,
             self.spec.background.model,
         )
+
+
+def _with_absolute_paths(spec: SimulationSpec) -> SimulationSpec:
+    """Return the document with the places of its crystals as seen from anywhere, so that it can be run elsewhere."""
+
+    def absolute(place: str | None) -> str | None:
+        if place is None:
+            return None
+        scheme, path = split_url(place)
+        return path if scheme == "file" else place
+
+    phases = tuple(phase.model_copy(update={"cif": absolute(phase.cif)}) for phase in spec.phases)
+    return spec.model_copy(update={"crystal_folder": absolute(spec.crystal_folder), "phases": phases})
 
 
 @lru_cache(maxsize=4)

@@ -12,6 +12,7 @@ from difsims_core.errors import ExperimentError
 from difsims_core.evaluate.classification import invalid_pixels, map_scores
 from difsims_core.evaluate.matching import AllowedLines, Match, PeakOptions, match_phase
 from difsims_core.evaluate.measured_peaks import MeasuredPeaks, measured_peaks
+from difsims_core.signal.preprocess import measured_on_axis
 
 if TYPE_CHECKING:
     from difsims_core.storage.npz import Prediction, Profiles, Truth
@@ -168,10 +169,10 @@ def evaluate_experiment(
     k = pred.shape[-1]
     flat = pred.reshape(-1, k)
     invalid = invalid_pixels(prediction).ravel()
-    y = y.reshape(-1, y.shape[-1])
-    claim = np.where(invalid | ~np.isfinite(y).all(axis=1), -1, flat.argmax(axis=1))
+    q = model_axis(prediction, profiles)
+    y, finite = measured_on_axis(y.reshape(-1, y.shape[-1]), profiles.x, q)
+    claim = np.where(invalid | ~finite, -1, flat.argmax(axis=1))
     usable = {name: entry for name, entry in lines.items() if isinstance(entry, AllowedLines)}
-    q = np.asarray(profiles.x, np.float64)
     phases = tuple(
         _phase_peaks(
             str(name), y[claim == i], q, lines.get(str(name), "no crystal structure was given"), usable, options
@@ -189,6 +190,11 @@ def evaluate_experiment(
         phases=phases,
         scores=None if truth is None else map_scores(prediction, truth),
     )
+
+
+def model_axis(prediction: Prediction, profiles: Profiles) -> np.ndarray:
+    """Return the q axis on which a map is scored, Å⁻¹: its model's, so that scores do not depend on the file's."""
+    return np.asarray(profiles.x if prediction.x is None else prediction.x, np.float64)
 
 
 def _phase_peaks(

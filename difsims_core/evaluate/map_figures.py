@@ -113,7 +113,7 @@ def _panels(shape: tuple[int, ...], n: int, title: str, patches: Sequence[Patch]
     rows = -(-len(patches) // columns)
     figure = new_figure(width, height + 0.7 + 0.2 * rows + (0.25 if title else 0.0))
     if title:
-        figure.suptitle(f"{title}\n", fontsize=11, x=0.01, ha="left", linespacing=0.4)
+        figure.suptitle(f"{title}\n", fontsize=11, x=0.01, ha="left", linespacing=0.4, parse_math=False)
     figure.legend(
         handles=list(patches), loc="outside lower left", ncols=columns, frameon=False, fontsize=8, handlelength=1.2
     )
@@ -134,7 +134,7 @@ def _show(
     shown = axes.imshow(
         image, extent=extent, aspect=aspect, cmap="cividis", vmin=limits[0], vmax=limits[1], interpolation="nearest"
     )
-    axes.set_title(title, fontsize=9, loc="left")
+    axes.set_title(title, fontsize=9, loc="left", parse_math=False)
     axes.set_xlabel("nm" if pixel_size_nm else "pixel", fontsize=8)
     axes.tick_params(labelsize=8)
     if ny == 1:

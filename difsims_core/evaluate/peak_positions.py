@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from difsims_core.crystal.phases import load_phase
+from difsims_core.crystal.phases import load_crystal
 from difsims_core.crystal.reflections import reflection_list
 from difsims_core.errors import CrystalError, ExperimentError
 from difsims_core.evaluate.base import ratio
@@ -18,6 +18,7 @@ from difsims_core.evaluate.experiment_scores import (
     BACKGROUND,
     ExperimentEvaluation,
     evaluate_experiment,
+    model_axis,
 )
 from difsims_core.evaluate.matching import AllowedLines, PeakOptions, q_max_needed
 from difsims_core.storage.npz import (
@@ -90,6 +91,7 @@ def evaluate_all(
     crystal_folder: str | Path | None = None,
     truth_folder: str | Path | None = None,
     *,
+    crystal_files: Mapping[str, str] | None = None,
     options: PeakOptions | None = None,
     progress: Callable[[ExperimentEvaluation], None] | None = None,
 ) -> EvaluationResult:
@@ -109,6 +111,8 @@ def evaluate_all(
         Folder or prefix of CIFs; the shipped catalogue by default. A class without a CIF there is reported as such.
     truth_folder
         Folder or prefix with ``<name>_truth.npz`` for the maps whose phases are known.
+    crystal_files
+        CIF files of classes that do not lie in ``crystal_folder`` under the name of the class.
     options
         How peaks are found and matched.
     progress
@@ -122,13 +126,17 @@ def evaluate_all(
         If a file or folder cannot be read.
     """
     options = options or PeakOptions()
-    lines = _LineLibrary(crystal_folder, options)
+    lines = _LineLibrary(crystal_folder, crystal_files or {}, options)
+    if truth_folder is not None:
+        expand_urls([f"{str(truth_folder).rstrip('/')}/"], suffix="_truth.npz")
+    if crystal_folder is not None:
+        expand_urls([f"{str(crystal_folder).rstrip('/')}/"], suffix=".cif")
     evaluations = []
     for path in expand_urls(prediction_paths):
         prediction = read_prediction(path)
         profiles = _experiment_of(prediction, path, experiments_folder)
         truth = _truth_of(profiles.name, truth_folder)
-        of_classes = {name: lines.of(name, profiles.x) for name in map(str, prediction.phases)}
+        of_classes = {name: lines.of(name, model_axis(prediction, profiles)) for name in map(str, prediction.phases)}
         evaluation = evaluate_experiment(prediction, profiles, of_classes, truth, options)
         _LOG.info("evaluated %s of %s", evaluation.name, evaluation.cnn_id)
         evaluations.append(evaluation)
@@ -142,6 +150,7 @@ class _LineLibrary:
     """Allowed lines by class and axis, each calculated once."""
 
     crystal_folder: str | Path | None
+    crystal_files: Mapping[str, str]
     options: PeakOptions
     _known: dict[tuple[str, bytes], AllowedLines | str] = field(default_factory=dict)
 
@@ -155,7 +164,8 @@ class _LineLibrary:
         if name == BACKGROUND:
             return "the background class has no lines"
         try:
-            reflections = reflection_list(load_phase(name, self.crystal_folder), q_max_needed(q, self.options))
+            crystal = load_crystal(name, self.crystal_files.get(name), self.crystal_folder)
+            reflections = reflection_list(crystal.phase, q_max_needed(q, self.options))
         except CrystalError as error:
             _LOG.warning("no allowed lines for class %s: %s", name, error)
             return str(error)

@@ -54,7 +54,7 @@ def example_profiles_figure(q: np.ndarray, profiles: Mapping[str, np.ndarray], t
     for axes in grid[-1]:
         axes.set_xlabel(Q_LABEL, fontsize=8)
     if title:
-        figure.suptitle(title, fontsize=11, x=0.01, ha="left")
+        figure.suptitle(title, fontsize=11, x=0.01, ha="left", parse_math=False)
     return figure
 
 

@@ -77,12 +77,15 @@ def slab(k, s_max, angle, rho_max):
 
 
 @kernel(inline=True)
-def indices_in_slab(z0, dz, first, last, bottom, top):
-    """Return the range of indices within first … last for which z0 + index · dz lies in the slab; empty if none."""
-    if abs(dz) < 1e-12:
+def indices_in_slab(z0, inverse, first, last, bottom, top):
+    """Return the range of indices within first … last for which z0 + index / inverse lies in the slab; empty if none.
+
+    A row parallel to the slab has the inverse 0.
+    """
+    if inverse == 0.0:
         return (first, last) if bottom <= z0 <= top else (0, -1)
-    a, b = (bottom - z0) / dz, (top - z0) / dz
-    if a > b:
+    a, b = (bottom - z0) * inverse, (top - z0) * inverse
+    if inverse < 0.0:
         a, b = b, a
     if a > last or b < first:
         return 0, -1
@@ -125,13 +128,14 @@ def excited_spots(
     """
     bottom, top = slab(k, s_max, angle, rho_max)
     ax, ay, az = axes[2, 0], axes[2, 1], axes[2, 2]
+    inverse = 1.0 / az if abs(az) > 1e-12 else 0.0
     n = beside = 0
     for row in range(rows.shape[0]):
         h, j = rows[row, 0], rows[row, 1]
         x0 = h * axes[0, 0] + j * axes[1, 0]
         y0 = h * axes[0, 1] + j * axes[1, 1]
         z0 = h * axes[0, 2] + j * axes[1, 2]
-        first, last = indices_in_slab(z0, az, bounds[row, 0], bounds[row, 1], bottom, top)
+        first, last = indices_in_slab(z0, inverse, bounds[row, 0], bounds[row, 1], bottom, top)
         for index in range(first, last + 1):
             coefficients = intensity[offsets[row] + index - bounds[row, 0]]
             if coefficients[0] == 0.0:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache, partial
 from pathlib import Path
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_FAR_BEYOND = 3.0  # times the model's axis; 2π and nm⁻¹ are 6.3 and 10 times
 _BATCH_ROWS = 1024  # 37 MB in the widest layer of large_filter
 _PREPARE_ROWS = 16 * _BATCH_ROWS
 
@@ -150,8 +151,20 @@ def predict_experiment(store: ObjectStore, bundle: ModelBundle, url: str | Path)
     before = _read_before(store, bundle, key)
     n_patterns = int(np.prod(experiment.y.shape[:-1], dtype=np.int64))
     if before is not None and before.experiment_sha256 == experiment.sha256:
+        if before.experiment != str(url):  # the scan has moved; evaluation finds it by this
+            write_prediction(store.url(key), replace(before, experiment=str(url)))
         n_invalid = 0 if before.invalid is None else int(before.invalid.sum())
         return PredictionResult(store.url(key), experiment.name, True, n_invalid, n_patterns)
+    if before is not None and before.experiment != str(url):
+        raise ExperimentError(
+            f"{url}: this model has predicted another scan of this name, {before.experiment}; rename one of them, or "
+            f"delete {store.url(key)}"
+        )
+    if experiment.x[-1] > _FAR_BEYOND * bundle.q_axis[-1]:
+        logger.warning(
+            "%s: its q axis ends at %.3g Å⁻¹, far beyond the model's %.3g Å⁻¹; check that it is q = 1/d in Å⁻¹",
+            url, experiment.x[-1], bundle.q_axis[-1],
+        )  # fmt: skip
     try:
         pred, invalid = classify(bundle, experiment.y, experiment.x)
     except ExperimentError as error:

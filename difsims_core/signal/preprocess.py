@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from difsims_core.errors import ExperimentError
-from difsims_core.signal.resample import resample_profiles
+from difsims_core.signal.resample import check_axis, check_cover, resample_profiles, same_axis
 
 
 def normalise(profiles: np.ndarray) -> np.ndarray:
@@ -48,11 +48,27 @@ def preprocess_measured(
     ExperimentError
         If the shapes do not fit or the measured axis does not cover the wanted one.
     """
-    profiles = np.asarray(profiles)
-    if profiles.ndim < 1 or not np.issubdtype(profiles.dtype, np.number) or np.iscomplexobj(profiles):
-        raise ExperimentError(f"expected real numbers of shape (…, n_q), found {profiles.dtype} {profiles.shape}")
-    finite = np.asarray(np.isfinite(profiles).all(axis=-1))
-    resampled = resample_profiles(np.where(finite[..., None], profiles, 0).astype(np.float64), q_axis, q_network)
+    resampled, finite = measured_on_axis(profiles, q_axis, q_network)
     invalid = ~finite | (np.ptp(resampled, axis=-1) == 0)
     treated = square_root(resampled) if sqrt else resampled
     return normalise(treated), invalid
+
+
+def measured_on_axis(profiles: np.ndarray, q_axis: np.ndarray, q_wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return measured profiles (…, m) float64 on another axis, and (…) bool: which are finite where it matters.
+
+    What lies outside the wanted range, such as NaN behind a beam stop, has no say. Profiles that are not finite come
+    back as zeros. Errors as ``preprocess_measured``.
+    """
+    profiles, q_axis = np.asarray(profiles), np.asarray(q_axis, float)
+    if profiles.ndim < 1 or not np.issubdtype(profiles.dtype, np.number) or np.iscomplexobj(profiles):
+        raise ExperimentError(f"expected real numbers of shape (…, n_q), found {profiles.dtype} {profiles.shape}")
+    check_axis(profiles, q_axis)
+    if not same_axis(q_axis, q_wanted):
+        check_cover(q_axis, q_wanted)
+    first = max(int(np.searchsorted(q_axis, q_wanted[0], side="right")) - 1, 0)
+    last = int(np.searchsorted(q_axis, q_wanted[-1], side="left")) + 1
+    profiles, q_axis = profiles[..., first:last], q_axis[first:last]
+    finite = np.asarray(np.isfinite(profiles).all(axis=-1))
+    filled = np.where(finite[..., None], profiles, 0).astype(np.float64)
+    return resample_profiles(filled, q_axis, q_wanted), finite

@@ -28,22 +28,39 @@ def resample_profiles(profiles: np.ndarray, q_from: np.ndarray, q_to: np.ndarray
         If ``q_from`` does not fit the profiles or does not cover ``q_to``.
     """
     profiles, q_from, q_to = np.asarray(profiles), np.asarray(q_from, float), np.asarray(q_to, float)
-    if q_from.ndim != 1 or profiles.shape[-1:] != q_from.shape:
-        raise ExperimentError(
-            f"the q axis has shape {q_from.shape} but the profiles have {profiles.shape}; "
-            "the last axis of the profiles must be the q axis"
-        )
-    if not np.all(np.isfinite(q_from)) or np.any(np.diff(q_from) <= 0):
-        raise ExperimentError("the q axis must be finite and increasing, in Å⁻¹ (q = 1/d, without 2π)")
-    if q_from.shape == q_to.shape and np.allclose(q_from, q_to, rtol=0, atol=SAME_AXIS_PER_ANGSTROM):
+    check_axis(profiles, q_from)
+    if same_axis(q_from, q_to):
         return profiles
-    if q_from[0] > q_to[0] + SAME_AXIS_PER_ANGSTROM or q_from[-1] < q_to[-1] - SAME_AXIS_PER_ANGSTROM:
-        raise ExperimentError(
-            f"the measured q axis covers {q_from[0]:.4f} … {q_from[-1]:.4f} Å⁻¹ but {q_to[0]:.4f} … {q_to[-1]:.4f} Å⁻¹ "
-            "is needed; integrate the scan over a wider range, or check its calibration and that q = 1/d (no 2π)"
-        )
+    check_cover(q_from, q_to)
     inside = np.clip(q_to, q_from[0], q_from[-1])
     return make_interp_spline(q_from, profiles, k=1, axis=-1)(inside).astype(profiles.dtype)
+
+
+def check_axis(profiles: np.ndarray, q_axis: np.ndarray) -> None:
+    """Refuse a q axis that does not fit its profiles, or is not finite and increasing."""
+    if q_axis.ndim != 1 or len(q_axis) == 0 or profiles.shape[-1:] != q_axis.shape:
+        raise ExperimentError(
+            f"the q axis has shape {q_axis.shape} but the profiles have {profiles.shape}; "
+            "the last axis of the profiles must be the q axis"
+        )
+    if not np.all(np.isfinite(q_axis)) or np.any(np.diff(q_axis) <= 0):
+        raise ExperimentError("the q axis must be finite and increasing, in Å⁻¹ (q = 1/d, without 2π)")
+
+
+def same_axis(a: np.ndarray, b: np.ndarray) -> bool:
+    """Return whether two axes agree within 1e-6 Å⁻¹."""
+    return a.shape == b.shape and np.allclose(a, b, rtol=0, atol=SAME_AXIS_PER_ANGSTROM)
+
+
+def check_cover(q_axis: np.ndarray, q_wanted: np.ndarray) -> None:
+    """Refuse a measured q axis that does not cover the wanted one."""
+    low, high = q_wanted[0] + SAME_AXIS_PER_ANGSTROM, q_wanted[-1] - SAME_AXIS_PER_ANGSTROM
+    if len(q_axis) < 2 or q_axis[0] > low or q_axis[-1] < high:
+        raise ExperimentError(
+            f"the measured q axis covers {q_axis[0]:.4f} … {q_axis[-1]:.4f} Å⁻¹ but {q_wanted[0]:.4f} … "
+            f"{q_wanted[-1]:.4f} Å⁻¹ is needed; integrate the scan over a wider range, or check its calibration and "
+            "that q = 1/d (no 2π)"
+        )
 
 
 def rebin_matrix(grid: RadialGrid, crop: QCropSpec) -> np.ndarray:

@@ -10,17 +10,20 @@ import pytest
 
 from difsims_core.config.documents import make_spec
 from difsims_core.config.pipeline import PipelineSpec
+from difsims_core.dataset.open import list_simulations
 from difsims_core.dataset.simulate import Simulator
-from difsims_core.errors import InputError
+from difsims_core.errors import ExperimentError, InputError
 from difsims_core.evaluate import peak_positions
 from difsims_core.learn import fit, predict
 from difsims_core.learn.bundle import load_bundle
-from difsims_core.resources import samples_folder
+from difsims_core.resources import crystal_folder, samples_folder
+from difsims_core.storage import layout
 from difsims_core.storage.npz import read_prediction, read_profiles, read_truth, write_profiles
 from difsims_core.storage.objects import open_store, read_url
 from flows.evaluate import evaluate
 from flows.pipeline import pipeline
 from flows.predict import predict as predict_flow
+from flows.scoring import crystals_of
 from tests.flows.prefect_records import artifacts_of, latest_run, runs_tagged
 
 ROWS, COLUMNS = slice(10, 14), slice(20, 25)
@@ -135,11 +138,74 @@ def test_another_truth_is_scored_again(outcome, scans, root, tmp_path):
 
 def test_a_changed_scan_is_predicted_again(outcome, scans, root, tmp_path):
     profiles = read_profiles(scans / "roi_2_radial_crop.npz")
-    write_profiles(tmp_path / "roi_2_radial_crop.npz", profiles.x, profiles.y[:2])
-    (url,) = predict_flow(outcome["model"], [str(tmp_path / "roi_2_radial_crop.npz")], root)
-    assert read_prediction(url).pred.shape == (2, 5, 3)
-    assert latest_run("predict").state_name == "Completed"
+    scan = tmp_path / "changing_radial_crop.npz"
+    for rows in (3, 2):
+        write_profiles(scan, profiles.x, profiles.y[:rows])
+        (url,) = predict_flow(outcome["model"], [str(scan)], root)
+        assert read_prediction(url).pred.shape == (rows, 5, 3)
+        assert latest_run("predict").state_name == "Completed"
+
+
+def test_another_scan_of_the_same_name_overwrites_no_prediction(outcome, scans, root, tmp_path):
+    profiles = read_profiles(scans / "roi_2_radial_crop.npz")
+    other = tmp_path / "roi_2_radial_crop.npz"
+    write_profiles(other, profiles.x, profiles.y[:2])
+    with pytest.raises(ExperimentError, match="another scan of this name"):
+        predict_flow(outcome["model"], [str(other)], root)
+    with pytest.raises(InputError, match="same name"):
+        predict_flow(outcome["model"], [str(other), str(scans / "roi_2_radial_crop.npz")], root)
+
+
+def test_a_scan_that_moved_is_not_predicted_again_but_found(outcome, scans, root, tmp_path):
+    moved = tmp_path / "roi_2_radial_crop.npz"
+    moved.write_bytes((scans / "roi_2_radial_crop.npz").read_bytes())
+    (url,) = predict_flow(outcome["model"], [str(moved)], root)
+    assert latest_run("predict").state_name == "Reused"
+    assert read_prediction(url).experiment == str(moved)
     predict_flow(outcome["model"], [str(scans / "roi_2_radial_crop.npz")], root)
+
+
+def test_one_bad_scan_does_not_stop_the_others(outcome, scans, root, tmp_path):
+    profiles = read_profiles(scans / "roi_2_radial_crop.npz")
+    for name in ("first", "third"):
+        write_profiles(tmp_path / f"{name}.npz", profiles.x, profiles.y[:2])
+    (tmp_path / "second.npz").write_bytes(b"PK nothing")
+    with pytest.raises(ExperimentError, match=r"1 of 3 scans.*the other 2 are predicted.*second"):
+        predict_flow(outcome["model"], [str(tmp_path)], root)
+    store = open_store(root)
+    for name in ("first", "third"):
+        assert store.exists(layout.prediction(outcome["model"], name))
+
+
+def test_inputs_are_checked_before_any_work(root, tmp_path):
+    for changes, words in [
+        ({"experiments": [str(tmp_path / "*.npz")]}, "nothing found"),
+        ({"truth_folder": str(tmp_path / "trooth")}, "nothing found"),
+        ({"training": {"network": "large"}}, "large_filter"),
+    ]:
+        spec = make_spec({"simulation": {"n_patterns": 333, "seed": 77}, **changes}, PipelineSpec)
+        before = list_simulations(open_store(root))
+        with pytest.raises(InputError, match=words):
+            pipeline(spec, root)
+        assert list_simulations(open_store(root)) == before
+
+
+def test_a_phase_with_its_own_file_is_scored_against_that_file(root, scans, tmp_path):
+    """Named as a shipped phase, but another crystal: the scores must use the dataset's file."""
+    own = tmp_path / "film_b.cif"
+    own.write_bytes((crystal_folder() / "pb.cif").read_bytes())
+    phases = [{"name": "pbi2_2h", "cif": str(own)}, "gratia_2h"]
+    spec = make_spec(
+        {
+            "simulation": {"n_patterns": 700, "phases": phases, "output": {"x_all": False}},
+            "training": {"epochs": 1},
+            "experiments": [str(scans / "roi_2_radial_crop.npz")],
+        },
+        PipelineSpec,
+    )
+    result = pipeline(spec, root)
+    prediction = read_prediction(result["predictions"][0])
+    assert crystals_of(root, prediction, None)["pbi2_2h"] == str(own)
 
 
 def test_nothing_to_predict_is_the_users_mistake(outcome, root, tmp_path):

@@ -50,9 +50,9 @@ def test_sphere_height_has_no_cancellation():
     assert ewald.sphere_height(1.0, k) == pytest.approx(k - math.sqrt(k * k - 1.0), rel=1e-9)
 
 
-@pytest.mark.parametrize("dz", [0.3, -0.3, 1e-15])
+@pytest.mark.parametrize("dz", [0.3, -0.3, 0.0])
 @pytest.mark.parametrize("z0", [-0.5, 0.01, 2.0])
 def test_index_ranges_hold_every_index_in_the_slab(z0, dz):
-    first, last = ewald.indices_in_slab(z0, dz, -9, 9, -0.02, 0.7)
+    first, last = ewald.indices_in_slab(z0, 1 / dz if dz else 0.0, -9, 9, -0.02, 0.7)
     expected = [t for t in range(-9, 10) if -0.02 <= z0 + t * dz <= 0.7]
     assert list(range(first, last + 1)) == expected

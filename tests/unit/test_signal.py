@@ -100,3 +100,14 @@ def test_axes_that_do_not_fit_are_refused(axis, words):
 def test_what_is_no_profile_is_refused(values):
     with pytest.raises(ExperimentError, match="real numbers"):
         preprocess_measured(values, Q_PX, Q_PX, sqrt=False)
+
+
+def test_what_lies_beyond_the_wanted_range_has_no_say():
+    """NaN behind a beam stop, below the range that is needed."""
+    wide = np.linspace(0.0, 2.0, 400)
+    profiles = np.random.default_rng(6).random((2, 400))
+    clean, _ = preprocess_measured(profiles, wide, Q_PX, sqrt=False)
+    profiles[0, :15], profiles[1, -30:] = np.nan, np.inf
+    treated, invalid = preprocess_measured(profiles, wide, Q_PX, sqrt=False)
+    assert not invalid.any()
+    np.testing.assert_array_equal(treated, clean)
