@@ -8,11 +8,11 @@ from pathlib import Path
 
 import yaml
 
-from difsims_core.errors import CrystalError
+from difsims_core.errors import CrystalError, InputError
 from difsims_core.registry import nearest
 from difsims_core.resources import crystal_folder as shipped_folder
 from difsims_core.storage.names import split_url
-from difsims_core.storage.objects import open_store
+from difsims_core.storage.objects import expand_urls
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +77,14 @@ def find_crystal(name: str, cif: str | None = None, folder: str | Path | None = 
     scheme, path = split_url(root)
     if scheme == "file" and not Path(path).is_dir():
         raise CrystalError(f"the crystal folder {root} does not exist; check crystal_folder")
-    files = [file for file in open_store(root).list() if file.endswith(".cif") and "/" not in file]
-    if not files:
-        raise CrystalError(f"the crystal folder {root} holds no .cif file; put one CIF a phase there")
-    choices = sorted(file.removesuffix(".cif") for file in files)
-    if name not in choices:
+    try:
+        files = expand_urls([f"{root}/"], suffix=".cif")
+    except InputError:
+        raise CrystalError(f"the crystal folder {root} holds no .cif file; put one CIF a phase there") from None
+    found = {file.rsplit("/", 1)[-1].removesuffix(".cif"): file for file in files}
+    if name not in found:
+        choices = sorted(found)
         raise CrystalError(
             f"no crystal file for phase {name!r} in {root}{nearest(name, choices)} (there are: {', '.join(choices)})"
         )
-    return f"{root}/{name}.cif"
+    return found[name]
