@@ -67,7 +67,8 @@ def demo(
 def simulate(
     ctx: typer.Context,
     spec: Annotated[
-        Path | None, typer.Argument(metavar="[SPEC.yaml]", help="Document (default: the shipped reference.yaml).")
+        Path | None,
+        typer.Argument(metavar="[SPEC.yaml]", help="A file, or a shipped document (default: reference.yaml)."),
     ] = None,
     changes: Changes = None,
     store: Store = None,
@@ -79,7 +80,9 @@ def simulate(
     from difsims_core.resources import specs_folder
     from flows import console
 
-    document = load_spec(spec or specs_folder() / "reference.yaml", SimulationSpec, changes or ())
+    wanted = spec or Path("reference.yaml")
+    shipped = specs_folder() / wanted
+    document = load_spec(shipped if not wanted.exists() and shipped.exists() else wanted, SimulationSpec, changes or ())
     with _flows(ctx, "flows.simulate"):
         from flows.simulate import simulate as flow
 
