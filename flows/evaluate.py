@@ -7,7 +7,8 @@ from typing import Any
 from prefect import flow, tags
 from prefect.runtime import flow_run
 
-from difsims_core.storage.objects import expand_urls, open_store
+from difsims_core.storage.npz import TRUTH_ENDING
+from difsims_core.storage.objects import expand_urls, files_in, open_store
 from flows.artifacts import reused, table, tag_run
 from flows.illustrate import show_evaluation
 from flows.parameters import CrystalFolder, ExperimentFolder, Predictions, StoreUrl, TruthFolder
@@ -45,9 +46,9 @@ def evaluate(
     """
     root = open_store(store).root
     urls = expand_urls(predictions)
-    for folder, suffix in ((truth, "_truth.npz"), (crystals, ".cif")):
+    for folder, suffix in ((truth, TRUTH_ENDING), (crystals, ".cif")):
         if folder is not None:
-            expand_urls([f"{folder.rstrip('/')}/"], suffix=suffix)
+            files_in(folder, suffix)
     rows = []
     with working(f"evaluate {urls[0]}", "evaluating", len(urls), "maps") as work:
         for done, url in enumerate(urls, start=1):

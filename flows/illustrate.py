@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from difsims_core.dataset.open import Simulation, open_simulation
+from difsims_core.evaluate.peak_positions import truth_of
 from difsims_core.learn.bundle import load_bundle
-from difsims_core.storage.npz import read_prediction
+from difsims_core.storage.npz import experiment_name, read_prediction
 from difsims_core.storage.objects import open_store
 from flows import artifacts
-from flows.scoring import phase_rows, truth_of
+from flows.scoring import phase_rows
 
 _SAMPLE_ROWS = 240
 
@@ -70,7 +71,7 @@ def show_model(root: str, model_id: str) -> float:
 
 def show_evaluation(root: str, url: str, scores_url: str, truth: str | None, *, redraw: bool) -> None:
     """Leave the peak positions of a map by phase, the map with its confidence, and the map beside its truth."""
-    store, prediction, known = open_store(root), read_prediction(url), truth_of(url, truth)
+    store, prediction, known = open_store(root), read_prediction(url), truth_of(experiment_name(url), truth)
     document = store.read_json(scores_url.removeprefix(f"{store.root}/"))
     name, model_id = document["experiment"], prediction.cnn_id
     artifacts.table(f"peaks-{name}", phase_rows(document), f"Peak positions of {name} by {model_id}")

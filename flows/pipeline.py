@@ -9,7 +9,8 @@ from prefect.runtime import flow_run
 
 from difsims_core.config.pipeline import PipelineSpec
 from difsims_core.learn.networks import NETWORKS
-from difsims_core.storage.objects import expand_urls, open_store
+from difsims_core.storage.npz import TRUTH_ENDING
+from difsims_core.storage.objects import expand_urls, files_in, open_store
 from flows.artifacts import links, short_count, tag_run
 from flows.evaluate import evaluate
 from flows.parameters import Pipeline, StoreUrl, Title
@@ -28,7 +29,7 @@ def check_inputs(spec: PipelineSpec) -> None:
     if spec.experiments:
         distinct_scans(expand_urls(spec.experiments))
     if spec.truth_folder is not None:
-        expand_urls([f"{spec.truth_folder.rstrip('/')}/"], suffix="_truth.npz")
+        files_in(spec.truth_folder, TRUTH_ENDING)
 
 
 def _run_name() -> str:

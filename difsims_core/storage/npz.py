@@ -15,7 +15,8 @@ from difsims_core.storage.npz_members import read_members, write_members
 from difsims_core.storage.objects import local_copy, url_name
 
 PREDICTION_ENDING = "_probability_pred.npz"
-_ENDINGS = (PREDICTION_ENDING, "_probabilty_pred.npz", "_radial_crop.npz", "_truth.npz", ".npz")
+TRUTH_ENDING = "_truth.npz"
+_ENDINGS = (PREDICTION_ENDING, "_probabilty_pred.npz", "_radial_crop.npz", TRUTH_ENDING, ".npz")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

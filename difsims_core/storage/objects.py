@@ -13,11 +13,12 @@ from typing import Any
 from difsims_core.errors import CorruptDataError
 from difsims_core.storage.names import check_key, split_url, url_name
 from difsims_core.storage.schemes import SCHEMES, Scheme
-from difsims_core.storage.urls import expand_urls, local_copy, read_url, write_url, writing_url
+from difsims_core.storage.urls import expand_urls, files_in, local_copy, read_url, write_url, writing_url
 
 __all__ = [
     "ObjectStore",
     "expand_urls",
+    "files_in",
     "local_copy",
     "open_store",
     "read_url",

@@ -75,6 +75,11 @@ def expand_urls(patterns: str | Path | Iterable[str | Path], suffix: str = ".npz
     return list(found)
 
 
+def files_in(folder: str | Path, suffix: str) -> list[str]:
+    """Return the files of a folder or prefix that end with ``suffix``; an ``InputError`` if it holds none."""
+    return expand_urls([f"{str(folder).rstrip('/')}/"], suffix)
+
+
 def _match_files(path: str, suffix: str) -> list[str]:
     if Path(path).is_dir():
         return sorted(str(item) for item in Path(path).glob(f"*{suffix}") if item.is_file())
