@@ -14,6 +14,7 @@ _HOMES = {
     "SimulationSpec": "difsims_core.config.simulation",
     "TrainingSpec": "difsims_core.config.learning",
     "load_spec": "difsims_core.config.documents",
+    "load_sweep": "difsims_core.config.sweep",
     "simulate": "difsims_core.dataset.simulate",
     "open_simulation": "difsims_core.dataset.open",
     "radial_profiles": "difsims_core.diffraction.clean",
@@ -32,6 +33,7 @@ __all__ = [
     "evaluate_all",
     "load_bundle",
     "load_spec",
+    "load_sweep",
     "open_simulation",
     "patterns",
     "predict_profiles",
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from difsims_core.config.documents import load_spec
     from difsims_core.config.learning import TrainingSpec
     from difsims_core.config.simulation import SimulationSpec
+    from difsims_core.config.sweep import load_sweep
     from difsims_core.dataset.open import open_simulation
     from difsims_core.dataset.simulate import simulate
     from difsims_core.diffraction.clean import patterns, radial_profiles

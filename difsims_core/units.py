@@ -30,3 +30,8 @@ def electron_wavelength_angstrom(beam_energy_kv: float) -> float:
     energy_ev = beam_energy_kv * 1e3
     momentum = math.sqrt(2 * constants.m_e * constants.e * energy_ev * (1 + energy_ev / (2 * _ELECTRON_REST_ENERGY_EV)))
     return constants.h / momentum * _ANGSTROM_PER_M
+
+
+def relativistic_factor(beam_energy_kv: float) -> float:
+    """Return γ = 1 + eV / m₀c², the mass of the electron over its rest mass."""
+    return 1 + beam_energy_kv * 1e3 / _ELECTRON_REST_ENERGY_EV

@@ -74,27 +74,27 @@ def simulate(
     store: Store = None,
     as_json: Json = False,
 ) -> None:
-    """Simulate a dataset; the last line is its id. The same document again finds the dataset that exists."""
-    from difsims_core.config.documents import load_spec
-    from difsims_core.config.simulation import SimulationSpec
-    from difsims_core.resources import specs_folder
-    from flows import console
+    """Simulate a dataset, or one for each point of a sweep; ids come last. The same document again finds them."""
+    from functools import partial
 
-    wanted = spec or Path("reference.yaml")
-    shipped = specs_folder() / wanted
-    document = load_spec(shipped if not wanted.exists() and shipped.exists() else wanted, SimulationSpec, changes or ())
-    with _flows(ctx, "flows.simulate"):
-        from flows.simulate import simulate as flow
+    from flows.cli_simulate import simulate_document
 
-        simulation = flow(document, store)
-    if as_json:
-        from difsims_core.dataset.open import open_simulation
-        from difsims_core.storage.objects import open_store
+    simulate_document(spec, changes or [], store, partial(_flows, ctx), as_json=as_json)
 
-        opened = open_simulation(simulation, open_store(store))
-        console.show_json({"id": opened.id, "n_patterns": opened.n_patterns, "phases": list(opened.phases)})
-    else:
-        console.show_line(simulation)
+
+@app.command(epilog="Example: difsims convert param_space_yaml.yml -o converted.yaml")
+def convert(
+    old: Annotated[Path, typer.Argument(metavar="OLD.yml", help="YAML with !pspace and !pdim, or JSON.")],
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", metavar="NEW.yaml", help="File to write (default: standard output).")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace NEW.yaml when it exists.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Write a parameter document of the older platform as one of difsims, with a warning for each changed meaning."""
+    from flows.cli_simulate import convert_document
+
+    convert_document(old, out, overwrite=overwrite, as_json=as_json)
 
 
 @app.command(epilog="Example: difsims train sim-0b6e… --set epochs=10")

@@ -76,7 +76,7 @@ class WarningHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print one warning."""
-        story.print(f"[yellow]![/yellow] {escaped(record.getMessage())}")
+        warn(record.getMessage())
 
 
 @contextmanager
@@ -114,6 +114,11 @@ def fail(message: str) -> None:
         story.print(f"[bold red]error:[/bold red] {escaped(line)}")
 
 
+def warn(message: str) -> None:
+    """Print a warning."""
+    story.print(f"[yellow]![/yellow] {escaped(message)}")
+
+
 def show_json(value: Any) -> None:
     """Print a value as JSON, free of colours and line breaks of the terminal."""
     results.file.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
@@ -122,7 +127,12 @@ def show_json(value: Any) -> None:
 
 def show_line(text: str) -> None:
     """Print a line exactly as it is: an id or a path that a script reads."""
-    results.file.write(f"{text}\n")
+    show_text(f"{text}\n")
+
+
+def show_text(text: str) -> None:
+    """Print a text that ends its own lines, exactly as it is."""
+    results.file.write(text)
     results.file.flush()
 
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from difsims_core.config.simulation import SimulationSpec
-from difsims_core.dataset.simulate import Block, Simulator
+from difsims_core.dataset.block import Block, Peaks
+
+if TYPE_CHECKING:
+    from difsims_core.dataset.simulate import Simulator
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,8 @@ class FakeSimulator:
     before_block: Callable[[int, int], None] = _nothing
     engine_version: str = "fake-1"
     calls: list[tuple[int, int]] = field(default_factory=list)
+    most_peaks: int = 6
+    orientation_sha256: tuple[str, ...] | None = None
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -55,21 +61,56 @@ class FakeSimulator:
     def draw_templates(self) -> dict[str, tuple[tuple[int, ...], str]]:
         return {"orientation": ((4,), "<f4"), "dose": ((), "<f4"), "removed_spots": ((), "<u8")}
 
+    @property
+    def azimuth(self) -> np.ndarray:
+        return np.arange(360) + 0.5
+
+    @property
+    def bytes_per_pattern(self) -> int:
+        output = self.spec.output
+        values = 147 + 256 * output.x_all + 360 * (147 * output.cake_px + 256 * output.cake_all)
+        return 4 * values + 18 * self.most_peaks * output.peaks + 32
+
     def block(self, start: int, stop: int, threads: int | None = None) -> Block:  # noqa: ARG002
         self.calls.append((start, stop))
         self.before_block(start, stop)
-        index = np.arange(start, stop)
+        output, index = self.spec.output, np.arange(start, stop)
         x_all = np.sin(index[:, np.newaxis] * 0.37 + self.q_all + self.spec.seed).astype(np.float32)
+        x_px = np.ascontiguousarray(x_all[:, 13:160])
+        turn = (1 + np.arange(360) % 7).astype(np.float32)
         draws = {
             "orientation": np.cos(index[:, np.newaxis] + np.arange(4)).astype(np.float32),
             "dose": np.where(index % 5, index, np.inf).astype(np.float32),
             "removed_spots": index.astype(np.uint64),
         }
-        labels = (index % len(self.class_names)).astype(np.uint8)
-        kept = x_all if self.spec.output.x_all else None
+        n_classes = len(self.class_names)
+        fractions = np.eye(n_classes, dtype=np.float32)[index % n_classes]
         return Block(
-            start, stop, np.ascontiguousarray(x_all[:, 13:160]), labels, kept, None, draws, self.q_px, self.q_all, None
+            start,
+            stop,
+            x_px,
+            (index % n_classes).astype(np.uint8),
+            x_all if output.x_all else None,
+            None,
+            draws,
+            self.q_px,
+            self.q_all,
+            None,
+            self.azimuth,
+            x_px[:, :, np.newaxis] * turn if output.cake_px else None,
+            x_all[:, :, np.newaxis] * turn if output.cake_all else None,
+            None if self.spec.overlap is None else fractions,
+            self._peaks(index) if output.peaks else None,
         )
+
+    def _peaks(self, index: np.ndarray) -> Peaks:
+        """Return 0 … ``most_peaks`` spots a pattern; the numbers of a spot tell whose it is."""
+        counts = (index * 7 + self.spec.seed) % (self.most_peaks + 1)
+        start = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        place = np.arange(start[-1]) - np.repeat(start[:-1], counts)
+        owner = np.repeat(index, counts)
+        hkl = np.stack([owner % 30_000, place, -place], axis=1).astype(np.int16)
+        return Peaks(start, hkl, np.stack([owner, place], axis=1).astype(np.float32), (owner + 0.5).astype(np.float32))
 
 
 def fake(spec: SimulationSpec, before_block: Callable[[int, int], None] | None = None) -> Simulator:

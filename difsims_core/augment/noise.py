@@ -30,7 +30,7 @@ def apply_counting_noise(
     profiles
         (n, n_bins) noise-free mean intensity per pixel of each annulus.
     pixel_counts
-        (n_bins,) pixels n_i of each annulus; an annulus without pixels reads 0.
+        (n_bins,) pixels n_i of each annulus, or (n, n_bins) where they differ; an annulus without pixels reads 0.
     unit, dose, snr, intensity_spike
         (n,) unit of intensity P, counts a unit, probability that a pixel is left alone, reading of a hot pixel in P.
     seed, patterns
@@ -44,14 +44,11 @@ def apply_counting_noise(
     -------
     (n, n_bins) float32, in the units of ``profiles``.
     """
-    bins = np.arange(profiles.shape[1])
-    chosen = set(bins[wanted].tolist())
-    order = np.concatenate([bins[first], np.delete(bins, first)])
-    n_order = max((place + 1 for place, b in enumerate(order) if int(b) in chosen), default=0)
+    order, segments = draw_order(profiles.shape[1], wanted, first)
     counted = np.array(profiles, np.float32)
     kernels.count_profiles(
         counted,
-        pixel_counts,
+        np.atleast_2d(pixel_counts),
         np.asarray(unit, np.float64),
         np.asarray(dose, np.float64),
         (1 - np.asarray(snr, np.float64)) / 2,
@@ -60,9 +57,21 @@ def apply_counting_noise(
         patterns,
         int(Purpose.COUNTING),
         order,
-        n_order,
+        segments,
     )
     return counted
+
+
+def draw_order(n_bins: int, wanted: slice, first: slice) -> tuple[np.ndarray, tuple[int, ...]]:
+    """Return the bins in the order of their numbers, those of ``first`` at the front, and where runs of them end.
+
+    A run is drawn whole or not at all; the second one, of all other bins, only when one of them is wanted.
+    """
+    bins = np.arange(n_bins)
+    front = bins[first]
+    others = np.delete(bins, first)
+    segments = (len(front), n_bins) if np.isin(others, bins[wanted]).any() else (len(front),)
+    return np.concatenate([front, others]), segments
 
 
 def apply_historical_noise(
@@ -81,7 +90,7 @@ def apply_historical_noise(
     spiked = np.array(profiles, np.float32)
     kernels.spike_profiles(
         spiked,
-        pixel_counts,
+        np.atleast_2d(pixel_counts),
         np.asarray(unit, np.float64),
         (1 - np.asarray(snr, np.float64)) / 2,
         np.asarray(intensity_spike, np.float64),

@@ -39,6 +39,9 @@ class SpotsSpec(Spec):
     direct_beam: Annotated[Distribution, within(0.0, 1e6, "times the brightest reflection")] | None = Field(
         default=None, description="intensity of the direct beam relative to the brightest reflection; null: none"
     )
+    convergence_semi_angle_mrad: Annotated[Distribution, within(0.0, 20.0, "mrad")] | None = Field(
+        default=None, description="spots are discs of this semi-angle, partially excited, blurred by σ; null: points"
+    )
 
     @field_validator("sigma_px")
     @classmethod

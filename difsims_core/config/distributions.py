@@ -73,6 +73,9 @@ class Choice(Spec):
         return min(self.choice), max(self.choice)
 
 
+DISTRIBUTIONS = {"fixed": Fixed, "uniform": Uniform, "log_uniform": LogUniform, "choice": Choice}
+
+
 def _from_shorthand(value: Any) -> Any:
     if isinstance(value, bool):
         raise ValueError("expected a number or one of fixed, uniform, log_uniform, choice; found a truth value")  # noqa: TRY004
@@ -84,10 +87,10 @@ def _from_shorthand(value: Any) -> Any:
             "{log_uniform: [low, high]} or {choice: [...]}"
         )
     if isinstance(value, dict):
-        kinds = {"fixed": Fixed, "uniform": Uniform, "log_uniform": LogUniform, "choice": Choice}
-        if len(value) != 1 or next(iter(value)) not in kinds:
-            raise ValueError(f"expected one of {', '.join(kinds)}, found {', '.join(map(repr, value)) or 'nothing'}")
-        return kinds[next(iter(value))].model_validate(value)
+        if len(value) != 1 or next(iter(value)) not in DISTRIBUTIONS:
+            found = ", ".join(map(repr, value)) or "nothing"
+            raise ValueError(f"expected one of {', '.join(DISTRIBUTIONS)}, found {found}")
+        return DISTRIBUTIONS[next(iter(value))].model_validate(value)
     if not isinstance(value, Spec):
         raise ValueError(  # noqa: TRY004
             f"expected a number or one of fixed, uniform, log_uniform, choice; found {value!r}"

@@ -17,6 +17,10 @@ from difsims_core.errors import SpecError
 
 S = TypeVar("S", bound=Spec)
 _LONGEST = 1_000_000
+_OLD_FORM = {"sim_params", "structure_parameters"}
+_CONVERT = "this is a document of the older platform; difsims convert writes it in the form of this one"
+SEED_NAMES = ("seed", "random_seed")
+"""Two names of one key; the second is the historical one."""
 
 
 def load_spec(path: str | Path, kind: type[S] = SimulationSpec, changes: Iterable[str] = ()) -> S:
@@ -37,14 +41,32 @@ def load_spec(path: str | Path, kind: type[S] = SimulationSpec, changes: Iterabl
         If the file is missing or malformed, or a key or value is not allowed; the message names file, key, value
         and, for a typo, the nearest key.
     """
+    return make_spec(apply_changes(read_document(path), changes), kind, source=str(path))
+
+
+def read_document(path: str | Path) -> dict[str, Any]:
+    """Return the plain values of a parameter document, not validated yet.
+
+    Raises
+    ------
+    SpecError
+        If the file is missing or malformed.
+    """
     path = Path(path)
+    return _parse(read_text(path), path)
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a parameter document; one that is missing, not text or absurdly long is refused."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise SpecError(f"{path}: no such parameter document; check the path") from None
     except (OSError, UnicodeDecodeError) as error:
         raise SpecError(f"{path}: cannot be read as a parameter document ({error})") from None
-    return make_spec(apply_changes(_parse(text, path), changes), kind, source=str(path))
+    if len(text) > _LONGEST:
+        raise SpecError(f"{path}: a parameter document has at most {_LONGEST:,} characters, found {len(text):,}")
+    return text
 
 
 def make_spec(document: Mapping[str, Any], kind: type[S] = SimulationSpec, *, source: str = "parameters") -> S:
@@ -53,8 +75,15 @@ def make_spec(document: Mapping[str, Any], kind: type[S] = SimulationSpec, *, so
     Raises
     ------
     SpecError
-        One line for each key that is not allowed or out of range.
+        One line for each key that is not allowed or out of range; a document that holds a sweep is not one spec.
     """
+    if issubclass(kind, SimulationSpec) and "sweep" in document:
+        if document["sweep"]:
+            raise SpecError(
+                f"{source}: holds a sweep, which stands for several simulations; read it with load_sweep, or run "
+                "difsims simulate; --set sweep=null leaves the sweep out"
+            )
+        document = {key: value for key, value in document.items() if key != "sweep"}
     try:
         return kind.model_validate(document)
     except ValidationError as error:
@@ -84,12 +113,13 @@ def apply_changes(document: Mapping[str, Any], changes: Iterable[str]) -> dict[s
             value = read_yaml(text)
         except yaml.YAMLError:
             raise SpecError(f"{key}: {text!r} is not a YAML value; quote text that contains : or {{") from None
-        _set(result, key.strip().split("."), value, change)
+        set_key(result, key.strip(), value, change)
     return result
 
 
-def _set(document: dict[str, Any], parts: list[str], value: Any, change: str) -> None:
-    *parents, last = parts
+def set_key(document: dict[str, Any], key: str, value: Any, change: str) -> None:
+    """Set one dotted key of a document, in place; ``change`` is what an error calls it."""
+    *parents, last = key.split(".")
     for part in parents:
         child = document.get(part)
         if child is None:
@@ -97,21 +127,26 @@ def _set(document: dict[str, Any], parts: list[str], value: Any, change: str) ->
         if not isinstance(child, dict):
             raise SpecError(f"cannot set {change!r}: {part!r} is a single value in this document, not a section")
         document = child
+    for name, other in (SEED_NAMES, SEED_NAMES[::-1]):
+        if last == name:
+            document.pop(other, None)  # one quantity: the name set last is the one that stands
     document[last] = value
 
 
 def _parse(text: str, path: Path) -> dict[str, Any]:
-    if len(text) > _LONGEST:
-        raise SpecError(f"{path}: a parameter document has at most {_LONGEST:,} characters, found {len(text):,}")
     try:
         document = json.loads(text) if path.suffix == ".json" else read_yaml(text)
     except (json.JSONDecodeError, yaml.YAMLError, RecursionError) as error:
         first = " ".join(str(error).split())
-        raise SpecError(f"{path}: malformed document ({first}); check indentation and brackets") from None
+        old = "!pspace" in text or "!pdim" in text
+        remedy = _CONVERT if old else "check indentation and brackets"
+        raise SpecError(f"{path}: malformed document ({first}); {remedy}") from None
     if document is None:
         return {}
     if not isinstance(document, dict):
         raise SpecError(f"{path}: expected keys and values at the top level, found {type(document).__name__}")
+    if _OLD_FORM & document.keys():
+        raise SpecError(f"{path}: {_CONVERT}")
     try:
         json.dumps(document)
     except TypeError as error:

@@ -8,13 +8,17 @@ from typing import Any
 import yaml
 
 
-class _PlainLoader(yaml.SafeLoader):
+class PlainLoader(yaml.SafeLoader):
+    """The loader; forms that know tags of their own derive from it."""
+
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Refuse an alias."""
         if self.check_event(yaml.AliasEvent):
             raise yaml.constructor.ConstructorError(None, None, "aliases are not allowed", self.peek_event().start_mark)
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Refuse a key that appears twice."""
         keys = [key.value for key, _ in node.value]
         twice = sorted({str(key) for key in keys if keys.count(key) > 1})
         if twice:
@@ -24,21 +28,21 @@ class _PlainLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-_PlainLoader.add_implicit_resolver(  # YAML 1.2, where 1e5 needs no decimal point
+PlainLoader.add_implicit_resolver(  # YAML 1.2, where 1e5 needs no decimal point
     "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
 )
 
 
-def read_yaml(text: str) -> Any:
-    """Return the value that a YAML text stands for.
+def read_yaml(text: str, loader: type[PlainLoader] = PlainLoader) -> Any:
+    """Return the value that a YAML text stands for, with ``loader``'s tags.
 
     Raises
     ------
     yaml.YAMLError
         If it is malformed, holds an alias or a key twice.
     """
-    loader = _PlainLoader(text)
+    reader = loader(text)
     try:
-        return loader.get_single_data()
+        return reader.get_single_data()
     finally:
-        loader.dispose()
+        reader.dispose()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field, model_validator
 
 from difsims_core.config.base import Spec
+from difsims_core.config.distributions import Distribution, within
 
 
 class QCropSpec(Spec):
@@ -13,6 +16,10 @@ class QCropSpec(Spec):
     q_min_per_angstrom: float = Field(default=0.11, ge=0, le=10)
     q_max_per_angstrom: float = Field(default=1.30, gt=0, le=10)
     n_points: int = Field(default=147, ge=2, le=10_000)
+    jitter: Annotated[Distribution, within(0.8, 1.25, "(relative; 1 leaves it alone)")] | None = Field(
+        default=None,
+        description="factor on q_min and q_max, drawn for each pattern, as a wrong calibration has; the axis stays",
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> QCropSpec:

@@ -9,9 +9,18 @@ from pydantic import Field, field_validator, model_validator
 from difsims_core.config.augmentation import BackgroundSpec, NoiseSpec, SpotsSpec
 from difsims_core.config.base import Spec
 from difsims_core.config.distributions import Distribution, Fixed, LogUniform, Uniform, within
+from difsims_core.config.imperfections import (
+    AmorphousRingSpec,
+    CutOffSpec,
+    DistortionSpec,
+    InelasticSpec,
+    Intensities,
+    OverlapSpec,
+    TwoBeamSpec,
+)
 from difsims_core.config.signal import PostprocessingSpec
 
-ShapeFactor = Literal["lorentzian", "linear", "sinc", "sin2c", "atanc", "binary"]
+ShapeFactor = Literal["lorentzian", "linear", "sinc", "sin2c", "atanc", "binary", "slab"]
 _Relative = Annotated[Distribution, within(0.5, 2.0, "(relative; 1 leaves it alone)")]
 
 
@@ -49,10 +58,15 @@ class DiffractionSpec(Spec):
     relrod_width_per_angstrom: Annotated[Distribution, within(5e-4, 0.5, "Å⁻¹")] = Field(
         default=LogUniform(log_uniform=(0.005, 0.05)), description="width of the shape factor ≈ 1/thickness, Å⁻¹"
     )
+    thickness_angstrom: Annotated[Distribution, within(2.0, 1e5, "Å")] | None = Field(
+        default=None, description="thickness of the crystal, Å; when given, the relrod width is 1/thickness"
+    )
     precession_angle_deg: Annotated[Distribution, within(0.0, 15.0, "degrees")] = Field(
         default=Fixed(fixed=0.0), description="half-angle of the precession cone, degrees (Lorentzian only)"
     )
-    shape_factor: ShapeFactor = Field(default="lorentzian", description="model of the relrod, diffsims' definitions")
+    shape_factor: ShapeFactor = Field(
+        default="lorentzian", description="model of the relrod, diffsims' definitions; slab: a plane-parallel crystal"
+    )
     scattering_factors: Literal["lobato", "xtables"] = Field(
         default="lobato", description="Lobato & Van Dyck (2014), or International Tables"
     )
@@ -82,20 +96,43 @@ class DiffractionSpec(Spec):
 class OrientationsSpec(Spec):
     """Which orientations the crystals take."""
 
-    kind: Literal["uniform", "grid"] = Field(
+    kind: Literal["uniform", "grid", "list"] = Field(
         default="uniform",
-        description="uniform: random rotations; grid: random members of an orix fundamental-zone grid",
+        description="uniform: random rotations; grid: an orix fundamental-zone grid; list: those of a file",
     )
     method: Literal["cubochoric", "haar_euler", "quaternion"] = Field(
         default="cubochoric", description="sampling method of the grid"
     )
     resolution_deg: float = Field(default=3.0, ge=1.0, le=45, description="resolution of the grid, degrees")
+    file: str | None = Field(
+        default=None,
+        description="npy file or URL of (n, 4) unit quaternions or (n, 3) Bunge angles in degrees, crystal ← sample; "
+        "{phase} in its name stands for the phase",
+    )
+    order: Literal["random", "sequential"] = Field(
+        default="random", description="members of a grid or list at random, or one after another"
+    )
+
+    @model_validator(mode="after")
+    def _list_has_a_file(self) -> OrientationsSpec:
+        if (self.kind == "list") != (self.file is not None):
+            raise ValueError("orientations of kind list need a file, and only they do; set kind: list and file: ….npy")
+        if self.kind == "uniform" and self.order == "sequential":
+            raise ValueError("order: sequential takes a grid or list in turn; uniform random rotations have no order")
+        return self
 
 
 class OutputSpec(Spec):
     """What a dataset keeps beside the classifier's input ``1d/x_px``."""
 
     x_all: bool = Field(default=True, description="keep the full 256-bin profiles (1d/x_all)")
+    cake_px: bool = Field(default=False, description="keep polar patterns over the pixel crop (2d/x_px)")
+    cake_all: bool = Field(default=False, description="keep polar patterns over all 256 annuli (2d/x_all)")
+    peaks: bool = Field(default=False, description="keep the spots of each pattern: hkl, g, intensity (peaks/…)")
+    precision: Literal["rounded", "exact"] = Field(
+        default="rounded",
+        description="rounded: intensities within 2.5e-4 of the exact ones (10 bits of mantissa), a fifth of the size",
+    )
 
 
 class SimulationSpec(Spec):
@@ -127,14 +164,34 @@ class SimulationSpec(Spec):
         default=Uniform(uniform=(0.98, 1.02)), description="true Å⁻¹ per pixel over the nominal one"
     )
     spots: SpotsSpec = SpotsSpec()
+    intensities: Intensities | None = Field(
+        default=None, description="intensities unlike kinematical ones: two_beam or random; null: kinematical"
+    )
+    overlap: OverlapSpec | None = Field(default=None, description="a second grain in the beam; null: one grain")
+    distortion: DistortionSpec | None = Field(default=None, description="ellipticity and centre error; null: none")
+    cut_off: CutOffSpec | None = Field(default=None, description="beam stop and module gap; null: none")
+    amorphous_ring: AmorphousRingSpec | None = Field(default=None, description="halo of amorphous material; null: none")
+    inelastic: InelasticSpec | None = Field(default=None, description="inelastic background; null: none")
     noise: NoiseSpec | None = Field(default=NoiseSpec(), description="null for noise-free profiles")
     background: BackgroundSpec | None = Field(default=BackgroundSpec(), description="null for no background")
     background_class: bool = Field(default=False, description="add a last class without spots (PHYSICS §7)")
+    combinations: bool = Field(
+        default=False,
+        description="take all combinations of the quantities given as choices in turn, each orientation with all of "
+        "them, instead of drawing them",
+    )
     order: Literal["physical", "historical"] = Field(
         default="physical", description="order of background, noise and normalisation (PHYSICS §7)"
     )
     postprocessing: PostprocessingSpec = PostprocessingSpec()
     output: OutputSpec = OutputSpec()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _historical_name_of_the_seed(cls, data: Any) -> Any:
+        if isinstance(data, dict) and "random_seed" in data and "seed" not in data:
+            return {("seed" if key == "random_seed" else key): value for key, value in data.items()}
+        return data
 
     @field_validator("phases", mode="before")
     @classmethod
@@ -157,6 +214,12 @@ class SimulationSpec(Spec):
     def _historical_needs_noise(self) -> SimulationSpec:
         if self.order == "historical" and self.background is None and self.noise is None:
             raise ValueError("order: historical describes how noise and background combine; give one of the two")
+        return self
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> SimulationSpec:
+        if isinstance(self.intensities, TwoBeamSpec) and self.diffraction.thickness_angstrom is None:
+            raise ValueError("intensities: two_beam needs a thickness; set diffraction.thickness_angstrom, in Å")
         return self
 
     @property

@@ -10,6 +10,7 @@ from numpy.polynomial import chebyshev
 from difsims_core.crystal.phases import Crystal
 from difsims_core.crystal.reflections import EXTINCT, Scatterers, indices_within, reciprocal_basis
 from difsims_core.errors import CrystalError
+from difsims_core.kernels.records import Lattice
 
 _TOLERANCE = 2e-6
 _NARROW, _NODES_NARROW, _NODES_WIDE = 0.05, 6, 13
@@ -21,26 +22,17 @@ class ReflectionRows:
 
     Attributes
     ----------
-    axes : (3, 3) float64
-        Reciprocal axes of the unscaled lattice, Å⁻¹; the last one runs along the rows.
-    rows : (m, 2) int64
-        First two indices of each row.
-    bounds : (m, 2) int64
-        First and last third index.
-    offsets : (m,) int64
-        Place of a row's first reflection in ``intensity``.
-    intensity : (n, d) float32
-        Coefficients of |F|² in u = (scale − centre) / half, lowest first; zeros where extinct, and at the origin.
-    scale : (centre, half)
-        What u means.
+    lattice : Lattice
+        As the kernels take them; |F|² is zero where extinct, and at the origin.
+    hkl : (n, 3) int16
+        Miller indices of each reflection.
+    cell_volume : float
+        Of the unscaled lattice, Å³.
     """
 
-    axes: np.ndarray
-    rows: np.ndarray
-    bounds: np.ndarray
-    offsets: np.ndarray
-    intensity: np.ndarray
-    scale: tuple[float, float]
+    lattice: Lattice
+    hkl: np.ndarray
+    cell_volume: float
 
 
 def reflection_rows(
@@ -77,15 +69,19 @@ def reflection_rows(
         )
     coefficients[np.abs(coefficients[:, 0]) < EXTINCT * strongest] = 0.0
     coefficients[np.all(indices == 0, axis=1)] = 0.0
-    bounds = np.stack([indices[offsets, 2], indices[offsets + lengths - 1, 2]], axis=1)
-    return ReflectionRows(
+    first = indices[offsets, 2]
+    lattice = Lattice(
         axes=np.ascontiguousarray(axes),
-        rows=np.ascontiguousarray(rows),
-        bounds=bounds,
-        offsets=offsets.astype(np.int64),
+        h=rows[:, 0].astype(np.float32),
+        j=rows[:, 1].astype(np.float32),
+        low=first.astype(np.float32),
+        high=indices[offsets + lengths - 1, 2].astype(np.float32),
+        offsets=(offsets - first).astype(np.int32),
         intensity=np.ascontiguousarray(coefficients, dtype=np.float32),
-        scale=(centre, half if half > 0 else 1.0),
+        centre=centre,
+        half=half if half > 0 else 1.0,
     )
+    return ReflectionRows(lattice, hkl.astype(np.int16), 1 / abs(float(np.linalg.det(basis))))
 
 
 def _fit(scatterers: Scatterers, hkl: np.ndarray, g: np.ndarray, centre: float, half: float) -> np.ndarray:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from difsims_core.dataset.overlap import overlap
-from difsims_core.dataset.plan import Plan, default_block_rows, fingerprint
+from difsims_core.dataset.peaks import FLAT
+from difsims_core.dataset.plan import Plan, fingerprint, plan_blocks, plan_from
 from difsims_core.dataset.receipts import (
     Receipt,
     block_arrays,
+    checksum,
     content_digest,
     make_receipt,
     read_receipt,
@@ -22,19 +25,22 @@ from difsims_core.dataset.receipts import (
     write_receipt,
 )
 from difsims_core.dataset.template import dataset_template
-from difsims_core.errors import CorruptDataError, IncompleteDatasetError, InputError, MissingObjectError
+from difsims_core.errors import IncompleteDatasetError, InputError, MissingObjectError
 from difsims_core.storage import layout
-from difsims_core.storage.arrays import ROOT_DOCUMENT, create_arrays, get_array, open_group, write_rows
+from difsims_core.storage.arrays import ROOT_DOCUMENT, array_names, create_arrays, get_array, open_group
 from difsims_core.storage.objects import ObjectStore, open_store, to_json
+from difsims_core.storage.shards import write_shard
 
 if TYPE_CHECKING:
     import zarr
 
     from difsims_core.config.simulation import SimulationSpec
-    from difsims_core.dataset.simulate import Block, Simulator
+    from difsims_core.dataset.block import Block
+    from difsims_core.dataset.simulate import Simulator
 
 _log = logging.getLogger(__name__)
 _SHOWN = 5  # numbers named in a message
+_SHARDS_AT_ONCE = 4  # of one block: most are small, and the way to the store is what takes time
 Progress = Callable[[int], None]
 
 
@@ -52,7 +58,8 @@ def begin(
     spec
         The document.
     block_rows
-        Rows of a block of a new dataset; a multiple of 1024. An existing one keeps its own.
+        Rows of a block of a new dataset; a multiple of 1024, or of what `default_chunk_rows` says where patterns are
+        large. An existing one keeps its own.
     simulator
         The prepared simulator of the document, when there is one already.
 
@@ -62,8 +69,7 @@ def begin(
         ``complete`` says that there is nothing left to do.
     """
     simulator = simulator or _prepare(spec)
-    digest = fingerprint(simulator)
-    plan = _find_or_create(store, digest, spec.n_patterns, block_rows)
+    plan = _find_or_create(store, simulator, block_rows)
     if store.exists(layout.completion(plan.id)):
         return replace(plan, complete=True)
     if not store.exists(f"{layout.simulation(plan.id)}/{ROOT_DOCUMENT}"):
@@ -79,7 +85,7 @@ def read_plan(store: ObjectStore, simulation_id: str) -> Plan:
     MissingObjectError
         If there is no such dataset.
     """
-    plan = _plan_of(
+    plan = plan_from(
         dict(open_group(store, layout.simulation(simulation_id)).attrs), store.url(layout.simulation(simulation_id))
     )
     return replace(plan, complete=store.exists(layout.completion(plan.id)))
@@ -92,8 +98,7 @@ def write_block(
     done = read_receipt(store, plan, block)
     if done is not None:
         return done
-    group = open_group(store, layout.simulation(plan.id), writable=True)
-    return _write(store, plan, group, (block, simulator.block(*plan.rows(block), threads)))
+    return _write(store, plan, _targets(store, plan), simulator.block(*plan.rows(block), threads))
 
 
 def write_group(
@@ -143,13 +148,12 @@ def write_group(
             "begin a dataset for this document"
         )
     done = read_receipts(store, plan, blocks)
-    group = open_group(store, layout.simulation(plan.id), writable=True)
     stored = sum(receipt.stop - receipt.start for receipt in done.values())
     patterns = 0
     if progress is not None:
         progress(stored)
     computed = _computed(plan, simulator, [block for block in blocks if block not in done], threads)
-    for receipt in overlap(computed, partial(_write, store, plan, group)):
+    for receipt in overlap(computed, partial(_write, store, plan, _targets(store, plan))):
         patterns += receipt.stop - receipt.start
         if progress is not None:
             progress(stored + patterns)
@@ -218,39 +222,46 @@ def _prepare(spec: SimulationSpec) -> Simulator:
     return Simulator.prepare(spec)
 
 
-def _find_or_create(store: ObjectStore, digest: str, n_patterns: int, block_rows: int | None) -> Plan:
-    key = layout.simulation_index(digest)
+def _find_or_create(store: ObjectStore, simulator: Simulator, block_rows: int | None) -> Plan:
+    key = layout.simulation_index(fingerprint(simulator))
     try:
         record = store.read_json(key)
     except MissingObjectError:
-        rows = block_rows or default_block_rows(n_patterns)
-        plan = Plan(layout.new_simulation_id(), digest, n_patterns, rows, created=_now())
+        plan = plan_blocks(simulator, layout.new_simulation_id(), _now(), block_rows)
         if store.create(key, to_json(plan.record())):
             return plan
         record = store.read_json(key)  # another process was faster
-    return _plan_of(record, store.url(key))
+    return plan_from(record, store.url(key))
 
 
-def _plan_of(record: dict[str, Any], where: str) -> Plan:
-    try:
-        names = ("id", "fingerprint", "n_patterns", "block_rows", "chunk_rows", "created")
-        plan = Plan(**{name: record[name] for name in names})
-        layout.check_simulation_id(plan.id)
-    except (KeyError, TypeError, InputError):
-        raise CorruptDataError(f"{where}: not the record of a dataset; it was damaged, delete it") from None
-    return plan
-
-
-def _computed(plan: Plan, simulator: Simulator, blocks: list[int], threads: int | None) -> Iterator[tuple[int, Block]]:
+def _computed(plan: Plan, simulator: Simulator, blocks: list[int], threads: int | None) -> Iterator[Block]:
     for block in blocks:
-        yield block, simulator.block(*plan.rows(block), threads)
+        yield simulator.block(*plan.rows(block), threads)
 
 
-def _write(store: ObjectStore, plan: Plan, group: zarr.Group, item: tuple[int, Block]) -> Receipt:
-    number, block = item
-    for path, rows in block_arrays(block).items():
-        write_rows(get_array(group, path), block.start, rows)
-    receipt = make_receipt(plan, number, block)
+def _targets(store: ObjectStore, plan: Plan) -> dict[str, zarr.Array]:
+    """Return the arrays that every block has a shard of; to look one up takes longer than to write a small one."""
+    group = open_group(store, layout.simulation(plan.id))
+    arrays = {path: get_array(group, path) for path in array_names(group)}
+    return {path: array for path, array in arrays.items() if array.shards is not None}
+
+
+def _write(store: ObjectStore, plan: Plan, targets: Mapping[str, zarr.Array], block: Block) -> Receipt:
+    """Write the shards of a block, several at a time, then its receipt."""
+    number, arrays = block.start // plan.block_rows, block_arrays(plan, block)
+    if arrays.keys() != targets.keys():
+        raise InputError(
+            f"block {number} of dataset {plan.id}: expected rows of {', '.join(sorted(targets))}, found those of "
+            f"{', '.join(sorted(arrays))}; the simulator and the template disagree"
+        )
+
+    def write(path: str) -> str:
+        write_shard(targets[path], number, arrays[path], partial=path in FLAT)
+        return checksum(arrays[path])
+
+    with ThreadPoolExecutor(_SHARDS_AT_ONCE, thread_name_prefix="difsims-shard") as pool:
+        checksums = dict(zip(arrays, pool.map(write, arrays), strict=True))
+    receipt = make_receipt(plan, block, checksums, {path: list(rows.shape) for path, rows in arrays.items()})
     write_receipt(store, plan, receipt)
     return receipt
 

@@ -33,9 +33,9 @@ def export_npz(
 ) -> list[str]:
     """Write a dataset to ``path``, or to numbered files ``name_0001.npz`` … beside it when it exceeds ``max_bytes``.
 
-    Each file holds one structured scalar a group: ``np.load(p)["1d"]["x_px"]`` is (n, 147), ``["metadata"]["id"]``
-    the id. ``["metadata"]`` also says which part of how many a file is, and its first and last pattern. Memory stays
-    at one block, whatever the size.
+    Each file holds one structured scalar a group: ``np.load(p)["1d"]["x_px"]`` is (n, 147), ``["2d"]["x_px"]``, where
+    polar patterns are kept, (n, 147, 360), ``["metadata"]["id"]`` the id. ``["metadata"]`` also says which part of how
+    many a file is, and its first and last pattern. Memory stays at one block, whatever the size.
 
     Parameters
     ----------
@@ -69,7 +69,8 @@ def export_npz(
         stop = min(start + per_file, sim.n_patterns)
         metadata = _metadata(sim, start, stop, (number, len(starts)))
         with writing_url(name) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
-            _write_group(archive, "1d", _group_dtype(sim, stop - start), _contents(sim, start, stop))
+            for group in _groups(sim):
+                _write_group(archive, group, _group_dtype(sim, group, stop - start), _contents(sim, group, start, stop))
             _write_group(archive, "metadata", metadata.dtype, iter([metadata.tobytes()]))
         written.append(name)
         if progress is not None:
@@ -79,41 +80,53 @@ def export_npz(
     return written
 
 
-def _row_arrays(sim: Simulation) -> list[str]:
-    return [path for path in sim.arrays if path.startswith("1d/") and not path.endswith("_axis")]
+def _groups(sim: Simulation) -> list[str]:
+    return [group for group in ("1d", "2d") if _row_arrays(sim, group)]
 
 
-def _axes(sim: Simulation) -> list[str]:
-    return [path for path in sim.arrays if path.startswith("1d/") and path.endswith("_axis")]
+def _row_arrays(sim: Simulation, group: str) -> list[str]:
+    return [path for path in sim.arrays if path.startswith(f"{group}/") and not path.endswith("_axis")]
+
+
+def _axes(sim: Simulation, group: str) -> list[str]:
+    return [path for path in sim.arrays if path.startswith(f"{group}/") and path.endswith("_axis")]
 
 
 def _rows_per_file(sim: Simulation, max_bytes: int) -> int:
-    row = sum(sim[path].dtype.itemsize * int(np.prod(sim[path].shape[1:])) for path in _row_arrays(sim))
-    fixed = sum(sim[path].nbytes for path in _axes(sim)) + _metadata(sim, 0, 0, (1, 1)).nbytes + _OVERHEAD
+    """Return how many patterns of all groups fit a file; each group is then within NumPy's limit too."""
+    row, fixed = 0, _metadata(sim, 0, 0, (1, 1)).nbytes + _OVERHEAD
+    for group in _groups(sim):
+        row += sum(sim[path].dtype.itemsize * int(np.prod(sim[path].shape[1:])) for path in _row_arrays(sim, group))
+        fixed += sum(sim[path].nbytes for path in _axes(sim, group))
     rows = (max_bytes - fixed) // row
     if rows < 1:
         raise InputError(f"{max_bytes} bytes do not hold one pattern ({row} bytes) and {fixed} bytes of description")
     return min(rows, sim.n_patterns)
 
 
-def _group_dtype(sim: Simulation, rows: int) -> np.dtype:
-    fields = [(path, (rows, *sim[path].shape[1:])) for path in _row_arrays(sim)]
-    fields += [(path, sim[path].shape) for path in _axes(sim)]
-    return np.dtype([(path.removeprefix("1d/"), sim[path].dtype.newbyteorder("<"), shape) for path, shape in fields])
+def _group_dtype(sim: Simulation, group: str, rows: int) -> np.dtype:
+    fields = [(path, (rows, *sim[path].shape[1:])) for path in _row_arrays(sim, group)]
+    fields += [(path, sim[path].shape) for path in _axes(sim, group)]
+    return np.dtype(
+        [(path.removeprefix(f"{group}/"), sim[path].dtype.newbyteorder("<"), shape) for path, shape in fields]
+    )
 
 
-def _contents(sim: Simulation, start: int, stop: int) -> Iterator[bytes]:
+def _contents(sim: Simulation, group: str, start: int, stop: int) -> Iterator[memoryview]:
     """Yield the fields of the structured scalar one after another, a block at a time."""
     rows = sim.block_rows
-    for path in _row_arrays(sim):
+    for path in _row_arrays(sim, group):
         for block in range(start // rows, -(-stop // rows)):
-            part = sim[path][max(start, block * rows) : min(stop, (block + 1) * rows)]
-            yield np.ascontiguousarray(part).tobytes()
-    for path in _axes(sim):
-        yield np.ascontiguousarray(sim[path][:]).tobytes()
+            yield _bytes(sim[path][max(start, block * rows) : min(stop, (block + 1) * rows)])
+    for path in _axes(sim, group):
+        yield _bytes(sim[path][:])
 
 
-def _write_group(archive: zipfile.ZipFile, name: str, dtype: np.dtype, contents: Iterator[bytes]) -> None:
+def _bytes(values: Any) -> memoryview:
+    return np.ascontiguousarray(values).reshape(-1).view(np.uint8).data
+
+
+def _write_group(archive: zipfile.ZipFile, name: str, dtype: np.dtype, contents: Iterator[bytes | memoryview]) -> None:
     header: dict[str, Any] = {"descr": npy.dtype_to_descr(dtype), "fortran_order": False, "shape": ()}
     with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
         npy.write_array_header_1_0(member, header)

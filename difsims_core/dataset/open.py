@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from difsims_core.dataset.peaks import read_peaks
 from difsims_core.errors import CorruptDataError, IncompleteDatasetError, InputError, MissingObjectError, StoreError
 from difsims_core.storage import layout
 from difsims_core.storage.arrays import ROOT_DOCUMENT, array_names, get_array, open_group
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import zarr
 
     from difsims_core.config.simulation import SimulationSpec
+    from difsims_core.dataset.block import Peaks
 
 _SUFFIX = ".zarr"
 
@@ -109,6 +111,10 @@ class Simulation:
     def q_px(self) -> np.ndarray:
         """(147,) q axis of ``1d/x_px``, Å⁻¹."""
         return np.asarray(self["1d/x_px_q_axis"][:])
+
+    def peaks(self, start: int = 0, stop: int | None = None) -> Peaks:
+        """Return the spots of patterns ``start`` … ``stop`` of a dataset that keeps them; see ``read_peaks``."""
+        return read_peaks(self, start, stop)
 
 
 def open_simulation(url_or_id: str | Path, store: ObjectStore | None = None) -> Simulation:

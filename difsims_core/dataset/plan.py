@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from difsims_core.errors import InputError
+from difsims_core.errors import CorruptDataError, InputError
+from difsims_core.storage import layout
 
 if TYPE_CHECKING:
     from difsims_core.dataset.simulate import Simulator
@@ -16,7 +18,11 @@ if TYPE_CHECKING:
 CHUNK_ROWS = 1024
 BLOCK_ROWS = 16 * CHUNK_ROWS
 LARGE_BLOCK_ROWS = 64 * CHUNK_ROWS
+SPOT_ROWS = 2**16
+"""Rows of a compressed piece of the flat arrays of spots."""
 _LARGE = 10**7  # from here on fewer, larger objects
+_BLOCK_BYTES = 128 * 10**6  # three blocks, two of them with their compressed bytes, are in memory at a time
+_CHUNK_BYTES = 8 * 10**6
 _MOST_GROUPS = 64  # tasks of one flow run
 _LEAST_BLOCKS = 8  # of a group, so that a task is worth its overhead
 
@@ -31,6 +37,9 @@ class Plan:
         Of the dataset.
     n_patterns, block_rows, chunk_rows : int
         Rows in all, of a block, and of a compressed piece of it.
+    spot_rows : int
+        Rows of the flat arrays of spots that a block owns; 0 when no spots are kept. It is kept with the dataset: a
+        bound computed on another machine might differ.
     created : str
         ISO date and time.
     complete : bool
@@ -42,6 +51,7 @@ class Plan:
     n_patterns: int
     block_rows: int
     chunk_rows: int = CHUNK_ROWS
+    spot_rows: int = 0
     created: str = ""
     complete: bool = False
 
@@ -81,31 +91,72 @@ class Plan:
 
     def record(self) -> dict[str, Any]:
         """Return what the store keeps to find this dataset by its fingerprint."""
-        names = ("id", "fingerprint", "n_patterns", "block_rows", "chunk_rows", "created")
+        names = ("id", "fingerprint", "n_patterns", "block_rows", "chunk_rows", "spot_rows", "created")
         return {name: getattr(self, name) for name in names}
 
 
-def default_block_rows(n_patterns: int) -> int:
-    """Return the rows of a block: 16384, 65536 for large datasets, and no more than a small one needs."""
-    if n_patterns >= _LARGE:
-        return LARGE_BLOCK_ROWS
-    return min(BLOCK_ROWS, -(-n_patterns // CHUNK_ROWS) * CHUNK_ROWS)
+def plan_from(record: Mapping[str, Any], where: str) -> Plan:
+    """Return the plan that a record, or the attributes of a dataset, describe.
+
+    Raises
+    ------
+    CorruptDataError
+        If they do not; ``where`` says whose they are.
+    """
+    try:
+        names = ("id", "fingerprint", "n_patterns", "block_rows", "chunk_rows", "created")
+        plan = Plan(**{name: record[name] for name in names}, spot_rows=record.get("spot_rows", 0))
+        layout.check_simulation_id(plan.id)
+    except (KeyError, TypeError, AttributeError, InputError):
+        raise CorruptDataError(f"{where}: not the record of a dataset; it was damaged, delete it") from None
+    return plan
+
+
+def plan_blocks(simulator: Simulator, simulation_id: str, created: str, block_rows: int | None = None) -> Plan:
+    """Return the plan of a new dataset; ``block_rows`` defaults to what its size asks for."""
+    spec, size = simulator.spec, simulator.bytes_per_pattern
+    rows = block_rows or default_block_rows(spec.n_patterns, size)
+    spots = -(-max(1, rows * simulator.most_peaks) // SPOT_ROWS) * SPOT_ROWS if spec.output.peaks else 0
+    chunk_rows = default_chunk_rows(size)
+    return Plan(simulation_id, fingerprint(simulator), spec.n_patterns, rows, chunk_rows, spots, created)
+
+
+def default_block_rows(n_patterns: int, bytes_per_pattern: int) -> int:
+    """Return the rows of a block: at most 128 MB, and no more than a small dataset needs.
+
+    That is 16384 for profiles, 65536 in large datasets, 512 for polar patterns of 212 kB.
+    """
+    chunk_rows = default_chunk_rows(bytes_per_pattern)
+    wanted = LARGE_BLOCK_ROWS if n_patterns >= _LARGE else BLOCK_ROWS
+    rows = max(chunk_rows, min(wanted, _power_of_two(_BLOCK_BYTES // bytes_per_pattern)))
+    return min(rows, -(-n_patterns // chunk_rows) * chunk_rows)
+
+
+def default_chunk_rows(bytes_per_pattern: int) -> int:
+    """Return the rows of a compressed piece: 1024 for profiles, fewer for what is large; at most 8 MB."""
+    return min(CHUNK_ROWS, _power_of_two(_CHUNK_BYTES // bytes_per_pattern))
+
+
+def _power_of_two(at_most: int) -> int:
+    return 1 << max(0, at_most.bit_length() - 1)
 
 
 def fingerprint(simulator: Simulator) -> str:
     """Return the SHA-256 of everything that the bytes of a dataset depend on.
 
-    That is the document without the places where its crystals lie, the content of the crystals, and the version of
-    the engine. How the dataset is cut into blocks and where it is stored do not belong to it.
+    That is the document without the places where its crystals and orientations lie, their content, and the version
+    of the engine. How the dataset is cut into blocks and where it is stored do not belong to it.
     """
     document = simulator.spec.to_document()
-    del document["crystal_folder"]
+    del document["crystal_folder"], document["orientations"]["file"]
     for phase in document["phases"]:
         del phase["cif"]
-    content = {
+    content: dict[str, Any] = {
         "parameters": document,
         "crystals": [[crystal.name, crystal.sha256] for crystal in simulator.crystals],
         "engine_version": simulator.engine_version,
     }
+    if simulator.orientation_sha256 is not None:
+        content["orientations"] = list(simulator.orientation_sha256)
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(canonical.encode()).hexdigest()

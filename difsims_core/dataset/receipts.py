@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from difsims_core.dataset.peaks import peak_arrays
 from difsims_core.errors import CorruptDataError, MissingObjectError
 from difsims_core.storage import layout
 from difsims_core.storage.objects import ObjectStore
 
 if TYPE_CHECKING:
+    from difsims_core.dataset.block import Block
     from difsims_core.dataset.plan import Plan
-    from difsims_core.dataset.simulate import Block
 
 _READERS = 8  # receipts are small: the way to the store is what takes time
 
@@ -49,14 +50,18 @@ class Receipt:
     class_counts: Mapping[str, int]
 
 
-def block_arrays(block: Block) -> dict[str, np.ndarray]:
-    """Return the rows of a block by the path of their array; labels lie beside every profile array."""
+def block_arrays(plan: Plan, block: Block) -> dict[str, np.ndarray]:
+    """Return the rows of a block by the path of their array; labels lie beside every array of intensities."""
     labels = block.y[:, np.newaxis]
+    signals = {"1d/%s_px": block.x_px, "1d/%s_all": block.x_all, "1d/%s_q": block.x_q}
+    signals |= {"2d/%s_px": block.cake_px, "2d/%s_all": block.cake_all}
     arrays: dict[str, np.ndarray] = {}
-    for name, values in (("px", block.x_px), ("all", block.x_all), ("q", block.x_q)):
+    for path, values in signals.items():
         if values is not None:
-            arrays |= {f"1d/x_{name}": values, f"1d/y_{name}": labels}
-    return arrays | {f"draws/{name}": values for name, values in block.draws.items()}
+            arrays |= {path % "x": values, path % "y": labels}
+    if block.fractions is not None:
+        arrays["1d/fractions"] = block.fractions
+    return arrays | {f"draws/{name}": values for name, values in block.draws.items()} | peak_arrays(plan, block)
 
 
 def checksum(rows: np.ndarray) -> str:
@@ -65,17 +70,16 @@ def checksum(rows: np.ndarray) -> str:
     return hashlib.sha256(little.reshape(-1).view(np.uint8).data).hexdigest()
 
 
-def make_receipt(plan: Plan, number: int, block: Block) -> Receipt:
-    """Return the receipt of a block."""
-    arrays = block_arrays(block)
+def make_receipt(plan: Plan, block: Block, checksums: Mapping[str, str], shapes: Mapping[str, list[int]]) -> Receipt:
+    """Return the receipt of a block whose arrays have these checksums and shapes."""
     labels, counts = np.unique(block.y, return_counts=True)
     return Receipt(
-        number,
+        block.start // plan.block_rows,
         block.start,
         block.stop,
         plan.fingerprint,
-        {path: checksum(rows) for path, rows in arrays.items()},
-        {path: list(rows.shape) for path, rows in arrays.items()},
+        checksums,
+        shapes,
         {str(label): int(count) for label, count in zip(labels, counts, strict=True)},
     )
 
@@ -93,7 +97,8 @@ def read_receipt(store: ObjectStore, plan: Plan, block: int) -> Receipt | None:
     except (MissingObjectError, CorruptDataError, TypeError):
         return None
     fits = (receipt.start, receipt.stop) == plan.rows(block) and receipt.fingerprint == plan.fingerprint
-    return receipt if fits and receipt.block == block and receipt.checksums else None
+    whole = bool(receipt.checksums) and list(receipt.checksums) == list(receipt.shapes)
+    return receipt if fits and whole and receipt.block == block else None
 
 
 def read_receipts(store: ObjectStore, plan: Plan, blocks: Iterable[int] | None = None) -> dict[int, Receipt]:

@@ -2,67 +2,34 @@
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from operator import index
 
 import numpy as np
-from scipy.sparse import csr_matrix
 
-from difsims_core.augment.background import apply_background
-from difsims_core.augment.noise import apply_counting_noise, apply_historical_noise
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.crystal.phases import Crystal, load_crystal
-from difsims_core.crystal.rows import ReflectionRows
-from difsims_core.dataset.tables import build_tables
+from difsims_core.dataset.block import Block
+from difsims_core.dataset.readings import read_images
+from difsims_core.dataset.slices import join_peaks, simulate_slice
+from difsims_core.dataset.tables import Tables, build_tables
+from difsims_core.diffraction.cake import AZIMUTH_DEG
 from difsims_core.diffraction.draws import Draws, draw_patterns
-from difsims_core.diffraction.profile import Geometry, noise_free_profiles
+from difsims_core.diffraction.spots import most_spots
 from difsims_core.errors import InputError
-from difsims_core.kernels.rebin import apply_rows
-from difsims_core.signal.grid import pixel_counts
-from difsims_core.signal.preprocess import normalise, square_root
-from difsims_core.signal.resample import q_crop_axis, rebin_matrix
+from difsims_core.signal.resample import q_crop_axis
 from difsims_core.storage.names import split_url
 
-ENGINE_VERSION = "1"
+ENGINE_VERSION = "2"
 """Changes whenever the bytes of a simulation change for the same document; part of every fingerprint."""
 
 _SLICE = 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """Simulated patterns ``start`` … ``stop``.
-
-    Attributes
-    ----------
-    x_px : (n, 147) float32
-        Profiles over the pixel crop, min–max normalised: the classifier's input.
-    y : (n,) uint8
-        Class labels.
-    x_all : (n, 256) float32 or None
-        Profiles over the whole grid, min–max normalised; when kept.
-    x_q : (n, m) float32 or None
-        Profiles over the q crop; when asked for.
-    draws : mapping of name to (n, …) array
-        Everything drawn, see ``Draws``.
-    q_px, q_all, q_q : (147,), (256,), (m,) float64
-        q axes, Å⁻¹.
-    """
-
-    start: int
-    stop: int
-    x_px: np.ndarray
-    y: np.ndarray
-    x_all: np.ndarray | None
-    x_q: np.ndarray | None
-    draws: Mapping[str, np.ndarray]
-    q_px: np.ndarray
-    q_all: np.ndarray
-    q_q: np.ndarray | None
+_SLICE_WITH_CAKES = 32
 
 
 def simulate(spec: SimulationSpec, start: int = 0, stop: int | None = None, threads: int | None = None) -> Block:
@@ -100,19 +67,13 @@ class Simulator:
         The document.
     crystals
         The phases, in label order.
-    rows
-        Reflections of each phase.
-    geometry
-        Beam, detector and spread operator.
-    grids
-        Orientations to choose from, for each phase; ``None`` when they are uniform.
+    tables
+        Reflections, spread operators, orientations.
     """
 
     spec: SimulationSpec
     crystals: tuple[Crystal, ...]
-    rows: tuple[ReflectionRows, ...]
-    geometry: Geometry
-    grids: list[np.ndarray] | None
+    tables: Tables
 
     @classmethod
     def prepare(cls, spec: SimulationSpec) -> Simulator:
@@ -121,10 +82,13 @@ class Simulator:
         Raises
         ------
         InputError
-            If a crystal is missing, malformed or has no allowed reflection, or the detector does not reach the crop.
+            If a crystal is missing, malformed or has no allowed reflection, a list of orientations cannot be read, or
+            the detector does not reach the crop.
         """
         spec = _with_absolute_paths(spec)
         crystals = tuple(load_crystal(phase.name, phase.cif, spec.crystal_folder) for phase in spec.phases)
+        if spec.orientations.kind == "list":  # the file may have changed
+            return cls(spec, crystals, build_tables(spec, crystals))
         return _prepared(spec, crystals)  # pyright: ignore[reportArgumentType] - frozen models have a hash
 
     @property
@@ -140,12 +104,12 @@ class Simulator:
     @property
     def q_all(self) -> np.ndarray:
         """(256,) grid points, Å⁻¹."""
-        return self.geometry.grid.q
+        return self.tables.geometry.grid.q
 
     @property
     def q_px(self) -> np.ndarray:
         """(147,) grid points of the pixel crop, Å⁻¹."""
-        return self.q_all[self.geometry.grid.crop]
+        return self.q_all[self.tables.geometry.grid.crop]
 
     @property
     def q_q(self) -> np.ndarray | None:
@@ -154,13 +118,84 @@ class Simulator:
         return None if crop is None else q_crop_axis(crop)
 
     @property
+    def azimuth(self) -> np.ndarray:
+        """(360,) centres of the azimuthal bins, degrees."""
+        return AZIMUTH_DEG
+
+    @property
+    def orientation_sha256(self) -> tuple[str, ...] | None:
+        """Checksums of the lists of orientations, when they come from files."""
+        return self.tables.orientation_sha256
+
+    @property
+    def most_peaks(self) -> int:
+        """A number of spots that no pattern exceeds."""
+        return most_spots(self.tables.geometry, self.tables.phases, two_grains=self.spec.overlap is not None)
+
+    @property
     def draw_templates(self) -> dict[str, tuple[tuple[int, ...], str]]:
         """Trailing shape and dtype of each drawn quantity."""
-        drawn = draw_patterns(self.spec, self.grids, 0, 1).arrays()
+        drawn = self._draw(0, 1).values
         return {name: (values.shape[1:], values.dtype.str) for name, values in drawn.items()}
+
+    @property
+    def bytes_per_pattern(self) -> int:
+        """Size of a pattern in all arrays, before compression; peaks are not counted."""
+        output, n_all, n_px = self.spec.output, len(self.q_all), len(self.q_px)
+        numbers = n_px + n_all * output.x_all + (0 if self.q_q is None else len(self.q_q))
+        numbers += len(self.azimuth) * (n_px * output.cake_px + n_all * output.cake_all)
+        drawn = sum(math.prod(shape) * np.dtype(kind).itemsize for shape, kind in self.draw_templates.values())
+        return 4 * numbers + drawn
 
     def block(self, start: int, stop: int, threads: int | None = None) -> Block:
         """Simulate patterns ``start`` … ``stop``; see ``simulate``."""
+        start, stop = self._checked(start, stop, threads)
+        output = self.spec.output
+        size = _SLICE_WITH_CAKES if output.cake_px or output.cake_all else _SLICE
+        edges = [*range(start, stop, size), stop]
+        with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
+            parts = list(
+                pool.map(lambda pair: simulate_slice(self.spec, self.tables, self._draw(*pair)), pairwise(edges))
+            )
+
+        def joined(name: str) -> np.ndarray | None:
+            values = [getattr(part, name) for part in parts]
+            return None if values[0] is None else np.concatenate(values)
+
+        x_px, y = joined("x_px"), joined("y")
+        assert x_px is not None and y is not None  # noqa: S101, PT018 - narrows the types; every slice has them
+        return Block(
+            start=start,
+            stop=stop,
+            x_px=x_px,
+            y=y,
+            x_all=joined("x_all"),
+            x_q=joined("x_q"),
+            draws={name: np.concatenate([part.draws[name] for part in parts]) for name in parts[0].draws},
+            q_px=self.q_px,
+            q_all=self.q_all,
+            q_q=self.q_q,
+            azimuth=self.azimuth,
+            cake_px=joined("cake_px"),
+            cake_all=joined("cake_all"),
+            fractions=joined("fractions"),
+            peaks=join_peaks([part.peaks for part in parts if part.peaks is not None]) if output.peaks else None,
+        )
+
+    def images(self, start: int, stop: int, *, noise: bool = True) -> np.ndarray:
+        """Return the detector images (n, ny, nx) float32 of patterns ``start`` … ``stop`` by the pixel route.
+
+        They show the same patterns as ``block``, with the same draws, before square root, crop and normalisation; with
+        ``noise`` every pixel counts on its own. A megabyte each: ask for few at a time.
+        """
+        start, stop = self._checked(start, stop, None)
+        draws = self._draw(start, stop)
+        return read_images(self.spec, self.tables, draws, draws.patterns % len(self.class_names), noise=noise)
+
+    def _draw(self, start: int, stop: int) -> Draws:
+        return draw_patterns(self.spec, self.tables.orientations, np.arange(start, stop, dtype=np.int64))
+
+    def _checked(self, start: int, stop: int, threads: int | None) -> tuple[int, int]:
         if threads is not None and threads < 1:
             raise InputError(f"expected at least one thread, found {threads}")
         start, stop = index(start), index(stop)
@@ -169,79 +204,11 @@ class Simulator:
                 f"patterns {start} … {stop} were asked for, but the document has {self.spec.n_patterns}; "
                 "expected 0 ≤ start < stop ≤ n_patterns"
             )
-        draws = draw_patterns(self.spec, self.grids, start, stop)
-        n, post, grid = stop - start, self.spec.postprocessing, self.geometry.grid
-        x_px = np.empty((n, len(self.q_px)), np.float32)
-        x_all = np.empty((n, grid.n_bins), np.float32) if self.spec.output.x_all else None
-        x_q = None if post.q_crop is None else np.empty((n, post.q_crop.n_points), np.float32)
-        rebin = None if post.q_crop is None else csr_matrix(rebin_matrix(grid, post.q_crop))
-
-        def fill(first: int) -> None:
-            part = slice(first, min(first + _SLICE, n))
-            profiles = self._profiles(draws, start, part, full=x_all is not None or x_q is not None)
-            if not np.isfinite(profiles.max()):
-                raise InputError("a profile is no longer finite; background and noise parameters are out of proportion")
-            x_px[part] = normalise(profiles[:, grid.crop])
-            if x_all is not None:
-                x_all[part] = normalise(profiles)
-            if x_q is not None and rebin is not None:
-                cropped = np.empty((len(profiles), x_q.shape[1]), np.float32)
-                apply_rows(profiles, rebin.indptr, rebin.indices, rebin.data, cropped)
-                x_q[part] = normalise(cropped)
-
-        with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
-            list(pool.map(fill, range(0, n, _SLICE)))
-        labels = ((start + np.arange(n)) % len(self.class_names)).astype(np.uint8)
-        return Block(start, stop, x_px, labels, x_all, x_q, draws.arrays(), self.q_px, self.q_all, self.q_q)
-
-    def _profiles(self, block_draws: Draws, start: int, part: slice, *, full: bool) -> np.ndarray:
-        """Return (m, 256) profiles of a slice of a block, all but the normalisation (PHYSICS §7)."""
-        spec, geometry = self.spec, self.geometry
-        draws = Draws(**{name: values[part] for name, values in block_draws.arrays().items()})
-        patterns = start + np.arange(part.start, part.stop, dtype=np.int64)
-        profiles = np.zeros((len(patterns), geometry.grid.n_bins), np.float32)
-        unit = np.ones(len(patterns))
-        for label, rows in enumerate(self.rows):
-            which = np.flatnonzero(patterns % len(self.class_names) == label)
-            unit[which] = noise_free_profiles(geometry, rows, draws, which, profiles)
-        counts = pixel_counts(spec.detector.size_px, spec.detector.calibration_per_angstrom, geometry.grid)
-        if spec.order == "historical":
-            return self._historical(profiles, counts, unit, draws, patterns)
-        if spec.background is not None:
-            profiles = self._with_background(profiles, draws)
-        if spec.noise is not None:
-            wanted = slice(None) if full else geometry.grid.crop
-            profiles = apply_counting_noise(
-                profiles, counts, unit, draws.dose, draws.snr, draws.intensity_spike, spec.seed, patterns,
-                wanted, geometry.grid.crop,
-            )  # fmt: skip
-        return square_root(profiles) if spec.postprocessing.sqrt else profiles
-
-    def _historical(
-        self, profiles: np.ndarray, counts: np.ndarray, unit: np.ndarray, draws: Draws, patterns: np.ndarray
-    ) -> np.ndarray:
-        if self.spec.noise is not None:
-            profiles = apply_historical_noise(
-                profiles, counts, unit, draws.snr, draws.intensity_spike, self.spec.seed, patterns
-            )
-        profiles = normalise(square_root(profiles) if self.spec.postprocessing.sqrt else profiles)
-        return profiles if self.spec.background is None else self._with_background(profiles, draws, height=1.0)
-
-    def _with_background(self, profiles: np.ndarray, draws: Draws, height: float | None = None) -> np.ndarray:
-        assert self.spec.background is not None  # noqa: S101 - narrows the type; both callers asked
-        top = profiles.max(axis=1) if height is None else np.full(len(profiles), height)
-        return apply_background(
-            profiles,
-            self.geometry.grid.q,
-            np.where(top > 0, top, 1.0),
-            draws.background_amplitude,
-            draws.background_decay_angstrom,
-            self.spec.background.model,
-        )
+        return start, stop
 
 
 def _with_absolute_paths(spec: SimulationSpec) -> SimulationSpec:
-    """Return the document with the places of its crystals as seen from anywhere, so that it can be run elsewhere."""
+    """Return the document with the places of its files as seen from anywhere, so that it can be run elsewhere."""
 
     def absolute(place: str | None) -> str | None:
         if place is None:
@@ -250,9 +217,12 @@ def _with_absolute_paths(spec: SimulationSpec) -> SimulationSpec:
         return path if scheme == "file" else place
 
     phases = tuple(phase.model_copy(update={"cif": absolute(phase.cif)}) for phase in spec.phases)
-    return spec.model_copy(update={"crystal_folder": absolute(spec.crystal_folder), "phases": phases})
+    orientations = spec.orientations.model_copy(update={"file": absolute(spec.orientations.file)})
+    return spec.model_copy(
+        update={"crystal_folder": absolute(spec.crystal_folder), "phases": phases, "orientations": orientations}
+    )
 
 
 @lru_cache(maxsize=4)
 def _prepared(spec: SimulationSpec, crystals: tuple[Crystal, ...]) -> Simulator:
-    return Simulator(spec, crystals, *build_tables(spec, crystals))
+    return Simulator(spec, crystals, build_tables(spec, crystals))

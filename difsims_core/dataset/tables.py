@@ -1,68 +1,112 @@
-"""What a document needs before its first pattern, built once: reflections, spread operator, orientation lists."""
+"""What a document needs before its first pattern, built once: reflections, spread operators, orientation lists."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 
 from difsims_core.config.simulation import SimulationSpec
-from difsims_core.crystal.orientations import orientation_grid
+from difsims_core.crystal.orientations import orientation_grid, read_orientations
 from difsims_core.crystal.phases import Crystal
 from difsims_core.crystal.rows import ReflectionRows, reflection_rows
-from difsims_core.diffraction.draws import sigma_levels
-from difsims_core.diffraction.profile import Geometry
-from difsims_core.diffraction.spread import reach_per_angstrom, spread_operator
+from difsims_core.diffraction.geometry import Geometry
+from difsims_core.diffraction.quantities import sigma_levels
 from difsims_core.errors import InputError
 from difsims_core.signal.grid import RadialGrid, pixel_counts
-from difsims_core.signal.resample import rebin_matrix
-from difsims_core.units import electron_wavelength_angstrom
+from difsims_core.signal.resample import check_q_crop
 
-Tables = tuple[tuple[ReflectionRows, ...], Geometry, list[np.ndarray] | None]
+
+@dataclass(frozen=True, eq=False)
+class Tables:
+    """Everything that the patterns of a document share.
+
+    Attributes
+    ----------
+    phases : tuple of ReflectionRows
+        Reflections of each phase, in label order.
+    geometry : Geometry
+        Beam, detector and spread operators.
+    orientations : list of (m, 4) arrays, or None
+        Quaternions to choose from, for each phase; ``None`` when they are uniform.
+    orientation_sha256 : tuple of str, or None
+        Checksums of the files that they come from.
+    """
+
+    phases: tuple[ReflectionRows, ...]
+    geometry: Geometry
+    orientations: list[np.ndarray] | None
+    orientation_sha256: tuple[str, ...] | None
+
+    @property
+    def step_px(self) -> float:
+        """Width of an annulus, pixels."""
+        return self.geometry.grid.step_per_angstrom / self.geometry.detector.calibration_per_angstrom
 
 
 def build_tables(spec: SimulationSpec, crystals: tuple[Crystal, ...]) -> Tables:
-    """Return the reflections of each phase, the geometry, and the orientations to choose from (None: uniform).
+    """Return the tables of a document.
 
     Raises
     ------
     InputError
-        If a crystal has no allowed reflection or far too many, the detector does not fit the crop, or a Debye–Waller
-        factor names an element that no phase holds.
+        If a crystal has no allowed reflection or far too many, the detector does not fit the crop, a Debye–Waller
+        factor names an element that no phase holds, or a list of orientations cannot be read.
     """
-    grid = RadialGrid()
-    _check_detector(spec, grid)
+    _check_detector(spec)
     _check_elements(spec, crystals)
-    sigmas = sigma_levels(spec.spots.sigma_px)
-    geometry = Geometry(
-        electron_wavelength_angstrom(spec.microscope.beam_energy_kv),
+    convergence = spec.spots.convergence_semi_angle_mrad
+    geometry = Geometry.of(
+        spec.microscope.beam_energy_kv,
         spec.diffraction.max_excitation_error_per_angstrom,
         spec.diffraction.shape_factor,
         spec.detector,
-        grid,
-        spread_operator(spec.detector, grid, sigmas),
+        sigma_levels(spec.spots.sigma_px),
+        0.0 if convergence is None else convergence.support()[1],
+        two_beam=spec.intensities is not None and spec.intensities.model == "two_beam",
     )
-    seen = reach_per_angstrom(spec.detector, grid, float(sigmas[-1])) * spec.calibration_scale.support()[1]
-    rows = tuple(
+    phases = tuple(
         reflection_rows(
             crystal,
-            seen,
+            _seen_per_angstrom(spec, geometry),
             spec.diffraction.scattering_factors,
             spec.diffraction.debye_waller,
-            spec.lattice_scale_of(label).support(),
+            _lattice_scales(spec, label),
         )
         for label, crystal in enumerate(crystals)
     )
-    grids = None
-    if spec.orientations.kind == "grid":
-        grids = [
-            orientation_grid(crystal.phase, spec.orientations.method, spec.orientations.resolution_deg)
-            for crystal in crystals
-        ]
-    return rows, geometry, grids
+    return Tables(phases, geometry, *_orientations(spec, crystals))
 
 
-def _check_detector(spec: SimulationSpec, grid: RadialGrid) -> None:
-    """Refuse a detector that does not reach the crop, reaches absurdly far, or leaves annuli of the crop empty."""
-    detector = spec.detector
+def _seen_per_angstrom(spec: SimulationSpec, geometry: Geometry) -> float:
+    """Return the largest in-plane |g| that a pattern of the document can show, Å⁻¹."""
+    reach, stretch = geometry.reach_px, 1.0
+    if spec.distortion is not None:
+        reach += spec.distortion.centre_error_px.support()[1]
+        stretch = (1 + spec.distortion.ellipticity.support()[1]) ** 0.5
+    return reach * stretch * spec.detector.calibration_per_angstrom * spec.calibration_scale.support()[1]
+
+
+def _lattice_scales(spec: SimulationSpec, label: int) -> tuple[float, float]:
+    return spec.lattice_scale_of(label).support()
+
+
+def _orientations(
+    spec: SimulationSpec, crystals: tuple[Crystal, ...]
+) -> tuple[list[np.ndarray] | None, tuple[str, ...] | None]:
+    wanted = spec.orientations
+    if wanted.kind == "uniform":
+        return None, None
+    if wanted.kind == "grid":
+        return [orientation_grid(crystal.phase, wanted.method, wanted.resolution_deg) for crystal in crystals], None
+    assert wanted.file is not None  # noqa: S101 - narrows the type; the document was checked
+    read = [read_orientations(wanted.file.replace("{phase}", crystal.name)) for crystal in crystals]
+    return [quaternions for quaternions, _ in read], tuple(sha256 for _, sha256 in read)
+
+
+def _check_detector(spec: SimulationSpec) -> None:
+    """Refuse a detector that does not reach the crop, or leaves annuli of the crop empty."""
+    detector, grid = spec.detector, RadialGrid()
     reach = detector.size_px / 2 * detector.calibration_per_angstrom
     needed = (grid.crop.stop - 0.5) * grid.step_per_angstrom
     if reach < needed:
@@ -76,7 +120,7 @@ def _check_detector(spec: SimulationSpec, grid: RadialGrid) -> None:
             f"{grid.step_per_angstrom:.5f} Å⁻¹: some hold no pixel; lower calibration_per_angstrom"
         )
     if spec.postprocessing.q_crop is not None:
-        rebin_matrix(grid, spec.postprocessing.q_crop)
+        check_q_crop(grid, spec.postprocessing.q_crop)
 
 
 def _check_elements(spec: SimulationSpec, crystals: tuple[Crystal, ...]) -> None:

@@ -2,38 +2,53 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from difsims_core import __version__
-from difsims_core.dataset.plan import Plan
+from difsims_core.dataset.peaks import FLAT
+from difsims_core.dataset.plan import SPOT_ROWS, Plan
 from difsims_core.storage.arrays import ArrayTemplate, GroupTemplate
 
 if TYPE_CHECKING:
     from difsims_core.dataset.simulate import Simulator
 
+_PIECE_BYTES = 2**20
+_AXES = {
+    "q": ("q", {"units": "1/angstrom", "long_name": "q = 1/d"}),
+    "azimuth": ("azimuth", {"units": "degree", "long_name": "azimuth from +x (columns) towards +y (rows)"}),
+}
+_FLAT = {
+    "peaks/hkl": (("spot", "miller_index"), {"long_name": "Miller indices"}),
+    "peaks/g": (("spot", "component"), {"units": "1/angstrom", "long_name": "in-plane scattering vector, x and y"}),
+    "peaks/intensity": (("spot",), {"long_name": "intensity"}),
+}
 _PACKAGES = ("numpy", "numba", "scipy", "orix", "diffsims", "zarr")
 
 
 def dataset_template(simulator: Simulator, plan: Plan) -> GroupTemplate:
     """Return the arrays, axes and attributes of a dataset."""
-    arrays: dict[str, ArrayTemplate] = {}
-    for name, axis in (("px", simulator.q_px), ("all", _kept(simulator)), ("q", simulator.q_q)):
-        if axis is None:
-            continue
-        arrays |= {
-            f"1d/x_{name}": _rows(plan, (len(axis),), "<f4", (f"q_{name}",), long_name="normalised intensity"),
-            f"1d/y_{name}": _rows(plan, (1,), "|u1", ("label",), long_name="index into phases"),
-            f"1d/x_{name}_q_axis": ArrayTemplate(
-                axis.shape,
-                "<f8",
-                (f"q_{name}",),
-                values=axis,
-                attributes={"units": "1/angstrom", "long_name": "q = 1/d"},
-            ),
-        }
+    output, arrays = simulator.spec.output, dict[str, ArrayTemplate]()
+    for name, q, profiles, cakes in (
+        ("px", simulator.q_px, True, output.cake_px),
+        ("all", simulator.q_all, output.x_all, output.cake_all),
+        ("q", simulator.q_q, simulator.q_q is not None, False),
+    ):
+        if profiles and q is not None:
+            arrays |= _signal(plan, f"1d/%s_{name}", {f"q_{name}": q})
+        if cakes and q is not None:
+            arrays |= _signal(plan, f"2d/%s_{name}", {f"q_{name}": q, "azimuth": simulator.azimuth})
+    if simulator.spec.overlap is not None:
+        classes = (len(simulator.class_names),)
+        arrays["1d/fractions"] = _rows(plan, classes, "<f4", ("class",), long_name="volume fraction of each phase")
     for name, (trailing, dtype) in simulator.draw_templates.items():
         arrays[f"draws/{name}"] = _rows(plan, trailing, dtype, tuple(f"{name}_{i}" for i in range(len(trailing))))
+    if output.peaks:
+        arrays |= _peaks(plan)
     attributes = dataset_attributes(simulator, plan)
     return GroupTemplate(arrays, {"": attributes, "metadata": attributes})
 
@@ -41,6 +56,7 @@ def dataset_template(simulator: Simulator, plan: Plan) -> GroupTemplate:
 def dataset_attributes(simulator: Simulator, plan: Plan) -> dict[str, Any]:
     """Return what a dataset says of itself."""
     names = simulator.class_names
+    orientations = simulator.orientation_sha256
     return {
         "id": plan.id,
         "phases": list(names),
@@ -50,15 +66,40 @@ def dataset_attributes(simulator: Simulator, plan: Plan) -> dict[str, Any]:
         "fingerprint": plan.fingerprint,
         "versions": {"difsims": __version__, **_versions()},
         "crystals": [{"name": item.name, "file": item.file, "sha256": item.sha256} for item in simulator.crystals],
+        **({} if orientations is None else {"orientation_sha256": list(orientations)}),
         "engine_version": simulator.engine_version,
         "n_patterns": plan.n_patterns,
         "block_rows": plan.block_rows,
         "chunk_rows": plan.chunk_rows,
+        "spot_rows": plan.spot_rows,
     }
 
 
-def _kept(simulator: Simulator) -> Any:
-    return simulator.q_all if simulator.spec.output.x_all else None
+def _signal(plan: Plan, path: str, axes: Mapping[str, np.ndarray]) -> dict[str, ArrayTemplate]:
+    """Return intensities over some axes, their labels and the axes; ``path`` has a place for ``x`` or ``y``."""
+    shape = tuple(len(axis) for axis in axes.values())
+    arrays = {
+        path % "x": _rows(plan, shape, "<f4", tuple(axes), long_name="normalised intensity"),
+        path % "y": _rows(plan, (1,), "|u1", ("label",), long_name="index into phases"),
+    }
+    for name, axis in axes.items():
+        kind, attributes = _AXES[name.split("_")[0]]
+        arrays[f"{path % 'x'}_{kind}_axis"] = ArrayTemplate(
+            axis.shape, "<f8", (name,), values=axis, attributes=attributes
+        )
+    return arrays
+
+
+def _peaks(plan: Plan) -> dict[str, ArrayTemplate]:
+    arrays = {
+        "peaks/start": _rows(plan, (), "<i8", (), long_name="row of the first spot in the flat arrays"),
+        "peaks/count": _rows(plan, (), "<u2", (), long_name="number of spots, end to end from start on"),
+    }
+    for path, (dimensions, attributes) in _FLAT.items():
+        dtype, trailing = FLAT[path]
+        shape = (plan.n_blocks * plan.spot_rows, *trailing)
+        arrays[path] = ArrayTemplate(shape, dtype, dimensions, plan.spot_rows, SPOT_ROWS, attributes=attributes)
+    return arrays
 
 
 def _rows(
@@ -69,9 +110,16 @@ def _rows(
         dtype,
         ("pattern", *dimensions),
         plan.block_rows,
-        plan.chunk_rows,
+        _piece_rows(plan, np.dtype(dtype).itemsize * math.prod(trailing)),
         attributes=attributes,
     )
+
+
+def _piece_rows(plan: Plan, row_bytes: int) -> int:
+    """Return the rows of a compressed piece: those of the plan, and more where a row is small, up to 1 MiB."""
+    chunks = plan.block_rows // plan.chunk_rows
+    fitting = (k for k in range(chunks, 1, -1) if chunks % k == 0 and k * plan.chunk_rows * row_bytes <= _PIECE_BYTES)
+    return plan.chunk_rows * next(fitting, 1)
 
 
 def _versions() -> dict[str, str]:

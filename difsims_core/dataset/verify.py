@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from difsims_core.dataset.open import Simulation, open_simulation
-from difsims_core.dataset.plan import Plan, fingerprint
+from difsims_core.dataset.plan import Plan, fingerprint, plan_from
 from difsims_core.dataset.receipts import Receipt, block_arrays, checksum, content_digest, read_receipts
 from difsims_core.errors import DifsimsError
 from difsims_core.storage.objects import ObjectStore
+from difsims_core.storage.shards import shard_rows
 
 if TYPE_CHECKING:
     from difsims_core.dataset.simulate import Simulator
@@ -72,7 +73,7 @@ def verify(
         If there is nothing complete to check; everything else that is wrong goes into the report.
     """
     sim = open_simulation(simulation_id, store)
-    plan = Plan(sim.id, sim.fingerprint, sim.n_patterns, sim.block_rows, sim.attrs["chunk_rows"], complete=True)
+    plan = plan_from(sim.attrs, sim.url)
     failures: list[str] = []
     receipts = read_receipts(store, plan)
     if content_digest(receipts) != sim.completion["content_sha256"]:
@@ -81,7 +82,7 @@ def verify(
     if chosen:
         simulator = _simulator(sim, simulator, failures)
     for block in range(plan.n_blocks):
-        failures += _check_rows(sim, plan, block, receipts.get(block))
+        failures += _check_rows(sim, block, receipts.get(block))
         if block in chosen and simulator is not None:
             failures += _check_simulation(sim, plan, block, simulator)
         if progress is not None:
@@ -111,31 +112,30 @@ def _simulator(sim: Simulation, simulator: Simulator | None, failures: list[str]
     return None
 
 
-def _check_rows(sim: Simulation, plan: Plan, block: int, receipt: Receipt | None) -> list[str]:
+def _check_rows(sim: Simulation, block: int, receipt: Receipt | None) -> list[str]:
     if receipt is None:
         return [f"block {block}: its receipt is missing or damaged"]
-    rows = slice(*plan.rows(block))
-    failures = []
-    for path, expected in receipt.checksums.items():
-        try:
-            found = checksum(np.asarray(sim[path][rows]))
-        except Exception as error:  # noqa: BLE001 damaged bytes fail in many ways, each of them is the finding
-            failures.append(f"block {block}, {path}: cannot be read ({error})")
-            continue
-        if found != expected:
-            failures.append(f"block {block}, {path}: the stored rows differ from their receipt")
-    return failures
+    found = {path: (receipt.shapes[path][0], expected) for path, expected in receipt.checksums.items()}
+    return _compare(sim, block, found, "the stored rows differ from their receipt")
 
 
 def _check_simulation(sim: Simulation, plan: Plan, block: int, simulator: Simulator) -> list[str]:
-    start, stop = plan.rows(block)
+    arrays = block_arrays(plan, simulator.block(*plan.rows(block)))
+    made = {path: (len(rows), checksum(rows)) for path, rows in arrays.items()}
+    return _compare(sim, block, made, "the stored rows differ from a new simulation")
+
+
+def _compare(sim: Simulation, block: int, expected: Mapping[str, tuple[int, str]], finding: str) -> list[str]:
+    """Return what is wrong with the first rows of the shards of a block: expected are their number and checksum."""
     failures = []
-    for path, expected in block_arrays(simulator.block(start, stop)).items():
+    for path, (rows, digest) in expected.items():
         try:
-            found = np.asarray(sim[path][start:stop])
-        except Exception as error:  # noqa: BLE001 reported once more under the array
+            array = sim[path]
+            first = block * shard_rows(array)
+            stored = np.asarray(array[first : first + max(rows, 1)])[:rows]  # a block without spots has a shard too
+        except Exception as error:  # noqa: BLE001 damaged bytes fail in many ways, each of them is the finding
             failures.append(f"block {block}, {path}: cannot be read ({error})")
             continue
-        if found.shape != expected.shape or found.tobytes() != np.ascontiguousarray(expected).tobytes():
-            failures.append(f"block {block}, {path}: the stored rows differ from a new simulation")
+        if checksum(stored) != digest:
+            failures.append(f"block {block}, {path}: {finding}")
     return failures

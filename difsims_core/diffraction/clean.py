@@ -1,8 +1,8 @@
-"""Noise-free profiles and images of chosen orientations: for checks, template libraries and teaching."""
+"""Noise-free profiles, cakes, images and spots of chosen orientations: for checks, template libraries and teaching."""
 
 from __future__ import annotations
 
-import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,16 @@ from difsims_core.config.documents import make_spec
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.crystal.phases import Crystal, load_phase
 from difsims_core.crystal.rows import ReflectionRows, reflection_rows
+from difsims_core.diffraction.cake import noise_free_cakes
 from difsims_core.diffraction.draws import Draws
-from difsims_core.diffraction.profile import SHAPE_FACTORS, Geometry, lattice_arrays, noise_free_profiles
-from difsims_core.diffraction.spread import REACH_SIGMA, reach_per_angstrom, spread_operator
+from difsims_core.diffraction.geometry import Geometry
+from difsims_core.diffraction.image import noise_free_images
+from difsims_core.diffraction.profile import noise_free_profiles
+from difsims_core.diffraction.quantities import QUANTITIES
+from difsims_core.diffraction.spots import Spots, list_patterns_spots
 from difsims_core.errors import InputError
-from difsims_core.kernels.patterns import phase_images
-from difsims_core.signal.grid import RadialGrid
-from difsims_core.units import electron_wavelength_angstrom
+
+_FURTHER = ("precession_angle_deg", "shape_factor", "scattering_factors", "debye_waller")
 
 
 def radial_profiles(
@@ -51,8 +54,8 @@ def radial_profiles(
     calibration, detector_size
         Å⁻¹ per pixel, and pixels along one edge.
     further
-        ``precession_angle_deg`` (0), ``shape_factor`` ("lorentzian"), ``scattering_factors`` ("lobato") and
-        ``lattice_scale`` (1), with the meaning they have in a parameter document.
+        ``precession_angle_deg`` (0), ``shape_factor`` ("lorentzian"), ``scattering_factors`` ("lobato"),
+        ``debye_waller`` ("none") and ``lattice_scale`` (1), with the meaning they have in a parameter document.
 
     Returns
     -------
@@ -63,20 +66,52 @@ def radial_profiles(
     InputError
         If the phase cannot be read, ``rotations`` are no rotations, or a value is out of range.
     """
-    spec = _spec(beam_energy_kv, max_excitation_error, relrod_width, sigma_px, calibration, detector_size, further)
-    quaternions, grid = _quaternions(rotations), RadialGrid()
-    geometry = Geometry(
-        electron_wavelength_angstrom(beam_energy_kv),
-        max_excitation_error,
-        spec.diffraction.shape_factor,
-        spec.detector,
-        grid,
-        spread_operator(spec.detector, grid, np.array([sigma_px], np.float32)),
+    chosen = _Chosen.of(
+        phase, rotations, beam_energy_kv, max_excitation_error, relrod_width, sigma_px, calibration, detector_size,
+        further,
+    )  # fmt: skip
+    return noise_free_profiles(*chosen.arguments())[0]
+
+
+def cakes(
+    phase: str | Path | Phase,
+    rotations: Rotation,
+    beam_energy_kv: float = 200,
+    max_excitation_error: float = 0.02,
+    relrod_width: float = 0.02,
+    sigma_px: float = 4.0,
+    calibration: float = 0.00588,
+    detector_size: int = 515,
+    **further: Any,
+) -> np.ndarray:
+    """Return the noise-free polar pattern of each orientation, not normalised; parameters as ``radial_profiles``.
+
+    Returns
+    -------
+    (n, 256, 360) float32: mean intensity per pixel of each cell, azimuth in degrees from +x towards +y (PHYSICS §2).
+    """
+    chosen = _Chosen.of(
+        phase, rotations, beam_energy_kv, max_excitation_error, relrod_width, sigma_px, calibration, detector_size,
+        further,
+    )  # fmt: skip
+    return noise_free_cakes(*chosen.arguments(), slice(None))[0]
+
+
+def excited_spots(
+    phase: str | Path | Phase,
+    rotations: Rotation,
+    beam_energy_kv: float = 200,
+    max_excitation_error: float = 0.02,
+    relrod_width: float = 0.02,
+    calibration: float = 0.00588,
+    detector_size: int = 515,
+    **further: Any,
+) -> Spots:
+    """Return the spots of each orientation on the detector; parameters as ``radial_profiles``."""
+    chosen = _Chosen.of(
+        phase, rotations, beam_energy_kv, max_excitation_error, relrod_width, 1.0, calibration, detector_size, further
     )
-    rows = _rows(phase, spec, reach_per_angstrom(spec.detector, grid, sigma_px))
-    profiles = np.empty((len(quaternions), grid.n_bins), np.float32)
-    noise_free_profiles(geometry, rows, _chosen(quaternions, spec), np.arange(len(quaternions)), profiles)
-    return profiles
+    return list_patterns_spots(*chosen.arguments())
 
 
 def patterns(
@@ -108,58 +143,78 @@ def patterns(
     InputError
         As ``radial_profiles``.
     """
-    spec = _spec(beam_energy_kv, max_excitation_error, relrod_width, sigma_px, calibration, max(shape), further)
-    quaternions, reach_px = _quaternions(rotations), REACH_SIGMA * sigma_px
-    rho_max = (math.hypot(*shape) / 2 + reach_px) * calibration
-    images = np.zeros((len(quaternions), *shape), np.float32)
-    phase_images(
-        quaternions,
-        calibration,
-        relrod_width,
-        math.radians(spec.diffraction.precession_angle_deg.support()[0]),
-        sigma_px,
-        lattice_arrays(_rows(phase, spec, rho_max)),
-        (1 / electron_wavelength_angstrom(beam_energy_kv), max_excitation_error),
-        SHAPE_FACTORS[spec.diffraction.shape_factor],
-        (rho_max, reach_px),
-        images,
-    )
-    return images
+    if len(shape) != 2 or min(shape) < 1:
+        raise InputError(f"expected a shape (ny, nx) of an image, found {shape}")
+    chosen = _Chosen.of(
+        phase, rotations, beam_energy_kv, max_excitation_error, relrod_width, sigma_px, calibration,
+        max(32, *shape), further, image=shape,
+    )  # fmt: skip
+    return noise_free_images(*chosen.arguments(), shape)[0]
 
 
-def _spec(
-    beam_energy_kv: float,
-    max_excitation_error: float,
-    relrod_width: float,
-    sigma_px: float,
-    calibration: float,
-    size_px: int,
-    further: dict[str, Any],
-) -> SimulationSpec:
-    """Return a document with these values, so that they are checked as a document's are."""
-    known = ("precession_angle_deg", "shape_factor", "scattering_factors")
-    document = {
-        "microscope": {"beam_energy_kv": beam_energy_kv},
-        "detector": {"size_px": size_px, "calibration_per_angstrom": calibration},
-        "diffraction": {
-            "max_excitation_error_per_angstrom": max_excitation_error,
-            "relrod_width_per_angstrom": relrod_width,
-            **{name: further.pop(name) for name in known if name in further},
-        },
-        "lattice_scale": further.pop("lattice_scale", 1.0),
-        "spots": {"sigma_px": sigma_px},
-    }
-    if further:
-        raise InputError(
-            f"unknown argument {', '.join(further)} (further ones: {', '.join((*known, 'lattice_scale'))})"
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """Orientations of one phase with the same conditions, ready to be drawn."""
+
+    geometry: Geometry
+    rows: ReflectionRows
+    draws: Draws
+
+    @classmethod
+    def of(
+        cls,
+        phase: str | Path | Phase,
+        rotations: Rotation,
+        beam_energy_kv: float,
+        max_excitation_error: float,
+        relrod_width: float,
+        sigma_px: float,
+        calibration: float,
+        size_px: int,
+        further: dict[str, Any],
+        image: tuple[int, int] | None = None,
+    ) -> _Chosen:
+        """Check the values as a document's are, and read the phase."""
+        unknown = sorted(set(further) - {*_FURTHER, "lattice_scale"})
+        if unknown:
+            raise InputError(
+                f"unknown argument {', '.join(unknown)} (further ones: {', '.join((*_FURTHER, 'lattice_scale'))})"
+            )
+        document = {
+            "microscope": {"beam_energy_kv": beam_energy_kv},
+            "detector": {"size_px": size_px, "calibration_per_angstrom": calibration},
+            "diffraction": {
+                "max_excitation_error_per_angstrom": max_excitation_error,
+                "relrod_width_per_angstrom": relrod_width,
+                **{name: further[name] for name in _FURTHER if name in further},
+            },
+            "lattice_scale": further.get("lattice_scale", 1.0),
+            "calibration_scale": 1.0,
+            "spots": {"sigma_px": sigma_px, "removal": None},
+            "noise": None,
+            "background": None,
+        }
+        spec = make_spec(document, SimulationSpec, source="arguments")
+        quaternions = _quaternions(rotations)
+        diffraction = spec.diffraction
+        geometry = Geometry.of(
+            beam_energy_kv, max_excitation_error, diffraction.shape_factor, spec.detector,
+            np.array([sigma_px], np.float32),
+        )  # fmt: skip
+        reach_px = geometry.reach_px if image is None else geometry.image_frame(image).reach
+        read = load_phase(phase)
+        rows = reflection_rows(
+            Crystal(read.name, "", "", read),
+            reach_px * calibration,
+            diffraction.scattering_factors,
+            diffraction.debye_waller,
+            spec.lattice_scale.support(),
         )
-    return make_spec(document, SimulationSpec, source="arguments")
+        return cls(geometry, rows, _constant_draws(spec, quaternions))
 
-
-def _rows(phase: str | Path | Phase, spec: SimulationSpec, reach: float) -> ReflectionRows:
-    read = load_phase(phase)
-    crystal = Crystal(read.name, "", "", read)
-    return reflection_rows(crystal, reach, spec.diffraction.scattering_factors, "none", spec.lattice_scale.support())
+    def arguments(self) -> tuple[Geometry, list[ReflectionRows], Draws, np.ndarray]:
+        """Return what the routes take."""
+        return self.geometry, [self.rows], self.draws, np.zeros(len(self.draws.patterns), np.int64)
 
 
 def _quaternions(rotations: Rotation) -> np.ndarray:
@@ -175,24 +230,17 @@ def _quaternions(rotations: Rotation) -> np.ndarray:
     return quaternions
 
 
-def _chosen(quaternions: np.ndarray, spec: SimulationSpec) -> Draws:
+def _constant_draws(spec: SimulationSpec, quaternions: np.ndarray) -> Draws:
     """Return draws that hold the chosen values instead of random ones."""
-
-    def same(value: float) -> np.ndarray:
-        return np.full(len(quaternions), value)
-
-    return Draws(
-        orientation=quaternions,
-        lattice_scale=same(spec.lattice_scale.support()[0]),
-        calibration_scale=same(1),
-        relrod_width_per_angstrom=same(spec.diffraction.relrod_width_per_angstrom.support()[0]),
-        precession_angle_deg=same(spec.diffraction.precession_angle_deg.support()[0]),
-        sigma_px=same(spec.spots.sigma_px.support()[0]).astype(np.float32),
-        removed_spots=np.zeros(len(quaternions), np.uint64),
-        direct_beam=same(0),
-        dose=same(np.inf),
-        snr=same(1),
-        intensity_spike=same(0),
-        background_amplitude=same(0),
-        background_decay_angstrom=same(0),
-    )
+    n = len(quaternions)
+    values = {
+        "orientation": quaternions,
+        "lattice_scale": np.full(n, spec.lattice_scale.support()[0]),
+        "removed_spots": np.zeros(n, np.uint8),
+    }
+    for quantity in QUANTITIES:
+        wanted = quantity.wanted(spec)
+        if wanted is not None or quantity.absent is not None:
+            values[quantity.name] = np.full(n, quantity.absent if wanted is None else wanted.support()[0])
+    values["sigma_px"] = values["sigma_px"].astype(np.float32)
+    return Draws(np.arange(n, dtype=np.int64), values)

@@ -2,169 +2,208 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
-from difsims_core.config.distributions import Choice, Distribution, Fixed, LogUniform, Uniform
+from difsims_core.config.distributions import Choice, Distribution
 from difsims_core.config.simulation import SimulationSpec
+from difsims_core.diffraction.quantities import QUANTITIES, draw_quantity
 from difsims_core.kernels import draw
 from difsims_core.randomness import Purpose
-
-SIGMA_LEVELS = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Draws:
-    """What was drawn for patterns ``start`` … ``start + n``; the profiles are computed from these very numbers.
+    """What was drawn for some patterns; they are computed from these very numbers.
 
     Attributes
     ----------
-    orientation : (n, 4) float32
-        Unit quaternion (a, b, c, d) of the orix rotation (crystal ← sample).
-    lattice_scale, calibration_scale : (n,) float32
-        Factors on a, b, c and on the nominal Å⁻¹ per pixel.
-    relrod_width_per_angstrom : (n,) float32
-        Å⁻¹.
-    precession_angle_deg : (n,) float32
-        Degrees.
-    sigma_px : (n,) float32
-        Standard deviation of a spot, pixels.
-    removed_spots : (n,) uint64
-        Bit r is set when the (r + 1)-th brightest spot was dropped (the last spot of a pattern stays).
-    direct_beam : (n,) float32
-        Direct beam over the brightest reflection; 0: none.
-    dose : (n,) float32
-        Counts in the pixel at the centre of the brightest spot; infinite: no counting noise.
-    snr, intensity_spike : (n,) float32
-        Probability that a pixel is left alone; reading of a hot pixel over the maximum.
-    background_amplitude, background_decay_angstrom : (n,) float32
-        A and τ.
+    patterns : (n,) int64
+        Their indices.
+    values : mapping of name to (n, …) array
+        Always there: ``orientation`` (n, 4), the unit quaternion (a, b, c, d) of the orix rotation (crystal ← sample);
+        ``lattice_scale`` and ``calibration_scale``, factors on a, b, c and on the nominal Å⁻¹ per pixel;
+        ``relrod_width_per_angstrom``; ``precession_angle_deg``; ``sigma_px``; ``removed_spots``, of which bit r is set
+        when the (r + 1)-th brightest spot was dropped; ``direct_beam``, relative to the brightest reflection;
+        ``dose``, counts in the centre of the brightest spot (infinite: no counting noise); ``snr``;
+        ``intensity_spike``; ``background_amplitude``; ``background_decay_angstrom``.
+        When the document asks for it: ``thickness_angstrom``; ``convergence_mrad``; ``intensity_exponent``,
+        ``intensity_scatter``; ``ellipticity``, ``ellipse_direction_deg``, ``centre_error_px`` (n, 2);
+        ``beam_stop_radius_px``, ``gap_width_px``, ``gap_offset_px``, ``gap_along_x``; ``ring_…``, ``inelastic_amplitude``,
+        ``screening_per_angstrom``; ``second_orientation`` (n, 4), ``second_lattice_scale``,
+        ``second_phase``, ``second_fraction``;
+        ``q_crop_scale``.
     """
 
-    orientation: np.ndarray
-    lattice_scale: np.ndarray
-    calibration_scale: np.ndarray
-    relrod_width_per_angstrom: np.ndarray
-    precession_angle_deg: np.ndarray
-    sigma_px: np.ndarray
-    removed_spots: np.ndarray
-    direct_beam: np.ndarray
-    dose: np.ndarray
-    snr: np.ndarray
-    intensity_spike: np.ndarray
-    background_amplitude: np.ndarray
-    background_decay_angstrom: np.ndarray
+    patterns: np.ndarray
+    values: Mapping[str, np.ndarray]
 
-    def arrays(self) -> dict[str, np.ndarray]:
-        """Return the arrays by name."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+    def __getitem__(self, name: str) -> np.ndarray:
+        return self.values[name]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.values
+
+    def of(self, name: str, which: np.ndarray, absent: float = 0.0) -> np.ndarray:
+        """Return (m, …) float64 values of some of the patterns, ``absent`` when it was not drawn."""
+        if name not in self.values:
+            return np.full(len(which), absent)
+        return self.values[name][which].astype(np.float64)
+
+    def without_cut_off(self) -> Draws:
+        """Return the same draws for a detector that sees all its pixels."""
+        hidden = {"beam_stop_radius_px", "gap_width_px"}
+        return Draws(self.patterns, {name: values for name, values in self.values.items() if name not in hidden})
 
 
-def draw_patterns(spec: SimulationSpec, grids: list[np.ndarray] | None, start: int, stop: int) -> Draws:
-    """Draw everything for patterns ``start`` … ``stop``.
+def draw_patterns(spec: SimulationSpec, lists: list[np.ndarray] | None, patterns: np.ndarray) -> Draws:
+    """Draw everything for the patterns with the given global indices (n,) int64.
 
     Parameters
     ----------
     spec
         The document.
-    grids
+    lists
         For each phase the (m, 4) quaternions to choose from; ``None`` draws uniform random rotations.
-    start, stop
+    patterns
         Global pattern indices.
     """
-    n = stop - start
+    seed, combined = spec.seed, combinations(spec)
+    digits = _digits(spec, combined, patterns)
+    values: dict[str, np.ndarray] = {
+        "orientation": _orientations(spec, lists, patterns, prod(map(len, combined.values()))),
+        "lattice_scale": _lattice_scales(spec, patterns, patterns % len(spec.class_names), Purpose.LATTICE_SCALE),
+        "removed_spots": _removed_spots(spec, patterns),
+    }
+    for quantity in QUANTITIES:
+        wanted = quantity.wanted(spec)
+        if quantity.name in combined:
+            values[quantity.name] = np.array(combined[quantity.name], np.float32)[digits[quantity.name]]
+        elif wanted is not None:
+            values[quantity.name] = draw_quantity(wanted, seed, quantity.purpose, patterns, fine=quantity.fine)
+        elif quantity.absent is not None:
+            values[quantity.name] = np.full(len(patterns), quantity.absent, np.float32)
+    if "thickness_angstrom" in values:
+        values["relrod_width_per_angstrom"] = 1 / values["thickness_angstrom"]
+    if spec.distortion is not None:
+        direction = _uniform(spec, Purpose.CENTRE_DIRECTION, patterns, 360)
+        length = draw_quantity(spec.distortion.centre_error_px, seed, Purpose.CENTRE_ERROR, patterns)
+        angle = np.deg2rad(direction.astype(np.float64))
+        shift = length[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+        values["centre_error_px"] = shift.astype(np.float32)
+        values["ellipse_direction_deg"] = _uniform(spec, Purpose.ELLIPSE_DIRECTION, patterns, 180)
+    if spec.cut_off is not None:
+        values["gap_along_x"] = (_uniform(spec, Purpose.GAP_DIRECTION, patterns, 2) >= 1).astype(np.uint8)
+    if spec.overlap is not None:
+        values |= _second_grains(spec, lists, patterns)
+    return Draws(patterns, values)
 
-    def quantity(wanted: Distribution | None, purpose: Purpose, absent: float) -> np.ndarray:
-        return draw_quantity(Fixed(fixed=absent) if wanted is None else wanted, spec.seed, purpose, start, n)
 
-    noise, background = spec.noise, spec.background
-    infinite = np.full(n, np.inf, np.float32)
-    return Draws(
-        orientation=_orientations(spec, grids, start, n),
-        lattice_scale=_lattice_scales(spec, start, n),
-        calibration_scale=quantity(spec.calibration_scale, Purpose.CALIBRATION_SCALE, 1),
-        relrod_width_per_angstrom=quantity(spec.diffraction.relrod_width_per_angstrom, Purpose.RELROD_WIDTH, 0),
-        precession_angle_deg=quantity(spec.diffraction.precession_angle_deg, Purpose.PRECESSION_ANGLE, 0),
-        sigma_px=quantity(_levels_distribution(spec.spots.sigma_px), Purpose.SIGMA, 0),
-        removed_spots=_removed_spots(spec, start, n),
-        direct_beam=quantity(spec.spots.direct_beam, Purpose.DIRECT_BEAM, 0),
-        dose=quantity(noise.dose, Purpose.DOSE, 0) if noise else infinite,
-        snr=quantity(noise.snr if noise else None, Purpose.SNR, 1),
-        intensity_spike=quantity(noise.intensity_spike if noise else None, Purpose.INTENSITY_SPIKE, 0),
-        background_amplitude=quantity(background.amplitude if background else None, Purpose.BACKGROUND_AMPLITUDE, 0),
-        background_decay_angstrom=quantity(
-            background.decay_angstrom if background else None, Purpose.BACKGROUND_DECAY, 0
-        ),
-    )
+def combinations(spec: SimulationSpec) -> dict[str, tuple[float, ...]]:
+    """Return the quantities that a document takes in turn, with their values; the last one changes fastest."""
+    if not spec.combinations:
+        return {}
+    wanted = {quantity.name: quantity.wanted(spec) for quantity in QUANTITIES}
+    explicit = {"sigma_px": spec.spots.sigma_px}  # a range of σ stands for levels, but is drawn
+    return {
+        name: how.choice
+        for name, how in wanted.items()
+        if isinstance(how, Choice) and isinstance(explicit.get(name, how), Choice) and len(how.choice) > 1
+    }
 
 
-def draw_quantity(wanted: Distribution, seed: int, purpose: Purpose, start: int, n: int) -> np.ndarray:
-    """Return (n,) float32 draws of one quantity for patterns ``start`` … ``start + n``."""
-    out = np.empty(n, np.float32)
-    if isinstance(wanted, Fixed):
-        out[:] = wanted.fixed
-    elif isinstance(wanted, Choice):
-        index = np.empty(n, np.int64)
-        draw.choice_index(seed, start, len(wanted.choice), int(purpose), index)
-        out[:] = np.array(wanted.choice, np.float32)[index]
-    else:
-        low, high = wanted.support()
-        kernel = draw.log_uniform if isinstance(wanted, LogUniform) else draw.uniform
-        kernel(seed, start, low, high, int(purpose), out)
+def _digits(
+    spec: SimulationSpec, combined: Mapping[str, tuple[float, ...]], patterns: np.ndarray
+) -> dict[str, np.ndarray]:
+    rest = patterns // len(spec.class_names)
+    digits = {}
+    for name, choices in reversed(combined.items()):
+        digits[name] = rest % len(choices)
+        rest = rest // len(choices)
+    return digits
+
+
+def _uniform(spec: SimulationSpec, purpose: Purpose, patterns: np.ndarray, below: float) -> np.ndarray:
+    out = np.empty(len(patterns), np.float32)
+    draw.uniform(spec.seed, patterns, 0.0, float(below), int(purpose), out)
     return out
 
 
-def sigma_levels(wanted: Distribution) -> np.ndarray:
-    """Return the (k,) float32 increasing values that σ can take, pixels: a range stands for 64 even levels."""
-    if isinstance(wanted, Choice):
-        return np.unique(np.array(wanted.choice, np.float32))
-    low, high = wanted.support()
-    if low == high:
-        return np.array([low], np.float32)
-    spaced = np.geomspace if isinstance(wanted, LogUniform) else np.linspace
-    return spaced(low, high, SIGMA_LEVELS).astype(np.float32)
-
-
-def _levels_distribution(wanted: Distribution) -> Distribution:
-    if isinstance(wanted, Uniform | LogUniform):
-        return Choice(choice=tuple(float(value) for value in sigma_levels(wanted)))
-    return wanted
-
-
-def _orientations(spec: SimulationSpec, grids: list[np.ndarray] | None, start: int, n: int) -> np.ndarray:
-    out = np.empty((n, 4), np.float32)
-    if grids is None:
-        draw.rotation(spec.seed, start, int(Purpose.ORIENTATION), out)
-        return out
-    labels = (start + np.arange(n)) % len(spec.class_names)
-    out[:] = (1, 0, 0, 0)
-    for label, grid in enumerate(grids):
-        index = np.empty(n, np.int64)
-        draw.choice_index(spec.seed, start, len(grid), int(Purpose.ORIENTATION), index)
-        mine = labels == label
-        out[mine] = grid[index[mine]]
-    return out
-
-
-def _lattice_scales(spec: SimulationSpec, start: int, n: int) -> np.ndarray:
-    out = np.ones(n, np.float32)
+def _orientations(
+    spec: SimulationSpec, lists: list[np.ndarray] | None, patterns: np.ndarray, n_combinations: int
+) -> np.ndarray:
+    """Return (n, 4) float32; patterns that differ in their combination alone share the orientation."""
     n_classes = len(spec.class_names)
-    drawn: dict[Any, np.ndarray] = {}
+    labels, number = patterns % n_classes, patterns // n_classes // n_combinations
+    address = number * n_classes + labels
+    if lists is None or spec.orientations.order == "random":
+        return _rotations(spec, lists, address, labels, Purpose.ORIENTATION)
+    out = np.empty((len(patterns), 4), np.float32)
+    out[:] = (1, 0, 0, 0)
+    for label, members in enumerate(lists):
+        mine = labels == label
+        out[mine] = members[number[mine] % len(members)]
+    return out
+
+
+def _rotations(
+    spec: SimulationSpec, lists: list[np.ndarray] | None, address: np.ndarray, labels: np.ndarray, purpose: Purpose
+) -> np.ndarray:
+    """Return (n, 4) float32 random rotations, uniform or members of the list of each label."""
+    out = np.empty((len(address), 4), np.float32)
+    if lists is None:
+        draw.rotation(spec.seed, address, int(purpose), out)
+        return out
+    out[:] = (1, 0, 0, 0)
+    index = np.empty(len(address), np.int64)
+    for label, members in enumerate(lists):
+        draw.choice_index(spec.seed, address, len(members), int(purpose), index)
+        mine = labels == label
+        out[mine] = members[index[mine]]
+    return out
+
+
+def _second_grains(spec: SimulationSpec, lists: list[np.ndarray] | None, patterns: np.ndarray) -> dict[str, np.ndarray]:
+    overlap, n_phases = spec.overlap, len(spec.phases)
+    assert overlap is not None  # noqa: S101 - narrows the type; the caller asked
+    labels = patterns % len(spec.class_names)
+    crystal = labels < n_phases
+    second = np.empty(len(patterns), np.int64)
+    if overlap.second_phase == "same":
+        second[:] = np.minimum(labels, n_phases - 1)
+    else:
+        draw.choice_index(spec.seed, patterns, n_phases, int(Purpose.SECOND_PHASE), second)
+    there = crystal & (_uniform(spec, Purpose.OVERLAP, patterns, 1) < overlap.probability)
+    fraction = draw_quantity(overlap.fraction, spec.seed, Purpose.SECOND_FRACTION, patterns)
+    return {
+        "second_orientation": _rotations(spec, lists, patterns, second, Purpose.SECOND_ORIENTATION),
+        "second_lattice_scale": _lattice_scales(spec, patterns, second, Purpose.SECOND_LATTICE_SCALE),
+        "second_phase": second.astype(np.uint8),
+        "second_fraction": np.where(there, fraction, np.float32(0)),
+    }
+
+
+def _lattice_scales(spec: SimulationSpec, patterns: np.ndarray, labels: np.ndarray, purpose: Purpose) -> np.ndarray:
+    out = np.ones(len(patterns), np.float32)
+    drawn: dict[Distribution, np.ndarray] = {}
     for label in range(len(spec.phases)):
         wanted = spec.lattice_scale_of(label)
         if wanted not in drawn:
-            drawn[wanted] = draw_quantity(wanted, spec.seed, Purpose.LATTICE_SCALE, start, n)
-        first = (label - start) % n_classes
-        out[first::n_classes] = drawn[wanted][first::n_classes]
+            drawn[wanted] = draw_quantity(wanted, spec.seed, purpose, patterns)
+        mine = labels == label
+        out[mine] = drawn[wanted][mine]
     return out
 
 
-def _removed_spots(spec: SimulationSpec, start: int, n: int) -> np.ndarray:
-    out = np.zeros(n, np.uint64)
+def _removed_spots(spec: SimulationSpec, patterns: np.ndarray) -> np.ndarray:
+    """Return (n,) bit masks in the smallest unsigned integers that hold them."""
     removal = spec.spots.removal
-    if removal is not None:
-        count = -1 if removal.count == "uniform" else min(int(removal.count), removal.among)
-        draw.subset(spec.seed, start, removal.among, count, int(Purpose.SPOT_REMOVAL), out)
-    return out
+    if removal is None:
+        return np.zeros(len(patterns), np.uint8)
+    masks = np.empty(len(patterns), np.uint64)
+    count = -1 if removal.count == "uniform" else min(int(removal.count), removal.among)
+    draw.subset(spec.seed, patterns, removal.among, count, int(Purpose.SPOT_REMOVAL), masks)
+    return masks.astype(np.min_scalar_type((1 << removal.among) - 1))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import solveh_banded
 from scipy.special import i0e
 
 from difsims_core.config.simulation import DetectorSpec
+from difsims_core.kernels.records import Spread
+from difsims_core.kernels.spread import GROUP
 from difsims_core.signal.grid import RadialGrid, pixel_counts
 
 REACH_SIGMA = 5.5
@@ -17,56 +19,42 @@ _NODES_PER_SIGMA = 4
 _QUADRATURE = 8
 
 
-@dataclass(frozen=True, slots=True)
-class SpreadOperator:
-    """Banded operators for each value of σ, on nodes every ``spacing_px`` of spot radius.
-
-    Attributes
-    ----------
-    spacing_px
-        Distance of two nodes, pixels: a quarter of the smallest σ or less.
-    sigma_px : (k,) float32
-        The values of σ, increasing.
-    starts : tuple of (n_nodes,) int64
-        First bin that a node reaches, for each σ.
-    weights : tuple of (n_nodes · band,) float32
-        Mean intensity per pixel of the bins that a node reaches, for unit intensity.
-    whole_annuli
-        Number of annuli that the frame does not cut.
-    """
-
-    spacing_px: float
-    sigma_px: np.ndarray
-    starts: tuple[np.ndarray, ...]
-    weights: tuple[np.ndarray, ...]
-    whole_annuli: int
-
-    @property
-    def n_nodes(self) -> int:
-        """Number of nodes of spot radius."""
-        return len(self.starts[0])
-
-
-def reach_per_angstrom(detector: DetectorSpec, grid: RadialGrid, largest_sigma_px: float) -> float:
-    """Return the largest nominal in-plane |g| that a profile can see, Å⁻¹: the corner, or the last bin's tail."""
-    corner = detector.size_px / math.sqrt(2) * detector.calibration_per_angstrom
-    tail = grid.n_bins * grid.step_per_angstrom + 6 * largest_sigma_px * detector.calibration_per_angstrom
+def reach_px(detector: DetectorSpec, grid: RadialGrid, largest_sigma_px: float) -> float:
+    """Return the largest radius of a spot that a profile can see, pixels: the corner, or the last annulus' tail."""
+    corner = detector.size_px / math.sqrt(2)
+    tail = grid.n_bins * grid.step_per_angstrom / detector.calibration_per_angstrom + 6 * largest_sigma_px
     return min(corner, tail)
 
 
-def spread_operator(detector: DetectorSpec, grid: RadialGrid, sigma_px: np.ndarray) -> SpreadOperator:
-    """Prepare the operators for the given values of σ (k,), pixels."""
+def spread_operator(detector: DetectorSpec, grid: RadialGrid, sigma_px: np.ndarray, reach: float) -> Spread:
+    """Prepare the operators for the given values of σ (k,), pixels, and spots up to the radius ``reach``, pixels.
+
+    As a function of the spot's radius, what an annulus receives is a Gaussian-like bump of width σ or more: cubic
+    B-splines with four nodes a σ represent it to 6 · 10⁻⁵ of its height.
+    """
     step_px = grid.step_per_angstrom / detector.calibration_per_angstrom
-    per_bin = math.ceil(step_px * _NODES_PER_SIGMA / float(sigma_px.min()))
-    spacing = step_px / per_bin
-    n_nodes = math.ceil(
-        reach_per_angstrom(detector, grid, float(sigma_px[-1])) / detector.calibration_per_angstrom / spacing
-    )
-    n_nodes += 4
     areas = annulus_areas_px(detector, grid)
-    built = [_operator(float(sigma), spacing, n_nodes, step_px, areas) for sigma in sigma_px]
+    n_groups = -(-grid.n_bins // GROUP)
+    n_nodes = np.array([math.ceil(reach / sigma * _NODES_PER_SIGMA) + 5 for sigma in sigma_px], np.int64)
+    first = np.zeros((len(sigma_px), n_groups), np.int64)
+    last, place = first.copy(), first.copy()
+    weights: list[np.ndarray] = []
+    written = 0
+    for level, sigma in enumerate(sigma_px.astype(float)):
+        coefficients = _spline_coefficients(sigma, sigma / _NODES_PER_SIGMA, int(n_nodes[level]), step_px, areas)
+        for group in range(n_groups):
+            bins = coefficients[:, group * GROUP : (group + 1) * GROUP]
+            used = np.flatnonzero(bins.any(axis=1))
+            low, high = (int(used[0]), int(used[-1]) + 1) if len(used) else (0, 0)
+            padded = np.zeros((high - low, GROUP), np.float32)
+            padded[:, : bins.shape[1]] = bins[low:high]
+            first[level, group], last[level, group], place[level, group] = low, high, written
+            weights.append(padded.ravel())
+            written += padded.size
     whole = int(np.count_nonzero((np.arange(grid.n_bins) + 0.5) * step_px <= detector.size_px / 2))
-    return SpreadOperator(spacing, sigma_px, tuple(b[0] for b in built), tuple(b[1] for b in built), whole)
+    return Spread(
+        _NODES_PER_SIGMA / sigma_px.astype(float), n_nodes, first, last, place, np.concatenate(weights), whole
+    )
 
 
 def annulus_areas_px(detector: DetectorSpec, grid: RadialGrid) -> np.ndarray:
@@ -82,13 +70,31 @@ def annulus_areas_px(detector: DetectorSpec, grid: RadialGrid) -> np.ndarray:
     return np.where(outer <= detector.size_px / 2, whole, counts)
 
 
-def _operator(
-    sigma: float, spacing: float, n_nodes: int, step_px: float, areas: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Integrate the azimuthal mean of a spot over each annulus by Gauss–Legendre quadrature."""
+def _spline_coefficients(sigma: float, spacing: float, n_nodes: int, step_px: float, areas: np.ndarray) -> np.ndarray:
+    """Return (n_nodes, n_bins) float32: B-spline coefficients of the mean intensity of each annulus, zeros far away.
+
+    Node 1 is the radius 0. The spline interpolates at the nodes: (c₋ + 4 c + c₊) / 6 = value, even about 0.
+    """
+    n_bins = len(areas)
+    values = _annulus_means(sigma, spacing, n_nodes - 1, step_px, areas)
+    bands = np.zeros((2, n_nodes - 1))
+    bands[0, 1:] = bands[1] = 1 / 6
+    bands[1] *= 4
+    bands[1, 0] = 2 / 6  # the first equation, 4 c₀ + 2 c₁ = 6 v₀, halved so that the matrix stays symmetric
+    values[0] /= 2
+    coefficients = np.zeros((n_nodes, n_bins))
+    coefficients[1:] = solveh_banded(bands, values, overwrite_b=True, check_finite=False)
+    coefficients[0] = coefficients[2]
+    radius = (np.arange(n_nodes) - 1) * spacing
+    far = np.abs(radius[:, None] - np.arange(n_bins) * step_px) > REACH_SIGMA * sigma + step_px / 2 + spacing
+    return np.where(far, 0, coefficients).astype(np.float32)
+
+
+def _annulus_means(sigma: float, spacing: float, n_nodes: int, step_px: float, areas: np.ndarray) -> np.ndarray:
+    """Return (n_nodes, n_bins): the azimuthal mean of a spot, integrated over each annulus by Gauss–Legendre."""
     n_bins = len(areas)
     rho = np.arange(n_nodes) * spacing
-    reach = REACH_SIGMA * sigma
+    reach = (REACH_SIGMA + 1) * sigma
     band = min(math.ceil(2 * reach / step_px) + 2, n_bins)
     starts = np.clip(np.floor((rho - reach) / step_px + 0.5).astype(np.int64), 0, n_bins - band)
     bins = starts[:, None] + np.arange(band)
@@ -101,4 +107,6 @@ def _operator(
         p = np.exp(-((r - rho[:, None]) ** 2) / (2 * sigma**2)) * i0e(r * rho[:, None] / sigma**2)
         total += weight / 2 * width * r / sigma**2 * p
     area = areas[bins]
-    return starts, np.divide(total, area, out=np.zeros_like(total), where=area > 0).astype(np.float32).ravel()
+    means = np.zeros((n_nodes, n_bins))
+    np.put_along_axis(means, bins, np.divide(total, area, out=np.zeros_like(total), where=area > 0), axis=1)
+    return means

@@ -27,10 +27,13 @@ _STAMP = _stamp()
 
 
 def kernel(function: Callable[..., Any] | None = None, *, inline: bool = False) -> Any:
-    """Compile a function on its first call; ``inline`` copies it into its callers."""
+    """Compile a function on its first call; ``inline`` copies it into its callers.
+
+    A division by zero gives infinity or NaN, as in NumPy: the check of Python keeps loops from being vectorised.
+    """
     if function is None:
         return partial(kernel, inline=inline)
-    dispatcher: Any = njit(nogil=True, inline="always" if inline else "never")(function)
+    dispatcher: Any = njit(nogil=True, error_model="numpy", inline="always" if inline else "never")(function)
     try:
         dispatcher.enable_caching()
     except RuntimeError:  # no folder to write to: an installation without a home; compile in every process

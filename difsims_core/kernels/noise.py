@@ -1,11 +1,4 @@
-"""Counts of a detector, drawn annulus by annulus from the exact distributions (PHYSICS §6).
-
-References
-----------
-W. Hörmann, The transformed rejection method for generating Poisson random variables,
-Insur. Math. Econ. 12 (1993): PTRS.
-W. Hörmann, The generation of binomial random variates, J. Stat. Comput. Simul. 46 (1993): BTRS.
-"""
+"""Counts of a detector, annulus by annulus, cell by cell or pixel by pixel (PHYSICS §6)."""
 
 from __future__ import annotations
 
@@ -15,90 +8,41 @@ import numpy as np
 
 from difsims_core.kernels.compile import kernel
 from difsims_core.kernels.counter_rng import next_unit, seed_stream
+from difsims_core.kernels.poisson import binomial, poisson, poisson_row
 
-_INVERSION_BELOW = 10.0
-_NORMAL_ABOVE = 1e12  # where the skewness is 10⁻⁶ and counts no longer fit PTRS in double precision
+_MANY_HOT = 2.0  # hot pixels a bin: from here on drawing each bin's number is faster than finding each pixel
 
 
 @kernel
-def poisson(mean, state):
-    """Return a Poisson variate as a double: inversion below a mean of 10, PTRS above, both exact.
+def hot_pixels(counts, order, first, last, p_hot, state, n_hot):
+    """Fill ``n_hot`` for the bins ``order[first:last]``: the number of their hot pixels, Binomial(counts, p_hot).
 
-    From a mean of 10¹² on, a rounded normal variate (Box–Muller).
+    Where they are rare, by the distances from one to the next along all pixels, which are geometric variates.
     """
-    if mean <= 0.0:
-        return 0.0
-    if mean > _NORMAL_ABOVE:
-        radius = math.sqrt(-2.0 * math.log(1.0 - next_unit(state)))
-        return np.floor(mean + math.sqrt(mean) * radius * math.cos(2.0 * math.pi * next_unit(state)) + 0.5)
-    if mean < _INVERSION_BELOW:
-        u = next_unit(state)
-        probability = math.exp(-mean)
-        k = 0.0
-        while u > probability and k < 200.0:
-            u -= probability
-            k += 1.0
-            probability *= mean / k
-        return k
-    root = math.sqrt(mean)
-    b = 0.931 + 2.53 * root
-    a = -0.059 + 0.02483 * b
-    inverse_alpha = 1.1239 + 1.1328 / (b - 3.4)
-    v_r = 0.9277 - 3.6224 / (b - 2.0)
-    while True:
-        u = next_unit(state) - 0.5
-        v = next_unit(state)
-        us = 0.5 - abs(u)
-        k = np.floor((2.0 * a / us + b) * u + mean + 0.43) if us > 0.0 else -1.0
-        if us >= 0.07 and v <= v_r:
-            return k
-        if k < 0.0 or (us < 0.013 and v > us) or v <= 0.0:
-            continue
-        if math.log(v * inverse_alpha / (a / (us * us) + b)) <= k * math.log(mean) - mean - math.lgamma(k + 1.0):
-            return k
+    total = largest = 0
+    for j in range(first, last):
+        n_hot[order[j]] = 0.0
+        total += counts[order[j]]
+        largest = max(largest, counts[order[j]])
+    if p_hot <= 0.0:
+        return
+    if p_hot * largest > _MANY_HOT:
+        for j in range(first, last):
+            n_hot[order[j]] = binomial(counts[order[j]], p_hot, state)
+        return
+    scale = 1.0 / math.log1p(-p_hot)
+    place = math.floor(math.log(1.0 - next_unit(state)) * scale)
+    j, end = first, counts[order[first]]
+    while place < total:
+        while place >= end:
+            j += 1
+            end += counts[order[j]]
+        n_hot[order[j]] += 1.0
+        place += 1.0 + math.floor(math.log(1.0 - next_unit(state)) * scale)
 
 
 @kernel
-def binomial(n, p, state):
-    """Return a Binomial(n, p) variate as a double, p ≤ 1/2: inversion for np below 10, BTRS above."""
-    if p <= 0.0 or n <= 0:
-        return 0.0
-    q = 1.0 - p
-    if n * p < _INVERSION_BELOW:
-        u = next_unit(state)
-        odds = p / q
-        probability = math.exp(n * math.log1p(-p))
-        k = 0.0
-        while u > probability and k < n:
-            u -= probability
-            k += 1.0
-            probability *= odds * (n - k + 1.0) / k
-        return k
-    root = math.sqrt(n * p * q)
-    b = 1.15 + 2.53 * root
-    a = -0.0873 + 0.0248 * b + 0.01 * p
-    c = n * p + 0.5
-    v_r = 0.92 - 4.2 / b
-    alpha = (2.83 + 5.1 / b) * root
-    log_odds = math.log(p / q)
-    mode = np.floor((n + 1) * p)
-    h = math.lgamma(mode + 1.0) + math.lgamma(n - mode + 1.0)
-    while True:
-        u = next_unit(state) - 0.5
-        v = next_unit(state)
-        us = 0.5 - abs(u)
-        k = np.floor((2.0 * a / us + b) * u + c) if us > 0.0 else -1.0
-        if us >= 0.07 and v <= v_r:
-            return k
-        if k < 0.0 or k > n or v <= 0.0:
-            continue
-        v = v * alpha / (a / (us * us) + b)
-        if math.log(v) <= h - math.lgamma(k + 1.0) - math.lgamma(n - k + 1.0) + (k - mode) * log_odds:
-            return k
-
-
-@kernel
-def count_profiles(profiles, counts, unit, dose, hot, spike, seed, patterns, purpose, order, n_order):
+def count_profiles(profiles, counts, unit, dose, hot, spike, seed, patterns, purpose, order, segments):
     """Replace noise-free profiles by counted ones, in place.
 
     Parameters
@@ -106,31 +50,72 @@ def count_profiles(profiles, counts, unit, dose, hot, spike, seed, patterns, pur
     profiles
         (n, n_bins) float32, mean intensity per pixel of each annulus.
     counts
-        (n_bins,) pixels of each annulus; an annulus without pixels reads 0.
+        (1, n_bins) or (n, n_bins) int64 pixels of each annulus; an annulus without pixels reads 0.
     unit, dose, hot, spike
         (n,) intensity P of one unit; counts a unit (infinite: no counting noise); probability of a hot pixel; its
         reading in units.
     seed, patterns, purpose
         Address of the random numbers; ``patterns`` (n,) are global indices.
-    order, n_order
-        Bins in the order in which their numbers are drawn, and how many of them are wanted; the others are not touched.
+    order, segments
+        Bins in the order in which their numbers are drawn, and where the runs of them that are drawn together end;
+        bins beyond the last segment are not touched.
     """
+    n_bins = profiles.shape[1]
     state = np.empty(4, np.uint64)
+    n_hot, mean, u, v, settled = (
+        np.zeros(n_bins),
+        np.empty(n_bins),
+        np.empty(n_bins),
+        np.empty(n_bins),
+        np.empty(n_bins),
+    )
     for i in range(profiles.shape[0]):
         seed_stream(seed, patterns[i], purpose, state)
-        p_hot, per_unit = hot[i], dose[i]
-        for j in range(n_order):
-            b = order[j]
-            pixels = counts[b]
-            if pixels == 0:
-                profiles[i, b] = 0.0
-                continue
-            level = profiles[i, b] / unit[i]
-            n_hot = binomial(pixels, p_hot, state) if p_hot > 0.0 else 0.0
-            level *= pixels - n_hot
+        pixels = counts[i if counts.shape[0] > 1 else 0]
+        per_unit = dose[i]
+        first = 0
+        for last in segments:
+            hot_pixels(pixels, order, first, last, hot[i], state, n_hot)
+            for j in range(first, last):
+                b = order[j]
+                mean[j - first] = profiles[i, b] / unit[i] * (pixels[b] - n_hot[b])
             if not math.isinf(per_unit):
-                level = poisson(per_unit * level, state) / per_unit
-            profiles[i, b] = (level + n_hot * spike[i]) / pixels * unit[i]
+                for j in range(last - first):
+                    mean[j] *= per_unit
+                poisson_row(mean, last - first, state, u, v, settled)
+                for j in range(last - first):
+                    mean[j] /= per_unit
+            for j in range(first, last):
+                b = order[j]
+                reading = (mean[j - first] + n_hot[b] * spike[i]) / pixels[b] * unit[i]
+                profiles[i, b] = reading if pixels[b] > 0 else 0.0
+            first = last
+
+
+@kernel
+def count_pixels(images, unit, dose, hot, spike, seed, patterns, purpose):
+    """Replace noise-free images (n, ny, nx) float32 by counted ones, every pixel on its own; as ``count_profiles``."""
+    nx = images.shape[2]
+    state = np.empty(4, np.uint64)
+    mean, u, v, settled = np.empty(nx), np.empty(nx), np.empty(nx), np.empty(nx)
+    for i in range(images.shape[0]):
+        seed_stream(seed, patterns[i], purpose, state)
+        scale, back = dose[i] / unit[i], unit[i] / dose[i]
+        never = math.isinf(dose[i])
+        step = 1.0 / math.log1p(-hot[i]) if hot[i] > 0.0 else 0.0
+        to_hot = math.floor(math.log(1.0 - next_unit(state)) * step) if hot[i] > 0.0 else math.inf
+        for row in range(images.shape[1]):
+            line = images[i, row]
+            if not never:
+                for x in range(nx):
+                    mean[x] = line[x] * scale
+                poisson_row(mean, nx, state, u, v, settled)
+                for x in range(nx):
+                    line[x] = mean[x] * back
+            while to_hot < nx:
+                line[int(to_hot)] = spike[i] * unit[i]
+                to_hot += 1.0 + math.floor(math.log(1.0 - next_unit(state)) * step)
+            to_hot -= nx
 
 
 @kernel
@@ -142,11 +127,11 @@ def spike_profiles(profiles, counts, unit, hot, spike, seed, patterns, purpose):
     state = np.empty(4, np.uint64)
     for i in range(profiles.shape[0]):
         seed_stream(seed, patterns[i], purpose, state)
+        pixels = counts[i if counts.shape[0] > 1 else 0]
         for b in range(profiles.shape[1]):
-            pixels = counts[b]
-            if pixels == 0 or hot[i] <= 0.0:
+            if pixels[b] == 0 or hot[i] <= 0.0:
                 continue
-            n_hot = binomial(pixels, hot[i], state)
+            n_hot = binomial(pixels[b], hot[i], state)
             bright = n_hot * spike[i]
-            level = (pixels - n_hot) * profiles[i, b] / unit[i] + bright + poisson(bright, state)
-            profiles[i, b] = level / pixels * unit[i]
+            level = (pixels[b] - n_hot) * profiles[i, b] / unit[i] + bright + poisson(bright, state)
+            profiles[i, b] = level / pixels[b] * unit[i]

@@ -8,114 +8,85 @@ import numpy as np
 
 from difsims_core.kernels.compile import kernel
 
-
-@kernel
-def deposit(radius, weight, spacing, cells):
-    """Add a spot at ``radius`` (px) to a histogram with nodes every ``spacing`` px, by cubic Lagrange weights.
-
-    The spread operator is exact at the nodes and even in the radius, so a node below zero is its mirror image.
-    """
-    place = radius / spacing
-    c = int(place)
-    f = place - c
-    cells[c - 1 if c > 0 else 1] += weight * (-f * (f - 1.0) * (f - 2.0) / 6.0)
-    cells[c] += weight * ((f + 1.0) * (f - 1.0) * (f - 2.0) / 2.0)
-    cells[c + 1] += weight * (-(f + 1.0) * f * (f - 2.0) / 2.0)
-    cells[c + 2] += weight * ((f + 1.0) * f * (f - 1.0) / 6.0)
+GROUP = 8
+"""Annuli that are computed together; their sums stay in one register."""
+_ZERO, _ONE, _THREE, _FOUR, _SIX = (np.float32(n) for n in (0, 1, 3, 4, 6))
 
 
 @kernel
-def apply_spread(cells, starts, weights, band, n_bins, profile):
-    """Add to ``profile`` (n_bins,) what the histogram ``cells`` sends to each bin.
+def deposit(spots, n, inverse_spacing, n_nodes, places, weights, cells):
+    """Add spots to a histogram of radii, by the weights of a cubic B-spline.
 
     Parameters
     ----------
+    spots, n
+        ``Spots`` and how many.
+    inverse_spacing, n_nodes
+        Nodes a pixel, and how many.
+    places, weights
+        Work space, (max_spots,) int64 and (max_spots, 4) float32.
     cells
-        (n_cells,) float32 intensity at the nodes.
-    starts
-        (n_cells,) first bin that a node reaches.
-    weights
-        (n_cells · band,) float32 mean intensity per pixel of the bins it reaches, for unit intensity.
-    band
-        Number of bins that a node reaches.
-    n_bins
-        Bins from there on receive nothing.
+        (2 · n_nodes,) float32: spots on the detector, then spots beside it. Node 1 is the radius 0; the operator is
+        even in the radius, so node 0 is folded onto node 2.
     """
-    for c in range(cells.shape[0]):
-        amount = cells[c]
-        if amount != 0.0:
-            first = starts[c]
-            w = weights[c * band : (c + 1) * band]
-            p = profile[first : first + band]
-            for b in range(min(band, n_bins - first)):
-                p[b] += amount * w[b]
+    for i in range(n):
+        place = math.sqrt(spots.x_px[i] ** 2 + spots.y_px[i] ** 2) * inverse_spacing
+        c = int(place)
+        f = np.float32(place - c)
+        g = _ONE - f
+        share = np.float32(spots.intensity[i] / 6.0)
+        places[i] = c + spots.beside[i] * n_nodes
+        weights[i, 0] = g * g * g * share
+        weights[i, 1] = ((_THREE * f - _SIX) * f * f + _FOUR) * share
+        weights[i, 2] = ((_THREE * g - _SIX) * g * g + _FOUR) * share
+        weights[i, 3] = f * f * f * share
+    for i in range(n):
+        c = places[i]
+        cells[c] += weights[i, 0]
+        cells[c + 1] += weights[i, 1]
+        cells[c + 2] += weights[i, 2]
+        cells[c + 3] += weights[i, 3]
+    for c in (0, n_nodes):
+        cells[c + 2] += cells[c]
+        cells[c] = _ZERO
 
 
 @kernel
-def remove_brightest(hits, n, mask):
-    """Remove the r-th brightest spot for each bit r of ``mask``, but never the last spot; return how many are left."""
-    found = np.uint64(mask)
-    rank = 0
-    left = n
-    while found != np.uint64(0) and rank < n:
-        best = rank
-        for j in range(rank + 1, n):
-            if hits[j, 2] > hits[best, 2]:
-                best = j
-        for column in range(3):
-            hits[rank, column], hits[best, column] = hits[best, column], hits[rank, column]
-        if found & np.uint64(1) and left > 1:
-            hits[rank, 2] = -hits[rank, 2]
-            left -= 1
-        found >>= np.uint64(1)
-        rank += 1
-    if left == n:
-        return n
-    place = 0
-    for j in range(n):
-        if hits[j, 2] >= 0.0:
-            for column in range(3):
-                hits[place, column] = hits[j, column]
-            place += 1
-    return place
-
-
-@kernel
-def spots_to_profile(hits, n, beside, per_px, beam, spacing, starts, weights, band, whole, cells, profile):
-    """Write the noise-free profile of ``n`` spots and return the intensity of the brightest.
+def gather(cells, lowest, first, last, place, weights, profile, n_bins):
+    """Add to ``profile`` what the histogram ``cells`` sends to the first ``n_bins`` annuli.
 
     Parameters
     ----------
-    hits, n, beside
-        (max_hits, 3) g_x, g_y in Å⁻¹ and intensity; how many on the detector, and at the end beside it: these reach
-        only annuli that the frame does not cut.
-    per_px
-        Calibration of this pattern, Å⁻¹ per pixel.
-    beam
-        Direct beam relative to the brightest spot.
-    spacing, starts, weights, band
-        The spread operator.
-    whole
-        Number of annuli that the frame does not cut.
-    cells, profile
-        Work space (n_cells,) and result (n_bins,), float32.
+    cells, lowest
+        (n_nodes,) float32, and a node below which all are zero.
+    first, last, place, weights
+        The operator of one σ, see ``Spread``.
+    profile
+        (n,) float32.
+    n_bins
+        Annuli from there on receive nothing.
     """
-    cells[:] = 0.0
-    profile[:] = 0.0
-    brightest = 0.0
-    for j in range(n):
-        radius = math.sqrt(hits[j, 0] ** 2 + hits[j, 1] ** 2) / per_px
-        deposit(radius, hits[j, 2], spacing, cells)
-        brightest = max(brightest, hits[j, 2])
-    if beam > 0.0:
-        deposit(0.0, beam * brightest, spacing, cells)
-    apply_spread(cells, starts, weights, band, profile.shape[0], profile)
-    if beside > 0:
-        cells[:] = 0.0
-        for j in range(hits.shape[0] - beside, hits.shape[0]):
-            radius = math.sqrt(hits[j, 0] ** 2 + hits[j, 1] ** 2) / per_px
-            deposit(radius, hits[j, 2], spacing, cells)
-        apply_spread(cells, starts, weights, band, whole, profile)
-    for b in range(profile.shape[0]):
-        profile[b] = max(profile[b], np.float32(0.0))
-    return brightest
+    for group in range(first.shape[0]):
+        start = group * GROUP
+        if start >= n_bins:
+            break
+        begin = max(first[group], lowest)
+        if begin >= last[group]:
+            continue
+        a0 = a1 = a2 = a3 = a4 = a5 = a6 = a7 = _ZERO
+        at = place[group] + (begin - first[group]) * GROUP
+        for c in range(begin, last[group]):
+            value = cells[c]
+            w = weights[at : at + GROUP]
+            a0 += value * w[0]
+            a1 += value * w[1]
+            a2 += value * w[2]
+            a3 += value * w[3]
+            a4 += value * w[4]
+            a5 += value * w[5]
+            a6 += value * w[6]
+            a7 += value * w[7]
+            at += GROUP
+        sums = (a0, a1, a2, a3, a4, a5, a6, a7)
+        for b in range(min(GROUP, n_bins - start)):
+            profile[start + b] += sums[b]

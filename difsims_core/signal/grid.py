@@ -10,6 +10,7 @@ import numpy as np
 REFERENCE_STEP_PER_ANGSTROM = 0.008290514530472063
 REFERENCE_BINS = 256
 REFERENCE_CROP = (13, 160)
+N_AZIMUTH = 360
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +65,32 @@ def pixel_counts(detector_size_px: int, calibration_per_angstrom: float, grid: R
     counts = np.bincount(bins[bins < grid.n_bins], minlength=grid.n_bins)
     counts.setflags(write=False)
     return counts
+
+
+@lru_cache(maxsize=4)
+def polar_pixel_counts(detector_size_px: int, calibration_per_angstrom: float, grid: RadialGrid) -> np.ndarray:
+    """Return the effective number of pixels of each polar cell of a square detector (PHYSICS §2).
+
+    Each pixel is shared among the cells that it touches, by 4 × 4 points; along an annulus the parts are scaled to the
+    number of its pixels. Other parameters as ``pixel_counts``.
+
+    Returns
+    -------
+    (n_bins, 360) float64, read-only; 0 for cells beside the frame.
+    """
+    fine = 4
+    offset = (np.arange(detector_size_px * fine) + 0.5) / fine - detector_size_px / 2
+    cells = np.zeros((grid.n_bins, N_AZIMUTH))
+    for row in offset:  # a row of points at a time keeps memory small
+        radius = np.hypot(offset, row) * calibration_per_angstrom / grid.step_per_angstrom
+        azimuth = np.degrees(np.arctan2(row, offset)) % N_AZIMUTH
+        bins, sectors = np.floor(radius + 0.5).astype(np.int64), azimuth.astype(np.int64) % N_AZIMUTH
+        inside = bins < grid.n_bins
+        cells += np.bincount(bins[inside] * N_AZIMUTH + sectors[inside], minlength=cells.size).reshape(cells.shape)
+    outer = (np.arange(grid.n_bins) + 0.5) * grid.step_per_angstrom / calibration_per_angstrom
+    cells[outer <= detector_size_px / 2] = 1.0  # every sector of a whole annulus is the same
+    total = cells.sum(axis=1, keepdims=True)
+    counts = pixel_counts(detector_size_px, calibration_per_angstrom, grid)
+    cells *= np.divide(counts[:, None], total, out=np.zeros_like(total), where=total > 0)
+    cells.setflags(write=False)
+    return cells

@@ -63,28 +63,21 @@ def check_cover(q_axis: np.ndarray, q_wanted: np.ndarray) -> None:
         )
 
 
-def rebin_matrix(grid: RadialGrid, crop: QCropSpec) -> np.ndarray:
-    """Return the (n_points, n_bins) operator of a q crop that conserves the mean (PHYSICS §2).
-
-    Each new bin is the average of the profile, constant within each annulus, over the new bin's own interval.
-
-    Raises
-    ------
-    InputError
-        If the grid does not reach the crop.
-    """
-    step = grid.step_per_angstrom
-    edges = (np.arange(grid.n_bins + 1) - 0.5) * step
+def bin_edges(crop: QCropSpec) -> tuple[np.ndarray, np.ndarray]:
+    """Return the (n_points,) lower and upper edges of the bins of a q crop, Å⁻¹."""
     centres = q_crop_axis(crop)
     half = (centres[1] - centres[0]) / 2
-    low, high = np.maximum(centres - half, 0.0), centres + half
-    if high[-1] > edges[-1]:
+    return np.maximum(centres - half, 0.0), centres + half
+
+
+def check_q_crop(grid: RadialGrid, crop: QCropSpec) -> None:
+    """Refuse a q crop that the grid does not reach, its jitter included, with ``InputError``."""
+    reach = (grid.n_bins - 0.5) * grid.step_per_angstrom
+    end = bin_edges(crop)[1][-1] * (1.0 if crop.jitter is None else crop.jitter.support()[1])
+    if end > reach:
         raise InputError(
-            f"the q crop ends at {high[-1]:.4f} Å⁻¹ but the radial grid ends at {edges[-1]:.4f} Å⁻¹; lower q_max"
+            f"the q crop ends at {end:.4f} Å⁻¹ but the radial grid ends at {reach:.4f} Å⁻¹; lower q_max or the jitter"
         )
-    overlap = np.minimum(high[:, None], edges[None, 1:]) - np.maximum(low[:, None], edges[None, :-1])
-    overlap = np.clip(overlap, 0.0, None)
-    return overlap / overlap.sum(axis=1, keepdims=True)
 
 
 def q_crop_axis(crop: QCropSpec) -> np.ndarray:

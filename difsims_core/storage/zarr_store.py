@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
-from typing import Any, Self
+from typing import Any
 
 from zarr.abc.store import ByteRequest, OffsetByteRequest, RangeByteRequest, Store, SuffixByteRequest
 from zarr.core.buffer import Buffer, BufferPrototype, default_buffer_prototype
@@ -14,26 +14,18 @@ from difsims_core.storage.objects import ObjectStore
 
 
 class KeyedStore(Store):
-    """A Zarr store over :class:`ObjectStore`; every read is one request.
+    """A read-only Zarr store over :class:`ObjectStore`; every read is one request.
 
-    A read-only store is that of a complete dataset: a missing piece is an error, where Zarr would invent fill values. A
-    writable one shows metadata only: blocks are written whole, and Zarr must not merge the last one with what an
-    earlier, perhaps damaged, attempt left there.
+    A missing object is an error, where Zarr would invent fill values. Shards are written by ``storage.shards``.
     """
 
-    def __init__(self, objects: ObjectStore, prefix: str, *, read_only: bool = False) -> None:
-        super().__init__(read_only=read_only)
+    def __init__(self, objects: ObjectStore, prefix: str) -> None:
+        super().__init__(read_only=True)
         self.objects = objects
         self.prefix = prefix
 
-    def with_read_only(self, read_only: bool = False) -> Self:
-        """Return the same store, read-only or not."""
-        return type(self)(self.objects, self.prefix, read_only=read_only)
-
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, KeyedStore) and (self.objects, self.prefix, self.read_only) == (
-            other.objects, other.prefix, other.read_only,
-        )  # fmt: skip
+        return isinstance(other, KeyedStore) and (self.objects, self.prefix) == (other.objects, other.prefix)
 
     def __hash__(self) -> int:
         return hash((self.objects, self.prefix))
@@ -46,13 +38,13 @@ class KeyedStore(Store):
 
     @property
     def supports_writes(self) -> bool:
-        """Return True; a read-only store refuses at the call."""
-        return True
+        """Return False."""
+        return False
 
     @property
     def supports_deletes(self) -> bool:
-        """Return True."""
-        return True
+        """Return False."""
+        return False
 
     @property
     def supports_listing(self) -> bool:
@@ -63,13 +55,11 @@ class KeyedStore(Store):
         self, key: str, prototype: BufferPrototype | None = None, byte_range: ByteRequest | None = None
     ) -> Buffer | None:
         """Return an object or a part of it; None when there is none."""
-        if not self.read_only and _is_data(key):
-            return None
         prototype = default_buffer_prototype() if prototype is None else prototype
         try:
             data = await asyncio.to_thread(self.objects.read, self._key(key), *_limits(byte_range))
         except MissingObjectError:
-            if self.read_only and _is_data(key):
+            if _is_data(key):
                 raise CorruptDataError(
                     f"{self}/{key}: this piece of a complete dataset is missing; restore it, or delete the dataset and "
                     "simulate it again"
@@ -87,15 +77,13 @@ class KeyedStore(Store):
         """Return whether there is an object."""
         return await asyncio.to_thread(self.objects.exists, self._key(key))
 
-    async def set(self, key: str, value: Buffer) -> None:
-        """Write an object whole."""
+    async def set(self, key: str, value: Buffer) -> None:  # noqa: ARG002 the interface
+        """Refuse."""
         self._check_writable()
-        await asyncio.to_thread(self.objects.write, self._key(key), value.to_bytes())
 
-    async def delete(self, key: str) -> None:
-        """Remove an object."""
+    async def delete(self, key: str) -> None:  # noqa: ARG002 the interface
+        """Refuse."""
         self._check_writable()
-        await asyncio.to_thread(self.objects.delete, self._key(key))
 
     async def list(self) -> AsyncIterator[str]:
         """Yield all keys."""

@@ -22,10 +22,11 @@ from flows.evaluate import evaluate
 from flows.pipeline import pipeline
 from flows.predict import predict
 from flows.simulate import simulate
+from flows.sweep import simulate_sweep
 from flows.train import train
 
 
-@pytest.mark.parametrize("flow", [simulate, train, predict, evaluate, pipeline])
+@pytest.mark.parametrize("flow", [simulate, simulate_sweep, train, predict, evaluate, pipeline])
 def test_every_parameter_is_described(flow):
     properties = parameter_schema(flow).properties
     assert "store" in properties
@@ -69,6 +70,6 @@ def test_only_a_failing_store_is_tried_again(error, again):
 def test_tasks_and_flows_keep_json_and_never_pickle():
     found = [item for item in vars(tasks).values() if isinstance(item, Task)]
     assert len(found) == 9
-    for item in (*found, simulate, train, predict, evaluate, pipeline):
+    for item in (*found, simulate, simulate_sweep, train, predict, evaluate, pipeline):
         assert item.result_serializer == "json", item.name
         assert item.persist_result is (item is tasks.write_blocks), item.name

@@ -7,8 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from difsims_core.config.simulation import PhaseSpec, SimulationSpec
-from difsims_core.dataset.plan import CHUNK_ROWS, Plan, default_block_rows, fingerprint
-from difsims_core.errors import InputError
+from difsims_core.dataset.plan import (
+    CHUNK_ROWS,
+    Plan,
+    default_block_rows,
+    default_chunk_rows,
+    fingerprint,
+    plan_blocks,
+    plan_from,
+)
+from difsims_core.dataset.template import dataset_attributes
+from difsims_core.errors import CorruptDataError, InputError
 from tests.doubles import fake
 
 sizes = st.integers(1, 10**8)
@@ -42,16 +51,32 @@ def test_groups_tile_the_blocks_exactly_once(n_patterns, max_groups, min_blocks)
     assert max(map(len, groups)) - min(map(len, groups)) <= 1
 
 
-@given(sizes)
-def test_default_blocks_are_multiples_of_the_compressed_piece(n_patterns):
-    rows = default_block_rows(n_patterns)
-    assert rows % CHUNK_ROWS == 0
-    assert rows - CHUNK_ROWS < max(n_patterns, 1)
+@given(sizes, st.integers(1, 10**9))
+def test_default_blocks_are_multiples_of_the_compressed_piece_and_bounded(n_patterns, size):
+    rows, chunk_rows = default_block_rows(n_patterns, size), default_chunk_rows(size)
+    assert rows % chunk_rows == 0
+    assert rows - chunk_rows < max(n_patterns, 1)
+    assert rows == 1 or rows * size <= 128e6
+    assert chunk_rows == 1 or chunk_rows * size <= 8e6
+    assert chunk_rows <= CHUNK_ROWS
 
 
-def test_the_reference_document_has_blocks_of_16384():
-    assert default_block_rows(75_000) == 16_384
-    assert _plan(75_000).n_blocks == 5
+@pytest.mark.parametrize(
+    ("n_patterns", "size", "rows", "chunk_rows"),
+    [
+        (75_000, 1700, 16_384, 1024),  # profiles
+        (10**7, 1700, 65_536, 1024),
+        (75_000, 213_500, 512, 32),  # polar patterns over the pixel crop
+        (75_000, 582_000, 128, 8),  # and over all annuli
+        (40, 213_500, 64, 32),
+    ],
+)
+def test_blocks_are_worth_an_object_and_fit_memory(n_patterns, size, rows, chunk_rows):
+    assert (default_block_rows(n_patterns, size), default_chunk_rows(size)) == (rows, chunk_rows)
+
+
+def test_the_reference_document_has_five_blocks():
+    assert plan_blocks(fake(SimulationSpec()), "sim", "").n_blocks == 5
 
 
 @pytest.mark.parametrize(("n", "rows"), [(0, 1024), (10, 0), (10, 1000), (10, -1024)])
@@ -83,6 +108,32 @@ def test_what_belongs_to_a_fingerprint():
     other_engine = fake(spec)
     other_engine.engine_version = "fake-2"  # type: ignore[attr-defined]
     assert fingerprint(other_engine) != base
+
+
+def test_orientations_belong_to_a_fingerprint_by_content_and_not_by_place():
+    here = SimulationSpec.model_validate({"orientations": {"kind": "list", "file": "/here/{phase}.npy"}})
+    there = SimulationSpec.model_validate({"orientations": {"kind": "list", "file": "s3://there/all.npy"}})
+    simulators = [fake(here), fake(there)]
+    for simulator in simulators:
+        simulator.orientation_sha256 = ("a" * 64, "b" * 64, "c" * 64)  # type: ignore[attr-defined]
+    assert fingerprint(simulators[0]) == fingerprint(simulators[1])
+    simulators[1].orientation_sha256 = ("a" * 64, "b" * 64, "d" * 64)  # type: ignore[attr-defined]
+    assert fingerprint(simulators[0]) != fingerprint(simulators[1])
+    assert fingerprint(fake(here)) != fingerprint(simulators[0])
+    attributes = dataset_attributes(simulators[0], plan_blocks(simulators[0], "sim", ""))
+    assert attributes["orientation_sha256"] == ["a" * 64, "b" * 64, "c" * 64]
+    assert "orientation_sha256" not in dataset_attributes(fake(here), plan_blocks(fake(here), "sim", ""))
+
+
+def test_records_of_datasets_without_spots_are_read_and_damaged_ones_named():
+    plan = plan_blocks(fake(SimulationSpec()), "sim-00000000-0000-0000-0000-000000000000", "now")
+    record = plan.record()
+    assert plan_from(record, "here") == plan
+    del record["spot_rows"]  # as datasets had it before there were spots
+    assert plan_from(record, "here") == plan
+    for damaged in ({}, [], None, record | {"id": "x"}, record | {"block_rows": "many"}):
+        with pytest.raises(CorruptDataError, match="here: not the record"):
+            plan_from(damaged, "here")
 
 
 def test_other_crystals_make_another_dataset(monkeypatch):

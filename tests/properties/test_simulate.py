@@ -90,9 +90,9 @@ def test_a_grid_of_orientations_gives_members_of_the_grid():
         {"n_patterns": 60, "phases": ["pb", "pbi2_2h"], "orientations": {"kind": "grid", "resolution_deg": 10}}
     )
     simulator = Simulator.prepare(spec)
-    assert simulator.grids is not None
+    assert simulator.tables.orientations is not None
     drawn = simulator.block(0, 60).draws["orientation"]
-    for label, grid in enumerate(simulator.grids):
+    for label, grid in enumerate(simulator.tables.orientations):
         distance = np.abs(drawn[label::2, None] - grid.astype(np.float32)).max(axis=2).min(axis=1)
         assert np.all(distance == 0)
 
@@ -118,7 +118,7 @@ def test_square_root_and_order(order):
 def test_historical_background_is_free_of_noise():
     """Added after the noise on a profile in [0, 1]: the difference to the profile without it is A exp(−τ q)."""
     document = {
-        "n_patterns": 12, "phases": ["pb"], "order": "historical",
+        "n_patterns": 12, "phases": ["pb"], "order": "historical", "output": {"precision": "exact"},
         "noise": {"dose": 1, "snr": 0.999, "intensity_spike": 1.0},
     }  # fmt: skip
     simulator = Simulator.prepare(make_spec({**document, "background": {"amplitude": 0.5, "decay_angstrom": 2.0}}))
@@ -135,6 +135,7 @@ def test_spot_removal_never_removes_every_spot():
     document = {"n_patterns": 30, "phases": ["pb"], "noise": None, "background": None}
     removing = {"sigma_px": 2, "removal": {"among": 64, "count": 64}}
     block = simulate(make_spec({**document, "spots": removing}))
+    assert block.draws["removed_spots"].dtype == np.uint64
     assert np.all(block.draws["removed_spots"] == np.uint64(2**64 - 1))
     assert block.x_all is not None
     assert np.all(block.x_all.max(axis=1) == 1)

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from flows.cli import app
 
-COMMANDS = ("demo", "simulate", "train", "predict", "evaluate", "pipeline", "export", "verify", "phases")
+COMMANDS = ("demo", "simulate", "convert", "train", "predict", "evaluate", "pipeline", "export", "verify", "phases")
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -45,6 +45,10 @@ def test_phases_lists_the_catalogue():
         (["simulate", "--set", "n_pattern=3"], "did you mean 'n_patterns'"),
         (["simulate", "--set", "n_patterns"], "expected key=value"),
         (["simulate", "--set", "n_patterns=-1"], "n_patterns"),
+        (["simulate", "--set", "sweep.sed=[1]"], "did you mean 'seed'"),
+        (["simulate", "--set", "sweep.seed=[]"], "seed: no values"),
+        (["convert", "missing.yml"], "missing.yml: no such parameter document"),
+        (["convert", "missing.yml", "-o", "new.json"], "expected a name that ends in .yaml"),
         (["train", "sim-x", "--set", "epoch=3"], "did you mean 'epochs'"),
         (["predict", "cnn-x", "*.npz"], "nothing found"),
         (["evaluate", "*.npz"], "nothing found"),

@@ -9,15 +9,21 @@ import pytest
 from diffsims.utils import shape_factor_models
 from scipy.integrate import quad
 
-from difsims_core.diffraction.profile import SHAPE_FACTORS
-from difsims_core.kernels import ewald
+from difsims_core.crystal.phases import load_crystal
+from difsims_core.crystal.rows import reflection_rows
+from difsims_core.diffraction.geometry import SHAPE_FACTORS
+from difsims_core.kernels import candidates, ewald, pattern
+from difsims_core.kernels.records import room_for_spots
+from tests.oracles.orientations import uniform_orientations
 
 
 @pytest.mark.parametrize("name", SHAPE_FACTORS)
 @pytest.mark.parametrize("s", [1e-9, 1e-4, -0.004, 0.013, 0.05])
 def test_shape_factors_are_those_of_diffsims(name, s):
     width = 0.02
-    theirs = float(getattr(shape_factor_models, name)(np.array([s]), width)[0]) if name != "binary" else 1.0
+    theirs = {"binary": 1.0, "slab": float(np.sinc(s / width) ** 2)}.get(name)
+    if theirs is None:
+        theirs = float(getattr(shape_factor_models, name)(np.array([s]), width)[0])
     assert ewald.shape_factor(SHAPE_FACTORS[name], s, width) == pytest.approx(theirs, rel=1e-12, abs=1e-15)
     assert ewald.shape_factor.py_func(SHAPE_FACTORS[name], s, width) == pytest.approx(theirs, rel=1e-12, abs=1e-15)
 
@@ -50,9 +56,38 @@ def test_sphere_height_has_no_cancellation():
     assert ewald.sphere_height(1.0, k) == pytest.approx(k - math.sqrt(k * k - 1.0), rel=1e-9)
 
 
-@pytest.mark.parametrize("dz", [0.3, -0.3, 0.0])
-@pytest.mark.parametrize("z0", [-0.5, 0.01, 2.0])
-def test_index_ranges_hold_every_index_in_the_slab(z0, dz):
-    first, last = ewald.indices_in_slab(z0, 1 / dz if dz else 0.0, -9, 9, -0.02, 0.7)
-    expected = [t for t in range(-9, 10) if -0.02 <= z0 + t * dz <= 0.7]
-    assert list(range(first, last + 1)) == expected
+@pytest.mark.parametrize("name", ["p4mbm_scaled_mixed_halide", "pbi2_2h", "pb"])
+@pytest.mark.parametrize("angle_deg", [0.0, 1.0])
+def test_the_ranges_of_rows_hold_every_excited_reflection(name, angle_deg):
+    """Random orientations and the awkward ones, with rows of reflections along the beam and across it."""
+    k, s_max, half = 1 / 0.0250793, 0.03, 1.5
+    lattice = reflection_rows(load_crystal(name), 2.2, "lobato", "none", (1.0, 1.0)).lattice
+    spots = room_for_spots(lattice)
+    quaternions = np.vstack([uniform_orientations(40, 3).data, np.eye(4), [[1, 1, 0, 0], [1, 0, 1, 0], [1, 1, 1, 1]]])
+    for quaternion in quaternions:
+        axes = pattern.turned_axes(quaternion, lattice.axes, 1.0)
+        angle = math.radians(angle_deg)
+        if angle:
+            candidates.ranges_in_slab(axes, lattice, k, s_max, angle, 2.2, spots.low, spots.high)
+        else:
+            candidates.ranges_in_shell(axes, lattice, k, s_max, half, spots.low, spots.high)
+        n = candidates.expand(axes, lattice, spots)
+        found = set(spots.place[:n].tolist())
+        assert len(found) == n
+        indices = [
+            (h, j, t)
+            for h, j, low, high in zip(lattice.h, lattice.j, lattice.low, lattice.high, strict=True)
+            for t in range(int(low), int(high) + 1)
+        ]
+        x, y, z = (np.array(indices) @ axes).T
+        rho = np.hypot(x, y)
+        if angle:
+            cone_z, cone_t = k * math.cos(angle), k * math.sin(angle)
+            up, down = (cone_z - np.sqrt(k**2 - (rho + sign * cone_t) ** 2) for sign in (1, -1))
+            excited = (z - s_max <= up) & (z + s_max >= down)
+        else:
+            s = k - np.sqrt(k**2 - rho**2) - z
+            excited = (np.abs(s) <= s_max) & (np.abs(x) <= half) & (np.abs(y) <= half)
+        assert set(np.flatnonzero(excited).tolist()) <= found
+        if not angle:
+            assert n <= 1.3 * np.count_nonzero(excited) + 60

@@ -13,7 +13,7 @@ CODE = """
 import numpy as np
 from difsims_core.kernels import draw
 out = np.empty(1, np.float64)
-draw.uniform(1, 0, 0.0, 1.0, 1, out)
+draw.uniform(1, np.arange(1), 0.0, 1.0, 1, out)
 print(out[0])
 """
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from difsims_core.kernels import counter_rng, draw, noise
+from difsims_core.kernels import counter_rng, draw, noise, poisson
 
 # Known-answer tests of the Random123 distribution for philox4x32-10: counter, key, answer.
 KNOWN_ANSWERS = [
@@ -45,14 +45,56 @@ def test_compiled_and_interpreted_kernels_agree():
         assert counter_rng.next_unit(state) == counter_rng.next_unit.py_func(other)
 
 
-@pytest.mark.parametrize("mean", [0.02, 0.7, 4.0, 9.99, 10.0, 33.0, 250.0, 1e5])
+@pytest.mark.parametrize("mean", [0.02, 0.25, 0.7, 4.0, 9.99, 15.9, 16.0, 33.0, 250.0, 1e5])
 def test_poisson_is_exact(mean):
     """χ² against the exact probabilities, and mean and variance within five standard errors."""
     n = 40_000
     state = np.empty(4, np.uint64)
     counter_rng.seed_stream(1, int(mean * 100), 0, state)
-    drawn = np.array([noise.poisson(mean, state) for _ in range(n)])
+    drawn = np.array([poisson.poisson(mean, state) for _ in range(n)])
     assert_follows(drawn, stats.poisson(mean), n)
+
+
+@pytest.mark.parametrize("mean", [0.02, 0.7, 4.0, 15.9, 16.0, 33.0, 250.0, 1e5])
+def test_rows_of_poisson_variates_are_exact(mean):
+    n = 40_000
+    state = np.empty(4, np.uint64)
+    counter_rng.seed_stream(4, int(mean * 100), 0, state)
+    drawn = np.full(n, mean)
+    poisson.poisson_row(drawn, n, state, *np.empty((3, n)))
+    assert_follows(drawn, stats.poisson(mean), n)
+
+
+def test_rows_of_poisson_variates_take_every_mean():
+    state = np.empty(4, np.uint64)
+    counter_rng.seed_stream(4, 0, 0, state)
+    drawn = np.array([0.0, 1e-300, 1e11, 1e13, 1e18])
+    poisson.poisson_row(drawn, 5, state, *np.empty((3, 5)))
+    assert drawn[0] == drawn[1] == 0
+    np.testing.assert_allclose(drawn[2:], [1e11, 1e13, 1e18], rtol=1e-4)
+
+
+@pytest.mark.parametrize("p_hot", [1e-5, 2e-4, 0.01, 0.3])
+def test_hot_pixels_of_each_bin_are_binomial(p_hot):
+    """Both ways of finding them: by their distances where they are rare, bin by bin where they are not."""
+    pixels = np.array([1, 0, 40, 900, 2000, 3])
+    order = np.array([2, 3, 0, 1, 5, 4])
+    state, n_hot = np.empty(4, np.uint64), np.zeros(6)
+    n = 20_000
+    drawn = np.empty((n, 6))
+    for i in range(n):
+        counter_rng.seed_stream(6, i, 0, state)
+        noise.hot_pixels(pixels, order, 0, 6, p_hot, state, n_hot)
+        drawn[i] = n_hot
+    for bin_drawn, count in zip(drawn.T, pixels, strict=True):
+        law = stats.binom(int(count), p_hot)
+        if law.mean() * n < 50:  # too few to judge; one pixel is never hot twice
+            assert bin_drawn.max() <= count
+            continue
+        assert abs(bin_drawn.mean() - law.mean()) <= 5 * law.std() / np.sqrt(n)
+        error = np.sqrt(np.mean((bin_drawn - bin_drawn.mean()) ** 4) / n)
+        assert abs(bin_drawn.var() - law.var()) <= 6 * error + 1e-12
+    assert np.abs(np.corrcoef(drawn[:, 3], drawn[:, 4])[0, 1]) < 5 / np.sqrt(n)
 
 
 @pytest.mark.parametrize(("pixels", "p"), [(12, 0.01), (900, 0.001), (2000, 0.025), (2000, 0.3), (300, 0.5)])
@@ -60,7 +102,7 @@ def test_binomial_is_exact(pixels, p):
     n = 40_000
     state = np.empty(4, np.uint64)
     counter_rng.seed_stream(2, pixels, 0, state)
-    drawn = np.array([noise.binomial(pixels, p, state) for _ in range(n)])
+    drawn = np.array([poisson.binomial(pixels, p, state) for _ in range(n)])
     assert_follows(drawn, stats.binom(pixels, p), n)
 
 
@@ -78,19 +120,19 @@ def assert_follows(drawn, law, n):
 def test_quantities_fill_their_ranges_evenly():
     n = 20_000
     out = np.empty(n, np.float32)
-    draw.uniform(3, 0, 2.0, 5.0, 1, out)
+    draw.uniform(3, np.arange(n), 2.0, 5.0, 1, out)
     assert stats.kstest(out, stats.uniform(2, 3).cdf).pvalue > 1e-4
-    draw.log_uniform(3, 0, 0.01, 100.0, 2, out)
+    draw.log_uniform(3, np.arange(n), 0.01, 100.0, 2, out)
     assert stats.kstest(np.log(out), stats.uniform(np.log(0.01), np.log(1e4)).cdf).pvalue > 1e-4
     index = np.empty(n, np.int64)
-    draw.choice_index(3, 0, 7, 3, index)
+    draw.choice_index(3, np.arange(n), 7, 3, index)
     assert stats.chisquare(np.bincount(index, minlength=7)).pvalue > 1e-4
 
 
 def test_rotations_are_uniform():
     """The image of a fixed vector is uniform on the sphere and the angle follows (θ − sin θ)/π."""
     out = np.empty((20_000, 4))
-    draw.rotation(5, 0, 1, out)
+    draw.rotation(5, np.arange(20_000), 1, out)
     assert np.allclose(np.linalg.norm(out, axis=1), 1)
     a, b, c, d = out.T
     z = np.stack([2 * (b * d + a * c), 2 * (c * d - a * b), 1 - 2 * (b * b + c * c)])
@@ -103,7 +145,7 @@ def test_rotations_are_uniform():
 @pytest.mark.parametrize("count", [0, 2, 5, -1])
 def test_subsets_have_the_asked_size_and_no_favourite(count):
     masks = np.zeros(12_000, np.uint64)
-    draw.subset(9, 0, 5, count, 7, masks)
+    draw.subset(9, np.arange(12_000), 5, count, 7, masks)
     bits = (masks[:, None] >> np.arange(5, dtype=np.uint64)) & np.uint64(1)
     sizes = bits.sum(axis=1)
     if count >= 0:

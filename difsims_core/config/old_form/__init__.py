@@ -1,0 +1,1 @@
+"""Parameter documents of the platform that this one succeeds, read as what its code really did (PHYSICS §§4, 6, 7)."""

@@ -1,0 +1,170 @@
+"""What all patterns of a dataset share, and what differs between them, as the kernels take it (PHYSICS §§4–5)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from difsims_core.config.simulation import DetectorSpec
+from difsims_core.crystal.rows import ReflectionRows
+from difsims_core.diffraction.draws import Draws
+from difsims_core.diffraction.spread import REACH_SIGMA, reach_px, spread_operator
+from difsims_core.kernels import ewald
+from difsims_core.kernels.records import Beam, Conditions, Frame, Spread
+from difsims_core.signal.grid import RadialGrid
+from difsims_core.units import electron_wavelength_angstrom, relativistic_factor
+
+SHAPE_FACTORS = {
+    "lorentzian": ewald.LORENTZIAN,
+    "linear": ewald.LINEAR,
+    "sinc": ewald.SINC,
+    "sin2c": ewald.SIN2C,
+    "atanc": ewald.ATANC,
+    "binary": ewald.BINARY,
+    "slab": ewald.SLAB,
+}
+_MOST_POINTS = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """Beam, detector and annuli of a dataset.
+
+    Attributes
+    ----------
+    beam : Beam
+        1/λ, largest excitation error, shape factor.
+    beam_energy_kv : float
+        Accelerating voltage.
+    detector, grid
+        The detector and its annuli.
+    sigma_px : (k,) float32
+        The values of σ, increasing, pixels.
+    spread : Spread
+        Their spread operators.
+    reach_px : float
+        Largest distance of a spot from the centre that counts, pixels.
+    disc_points : int
+        Points that stand for a convergence disc; 1 without convergence.
+    two_beam : bool
+        Whether intensities are those of Blackman's theory.
+    """
+
+    beam: Beam
+    beam_energy_kv: float
+    detector: DetectorSpec
+    grid: RadialGrid
+    sigma_px: np.ndarray
+    spread: Spread
+    reach_px: float
+    disc_points: int = 1
+    two_beam: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        beam_energy_kv: float,
+        max_excitation_error: float,
+        shape_factor: str,
+        detector: DetectorSpec,
+        sigma_px: np.ndarray,
+        convergence_mrad: float = 0.0,
+        *,
+        two_beam: bool = False,
+    ) -> Geometry:
+        """Prepare the spread operators for the values of σ (k,) and the largest convergence semi-angle."""
+        wavelength, grid = electron_wavelength_angstrom(beam_energy_kv), RadialGrid()
+        disc_px = convergence_mrad * 1e-3 / wavelength / detector.calibration_per_angstrom
+        reach = reach_px(detector, grid, float(sigma_px[-1]))
+        return cls(
+            Beam(1 / wavelength, max_excitation_error, SHAPE_FACTORS[shape_factor]),
+            beam_energy_kv,
+            detector,
+            grid,
+            sigma_px,
+            spread_operator(detector, grid, sigma_px, reach + 1.1 * disc_px),
+            reach,
+            _disc_points(disc_px, float(sigma_px[0])),
+            two_beam,
+        )
+
+    def image_frame(self, shape: tuple[int, int]) -> Frame:
+        """Return a detector of (ny, nx) pixels as images see it: spots beside it reach its outermost pixels."""
+        rim = REACH_SIGMA * float(self.sigma_px[-1])
+        return Frame(shape[1] / 2, shape[0] / 2, rim, True, math.hypot(shape[0] / 2 + rim, shape[1] / 2 + rim))
+
+    @property
+    def frame(self) -> Frame:
+        """The detector as profiles and cakes see it; spots beside it reach annuli that it leaves whole."""
+        half = self.detector.size_px / 2
+        return Frame(half, half, REACH_SIGMA * float(self.sigma_px[-1]), False, self.reach_px)
+
+
+def conditions(
+    geometry: Geometry, rows: ReflectionRows, draws: Draws, which: np.ndarray, second: bool = False
+) -> Conditions:
+    """Return the conditions of some patterns of one phase.
+
+    Parameters
+    ----------
+    geometry, rows, draws
+        What they share, the phase's reflections, and what was drawn.
+    which
+        (m,) positions in ``draws``.
+    second
+        Whether the second grain of each is meant.
+    """
+    m, zeros = len(which), np.zeros(len(which))
+    thickness = draws.of("thickness_angstrom", which)
+    scale = draws.of("second_lattice_scale" if second else "lattice_scale", which)
+    extinction = zeros
+    if geometry.two_beam:
+        factor = relativistic_factor(geometry.beam_energy_kv) / geometry.beam.k
+        extinction = factor * thickness / (rows.cell_volume * scale**3)
+    sigma = draws["sigma_px"][which]
+    hidden = [draws.of(name, which) for name in ("beam_stop_radius_px", "gap_width_px", "gap_offset_px", "gap_along_x")]
+    per_px = draws.of("calibration_scale", which, 1.0) * geometry.detector.calibration_per_angstrom
+    fraction = draws.of("second_fraction", which)
+    return Conditions(
+        pattern=draws.patterns[which],
+        orientation=draws.of("second_orientation" if second else "orientation", which),
+        lattice_scale=scale,
+        per_px=per_px,
+        width=draws.of("relrod_width_per_angstrom", which),
+        angle=np.deg2rad(draws.of("precession_angle_deg", which)),
+        sigma=sigma.astype(np.float64),
+        level=np.searchsorted(geometry.sigma_px, sigma),
+        weight=fraction if second else 1 - fraction,
+        removed=np.zeros(m, np.uint64) if second else draws["removed_spots"][which].astype(np.uint64),
+        beam=zeros if second else draws.of("direct_beam", which),
+        distortion=_distortion(draws, which),
+        extinction=extinction,
+        exponent=draws.of("intensity_exponent", which, 1.0),
+        scatter=draws.of("intensity_scatter", which),
+        disc=draws.of("convergence_mrad", which) * 1e-3 * geometry.beam.k,
+        hidden=np.stack(hidden, axis=1),
+    )
+
+
+def _distortion(draws: Draws, which: np.ndarray) -> np.ndarray:
+    """Return (m, 5): the symmetric matrix of unit determinant with the drawn ratio of axes, and the shift."""
+    out = np.zeros((len(which), 5))
+    out[:, [0, 2]] = 1
+    if "ellipticity" in draws:
+        long = np.sqrt(1 + draws.of("ellipticity", which))
+        angle = np.deg2rad(draws.of("ellipse_direction_deg", which))
+        cos2, sin2, both = np.cos(angle) ** 2, np.sin(angle) ** 2, np.cos(angle) * np.sin(angle)
+        out[:, 0] = long * cos2 + sin2 / long
+        out[:, 1] = (long - 1 / long) * both
+        out[:, 2] = long * sin2 + cos2 / long
+        out[:, 3:] = draws.of("centre_error_px", which)
+    return out
+
+
+def _disc_points(radius_px: float, sigma_px: float) -> int:
+    """Return how many Gaussians of width σ make an even disc: one for each 1.5 σ²."""
+    if radius_px == 0:
+        return 1
+    return min(_MOST_POINTS, max(7, math.ceil(math.pi * radius_px**2 / (1.5 * sigma_px**2))))

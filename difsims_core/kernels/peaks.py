@@ -1,0 +1,33 @@
+"""The spots of each pattern as a list: the peak-position library."""
+
+from __future__ import annotations
+
+from difsims_core.kernels.compile import kernel
+from difsims_core.kernels.pattern import whole_spots
+
+
+@kernel
+def count_spots(conditions, lattice, beam, frame, points, random, spots, counts):
+    """Fill ``counts`` (m,) with the number of spots on the detector of each pattern, removed ones left out."""
+    for i in range(counts.shape[0]):
+        n = whole_spots(i, conditions, lattice, beam, frame, points, random, spots)
+        counts[i] = 0
+        for j in range(n):
+            counts[i] += (spots.beside[j] == 0) & (spots.intensity[j] > 0.0)
+
+
+@kernel
+def list_spots(conditions, lattice, beam, frame, points, random, spots, starts, place, position, intensity, error):
+    """Write the spots on the detector of each pattern from ``starts`` (m,) on.
+
+    ``place`` (n,) int64 says which reflection of the lattice it is, ``position`` (n, 2) where it is in pixels from the
+    centre; ``intensity`` and ``error`` (n,) are its intensity and excitation error, Å⁻¹.
+    """
+    for i in range(starts.shape[0]):
+        n = whole_spots(i, conditions, lattice, beam, frame, points, random, spots)
+        at = starts[i]
+        for j in range(n):
+            if spots.beside[j] == 0 and spots.intensity[j] > 0.0:
+                place[at], intensity[at], error[at] = spots.place[j], spots.intensity[j], spots.s[j]
+                position[at, 0], position[at, 1] = spots.x_px[j], spots.y_px[j]
+                at += 1

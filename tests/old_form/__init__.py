@@ -1,0 +1,1 @@
+"""Documents of the older platform's form, and what becomes of them."""
