@@ -52,3 +52,4 @@ class Purpose(IntEnum):
     COUNTING_POLAR = 39
     COUNTING_PIXELS = 40
     SECOND_LATTICE_SCALE = 41
+    OLD_MAXIMUM = 42

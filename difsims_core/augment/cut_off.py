@@ -1,7 +1,7 @@
 """Pixels that see nothing: a round beam stop about the centre, a straight gap between detector modules.
 
-An annulus loses pixels, and spots lose what falls there; a reading is the mean of the pixels that are left, and 0 where
-none is left.
+An annulus loses pixels, and spots lose what falls into the gap; a reading is the mean of the pixels that are left, and 0
+where none is left. The beam stop takes whole annuli: the mean of those beyond its edge stays what it was.
 
 References
 ----------
@@ -13,8 +13,10 @@ from __future__ import annotations
 import numpy as np
 
 
-def visible_parts(edges_px: np.ndarray, stop_px: np.ndarray, gap_px: np.ndarray, offset_px: np.ndarray) -> np.ndarray:
-    """Return the (n, n_bins) part of each annulus, inside the frame, that still has pixels.
+def visible_parts(
+    edges_px: np.ndarray, stop_px: np.ndarray, gap_px: np.ndarray, offset_px: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the (n, n_bins) parts of each annulus, inside the frame, that lie beyond the stop and beside the gap.
 
     Parameters
     ----------
@@ -28,7 +30,7 @@ def visible_parts(edges_px: np.ndarray, stop_px: np.ndarray, gap_px: np.ndarray,
     radius = np.maximum((inner + outer) / 2, 1e-9)
     near = np.clip((offset_px - gap_px / 2)[:, None] / radius, -1, 1)
     far = np.clip((offset_px + gap_px / 2)[:, None] / radius, -1, 1)
-    return beyond * (1 - (np.arccos(near) - np.arccos(far)) / np.pi)
+    return beyond, 1 - (np.arccos(near) - np.arccos(far)) / np.pi
 
 
 def visible_mask(

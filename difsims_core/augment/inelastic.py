@@ -1,7 +1,7 @@
 """Electrons that lost energy: Lenz's angular distribution, added before counting.
 
-With x = q² + q_E², the intensity goes as (1 − (1 + x / q₀²)⁻²) / x², where q_E = θ_E / λ belongs to the mean energy loss
-(θ_E = ΔE / γ m₀ v²) and q₀ = 1 / (2π r₀) to Wentzel's screened atom of radius r₀.
+With x = q² + q_E², the intensity goes as (1 − (1 + x / q₀²)⁻²) / x², where q_E = θ_E / λ belongs to the mean energy
+loss (θ_E = ΔE / γ m₀ v²) and q₀ = 1 / (2π r₀) to Wentzel's screened atom of radius r₀.
 
 References
 ----------

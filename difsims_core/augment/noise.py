@@ -74,10 +74,21 @@ def draw_order(n_bins: int, wanted: slice, first: slice) -> tuple[np.ndarray, tu
     return np.concatenate([front, others]), segments
 
 
+def old_maxima(sigma_px: np.ndarray, seed: int, patterns: np.ndarray) -> np.ndarray:
+    """Return (n,) what the old platform divided a noisy pattern by, in units of the noise-free maximum.
+
+    It is the largest I + Poisson(I) of all pixels, taken here over those of the brightest spot of width ``sigma_px``.
+    """
+    maxima = np.empty(len(patterns))
+    kernels.brightest_readings(np.asarray(sigma_px, np.float64), seed, patterns, int(Purpose.OLD_MAXIMUM), maxima)
+    return maxima
+
+
 def apply_historical_noise(
     profiles: np.ndarray,
     pixel_counts: np.ndarray,
     unit: np.ndarray,
+    maxima: np.ndarray,
     snr: np.ndarray,
     intensity_spike: np.ndarray,
     seed: int,
@@ -85,17 +96,19 @@ def apply_historical_noise(
 ) -> np.ndarray:
     """Return what the old platform made of a pattern (PHYSICS §7): parameters as in ``apply_counting_noise``.
 
-    Its image was scaled to [0, 1]; only where a spike was drawn was the pixel replaced, and Poisson(pixel) added to it.
+    It scaled its image to a maximum of 1 and left it alone when the spike was 0. Otherwise it added Poisson(pixel) to
+    every pixel, divided by the largest one (``maxima``, of ``old_maxima``), and set hot pixels to the spike.
     """
-    spiked = np.array(profiles, np.float32)
-    kernels.spike_profiles(
-        spiked,
+    noisy = np.array(profiles, np.float32)
+    kernels.old_profiles(
+        noisy,
         np.atleast_2d(pixel_counts),
         np.asarray(unit, np.float64),
+        maxima,
         (1 - np.asarray(snr, np.float64)) / 2,
         np.asarray(intensity_spike, np.float64),
         seed,
         patterns,
         int(Purpose.COUNTING),
     )
-    return spiked
+    return noisy

@@ -19,13 +19,12 @@ def apply_polar_noise(
     address: tuple[int, np.ndarray],
     bins: slice,
     order: tuple[np.ndarray, tuple[int, ...]],
-    *,
-    historical: bool = False,
+    maxima: np.ndarray | None = None,
 ) -> None:
     """Replace noise-free polar patterns by what a counting detector reads, in place.
 
-    A cell of n effective pixels counts Poisson(dose · n · I / P) electrons, so that an annulus as a whole counts exactly
-    as in the radial route; a hot pixel reads ``intensity_spike`` · P, in as many cells as it spans.
+    A cell of n effective pixels counts Poisson(dose · n · I / P) electrons, so that an annulus as a whole counts
+    exactly as in the radial route; a hot pixel reads ``intensity_spike`` · P, in as many cells as it spans.
 
     Parameters
     ----------
@@ -43,8 +42,8 @@ def apply_polar_noise(
         Seed and (n,) global pattern indices.
     bins, order
         The annuli of the rows, and the order in which numbers are drawn, of ``draw_order``.
-    historical
-        Whether hot pixels read spike + Poisson(spike) and all others stay noise-free (PHYSICS §7).
+    maxima
+        (n,) of ``old_maxima``, for the noise of the old platform (PHYSICS §7).
     """
     kernels.count_cells(
         cakes,
@@ -58,5 +57,5 @@ def apply_polar_noise(
         int(Purpose.COUNTING_POLAR),
         *order,
         bins.start,
-        historical,
+        np.zeros(len(cakes)) if maxima is None else maxima,
     )

@@ -175,10 +175,10 @@ class SimulationSpec(Spec):
     noise: NoiseSpec | None = Field(default=NoiseSpec(), description="null for noise-free profiles")
     background: BackgroundSpec | None = Field(default=BackgroundSpec(), description="null for no background")
     background_class: bool = Field(default=False, description="add a last class without spots (PHYSICS §7)")
-    combinations: bool = Field(
+    combinations: bool | tuple[str, ...] = Field(
         default=False,
-        description="take all combinations of the quantities given as choices in turn, each orientation with all of "
-        "them, instead of drawing them",
+        description="true: take all combinations of the quantities given as choices in turn, each orientation with all "
+        "of them, instead of drawing them; or of those listed, such as [spots.sigma_px]",
     )
     order: Literal["physical", "historical"] = Field(
         default="physical", description="order of background, noise and normalisation (PHYSICS §7)"

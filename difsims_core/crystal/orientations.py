@@ -72,9 +72,10 @@ def read_orientations(url: str) -> tuple[np.ndarray, str]:
     if array.shape[1] == 3:
         array = np.asarray(Rotation.from_euler(array, degrees=True).data).reshape(-1, 4)
     norm = np.linalg.norm(array, axis=1, keepdims=True)
-    if not np.all(np.abs(norm - 1) < 1e-3):
+    worst = int(np.argmax(np.abs(norm - 1)))
+    if not abs(norm[worst, 0] - 1) < 1e-3:
         raise InputError(
-            f"{url}: row {int(np.argmax(np.abs(norm - 1)))} is no unit quaternion (length {norm.flat[int(np.argmax(np.abs(norm - 1)))]:.3g}); "
+            f"{url}: row {worst} is no unit quaternion (length {norm[worst, 0]:.3g}); "
             "quaternions are (a, b, c, d) with a the cosine of half the angle"
         )
     return array / norm, hashlib.sha256(data).hexdigest()

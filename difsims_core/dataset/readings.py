@@ -10,7 +10,7 @@ from difsims_core.augment.amorphous_ring import ring_shapes
 from difsims_core.augment.background import add_shapes, background_shapes
 from difsims_core.augment.cut_off import visible_mask, visible_parts
 from difsims_core.augment.inelastic import inelastic_shapes
-from difsims_core.augment.noise import apply_counting_noise, apply_historical_noise, draw_order
+from difsims_core.augment.noise import apply_counting_noise, apply_historical_noise, draw_order, old_maxima
 from difsims_core.augment.pixel_noise import apply_pixel_noise
 from difsims_core.augment.polar_noise import apply_polar_noise
 from difsims_core.config.simulation import SimulationSpec
@@ -20,8 +20,11 @@ from difsims_core.diffraction.draws import Draws
 from difsims_core.diffraction.image import noise_free_images
 from difsims_core.diffraction.profile import noise_free_profiles
 from difsims_core.kernels.cells import add_to_rows
+from difsims_core.kernels.images import add_radial
 from difsims_core.signal.grid import pixel_counts, polar_pixel_counts
 from difsims_core.signal.preprocess import normalise, square_root
+
+_RADIAL_POINTS = 4096  # of a smooth radial function that is put on an image
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +65,18 @@ def read_profiles(
     counts = pixel_counts(spec.detector.size_px, spec.detector.calibration_per_angstrom, geometry.grid)
     visible = _visible_parts(tables, draws)
     if visible is not None:
-        profiles = np.divide(profiles, visible, out=np.zeros_like(profiles), where=visible > 0)
-        counts = np.rint(counts * visible).astype(np.int64)
+        beyond_stop, beside_gap = visible
+        seen = beyond_stop * beside_gap
+        profiles = np.divide(profiles, beside_gap, out=np.zeros_like(profiles), where=seen > 0)
+        counts = np.rint(counts * seen).astype(np.int64)
     top = profiles.max(axis=1).astype(np.float64)
     height = np.where(top > 0, top, 1.0)
     if spec.order == "historical":
         if spec.noise is not None:
             profiles = apply_historical_noise(
-                profiles, counts, unit, draws["snr"], draws["intensity_spike"], spec.seed, draws.patterns
-            )
+                profiles, counts, unit, old_maxima(draws["sigma_px"], spec.seed, draws.patterns), draws["snr"],
+                draws["intensity_spike"], spec.seed, draws.patterns,
+            )  # fmt: skip
         profiles = normalise(square_root(profiles) if spec.postprocessing.sqrt else profiles)
         for shapes, amplitude in smooth_parts(spec, geometry.grid.q, draws):
             add_shapes(profiles, shapes, np.ones(len(labels)), amplitude)
@@ -100,7 +106,8 @@ def read_cakes(
             add_to_rows(cakes, shapes, amplitude * readings.height, bins.start)
     apply_polar_noise(
         cakes, pixels, pixel_counts(detector.size_px, detector.calibration_per_angstrom, grid), readings.unit, draws.values,
-        (spec.seed, draws.patterns), bins, draw_order(grid.n_bins, bins, grid.crop), historical=historical,
+        (spec.seed, draws.patterns), bins, draw_order(grid.n_bins, bins, grid.crop),
+        old_maxima(draws["sigma_px"], spec.seed, draws.patterns) if historical else None,
     )  # fmt: skip
     if spec.postprocessing.sqrt:
         cakes = square_root(cakes)
@@ -124,10 +131,9 @@ def read_images(
     )
     offset = np.arange(size) - (size - 1) / 2
     q = np.hypot(offset[:, None], offset[None, :]) * spec.detector.calibration_per_angstrom
-    fine = np.linspace(0, q.max(), 4 * size)
-    for shapes, amplitude in smooth_parts(spec, fine, draws):
-        for i in range(len(images)):
-            images[i] += amplitude[i] * readings.height[i] * np.interp(q, fine, shapes[i]).astype(np.float32)
+    points = np.linspace(0, q.max() * (1 + 1e-6), _RADIAL_POINTS)
+    for shapes, amplitude in smooth_parts(spec, points, draws):
+        add_radial(images, (q / points[1]).astype(np.float32), shapes, amplitude * readings.height)
     if noise:
         images = apply_pixel_noise(
             images, readings.unit, draws["dose"], draws["snr"], draws["intensity_spike"], spec.seed, draws.patterns
@@ -149,11 +155,12 @@ def smooth_parts(spec: SimulationSpec, q: np.ndarray, draws: Draws) -> list[tupl
         parts.append((shapes, draws["ring_amplitude"]))
     if spec.inelastic is not None:
         loss, energy = spec.inelastic.energy_loss_ev, spec.microscope.beam_energy_kv
-        parts.append((inelastic_shapes(q, draws["screening_per_angstrom"], loss, energy), draws["inelastic_amplitude"]))
+        shapes = inelastic_shapes(q, draws["screening_per_angstrom"], loss, energy)
+        parts.append((shapes, draws["inelastic_amplitude"]))
     return parts
 
 
-def _visible_parts(tables: Tables, draws: Draws) -> np.ndarray | None:
+def _visible_parts(tables: Tables, draws: Draws) -> tuple[np.ndarray, np.ndarray] | None:
     if "gap_width_px" not in draws:
         return None
     edges = np.maximum(np.arange(tables.geometry.grid.n_bins + 1) - 0.5, 0) * tables.step_px

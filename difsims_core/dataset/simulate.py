@@ -130,7 +130,7 @@ class Simulator:
     @property
     def most_peaks(self) -> int:
         """A number of spots that no pattern exceeds."""
-        return most_spots(self.tables.geometry, self.tables.phases, two_grains=self.spec.overlap is not None)
+        return most_spots(self.tables.phases, two_grains=self.spec.overlap is not None)
 
     @property
     def draw_templates(self) -> dict[str, tuple[tuple[int, ...], str]]:

@@ -10,6 +10,7 @@ from difsims_core.config.simulation import SimulationSpec
 from difsims_core.crystal.orientations import orientation_grid, read_orientations
 from difsims_core.crystal.phases import Crystal
 from difsims_core.crystal.rows import ReflectionRows, reflection_rows
+from difsims_core.diffraction.draws import check_combinations
 from difsims_core.diffraction.geometry import Geometry
 from difsims_core.diffraction.quantities import sigma_levels
 from difsims_core.errors import InputError
@@ -55,6 +56,7 @@ def build_tables(spec: SimulationSpec, crystals: tuple[Crystal, ...]) -> Tables:
     """
     _check_detector(spec)
     _check_elements(spec, crystals)
+    check_combinations(spec)
     convergence = spec.spots.convergence_semi_angle_mrad
     geometry = Geometry.of(
         spec.microscope.beam_energy_kv,

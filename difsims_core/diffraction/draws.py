@@ -11,8 +11,10 @@ import numpy as np
 from difsims_core.config.distributions import Choice, Distribution
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.diffraction.quantities import QUANTITIES, draw_quantity
+from difsims_core.errors import InputError
 from difsims_core.kernels import draw
 from difsims_core.randomness import Purpose
+from difsims_core.registry import nearest
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +34,8 @@ class Draws:
         ``intensity_spike``; ``background_amplitude``; ``background_decay_angstrom``.
         When the document asks for it: ``thickness_angstrom``; ``convergence_mrad``; ``intensity_exponent``,
         ``intensity_scatter``; ``ellipticity``, ``ellipse_direction_deg``, ``centre_error_px`` (n, 2);
-        ``beam_stop_radius_px``, ``gap_width_px``, ``gap_offset_px``, ``gap_along_x``; ``ring_…``, ``inelastic_amplitude``,
-        ``screening_per_angstrom``; ``second_orientation`` (n, 4), ``second_lattice_scale``,
+        ``beam_stop_radius_px``, ``gap_width_px``, ``gap_offset_px``, ``gap_along_x``; ``ring_…``;
+        ``inelastic_amplitude``, ``screening_per_angstrom``; ``second_orientation`` (n, 4), ``second_lattice_scale``,
         ``second_phase``, ``second_fraction``;
         ``q_crop_scale``.
     """
@@ -106,13 +108,28 @@ def combinations(spec: SimulationSpec) -> dict[str, tuple[float, ...]]:
     """Return the quantities that a document takes in turn, with their values; the last one changes fastest."""
     if not spec.combinations:
         return {}
-    wanted = {quantity.name: quantity.wanted(spec) for quantity in QUANTITIES}
-    explicit = {"sigma_px": spec.spots.sigma_px}  # a range of σ stands for levels, but is drawn
-    return {
-        name: how.choice
-        for name, how in wanted.items()
-        if isinstance(how, Choice) and isinstance(explicit.get(name, how), Choice) and len(how.choice) > 1
-    }
+    found = {}
+    for quantity in QUANTITIES:
+        wanted = spec.spots.sigma_px if quantity.name == "sigma_px" else quantity.wanted(spec)
+        asked = spec.combinations is True or quantity.path in spec.combinations
+        if asked and isinstance(wanted, Choice):
+            found[quantity.name] = wanted.choice
+    return found
+
+
+def check_combinations(spec: SimulationSpec) -> None:
+    """Refuse a document whose combinations name what is no choice, with ``InputError``."""
+    wanted = {quantity.path: quantity.wanted(spec) for quantity in QUANTITIES} | {"spots.sigma_px": spec.spots.sigma_px}
+    choices = sorted(path for path, how in wanted.items() if isinstance(how, Choice))
+    listed = () if isinstance(spec.combinations, bool) else spec.combinations
+    for path in listed:
+        if path not in choices:
+            raise InputError(
+                f"combinations: {path!r} is not given as {{choice: [...]}} in this document"
+                f"{nearest(path, choices)} (choices here: {', '.join(choices) or 'none'})"
+            )
+    if spec.combinations is True and not choices:
+        raise InputError("combinations: nothing is given as {choice: [...]}, so there is nothing to combine")
 
 
 def _digits(
@@ -120,7 +137,7 @@ def _digits(
 ) -> dict[str, np.ndarray]:
     rest = patterns // len(spec.class_names)
     digits = {}
-    for name, choices in reversed(combined.items()):
+    for name, choices in reversed(list(combined.items())):
         digits[name] = rest % len(choices)
         rest = rest // len(choices)
     return digits

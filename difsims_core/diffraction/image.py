@@ -24,7 +24,7 @@ def noise_free_images(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Compute the images (n, ny, nx) float32 of some patterns, intensity per pixel sampled at the pixel centres.
 
-    Parameters and unit as ``noise_free_profiles``. The beam is at the centre of the frame (ny, nx), x runs along columns.
+    Parameters and unit as ``noise_free_profiles``. The beam is at the centre of the frame; x runs along columns.
     """
     images = np.zeros((len(labels), *shape), np.float32)
     unit = render(

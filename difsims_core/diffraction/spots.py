@@ -64,7 +64,7 @@ def list_patterns_spots(
     return Spots(start, hkl, g, intensity, error)
 
 
-def most_spots(geometry: Geometry, phases: Sequence[ReflectionRows], *, two_grains: bool) -> int:
+def most_spots(phases: Sequence[ReflectionRows], *, two_grains: bool) -> int:
     """Return a bound of the number of spots of one pattern that no orientation exceeds."""
     bound = max(int(np.count_nonzero(rows.lattice.intensity[:, 0])) for rows in phases)
     return bound * (2 if two_grains else 1)

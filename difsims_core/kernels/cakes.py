@@ -12,7 +12,8 @@ from difsims_core.kernels.spread import GROUP
 
 N_AZIMUTH = 360
 _DEGREE = math.pi / 180.0
-_SHARP = 50.0  # κ from which the von Mises distribution is a normal one in the chord
+_FAINT = 14.0  # −ln 10⁻⁶
+_SHARP = 25.0  # κ from which the von Mises distribution is a normal one in the chord
 _REACH = 4.5  # σ, along the azimuth; what lies beyond is shared among the rest
 _TABLE_REACH, _PER_SIGMA = 6.0, 256.0
 _NORMAL = np.array(
@@ -22,59 +23,86 @@ _NORMAL = np.array(
 
 @kernel
 def radial_share(place, level, spread, low, high, share):
-    """Fill ``share`` for the bins low … high: mean intensity per pixel of each annulus for a spot at ``place`` nodes."""
+    """Fill ``share`` for the bins low … high: mean intensity per pixel of each annulus of a spot at node ``place``."""
     c = int(place)
     f = place - c
     g = 1.0 - f
-    w0, w1 = g * g * g / 6.0, ((3.0 * f - 6.0) * f * f + 4.0) / 6.0
-    w2, w3 = ((3.0 * g - 6.0) * g * g + 4.0) / 6.0, f * f * f / 6.0
+    weights = (
+        g * g * g / 6.0,
+        ((3.0 * f - 6.0) * f * f + 4.0) / 6.0,
+        ((3.0 * g - 6.0) * g * g + 4.0) / 6.0,
+        f**3 / 6.0,
+    )
     for b in range(low, high):
-        group = b // GROUP
+        share[b] = 0.0
+    for group in range(low // GROUP, (high - 1) // GROUP + 1):
         first, last = spread.first[level, group], spread.last[level, group]
-        at = spread.place[level, group] + b - group * GROUP
-        total = 0.0
+        start, stop = max(low, group * GROUP), min(high, (group + 1) * GROUP)
         for k in range(4):
             node = c + k if c + k > 0 else 2  # node 0 is the mirror image of node 2
             if first <= node < last:
-                w = w0 if k == 0 else (w1 if k == 1 else (w2 if k == 2 else w3))
-                total += w * spread.weights[at + (node - first) * GROUP]
-        share[b] = total
+                at = spread.place[level, group] + (node - first) * GROUP - group * GROUP
+                for b in range(start, stop):
+                    share[b] += weights[k] * spread.weights[at + b]
 
 
 @kernel
-def add_round(row, amount, kappa, azimuth):
-    """Add ``amount`` to the azimuthal bins of one annulus, by the von Mises distribution about ``azimuth``, degrees."""
-    total = 0.0
-    for j in range(N_AZIMUTH):
-        total += math.exp(kappa * (math.cos((j + 0.5 - azimuth) * _DEGREE) - 1.0))
-    for j in range(N_AZIMUTH):
-        row[j] += amount * math.exp(kappa * (math.cos((j + 0.5 - azimuth) * _DEGREE) - 1.0)) / total
+def add_round(row, amount, kappa, azimuth, arc):
+    """Add ``amount`` to the azimuthal bins of one annulus, by the von Mises distribution about ``azimuth``, degrees.
 
-
-@kernel
-def add_arc(row, amount, root_kappa, chords, first, low, high, below):
-    """Add ``amount`` to the azimuthal bins low … high − 1 of one annulus, by a normal distribution along the chord.
-
-    Bins count from ``first``, where ``chords`` begin with the lower edge of the first bin; ``below`` is work space.
+    ``arc`` (360,) float32 is work space; bins with less than 10⁻⁶ of the brightest get nothing.
     """
-    for e in range(low - first, high - first + 1):
+    reach = math.acos(max(1.0 - _FAINT / kappa, -1.0)) / _DEGREE if kappa > 0.0 else 180.0
+    start = int(math.floor(azimuth - reach))
+    n = min(int(math.ceil(azimuth + reach)) - start, N_AZIMUTH)
+    total = 0.0
+    for e in range(n):
+        value = math.exp(kappa * (math.cos((start + e + 0.5 - azimuth) * _DEGREE) - 1.0))
+        arc[e] = value
+        total += value
+    add_arcs(row, start % N_AZIMUTH, n, np.float32(amount / total), np.float32(0), arc, arc)
+
+
+@kernel
+def fill_arc(root_kappa, chords, n, arc):
+    """Fill ``arc`` (n,) with the parts of a spot in n azimuthal bins, a normal distribution along the chord.
+
+    ``chords`` (n + 1,) belong to the edges of the bins; what lies beyond is shared among them.
+    """
+    before = first = 0.0
+    for e in range(n + 1):
         x = (chords[e] * root_kappa + _TABLE_REACH) * _PER_SIGMA
         x = min(max(x, 0.0), 2.0 * _TABLE_REACH * _PER_SIGMA)
         cell = int(x)
-        below[e] = _NORMAL[cell] + (x - cell) * (_NORMAL[cell + 1] - _NORMAL[cell])
-    whole = below[high - first] - below[low - first]
-    scale = amount / whole
-    for j in range(low, high):
-        to = j % N_AZIMUTH
-        row[to] += scale * (below[j - first + 1] - below[j - first])
+        below = _NORMAL[cell] + (x - cell) * (_NORMAL[cell + 1] - _NORMAL[cell])
+        if e == 0:
+            first = below
+        else:
+            arc[e - 1] = below - before
+        before = below
+    scale = np.float32(1.0 / (before - first))
+    for e in range(n):
+        arc[e] *= scale
 
 
 @kernel
-def add_spot(cake, first_bin, x, y, intensity, sigma, step_px, low, high, share, density, chords, below):
+def add_arcs(row, start, n, inner, outer, arc, other):
+    """Add inner · arc + outer · other (n,) to a row (360,) from the bin ``start`` on, around the circle."""
+    until = min(n, N_AZIMUTH - start)
+    head = row[start : start + until]
+    for e in range(until):
+        head[e] += inner * arc[e] + outer * other[e]
+    for e in range(until, n):
+        row[e - until] += inner * arc[e] + outer * other[e]
+
+
+@kernel
+def add_spot(cake, first_bin, x, y, intensity, sigma, step_px, low, high, share, density, work):
     """Add one spot to a polar pattern.
 
     Each annulus gets exactly what the radial route gives it; along the azimuth it is shared as the Gaussian is,
-    exp(κ (cos Δ − 1)) with κ = r ρ / σ².
+    exp(κ (cos Δ − 1)) with κ = r ρ / σ². Its width changes slowly from annulus to annulus: it is worked out on the
+    spot's own annulus and at both ends, and interpolated between them.
 
     Parameters
     ----------
@@ -88,40 +116,43 @@ def add_spot(cake, first_bin, x, y, intensity, sigma, step_px, low, high, share,
         Annuli that the spot reaches, and the mean intensity per pixel of each for unit intensity.
     density
         (n_bins,) mean over the whole annulus from the mean over its part on the frame.
-    chords, below
-        Work space, (362,) float64.
+    work
+        Work space: (362,) float64 and three (361,) float32.
     """
+    chords, inner_arc, own_arc, outer_arc = work
     rho = math.sqrt(x * x + y * y)
     azimuth = math.atan2(y, x) / _DEGREE
     azimuth = azimuth if azimuth >= 0.0 else azimuth + N_AZIMUTH
-    low, high = max(low, first_bin), min(high, first_bin + cake.shape[0])
-    if high <= low:
-        return
     per_kappa = rho * step_px / (sigma * sigma)
-    widest = 0.0
-    for b in range(low, high):
-        kappa = max(b, 0.25) * per_kappa
-        if kappa >= _SHARP:
-            widest = _REACH / math.sqrt(kappa) / _DEGREE
-            break
-    start = int(math.floor(azimuth - widest)) + N_AZIMUTH
-    stop = int(math.ceil(azimuth + widest)) + N_AZIMUTH
-    if widest > 0.0:
-        for e in range(stop - start + 1):
-            chords[e] = 2.0 * math.sin(0.5 * (start + e - N_AZIMUTH - azimuth) * _DEGREE)
-    for b in range(low, high):
+    sharp = low
+    while sharp < high and max(sharp, 0.25) * per_kappa < _SHARP:
+        amount = intensity * share[sharp] * N_AZIMUTH * density[sharp]
+        if amount > 0.0:
+            add_round(cake[sharp - first_bin], amount, max(sharp, 0.25) * per_kappa, azimuth, own_arc)
+        sharp += 1
+    if sharp >= high:
+        return
+    widest = _REACH / math.sqrt(sharp * per_kappa) / _DEGREE
+    start = int(math.floor(azimuth - widest))
+    n = min(int(math.ceil(azimuth + widest)) - start, N_AZIMUTH)
+    for e in range(n + 1):
+        chords[e] = 2.0 * math.sin(0.5 * (start + e - azimuth) * _DEGREE)
+    own = min(max(int(rho / step_px + 0.5), sharp), high - 1)
+    fill_arc(math.sqrt(sharp * per_kappa), chords, n, inner_arc)
+    fill_arc(math.sqrt(own * per_kappa), chords, n, own_arc)
+    fill_arc(math.sqrt((high - 1) * per_kappa), chords, n, outer_arc)
+    start %= N_AZIMUTH
+    for b in range(sharp, high):
         amount = intensity * share[b] * N_AZIMUTH * density[b]
         if amount <= 0.0:
             continue
-        kappa = max(b, 0.25) * per_kappa
         row = cake[b - first_bin]
-        if kappa < _SHARP:
-            add_round(row, amount, kappa, azimuth)
+        if b < own:
+            t = (b - sharp) / (own - sharp)
+            add_arcs(row, start, n, np.float32(amount * (1.0 - t)), np.float32(amount * t), inner_arc, own_arc)
         else:
-            width = _REACH / math.sqrt(kappa) / _DEGREE
-            near = int(math.floor(azimuth - width)) + N_AZIMUTH
-            far = int(math.ceil(azimuth + width)) + N_AZIMUTH
-            add_arc(row, amount, math.sqrt(kappa), chords, start, near, far, below)
+            t = (b - own) / max(high - 1 - own, 1)
+            add_arcs(row, start, n, np.float32(amount * (1.0 - t)), np.float32(amount * t), own_arc, outer_arc)
 
 
 @kernel
@@ -140,7 +171,11 @@ def phase_cakes(conditions, lattice, beam, frame, spread, polar, points, random,
     """
     first_bin, n_bins, step_px, reach_sigma, density = polar
     brightest = np.zeros(where.shape[0])
-    share, chords, below = np.zeros(n_bins), np.empty(N_AZIMUTH + 4), np.empty(N_AZIMUTH + 4)
+    share = np.zeros(n_bins)
+    work = (
+        np.empty(N_AZIMUTH + 2), np.empty(N_AZIMUTH + 1, np.float32), np.empty(N_AZIMUTH + 1, np.float32),
+        np.empty(N_AZIMUTH + 1, np.float32),
+    )  # fmt: skip
     for i in range(where.shape[0]):
         n, top = spots_of_pattern(i, conditions, lattice, beam, frame, points, random, spots)
         brightest[i] = top
@@ -157,7 +192,6 @@ def phase_cakes(conditions, lattice, beam, frame, spread, polar, points, random,
                 continue
             radial_share(rho * spread.inverse_spacing[level], level, spread, low, high, share)
             add_spot(
-                cakes[where[i]], first_bin, x, y, spots.intensity[j], sigma, step_px, low, high, share, density,
-                chords, below,
-            )  # fmt: skip
+                cakes[where[i]], first_bin, x, y, spots.intensity[j], sigma, step_px, low, high, share, density, work
+            )
     return brightest

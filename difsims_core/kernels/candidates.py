@@ -2,8 +2,8 @@
 
 Along a row p + t·a of the lattice, "within s_max below the sphere" and "within s_max above it" are two quadratics in t:
 a point is excited when it lies inside the sphere moved down the beam by s_max (the sphere about k ẑ seen from
-p + s_max ẑ) and outside the one moved up. In single precision, eight or sixteen rows at a time, with a margin that covers
-the rounding; the exact test follows for each candidate.
+p + s_max ẑ) and outside the one moved up. In single precision, eight or sixteen rows at a time, with a margin that
+covers the rounding; the exact test follows for each candidate.
 """
 
 from __future__ import annotations

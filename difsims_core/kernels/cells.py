@@ -9,7 +9,7 @@ import numpy as np
 from difsims_core.kernels.compile import kernel
 from difsims_core.kernels.counter_rng import next_unit, seed_stream
 from difsims_core.kernels.noise import hot_pixels
-from difsims_core.kernels.poisson import poisson, poisson_row
+from difsims_core.kernels.poisson import poisson_row
 
 
 @kernel
@@ -28,7 +28,7 @@ def add_hot_pixel(row, pixels, reading, state):
 
 @kernel
 def count_cells(
-    cakes, pixels, counts, unit, dose, hot, spike, seed, patterns, purpose, order, segments, first_bin, historical
+    cakes, pixels, counts, unit, dose, hot, spike, seed, patterns, purpose, order, segments, first_bin, maximum
 ):
     """Replace noise-free polar patterns by counted ones, in place.
 
@@ -46,33 +46,36 @@ def count_cells(
         Annuli in the order in which their numbers are drawn, and where runs of them end.
     first_bin
         Annulus of the first row of ``cakes``.
-    historical
-        Whether hot pixels read spike + Poisson(spike) and all others stay noise-free (PHYSICS §7).
+    maximum
+        (n,) 0 for counting; the noise of the old platform otherwise, as ``old_profiles``.
     """
     n_azimuth = cakes.shape[2]
     state = np.empty(4, np.uint64)
     n_hot = np.zeros(counts.shape[0])
-    mean, u, v, settled = np.empty(n_azimuth), np.empty(n_azimuth), np.empty(n_azimuth), np.empty(n_azimuth)
+    mean, work = np.empty(n_azimuth), np.empty((6, n_azimuth))
     for i in range(cakes.shape[0]):
         seed_stream(seed, patterns[i], purpose, state)
         area = pixels[i if pixels.shape[0] > 1 else 0]
-        counting = not math.isinf(dose[i]) and not historical
-        per_unit, back = dose[i] / unit[i], unit[i] / dose[i]
+        old = maximum[i] > 0.0
+        if old and spike[i] == 0.0:
+            continue
+        per_unit, back = (1.0, 1.0) if old else (dose[i], 1.0 / dose[i])
+        drawing = old or not math.isinf(dose[i])
         first = 0
         for last in segments:
             hot_pixels(counts, order, first, last, hot[i], state, n_hot)
             for place in range(first, last):
                 b = order[place]
                 row, cells = cakes[i, b - first_bin], area[b]
-                if counting:
+                if drawing:
                     for j in range(n_azimuth):
-                        mean[j] = row[j] * cells[j] * per_unit
-                    poisson_row(mean, n_azimuth, state, u, v, settled)
+                        mean[j] = row[j] / unit[i] * cells[j] * per_unit
+                    poisson_row(mean, n_azimuth, state, work)
                     for j in range(n_azimuth):
-                        row[j] = mean[j] * back / cells[j] if cells[j] > 0.0 else 0.0
+                        counted = mean[j] * back / cells[j] * unit[i]
+                        row[j] = (row[j] + counted) / maximum[i] if old else counted
                 for _ in range(int(n_hot[b])):
-                    bright = spike[i] + poisson(spike[i], state) if historical else spike[i]
-                    add_hot_pixel(row, cells, bright * unit[i], state)
+                    add_hot_pixel(row, cells, spike[i] * unit[i], state)
                 for j in range(n_azimuth):
                     row[j] = row[j] if cells[j] > 0.0 else np.float32(0)
             first = last

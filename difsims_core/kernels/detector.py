@@ -110,39 +110,44 @@ def into_discs(spots, n, points, radius, beam, width, angle, per_px, distortion)
 
 
 @kernel
-def visible_part(x, y, sigma, hidden):
-    """Return the part of a spot at (x, y) px that lies beside a beam stop and a gap.
-
-    A spot, small against the stop's radius, meets both as a straight edge.
-    """
-    stop, width, offset, along_x = hidden[0], hidden[1], hidden[2], hidden[3]
+def part_beside_gap(x, y, sigma, hidden):
+    """Return the part of a spot at (x, y) px that lies beside a gap."""
+    width, offset, along_x = hidden[1], hidden[2], hidden[3]
+    if width <= 0.0:
+        return 1.0
     per_sigma = 1.0 / (sigma * math.sqrt(2.0))
-    part = 1.0
-    if stop > 0.0:
-        part = 0.5 * math.erfc((stop - math.sqrt(x * x + y * y)) * per_sigma)
-    if width > 0.0:
-        across = y if along_x > 0.0 else x
-        covered = math.erf((offset + width / 2 - across) * per_sigma)
-        part *= 1.0 - 0.5 * (covered - math.erf((offset - width / 2 - across) * per_sigma))
-    return part
+    across = y if along_x > 0.0 else x
+    covered = math.erf((offset + width / 2 - across) * per_sigma)
+    return 1.0 - 0.5 * (covered - math.erf((offset - width / 2 - across) * per_sigma))
+
+
+@kernel
+def lose_in_gap(spots, n, sigma, hidden):
+    """Reduce intensities to the part of each spot that lies beside the gap."""
+    for i in range(n):
+        spots.intensity[i] *= part_beside_gap(spots.x_px[i], spots.y_px[i], sigma, hidden)
 
 
 @kernel
 def hide(spots, n, sigma, hidden):
-    """Reduce intensities to the part of each spot that is visible."""
+    """Reduce intensities to the part of each spot that is visible; the edge of the beam stop counts as straight."""
+    lose_in_gap(spots, n, sigma, hidden)
+    if hidden[0] <= 0.0:
+        return
     for i in range(n):
-        spots.intensity[i] *= visible_part(spots.x_px[i], spots.y_px[i], sigma, hidden)
+        depth = hidden[0] - math.sqrt(spots.x_px[i] ** 2 + spots.y_px[i] ** 2)
+        spots.intensity[i] *= 0.5 * math.erfc(depth / (sigma * math.sqrt(2.0)))
 
 
 @kernel
-def add_direct_beam(spots, n, intensity, points, radius_px, sigma, distortion, hidden):
-    """Append the direct beam, a point or the points of a disc, as far as it is visible; return how many spots there are."""
+def add_direct_beam(spots, n, intensity, points, radius_px, distortion):
+    """Append the direct beam, a point or the points of a disc; return how many spots there are."""
     count = points if radius_px > 0.0 else 1
     for p in range(count):
         ux, uy = point_of_disc(p, points, radius_px) if radius_px > 0.0 else (0.0, 0.0)
         x = distortion[3] + distortion[0] * ux + distortion[1] * uy
         y = distortion[4] + distortion[1] * ux + distortion[2] * uy
         spots.x_px[n], spots.y_px[n], spots.beside[n] = x, y, 0
-        spots.intensity[n] = intensity / count * visible_part(x, y, sigma, hidden)
+        spots.intensity[n] = intensity / count
         n += 1
     return n

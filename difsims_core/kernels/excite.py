@@ -75,7 +75,7 @@ def point_factor(spots, i, p, points, radius, beam, width, angle):
 
 @kernel
 def keep_excited(spots, n, lattice, scale_u, weight):
-    """Move the excited candidates to the front, with the intensity weight · |F|² · shape factor; return their number."""
+    """Move the excited candidates to the front, with intensities weight · |F|² · shape factor; return how many."""
     degree = lattice.intensity.shape[1]
     kept = 0
     for i in range(n):

@@ -31,8 +31,12 @@ def render_spot(image, x, y, intensity, sigma, reach, across):
     if last <= first:
         return
     falloff = 1.0 / (2.0 * sigma * sigma)
-    for column in range(first, last):
-        across[column] = math.exp(-((column - x) ** 2) * falloff)
+    value, ratio = math.exp(-((first - x) ** 2) * falloff), math.exp(-(2.0 * (first - x) + 1.0) * falloff)
+    step = math.exp(-2.0 * falloff)
+    for column in range(first, last):  # each ratio of neighbours is the last one times the same step
+        across[column] = value
+        value *= ratio
+        ratio *= step
     height = intensity * falloff / math.pi
     for row in range(max(0, int(math.ceil(y - reach))), min(ny - 1, int(math.floor(y + reach))) + 1):
         along = np.float32(height * math.exp(-((row - y) ** 2) * falloff))
@@ -65,3 +69,20 @@ def phase_images(conditions, lattice, beam, frame, reach_sigma, points, random, 
             x, y = spots.x_px[j] + (nx - 1) / 2, spots.y_px[j] + (ny - 1) / 2
             render_spot(images[where[i]], x, y, spots.intensity[j], sigma, reach_sigma * sigma, across)
     return brightest
+
+
+@kernel
+def add_radial(images, place, shapes, level):
+    """Add level (n,) times a radial function to each image, in place.
+
+    ``place`` (ny, nx) float32 says where on the points of ``shapes`` (n, n_points) each pixel lies; between two points
+    the function is a straight line.
+    """
+    for i in range(images.shape[0]):
+        shape, amount = shapes[i], np.float32(level[i])
+        for row in range(images.shape[1]):
+            line, at = images[i, row], place[row]
+            for x in range(line.shape[0]):
+                point = int(at[x])
+                f = at[x] - np.float32(point)
+                line[x] += amount * (shape[point] + f * (shape[point + 1] - shape[point]))

@@ -62,13 +62,7 @@ def count_profiles(profiles, counts, unit, dose, hot, spike, seed, patterns, pur
     """
     n_bins = profiles.shape[1]
     state = np.empty(4, np.uint64)
-    n_hot, mean, u, v, settled = (
-        np.zeros(n_bins),
-        np.empty(n_bins),
-        np.empty(n_bins),
-        np.empty(n_bins),
-        np.empty(n_bins),
-    )
+    n_hot, mean, work = np.zeros(n_bins), np.empty(n_bins), np.empty((6, n_bins))
     for i in range(profiles.shape[0]):
         seed_stream(seed, patterns[i], purpose, state)
         pixels = counts[i if counts.shape[0] > 1 else 0]
@@ -82,7 +76,7 @@ def count_profiles(profiles, counts, unit, dose, hot, spike, seed, patterns, pur
             if not math.isinf(per_unit):
                 for j in range(last - first):
                     mean[j] *= per_unit
-                poisson_row(mean, last - first, state, u, v, settled)
+                poisson_row(mean, last - first, state, work)
                 for j in range(last - first):
                     mean[j] /= per_unit
             for j in range(first, last):
@@ -97,7 +91,7 @@ def count_pixels(images, unit, dose, hot, spike, seed, patterns, purpose):
     """Replace noise-free images (n, ny, nx) float32 by counted ones, every pixel on its own; as ``count_profiles``."""
     nx = images.shape[2]
     state = np.empty(4, np.uint64)
-    mean, u, v, settled = np.empty(nx), np.empty(nx), np.empty(nx), np.empty(nx)
+    mean, work = np.empty(nx), np.empty((6, nx))
     for i in range(images.shape[0]):
         seed_stream(seed, patterns[i], purpose, state)
         scale, back = dose[i] / unit[i], unit[i] / dose[i]
@@ -109,7 +103,7 @@ def count_pixels(images, unit, dose, hot, spike, seed, patterns, purpose):
             if not never:
                 for x in range(nx):
                     mean[x] = line[x] * scale
-                poisson_row(mean, nx, state, u, v, settled)
+                poisson_row(mean, nx, state, work)
                 for x in range(nx):
                     line[x] = mean[x] * back
             while to_hot < nx:
@@ -119,19 +113,37 @@ def count_pixels(images, unit, dose, hot, spike, seed, patterns, purpose):
 
 
 @kernel
-def spike_profiles(profiles, counts, unit, hot, spike, seed, patterns, purpose):
+def brightest_readings(sigma, seed, patterns, purpose, out):
+    """Fill ``out`` (n,) with the largest I + Poisson(I) of the pixels of a spot of unit height, σ = ``sigma`` (n,)."""
+    state = np.empty(4, np.uint64)
+    for i in range(out.shape[0]):
+        seed_stream(seed, patterns[i], purpose, state)
+        reach = int(3.0 * sigma[i])
+        largest = 0.0
+        for y in range(-reach, reach + 1):
+            for x in range(-reach, reach + 1):
+                intensity = math.exp(-(x * x + y * y) / (2.0 * sigma[i] * sigma[i]))
+                largest = max(largest, intensity + poisson(intensity, state))
+        out[i] = largest
+
+
+@kernel
+def old_profiles(profiles, counts, unit, maximum, hot, spike, seed, patterns, purpose):
     """Apply the noise of the old platform, in place (PHYSICS §7, historical).
 
-    On the pattern in units of its maximum, a hot pixel reads spike + Poisson(spike); all others stay noise-free.
+    Where the spike is not 0, each pixel reads I + Poisson(I) over the ``maximum`` (n,) of all such readings, I in units
+    of the pattern's maximum, and hot pixels read the spike. Otherwise there is no noise.
     """
     state = np.empty(4, np.uint64)
     for i in range(profiles.shape[0]):
+        if spike[i] == 0.0:
+            continue
         seed_stream(seed, patterns[i], purpose, state)
         pixels = counts[i if counts.shape[0] > 1 else 0]
         for b in range(profiles.shape[1]):
-            if pixels[b] == 0 or hot[i] <= 0.0:
+            if pixels[b] == 0:
                 continue
             n_hot = binomial(pixels[b], hot[i], state)
-            bright = n_hot * spike[i]
-            level = (pixels[b] - n_hot) * profiles[i, b] / unit[i] + bright + poisson(bright, state)
-            profiles[i, b] = level / pixels[b] * unit[i]
+            clean = (pixels[b] - n_hot) * profiles[i, b] / unit[i]
+            reading = (clean + poisson(clean, state)) / maximum[i] + n_hot * spike[i]
+            profiles[i, b] = reading / pixels[b] * unit[i]

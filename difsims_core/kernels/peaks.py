@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from difsims_core.kernels.compile import kernel
+from difsims_core.kernels.detector import hide
 from difsims_core.kernels.pattern import whole_spots
 
 
@@ -11,6 +12,7 @@ def count_spots(conditions, lattice, beam, frame, points, random, spots, counts)
     """Fill ``counts`` (m,) with the number of spots on the detector of each pattern, removed ones left out."""
     for i in range(counts.shape[0]):
         n = whole_spots(i, conditions, lattice, beam, frame, points, random, spots)
+        hide(spots, n, conditions.sigma[i], conditions.hidden[i])
         counts[i] = 0
         for j in range(n):
             counts[i] += (spots.beside[j] == 0) & (spots.intensity[j] > 0.0)
@@ -25,6 +27,7 @@ def list_spots(conditions, lattice, beam, frame, points, random, spots, starts, 
     """
     for i in range(starts.shape[0]):
         n = whole_spots(i, conditions, lattice, beam, frame, points, random, spots)
+        hide(spots, n, conditions.sigma[i], conditions.hidden[i])
         at = starts[i]
         for j in range(n):
             if spots.beside[j] == 0 and spots.intensity[j] > 0.0:

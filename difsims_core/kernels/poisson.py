@@ -18,24 +18,25 @@ import numpy as np
 from difsims_core.kernels.compile import kernel
 from difsims_core.kernels.counter_rng import next_unit
 
-_TABLES, _OUTCOMES, _PER_UNIT = 64, 64, 4.0
-_TABLES_BELOW = _TABLES / _PER_UNIT  # 16, where the probability of 64 and more is 10⁻¹⁸
+_COARSE, _COARSE_OUTCOMES = 128, 256  # means 0, 1 … 127; the probability of 256 and more is 10⁻²³
+_FINE, _FINE_OUTCOMES = 16, 32  # means 0, 1/16 … 15/16; the probability of 32 and more is 10⁻³⁶
 _INVERSION_BELOW = 10.0
 _NORMAL_ABOVE = 1e12  # where the skewness is 10⁻⁶ and counts no longer fit PTRS in double precision
 _HALF_LOG_TWO_PI = 0.5 * math.log(2.0 * math.pi)
 
 
-def _alias_tables() -> tuple[np.ndarray, np.ndarray]:
-    """Return (64, 64) thresholds and aliases of the Poisson distributions of means 0, 1/4, 1/2 … 63/4."""
-    thresholds = np.ones((_TABLES, _OUTCOMES))
-    aliases = np.tile(np.arange(_OUTCOMES, dtype=np.int64), (_TABLES, 1))
-    for table in range(_TABLES):
-        mean = table / _PER_UNIT
-        log_mean = math.log(mean) if mean else -math.inf
-        share = [math.exp(k * log_mean - mean - math.lgamma(k + 1)) if k else math.exp(-mean) for k in range(_OUTCOMES)]
-        share = [value * _OUTCOMES / math.fsum(share) for value in share]
-        small = [k for k in range(_OUTCOMES) if share[k] < 1]
-        large = [k for k in range(_OUTCOMES) if share[k] >= 1]
+def _alias_tables(means: np.ndarray, outcomes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return (k, outcomes) thresholds and aliases of the Poisson distributions of k means."""
+    count = np.arange(outcomes)
+    log_factorial = np.concatenate([[0.0], np.cumsum(np.log(count[1:]))])
+    thresholds = np.ones((len(means), outcomes))
+    aliases = np.tile(count.astype(np.uint8), (len(means), 1))
+    for table, mean in enumerate(means):
+        log_mean = math.log(mean) if mean > 0 else -1e6
+        share = np.exp(count * log_mean - mean - log_factorial)
+        share = (share * (outcomes / math.fsum(share))).tolist()
+        small = [k for k in range(outcomes) if share[k] < 1]
+        large = [k for k in range(outcomes) if share[k] >= 1]
         while small and large:
             k, donor = small.pop(), large[-1]
             thresholds[table, k], aliases[table, k] = share[k], donor
@@ -45,22 +46,36 @@ def _alias_tables() -> tuple[np.ndarray, np.ndarray]:
     return thresholds, aliases
 
 
-_THRESHOLDS, _ALIASES = _alias_tables()
+_COARSE_THRESHOLDS, _COARSE_ALIASES = _alias_tables(np.arange(_COARSE), _COARSE_OUTCOMES)
+_FINE_THRESHOLDS, _FINE_ALIASES = _alias_tables(np.arange(_FINE) / _FINE, _FINE_OUTCOMES)
 
 
 @kernel
-def _below_tables(mean, u, v):
-    """Return a variate of a mean below 16: the sum of one of a tabled mean and one of what is left, below 1/4."""
-    table = int(mean * _PER_UNIT)
-    place = u * _OUTCOMES
+def _from_tables(mean, u, v):
+    """Return a variate of a mean below 128, given two numbers in [0, 1).
+
+    It is the sum of one of a whole mean, one of a sixteenth of 1 and one of what is left; the last one, mostly 0, comes
+    from what the choice among the sixteenths leaves of ``v``.
+    """
+    coarse = int(mean)
+    place = u * _COARSE_OUTCOMES
     outcome = int(place)
-    count = outcome if place - outcome < _THRESHOLDS[table, outcome] else _ALIASES[table, outcome]
-    rest = mean - table / _PER_UNIT
-    if v >= 1.0 - rest:  # below, v is also below exp(−rest), the probability of 0
+    count = outcome if place - outcome < _COARSE_THRESHOLDS[coarse, outcome] else int(_COARSE_ALIASES[coarse, outcome])
+    rest = mean - coarse
+    fine = int(rest * _FINE)
+    rest -= fine / _FINE
+    place = v * _FINE_OUTCOMES
+    outcome = int(place)
+    left, threshold = place - outcome, _FINE_THRESHOLDS[fine, outcome]
+    own = left < threshold
+    count += outcome if own else int(_FINE_ALIASES[fine, outcome])
+    low, high = (0.0, threshold) if own else (threshold, 1.0)
+    if left - low >= (1.0 - rest) * (high - low):  # 1 − rest is below exp(−rest), the probability of 0
+        left = (left - low) / (high - low)
         probability = math.exp(-rest)
         k = 0
-        while v >= probability and k < _OUTCOMES:
-            v -= probability
+        while left >= probability and k < _FINE_OUTCOMES:
+            left -= probability
             k += 1
             probability *= rest / k
         count += k
@@ -75,25 +90,37 @@ def _probable(k, mean, bound):
     inverse = 1.0 / k
     square = inverse * inverse
     stirling = (1.0 / 12.0 - (1.0 / 360.0 - square / 1260.0) * square) * inverse
-    return math.log(bound * math.sqrt(k)) <= k * math.log(mean / k) - mean + k - _HALF_LOG_TWO_PI - stirling
+    x = (mean - k) * inverse
+    if abs(x) < 0.03:  # k (ln(1 + x) − x), a series where the logarithm would cancel
+        deviation = k * x * x * (-0.5 + x * (1 / 3 - x * (0.25 - x * (0.2 - x * (1 / 6 - x * (1 / 7 - x / 8))))))
+    else:
+        deviation = k * (math.log(mean * inverse) - x)
+    return math.log(bound * math.sqrt(k)) <= deviation - _HALF_LOG_TWO_PI - stirling
 
 
 @kernel
-def _transformed_rejection(mean, u, v, state):
-    """Return a variate of a mean above 10 by PTRS, whose first pair (u − 1/2, v) is given."""
-    root = math.sqrt(mean)
-    b = 0.931 + 2.53 * root
+def _accepted(k, mean, b, u, v):
+    """Return whether PTRS accepts k, which its pair (u − 1/2, v) gave and its quick test did not settle."""
+    us = 0.5 - abs(u)
+    if k < 0.0 or (us < 0.013 and v > us):
+        return False
     a = -0.059 + 0.02483 * b
     inverse_alpha = 1.1239 + 1.1328 / (b - 3.4)
+    return _probable(k, mean, v * inverse_alpha / (a / (us * us) + b))
+
+
+@kernel
+def _transformed_rejection(mean, state):
+    """Return a variate of a mean above 10 by PTRS."""
+    b = 0.931 + 2.53 * math.sqrt(mean)
+    a = -0.059 + 0.02483 * b
     v_r = 0.9277 - 3.6224 / (b - 2.0)
     while True:
+        u, v = next_unit(state) - 0.5, next_unit(state)
         us = 0.5 - abs(u)
         k = np.floor((2.0 * a / us + b) * u + mean + 0.43)
-        if us >= 0.07 and v <= v_r:
+        if (us >= 0.07 and v <= v_r) or _accepted(k, mean, b, u, v):
             return k
-        if k >= 0.0 and not (us < 0.013 and v > us) and _probable(k, mean, v * inverse_alpha / (a / (us * us) + b)):
-            return k
-        u, v = next_unit(state) - 0.5, next_unit(state)
 
 
 @kernel
@@ -104,7 +131,7 @@ def _normal(mean, state):
 
 @kernel
 def poisson(mean, state):
-    """Return a Poisson variate as a double: tables below a mean of 16, PTRS above, both exact.
+    """Return a Poisson variate as a double: tables below a mean of 128, PTRS above, both exact.
 
     From a mean of 10¹² on, a rounded normal variate (Box–Muller).
     """
@@ -112,15 +139,16 @@ def poisson(mean, state):
         return 0.0
     if not mean < _NORMAL_ABOVE:
         return _normal(mean, state)
-    u, v = next_unit(state), next_unit(state)
-    return _below_tables(mean, u, v) if mean < _TABLES_BELOW else _transformed_rejection(mean, u - 0.5, v, state)
+    if mean < _COARSE:
+        return _from_tables(mean, next_unit(state), next_unit(state))
+    return _transformed_rejection(mean, state)
 
 
 @kernel
-def poisson_row(mean, n, state, u, v, settled):
+def poisson_row(mean, n, state, work):
     """Replace the first ``n`` numbers of ``mean``, none negative, by Poisson variates of these means.
 
-    The first trial of PTRS, which settles most, is done for all at once.
+    The first trial of PTRS, which settles most of the large means, is done for all of them at once.
 
     Parameters
     ----------
@@ -128,30 +156,35 @@ def poisson_row(mean, n, state, u, v, settled):
         (n,) float64, overwritten.
     n, state
         How many, and the stream.
-    u, v, settled
-        Work space, (n,) float64, float64 and float64.
+    work
+        Work space, (6, n) float64.
     """
+    u, v, large, trial, width, place = work[0], work[1], work[2], work[3], work[4], work[5]
+    m = 0
     for i in range(n):
-        u[i] = next_unit(state) - 0.5
-        v[i] = next_unit(state)
-    for i in range(n):
-        root = math.sqrt(mean[i])
-        b = 0.931 + 2.53 * root
+        first, second = next_unit(state), next_unit(state)
+        if mean[i] < _COARSE:
+            mean[i] = _from_tables(mean[i], first, second)
+        else:
+            u[m], v[m], large[m], place[m] = first - 0.5, second, mean[i], i
+            m += 1
+    for i in range(m):
+        b = 0.931 + 2.53 * math.sqrt(large[i])
         a = -0.059 + 0.02483 * b
         us = 0.5 - abs(u[i])
-        k = np.floor((2.0 * a / us + b) * u[i] + mean[i] + 0.43)
-        v_r = 0.9277 - 3.6224 / (b - 2.0)
-        quick = (us >= 0.07) & (v[i] <= v_r) & (mean[i] >= _TABLES_BELOW) & (mean[i] < _NORMAL_ABOVE)
-        settled[i] = k if quick else -1.0
-    for i in range(n):
-        if settled[i] >= 0.0:
-            mean[i] = settled[i]
-        elif mean[i] < _TABLES_BELOW:
-            mean[i] = _below_tables(mean[i], u[i] + 0.5, v[i])
-        elif mean[i] < _NORMAL_ABOVE:
-            mean[i] = _transformed_rejection(mean[i], u[i], v[i], state)
+        trial[i] = np.floor((2.0 * a / us + b) * u[i] + large[i] + 0.43)
+        quick = (us >= 0.07) & (v[i] <= 0.9277 - 3.6224 / (b - 2.0)) & (large[i] < _NORMAL_ABOVE)
+        width[i] = 0.0 if quick else b
+    for i in range(m):
+        if width[i] == 0.0:
+            count = trial[i]
+        elif not large[i] < _NORMAL_ABOVE:
+            count = _normal(large[i], state)
+        elif _accepted(trial[i], large[i], width[i], u[i], v[i]):
+            count = trial[i]
         else:
-            mean[i] = _normal(mean[i], state)
+            count = _transformed_rejection(large[i], state)
+        mean[int(place[i])] = count
 
 
 @kernel

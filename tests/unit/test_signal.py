@@ -10,9 +10,9 @@ from hypothesis.extra import numpy as npst
 
 from difsims_core.config.signal import QCropSpec
 from difsims_core.errors import ExperimentError, InputError
+from difsims_core.kernels.rebin import rebin_rows
 from difsims_core.signal.grid import RadialGrid
 from difsims_core.signal.preprocess import normalise, preprocess_measured
-from difsims_core.kernels.rebin import rebin_rows
 from difsims_core.signal.resample import bin_edges, check_q_crop, q_crop_axis, resample_profiles
 
 GRID = RadialGrid()

@@ -1,0 +1,55 @@
+"""Runs of patterns before their normalisation, for tests that compare intensities."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from difsims_core.config.documents import make_spec
+from difsims_core.config.simulation import SimulationSpec
+from difsims_core.dataset.readings import Readings, read_cakes, read_images, read_profiles
+from difsims_core.dataset.simulate import Simulator
+from difsims_core.diffraction.draws import Draws, draw_patterns
+
+PLAIN = {"noise": None, "background": None, "spots": {"removal": None}, "output": {"precision": "exact"}}
+CROP = slice(13, 160)
+
+
+@dataclass(frozen=True)
+class Run:
+    """Patterns ``start`` … ``stop`` of a document."""
+
+    simulator: Simulator
+    draws: Draws
+    labels: np.ndarray
+
+    @classmethod
+    def of(cls, document: dict, n: int = 3, start: int = 0) -> "Run":
+        """Draw ``n`` patterns of a document whose defaults are free of noise, background and removed spots."""
+        spots = {**PLAIN["spots"], **document.get("spots", {})}
+        spec = make_spec({"n_patterns": start + n, "phases": ["pb"], **PLAIN, **document, "spots": spots})
+        simulator = Simulator.prepare(spec)
+        draws = draw_patterns(simulator.spec, simulator.tables.orientations, np.arange(start, start + n))
+        return cls(simulator, draws, draws.patterns % len(spec.class_names))
+
+    @property
+    def spec(self) -> SimulationSpec:
+        return self.simulator.spec
+
+    def readings(self) -> Readings:
+        return read_profiles(self.spec, self.simulator.tables, self.draws, self.labels)
+
+    def profiles(self) -> np.ndarray:
+        """Return (n, 256) float64."""
+        return self.readings().profiles.astype(float)
+
+    def cakes(self, *, full: bool = True) -> np.ndarray:
+        """Return (n, 256 or 147, 360)."""
+        return read_cakes(self.spec, self.simulator.tables, self.draws, self.labels, self.readings(), full=full)
+
+    def images(self, *, noise: bool = False) -> np.ndarray:
+        return read_images(self.spec, self.simulator.tables, self.draws, self.labels, noise=noise)
+
+
+def worst(found: np.ndarray, expected: np.ndarray) -> float:
+    """Return the largest difference over the largest expected value."""
+    return float(np.abs(found - expected).max() / np.abs(expected).max())
