@@ -19,6 +19,8 @@ _HOMES = {
     "open_simulation": "difsims_core.dataset.open",
     "radial_profiles": "difsims_core.diffraction.clean",
     "patterns": "difsims_core.diffraction.clean",
+    "cakes": "difsims_core.diffraction.clean",
+    "excited_spots": "difsims_core.diffraction.clean",
     "load_bundle": "difsims_core.learn.bundle",
     "predict_profiles": "difsims_core.learn.predict",
     "evaluate_all": "difsims_core.evaluate.peak_positions",
@@ -30,7 +32,9 @@ __all__ = [
     "SimulationSpec",
     "TrainingSpec",
     "__version__",
+    "cakes",
     "evaluate_all",
+    "excited_spots",
     "load_bundle",
     "load_spec",
     "load_sweep",
@@ -48,7 +52,7 @@ if TYPE_CHECKING:
     from difsims_core.config.sweep import load_sweep
     from difsims_core.dataset.open import open_simulation
     from difsims_core.dataset.simulate import simulate
-    from difsims_core.diffraction.clean import patterns, radial_profiles
+    from difsims_core.diffraction.clean import cakes, excited_spots, patterns, radial_profiles
     from difsims_core.evaluate.peak_positions import evaluate_all
     from difsims_core.learn.bundle import load_bundle
     from difsims_core.learn.predict import predict_profiles

@@ -18,11 +18,13 @@ def simulate_document(
 ) -> None:
     """Simulate a document, or every point of its sweep, and print one id a line."""
     from difsims_core.config.sweep import load_sweep
+    from difsims_core.dataset.simulate import Simulator
     from difsims_core.resources import specs_folder
 
     wanted = document or Path("reference.yaml")
     shipped = specs_folder() / wanted
     sweep = load_sweep(shipped if not wanted.exists() and shipped.exists() else wanted, changes)
+    Simulator.prepare(sweep.points[0].spec)  # what is wrong with crystals or lists is found before Prefect starts
     ids = _run(sweep, store, session)
     if not as_json:
         for simulation in ids:

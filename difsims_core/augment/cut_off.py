@@ -1,7 +1,8 @@
 """Pixels that see nothing: a round beam stop about the centre, a straight gap between detector modules.
 
-An annulus loses pixels, and spots lose what falls into the gap; a reading is the mean of the pixels that are left, and 0
-where none is left. The beam stop takes whole annuli: the mean of those beyond its edge stays what it was.
+A reading is the mean of the pixels that are left of an annulus, and 0 where none is left. The beam stop takes whole
+annuli: the mean of those beyond its edge, and of the one that it crosses, stays what it was. The gap takes parts of
+annuli, and of spots.
 
 References
 ----------
@@ -26,11 +27,17 @@ def visible_parts(
         (n,) radius of the beam stop, width of the gap and its distance from the centre, pixels.
     """
     inner, outer = edges_px[None, :-1], edges_px[None, 1:]
-    beyond = np.clip(outer**2 - np.maximum(inner, stop_px[:, None]) ** 2, 0, None) / (outer**2 - inner**2)
-    radius = np.maximum((inner + outer) / 2, 1e-9)
-    near = np.clip((offset_px - gap_px / 2)[:, None] / radius, -1, 1)
-    far = np.clip((offset_px + gap_px / 2)[:, None] / radius, -1, 1)
-    return beyond, 1 - (np.arccos(near) - np.arccos(far)) / np.pi
+    whole = outer**2 - inner**2
+    beyond = np.clip(outer**2 - np.maximum(inner, stop_px[:, None]) ** 2, 0, None) / whole
+    near, far = (offset_px - gap_px / 2)[:, None], (offset_px + gap_px / 2)[:, None]
+    in_gap = _disc_before(edges_px[None, :], far) - _disc_before(edges_px[None, :], near)
+    return beyond, np.clip(1 - np.diff(in_gap, axis=1) / (np.pi * whole), 0, 1)
+
+
+def _disc_before(radius: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """Return the area of a disc on one side of a line at the distance ``v`` from its centre, less half the disc."""
+    v = np.clip(v, -radius, radius)
+    return v * np.sqrt(radius**2 - v**2) + radius**2 * np.arcsin(v / np.maximum(radius, 1e-9))
 
 
 def visible_mask(

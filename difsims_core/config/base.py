@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
@@ -22,11 +22,15 @@ class Spec(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _name_the_nearest_key(cls, data: Any) -> Any:
+        known = list(cls.model_fields)
+        if not isinstance(data, dict | BaseModel):
+            off = ", or null to leave it out" if data is False else ""
+            raise ValueError(f"expected keys and values, {{}} for the defaults{off} (keys here: {', '.join(known)})")  # noqa: TRY004
         if isinstance(data, dict):
-            known = list(cls.model_fields)
             for key, value in data.items():
                 if key not in known:
-                    raise ValueError(f"unknown key {key!r}{nearest(str(key), known)} (keys here: {', '.join(known)})")
+                    hint = _section_of(cls, str(key)) or nearest(str(key), known)
+                    raise ValueError(f"unknown key {key!r}{hint} (keys here: {', '.join(known)})")
                 if isinstance(value, str) and CREDENTIALS.search(value):
                     raise ValueError(f"{key}: a URL must not carry credentials; set them in the environment")
                 if isinstance(value, bool) and cls.model_fields[key].annotation in (int, float):
@@ -44,3 +48,12 @@ class Spec(BaseModel):
         """Return the SHA-256 of the canonical JSON of the document, hexadecimal."""
         canonical = json.dumps(self.to_document(), sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _section_of(kind: type[Spec], key: str) -> str:
+    """Return a hint at the section that has a key, when it was given one level too high."""
+    for name, field in kind.model_fields.items():
+        for part in (field.annotation, *get_args(field.annotation)):
+            if isinstance(part, type) and issubclass(part, Spec) and key in part.model_fields:
+                return f"; it belongs to {name}: write {name}.{key}"
+    return ""

@@ -107,10 +107,8 @@ def within(low: float, high: float, unit: str) -> AfterValidator:
     def check(value: Distribution) -> Distribution:
         smallest, largest = value.support()
         if smallest < low or largest > high:
-            raise ValueError(
-                f"values {smallest:g} … {largest:g} are outside the possible range {low:g} … {high:g} {unit}; "
-                "check the unit"
-            )
+            found = f"{smallest:g} is" if smallest == largest else f"values {smallest:g} … {largest:g} are"
+            raise ValueError(f"{found} outside the possible range {low:g} … {high:g} {unit}; check the unit")
         return value
 
     return AfterValidator(check)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from difsims_core.config.base import Spec
 from difsims_core.config.distributions import Distribution, Uniform, within
@@ -30,7 +30,18 @@ class RandomIntensitiesSpec(Spec):
     )
 
 
-Intensities = Annotated[TwoBeamSpec | RandomIntensitiesSpec, Field(discriminator="model")]
+def _has_a_model(value: Any) -> Any:
+    if isinstance(value, Spec) or (isinstance(value, dict) and value.get("model") in _MODELS):
+        return value
+    found = value.get("model") if isinstance(value, dict) else value
+    asked = f"; write {{model: {found}}}" if found in _MODELS else f"; found model {found!r}" if found else ""
+    raise ValueError(f"expected {{model: …}}, one of {', '.join(_MODELS)}, and what belongs to it{asked}")
+
+
+_MODELS = ("two_beam", "random")
+Intensities = Annotated[
+    Annotated[TwoBeamSpec | RandomIntensitiesSpec, Field(discriminator="model")], BeforeValidator(_has_a_model)
+]
 
 
 class DistortionSpec(Spec):

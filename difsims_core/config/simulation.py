@@ -131,7 +131,7 @@ class OutputSpec(Spec):
     peaks: bool = Field(default=False, description="keep the spots of each pattern: hkl, g, intensity (peaks/…)")
     precision: Literal["rounded", "exact"] = Field(
         default="rounded",
-        description="rounded: intensities within 2.5e-4 of the exact ones (10 bits of mantissa), a fifth of the size",
+        description="rounded: intensities within 2.5e-4 of the exact ones (10 bits of mantissa) at about half the size",
     )
 
 
@@ -201,6 +201,17 @@ class SimulationSpec(Spec):
         if isinstance(value, list | tuple):
             return [{"name": item} if isinstance(item, str) else item for item in value]
         return value
+
+    @field_validator("combinations", mode="before")
+    @classmethod
+    def _keys_are_listed(cls, value: Any) -> Any:
+        if isinstance(value, bool):
+            return value
+        if not isinstance(value, list | tuple) or not all(isinstance(key, str) for key in value):
+            raise ValueError(
+                "expected true, false or a list of keys that are given as {choice: [...]}, such as [spots.sigma_px]"
+            )
+        return tuple(value)
 
     @model_validator(mode="after")
     def _distinct_names(self) -> SimulationSpec:

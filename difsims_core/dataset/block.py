@@ -22,6 +22,9 @@ class Peaks:
         In-plane scattering vector, Å⁻¹, as the pattern shows it at the nominal calibration.
     intensity : (m,) float32
         Kinematical intensity times shape factor, and what the document does to it; removed spots are left out.
+
+    Unless the document asks for exact numbers, ``g`` is rounded by up to 3 · 10⁻⁵ Å⁻¹ and ``intensity`` by up to half a
+    thousandth of itself.
     """
 
     start: np.ndarray

@@ -80,6 +80,8 @@ def read_profiles(
         profiles = normalise(square_root(profiles) if spec.postprocessing.sqrt else profiles)
         for shapes, amplitude in smooth_parts(spec, geometry.grid.q, draws):
             add_shapes(profiles, shapes, np.ones(len(labels)), amplitude)
+        if visible is not None:
+            profiles[counts == 0] = 0
         return Readings(profiles, unit, height)
     for shapes, amplitude in smooth_parts(spec, geometry.grid.q, draws):
         add_shapes(profiles, shapes, height, amplitude)
@@ -104,10 +106,11 @@ def read_cakes(
     if not historical:
         for shapes, amplitude in parts:
             add_to_rows(cakes, shapes, amplitude * readings.height, bins.start)
+    counts = pixel_counts(detector.size_px, detector.calibration_per_angstrom, grid)
+    maxima = old_maxima(draws["sigma_px"], spec.seed, draws.patterns) if historical else None
     apply_polar_noise(
-        cakes, pixels, pixel_counts(detector.size_px, detector.calibration_per_angstrom, grid), readings.unit, draws.values,
-        (spec.seed, draws.patterns), bins, draw_order(grid.n_bins, bins, grid.crop),
-        old_maxima(draws["sigma_px"], spec.seed, draws.patterns) if historical else None,
+        cakes, pixels, counts, readings.unit, draws.values, (spec.seed, draws.patterns), bins,
+        draw_order(grid.n_bins, bins, grid.crop), maxima,
     )  # fmt: skip
     if spec.postprocessing.sqrt:
         cakes = square_root(cakes)

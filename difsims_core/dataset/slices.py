@@ -13,6 +13,7 @@ from difsims_core.dataset.block import Peaks
 from difsims_core.dataset.readings import read_cakes, read_profiles
 from difsims_core.dataset.tables import Tables
 from difsims_core.diffraction.draws import Draws
+from difsims_core.diffraction.quantities import round_mantissa
 from difsims_core.diffraction.spots import list_patterns_spots
 from difsims_core.errors import InputError
 from difsims_core.kernels.normalise import normalise_rows
@@ -20,6 +21,7 @@ from difsims_core.kernels.rebin import rebin_rows
 from difsims_core.signal.resample import bin_edges
 
 _KEPT_BITS = 11  # significant bits of a rounded intensity: 10 of the mantissa, and the hidden one
+_G_BITS = 15  # of the mantissa of a scattering vector: 3 · 10⁻⁵ Å⁻¹, a hundredth of a pixel
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,4 +102,7 @@ def _fractions(draws: Draws, labels: np.ndarray, n_classes: int) -> np.ndarray:
 
 def _peaks(spec: SimulationSpec, tables: Tables, draws: Draws, labels: np.ndarray) -> Peaks:
     spots = list_patterns_spots(tables.geometry, tables.phases, draws, labels, spec.seed)
-    return Peaks(spots.start, spots.hkl, spots.g.astype(np.float32), spots.intensity.astype(np.float32))
+    g, intensity = spots.g.astype(np.float32), spots.intensity.astype(np.float32)
+    if spec.output.precision == "rounded":
+        g, intensity = round_mantissa(g, _G_BITS), round_mantissa(intensity, _KEPT_BITS - 1)
+    return Peaks(spots.start, spots.hkl, g, intensity)

@@ -126,7 +126,8 @@ def check_combinations(spec: SimulationSpec) -> None:
         if path not in choices:
             raise InputError(
                 f"combinations: {path!r} is not given as {{choice: [...]}} in this document"
-                f"{nearest(path, choices)} (choices here: {', '.join(choices) or 'none'})"
+                f"{nearest(path, choices)} (choices here: "
+                f"{', '.join(choices) or 'none'}); give it as a choice or take it out"
             )
     if spec.combinations is True and not choices:
         raise InputError("combinations: nothing is given as {choice: [...]}, so there is nothing to combine")

@@ -10,6 +10,7 @@ from difsims_core.crystal.rows import ReflectionRows
 from difsims_core.diffraction.draws import Draws
 from difsims_core.diffraction.geometry import Geometry
 from difsims_core.diffraction.grains import grains, render
+from difsims_core.diffraction.spread import annulus_areas_px
 from difsims_core.kernels.profiles import phase_profiles
 
 
@@ -37,11 +38,13 @@ def noise_free_profiles(
         Unit of intensity P, 1 for a pattern without spots (PHYSICS §6).
     """
     profiles = np.zeros((len(labels), geometry.grid.n_bins), np.float32)
+    detector, grid = geometry.detector, geometry.grid
+    annuli = (grid.step_per_angstrom / detector.calibration_per_angstrom, annulus_areas_px(detector, grid))
     unit = render(
         geometry,
         grains(geometry, phases, draws, labels, seed),
         len(labels),
         geometry.frame,
-        lambda item, common: phase_profiles(*common[:4], geometry.spread, *common[4:], item.which, profiles),
+        lambda item, common: phase_profiles(*common[:4], geometry.spread, annuli, *common[4:], item.which, profiles),
     )
     return profiles, unit

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from scipy.linalg import solveh_banded
@@ -16,7 +18,7 @@ from difsims_core.signal.grid import RadialGrid, pixel_counts
 REACH_SIGMA = 5.5
 """A spot ends at this many σ; beyond lies 4 · 10⁻⁸ of it."""
 _NODES_PER_SIGMA = 4
-_QUADRATURE = 8
+_GAUSS = np.polynomial.legendre.leggauss(8)
 
 
 def reach_px(detector: DetectorSpec, grid: RadialGrid, largest_sigma_px: float) -> float:
@@ -34,27 +36,35 @@ def spread_operator(detector: DetectorSpec, grid: RadialGrid, sigma_px: np.ndarr
     """
     step_px = grid.step_per_angstrom / detector.calibration_per_angstrom
     areas = annulus_areas_px(detector, grid)
-    n_groups = -(-grid.n_bins // GROUP)
+    sigmas = sigma_px.astype(float)
     n_nodes = np.array([math.ceil(reach / sigma * _NODES_PER_SIGMA) + 5 for sigma in sigma_px], np.int64)
-    first = np.zeros((len(sigma_px), n_groups), np.int64)
-    last, place = first.copy(), first.copy()
-    weights: list[np.ndarray] = []
-    written = 0
-    for level, sigma in enumerate(sigma_px.astype(float)):
-        coefficients = _spline_coefficients(sigma, sigma / _NODES_PER_SIGMA, int(n_nodes[level]), step_px, areas)
-        for group in range(n_groups):
-            bins = coefficients[:, group * GROUP : (group + 1) * GROUP]
-            used = np.flatnonzero(bins.any(axis=1))
-            low, high = (int(used[0]), int(used[-1]) + 1) if len(used) else (0, 0)
-            padded = np.zeros((high - low, GROUP), np.float32)
-            padded[:, : bins.shape[1]] = bins[low:high]
-            first[level, group], last[level, group], place[level, group] = low, high, written
-            weights.append(padded.ravel())
-            written += padded.size
+
+    def operator(level: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        sigma = sigmas[level]
+        return _in_groups(_spline_coefficients(sigma, sigma / _NODES_PER_SIGMA, int(n_nodes[level]), step_px, areas))
+
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:  # most of it is NumPy's and SciPy's, which run side by side
+        first, last, weights = zip(*pool.map(operator, range(len(sigmas))), strict=True)
+    first, last = np.stack(first), np.stack(last)
+    sizes = (last - first) * GROUP
+    place = (np.cumsum(sizes) - sizes.ravel()).reshape(sizes.shape)
     whole = int(np.count_nonzero((np.arange(grid.n_bins) + 0.5) * step_px <= detector.size_px / 2))
-    return Spread(
-        _NODES_PER_SIGMA / sigma_px.astype(float), n_nodes, first, last, place, np.concatenate(weights), whole
-    )
+    return Spread(_NODES_PER_SIGMA / sigmas, n_nodes, first, last, place, np.concatenate(weights), whole)
+
+
+def _in_groups(coefficients: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return first and last node (n_groups,) of each group of annuli, and its weights end to end.
+
+    ``coefficients`` are (n_nodes, n_bins); a last group that is not full gets zeros.
+    """
+    n_nodes, n_bins = coefficients.shape
+    padded = np.pad(coefficients, ((0, 0), (0, -n_bins % GROUP))).reshape(n_nodes, -1, GROUP)
+    used = padded.any(axis=2)
+    there = used.any(axis=0)
+    first = np.where(there, used.argmax(axis=0), 0).astype(np.int64)
+    last = np.where(there, n_nodes - used[::-1].argmax(axis=0), 0).astype(np.int64)
+    parts = [padded[low:high, group].ravel() for group, (low, high) in enumerate(zip(first, last, strict=True))]
+    return first, last, np.concatenate(parts)
 
 
 def annulus_areas_px(detector: DetectorSpec, grid: RadialGrid) -> np.ndarray:
@@ -101,8 +111,7 @@ def _annulus_means(sigma: float, spacing: float, n_nodes: int, step_px: float, a
     lower = np.maximum((bins - 0.5) * step_px, 0)
     width = (bins + 0.5) * step_px - lower
     total = np.zeros(bins.shape)
-    points, gauss = np.polynomial.legendre.leggauss(_QUADRATURE)
-    for point, weight in zip(points, gauss, strict=True):
+    for point, weight in zip(*_GAUSS, strict=True):
         r = lower + (point + 1) / 2 * width
         p = np.exp(-((r - rho[:, None]) ** 2) / (2 * sigma**2)) * i0e(r * rho[:, None] / sigma**2)
         total += weight / 2 * width * r / sigma**2 * p

@@ -113,7 +113,7 @@ def add_spot(cake, first_bin, x, y, intensity, sigma, step_px, low, high, share,
     step_px
         Width of an annulus, pixels.
     low, high, share
-        Annuli that the spot reaches, and the mean intensity per pixel of each for unit intensity.
+        Annuli that the spot reaches, on ``cake`` or not, and the mean intensity per pixel of each for unit intensity.
     density
         (n_bins,) mean over the whole annulus from the mean over its part on the frame.
     work
@@ -124,10 +124,11 @@ def add_spot(cake, first_bin, x, y, intensity, sigma, step_px, low, high, share,
     azimuth = math.atan2(y, x) / _DEGREE
     azimuth = azimuth if azimuth >= 0.0 else azimuth + N_AZIMUTH
     per_kappa = rho * step_px / (sigma * sigma)
+    end_bin = first_bin + cake.shape[0]
     sharp = low
     while sharp < high and max(sharp, 0.25) * per_kappa < _SHARP:
         amount = intensity * share[sharp] * N_AZIMUTH * density[sharp]
-        if amount > 0.0:
+        if amount > 0.0 and first_bin <= sharp < end_bin:
             add_round(cake[sharp - first_bin], amount, max(sharp, 0.25) * per_kappa, azimuth, own_arc)
         sharp += 1
     if sharp >= high:
@@ -142,7 +143,7 @@ def add_spot(cake, first_bin, x, y, intensity, sigma, step_px, low, high, share,
     fill_arc(math.sqrt(own * per_kappa), chords, n, own_arc)
     fill_arc(math.sqrt((high - 1) * per_kappa), chords, n, outer_arc)
     start %= N_AZIMUTH
-    for b in range(sharp, high):
+    for b in range(max(sharp, first_bin), min(high, end_bin)):
         amount = intensity * share[b] * N_AZIMUTH * density[b]
         if amount <= 0.0:
             continue
@@ -184,11 +185,11 @@ def phase_cakes(conditions, lattice, beam, frame, spread, polar, points, random,
         for j in range(n):
             x, y = spots.x_px[j], spots.y_px[j]
             rho = math.sqrt(x * x + y * y)
-            low = max(int((rho - reach) / step_px), 0, first_bin)
-            high = min(int((rho + reach) / step_px) + 2, first_bin + cakes.shape[1], n_bins)
+            low = max(int((rho - reach) / step_px), 0)
+            high = min(int((rho + reach) / step_px) + 2, n_bins)
             if spots.beside[j]:
                 high = min(high, spread.whole)
-            if high <= low or spots.intensity[j] <= 0.0:
+            if min(high, first_bin + cakes.shape[1]) <= max(low, first_bin) or spots.intensity[j] <= 0.0:
                 continue
             radial_share(rho * spread.inverse_spacing[level], level, spread, low, high, share)
             add_spot(

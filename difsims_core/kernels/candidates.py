@@ -107,21 +107,23 @@ def ranges_in_slab(axes, lattice, k, s_max, angle, rho_max, low, high):
 def expand(axes, lattice, spots):
     """Write the vectors and places of the candidates in the ranges of ``spots``; return their number."""
     low, high, rows = spots.low, spots.high, spots.rows
-    n_rows = 0
-    for i in range(low.shape[0]):  # without a branch that no processor could predict
-        rows[n_rows] = i
-        n_rows += high[i] >= low[i]
-    ax, ay, az = axes[2, 0], axes[2, 1], axes[2, 2]
     n = 0
-    for r in range(n_rows):
+    for i in range(low.shape[0]):  # without a branch that no processor could predict
+        rows[n] = i
+        n += high[i] >= low[i]
+    ax, ay, az = axes[2, 0], axes[2, 1], axes[2, 2]
+    for r in range(n):  # the first index of each row, all rows at once
         i = rows[r]
-        h, j = float(lattice.h[i]), float(lattice.j[i])
-        x = h * axes[0, 0] + j * axes[1, 0]
-        y = h * axes[0, 1] + j * axes[1, 1]
-        z = h * axes[0, 2] + j * axes[1, 2]
-        offset = lattice.offsets[i]
-        for t in range(int(low[i]), int(high[i]) + 1):
-            spots.x[n], spots.y[n], spots.z[n] = x + t * ax, y + t * ay, z + t * az
-            spots.place[n] = offset + t
+        h, j, t = float(lattice.h[i]), float(lattice.j[i]), float(low[i])
+        spots.x[r] = h * axes[0, 0] + j * axes[1, 0] + t * ax
+        spots.y[r] = h * axes[0, 1] + j * axes[1, 1] + t * ay
+        spots.z[r] = h * axes[0, 2] + j * axes[1, 2] + t * az
+        spots.place[r] = lattice.offsets[i] + int(low[i])
+    n_rows = n
+    for r in range(n_rows):  # most rows have but one
+        i = rows[r]
+        for more in range(1, int(high[i] - low[i]) + 1):
+            spots.x[n], spots.y[n], spots.z[n] = spots.x[r] + more * ax, spots.y[r] + more * ay, spots.z[r] + more * az
+            spots.place[n] = spots.place[r] + more
             n += 1
     return n

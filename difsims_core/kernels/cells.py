@@ -19,7 +19,7 @@ def add_hot_pixel(row, pixels, reading, state):
     first = int(next_unit(state) * n)
     if pixels[first] <= 0.0:
         return
-    span = 1 if pixels[first] >= 1.0 else int(1.0 / pixels[first] + 0.5)
+    span = int(math.ceil(1.0 / pixels[first] - 1e-6))
     for j in range(first, first + span):
         cell = j % n
         share = min(1.0, 1.0 / (span * pixels[cell])) if pixels[cell] > 0.0 else 0.0
@@ -52,7 +52,7 @@ def count_cells(
     n_azimuth = cakes.shape[2]
     state = np.empty(4, np.uint64)
     n_hot = np.zeros(counts.shape[0])
-    mean, work = np.empty(n_azimuth), np.empty((6, n_azimuth))
+    mean, work = np.empty(n_azimuth), np.empty((7, n_azimuth))
     for i in range(cakes.shape[0]):
         seed_stream(seed, patterns[i], purpose, state)
         area = pixels[i if pixels.shape[0] > 1 else 0]

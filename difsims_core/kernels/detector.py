@@ -10,6 +10,7 @@ from difsims_core.kernels.compile import kernel
 from difsims_core.kernels.excite import point_factor, point_of_disc
 
 ON, BESIDE = 0, 1
+_MOST_RANKS = 64
 
 
 @kernel
@@ -53,30 +54,31 @@ def to_pixels(spots, n, per_px, distortion, frame):
 def remove_brightest(spots, n, mask):
     """Remove the r-th brightest spot on the detector for each bit r of ``mask``, but never the last one.
 
-    The intensity of a removed spot becomes 0, so that places and order stay.
+    The intensity of a removed spot becomes 0, so that places and order stay. Of equals the earlier one ranks first.
     """
-    left = 0
+    among = 0
+    while among < _MOST_RANKS and mask >> np.uint64(among) != np.uint64(0):
+        among += 1
+    ranked = np.empty(_MOST_RANKS, np.int64)
+    value = np.empty(_MOST_RANKS)
+    found = left = 0
     for i in range(n):
-        left += (spots.beside[i] == ON) & (spots.intensity[i] > 0.0)
-    found = np.uint64(mask)
-    ranked = np.inf  # everything brighter, or as bright and earlier, has its rank already
-    last = -1
-    while found != np.uint64(0) and left > 0:
-        best, brightest = -1, 0.0
-        for i in range(n):
-            value = spots.intensity[i]
-            after = value < ranked or (value == ranked and i > last)
-            if after and value > brightest and spots.beside[i] == ON:
-                best, brightest = i, value
-        if best < 0:
-            break
-        ranked, last = brightest, best
-        if found & np.uint64(1) and left > 1:
-            spots.intensity[best] = -brightest
+        intensity = spots.intensity[i]
+        if intensity <= 0.0 or spots.beside[i] != ON:
+            continue
+        left += 1
+        if found == among and intensity <= value[among - 1]:
+            continue
+        found += found < among
+        place = found - 1
+        while place > 0 and value[place - 1] < intensity:
+            value[place], ranked[place] = value[place - 1], ranked[place - 1]
+            place -= 1
+        value[place], ranked[place] = intensity, i
+    for rank in range(found):
+        if mask >> np.uint64(rank) & np.uint64(1) and left > 1:
+            spots.intensity[ranked[rank]] = 0.0
             left -= 1
-        found >>= np.uint64(1)
-    for i in range(n):
-        spots.intensity[i] = max(spots.intensity[i], 0.0)
 
 
 @kernel
@@ -110,33 +112,18 @@ def into_discs(spots, n, points, radius, beam, width, angle, per_px, distortion)
 
 
 @kernel
-def part_beside_gap(x, y, sigma, hidden):
-    """Return the part of a spot at (x, y) px that lies beside a gap."""
-    width, offset, along_x = hidden[1], hidden[2], hidden[3]
-    if width <= 0.0:
-        return 1.0
-    per_sigma = 1.0 / (sigma * math.sqrt(2.0))
-    across = y if along_x > 0.0 else x
-    covered = math.erf((offset + width / 2 - across) * per_sigma)
-    return 1.0 - 0.5 * (covered - math.erf((offset - width / 2 - across) * per_sigma))
-
-
-@kernel
-def lose_in_gap(spots, n, sigma, hidden):
-    """Reduce intensities to the part of each spot that lies beside the gap."""
-    for i in range(n):
-        spots.intensity[i] *= part_beside_gap(spots.x_px[i], spots.y_px[i], sigma, hidden)
-
-
-@kernel
 def hide(spots, n, sigma, hidden):
-    """Reduce intensities to the part of each spot that is visible; the edge of the beam stop counts as straight."""
-    lose_in_gap(spots, n, sigma, hidden)
-    if hidden[0] <= 0.0:
-        return
+    """Reduce intensities to the part of each spot that lies beside the beam stop, as a straight edge, and the gap."""
+    stop, width, offset, along_x = hidden[0], hidden[1], hidden[2], hidden[3]
+    per_sigma = 1.0 / (sigma * math.sqrt(2.0))
     for i in range(n):
-        depth = hidden[0] - math.sqrt(spots.x_px[i] ** 2 + spots.y_px[i] ** 2)
-        spots.intensity[i] *= 0.5 * math.erfc(depth / (sigma * math.sqrt(2.0)))
+        x, y = spots.x_px[i], spots.y_px[i]
+        if stop > 0.0:
+            spots.intensity[i] *= 0.5 * math.erfc((stop - math.sqrt(x * x + y * y)) * per_sigma)
+        if width > 0.0:
+            across = y if along_x > 0.0 else x
+            covered = math.erf((offset + width / 2 - across) * per_sigma)
+            spots.intensity[i] *= 1.0 - 0.5 * (covered - math.erf((offset - width / 2 - across) * per_sigma))
 
 
 @kernel

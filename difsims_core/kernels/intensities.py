@@ -6,6 +6,7 @@ import math
 
 from difsims_core.kernels.compile import kernel
 from difsims_core.kernels.counter_rng import philox, to_unit
+from difsims_core.kernels.detector import brightest_of
 
 
 @kernel
@@ -29,9 +30,7 @@ def two_beam(spots, n, extinction, weight, table, per_unit):
 @kernel
 def randomise(spots, n, exponent, scatter, seed, pattern, purpose):
     """Raise intensities to a power, the brightest one kept, and multiply each by exp(scatter · normal variate)."""
-    brightest = 0.0
-    for i in range(n):
-        brightest = max(brightest, spots.intensity[i])
+    brightest = brightest_of(spots, n)
     if brightest <= 0.0:
         return
     for i in range(n):

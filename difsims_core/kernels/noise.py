@@ -62,7 +62,7 @@ def count_profiles(profiles, counts, unit, dose, hot, spike, seed, patterns, pur
     """
     n_bins = profiles.shape[1]
     state = np.empty(4, np.uint64)
-    n_hot, mean, work = np.zeros(n_bins), np.empty(n_bins), np.empty((6, n_bins))
+    n_hot, mean, work = np.zeros(n_bins), np.empty(n_bins), np.empty((7, n_bins))
     for i in range(profiles.shape[0]):
         seed_stream(seed, patterns[i], purpose, state)
         pixels = counts[i if counts.shape[0] > 1 else 0]
@@ -91,7 +91,7 @@ def count_pixels(images, unit, dose, hot, spike, seed, patterns, purpose):
     """Replace noise-free images (n, ny, nx) float32 by counted ones, every pixel on its own; as ``count_profiles``."""
     nx = images.shape[2]
     state = np.empty(4, np.uint64)
-    mean, work = np.empty(nx), np.empty((6, nx))
+    mean, work = np.empty(nx), np.empty((7, nx))
     for i in range(images.shape[0]):
         seed_stream(seed, patterns[i], purpose, state)
         scale, back = dose[i] / unit[i], unit[i] / dose[i]

@@ -8,14 +8,7 @@ import numpy as np
 
 from difsims_core.kernels.candidates import expand, ranges_in_shell, ranges_in_slab
 from difsims_core.kernels.compile import kernel
-from difsims_core.kernels.detector import (
-    add_direct_beam,
-    brightest_of,
-    into_discs,
-    lose_in_gap,
-    remove_brightest,
-    to_pixels,
-)  # fmt: skip
+from difsims_core.kernels.detector import add_direct_beam, brightest_of, into_discs, remove_brightest, to_pixels
 from difsims_core.kernels.excite import excite
 from difsims_core.kernels.intensities import randomise, two_beam
 
@@ -105,8 +98,7 @@ def spots_of_pattern(i, conditions, lattice, beam, frame, points, random, spots)
     """Collect what pattern ``i`` shows on the detector, discs as points, room for which must be in ``spots``.
 
     Parameters as ``whole_spots``. Returns the number of spots, the direct beam included, and the intensity of the
-    brightest reflection on the detector, its disc counted whole, in the gap or not. The beam stop takes nothing: it
-    covers whole annuli.
+    brightest reflection on the detector, its disc counted whole, whatever a beam stop or a gap hides.
     """
     n = whole_spots(i, conditions, lattice, beam, frame, points, random, spots)
     brightest = brightest_of(spots, n)
@@ -120,6 +112,4 @@ def spots_of_pattern(i, conditions, lattice, beam, frame, points, random, spots)
             spots, n, conditions.beam[i] * brightest, points, conditions.disc[i] / conditions.per_px[i],
             conditions.distortion[i],
         )  # fmt: skip
-    if conditions.hidden[i, 1] > 0.0:
-        lose_in_gap(spots, n, conditions.sigma[i], conditions.hidden[i])
     return n, brightest

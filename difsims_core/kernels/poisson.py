@@ -23,6 +23,10 @@ _FINE, _FINE_OUTCOMES = 16, 32  # means 0, 1/16 … 15/16; the probability of 32
 _INVERSION_BELOW = 10.0
 _NORMAL_ABOVE = 1e12  # where the skewness is 10⁻⁶ and counts no longer fit PTRS in double precision
 _HALF_LOG_TWO_PI = 0.5 * math.log(2.0 * math.pi)
+_PER_HALVING = 1.0 / math.log(2.0)
+_HALVING_HIGH = 0.693147180369123816490  # ln 2 in two parts: the first one times a whole number is exact
+_HALVING_LOW = 1.90821492927058770002e-10
+_HALVES = 0.5 ** np.arange(1000)
 
 
 def _alias_tables(means: np.ndarray, outcomes: int) -> tuple[np.ndarray, np.ndarray]:
@@ -145,10 +149,57 @@ def poisson(mean, state):
 
 
 @kernel
+def _first_trials(m, large, u, v, trial, bound):
+    """Fill ``trial`` with the counts that the pairs (u, v) give by PTRS.
+
+    ``bound`` becomes 0 where the quick test accepts, infinite where the count is none, and otherwise the number that
+    must not exceed the count's probability.
+    """
+    for i in range(m):
+        b = 0.931 + 2.53 * math.sqrt(large[i])
+        a = -0.059 + 0.02483 * b
+        us = 0.5 - abs(u[i])
+        k = np.floor((2.0 * a / us + b) * u[i] + large[i] + 0.43)
+        quick = (us >= 0.07) & (v[i] <= 0.9277 - 3.6224 / (b - 2.0))
+        some = (k >= 10.0) & (k < 2.0 * _NORMAL_ABOVE)  # below 10 counts of 128 and more the probability is 10⁻⁴¹
+        none = (not some) | ((us < 0.013) & (v[i] > us))
+        needed = v[i] * (1.1239 + 1.1328 / (b - 3.4)) / (a / (us * us) + b)
+        trial[i] = k if some else 10.0
+        bound[i] = 0.0 if quick else (np.inf if none else needed)
+
+
+@kernel
+def _probabilities(m, large, trial, probability):
+    """Fill ``probability`` with the Poisson probabilities of counts ≥ 10 for means ≥ 128, without a call of a library.
+
+    With z = (μ − k) / (μ + k), k ln(μ/k) + k − μ = −z² (μ + k) + 2 k z³ (1/3 + z²/5 + z⁴/7 + …).
+    """
+    for i in range(m):
+        k, mean = trial[i], large[i]
+        both = mean + k
+        z = (mean - k) / both
+        z2 = z * z
+        series = 1 / 15 + z2 * (1 / 17 + z2 * (1 / 19 + z2 * (1 / 21 + z2 * (1 / 23 + z2 * (1 / 25 + z2 / 27)))))
+        series = 1 / 3 + z2 * (1 / 5 + z2 * (1 / 7 + z2 * (1 / 9 + z2 * (1 / 11 + z2 * (1 / 13 + z2 * series)))))
+        inverse = 1.0 / k
+        square = inverse * inverse
+        stirling = (1.0 / 12.0 - (1.0 / 360.0 - square / 1260.0) * square) * inverse
+        exponent = stirling + z2 * both - 2.0 * k * z * z2 * series
+        exponent = exponent if exponent < 690.0 else 690.0
+        halvings = np.floor(exponent * _PER_HALVING + 0.5)
+        r = (halvings * _HALVING_HIGH - exponent) + halvings * _HALVING_LOW  # |r| ≤ ln 2 / 2
+        value = 1.0 + r / 12 * (1.0 + r / 13)
+        value = 1.0 + r / 9 * (1.0 + r / 10 * (1.0 + r / 11 * value))
+        value = 1.0 + r / 5 * (1.0 + r / 6 * (1.0 + r / 7 * (1.0 + r / 8 * value)))
+        value = 1.0 + r * (1.0 + r / 2 * (1.0 + r / 3 * (1.0 + r / 4 * value)))
+        probability[i] = value * _HALVES[int(halvings)] / math.sqrt(2.0 * math.pi * k)
+
+
+@kernel
 def poisson_row(mean, n, state, work):
     """Replace the first ``n`` numbers of ``mean``, none negative, by Poisson variates of these means.
 
-    The first trial of PTRS, which settles most of the large means, is done for all of them at once.
+    The trials of PTRS are made for all large means at once, then again for those that were rejected.
 
     Parameters
     ----------
@@ -157,34 +208,35 @@ def poisson_row(mean, n, state, work):
     n, state
         How many, and the stream.
     work
-        Work space, (6, n) float64.
+        Work space, (7, n) float64.
     """
-    u, v, large, trial, width, place = work[0], work[1], work[2], work[3], work[4], work[5]
+    u, v, large, trial, bound, place, probability = work[0], work[1], work[2], work[3], work[4], work[5], work[6]
     m = 0
     for i in range(n):
-        first, second = next_unit(state), next_unit(state)
         if mean[i] < _COARSE:
+            first, second = next_unit(state), next_unit(state)
             mean[i] = _from_tables(mean[i], first, second)
-        else:
-            u[m], v[m], large[m], place[m] = first - 0.5, second, mean[i], i
+        elif mean[i] < _NORMAL_ABOVE:
+            large[m], place[m] = mean[i], i
             m += 1
-    for i in range(m):
-        b = 0.931 + 2.53 * math.sqrt(large[i])
-        a = -0.059 + 0.02483 * b
-        us = 0.5 - abs(u[i])
-        trial[i] = np.floor((2.0 * a / us + b) * u[i] + large[i] + 0.43)
-        quick = (us >= 0.07) & (v[i] <= 0.9277 - 3.6224 / (b - 2.0)) & (large[i] < _NORMAL_ABOVE)
-        width[i] = 0.0 if quick else b
-    for i in range(m):
-        if width[i] == 0.0:
-            count = trial[i]
-        elif not large[i] < _NORMAL_ABOVE:
-            count = _normal(large[i], state)
-        elif _accepted(trial[i], large[i], width[i], u[i], v[i]):
-            count = trial[i]
         else:
-            count = _transformed_rejection(large[i], state)
-        mean[int(place[i])] = count
+            mean[i] = _normal(mean[i], state)
+    while m > 0:
+        for i in range(m):
+            u[i] = next_unit(state) - 0.5
+            v[i] = next_unit(state)
+        _first_trials(m, large, u, v, trial, bound)
+        open_trials = 0
+        for i in range(m):  # what is written beyond the open ones is written over
+            mean[int(place[i])] = trial[i]
+            trial[open_trials], large[open_trials] = trial[i], large[i]
+            place[open_trials], bound[open_trials] = place[i], bound[i]
+            open_trials += bound[i] > 0.0
+        _probabilities(open_trials, large, trial, probability)
+        m = 0
+        for i in range(open_trials):
+            large[m], place[m] = large[i], place[i]
+            m += bound[i] > probability[i]
 
 
 @kernel

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from difsims_core.kernels.compile import kernel
+from difsims_core.kernels.gap import lose_in_gap
 from difsims_core.kernels.pattern import spots_of_pattern
 from difsims_core.kernels.spread import deposit, gather
 
@@ -12,13 +13,15 @@ _ZERO = np.float32(0)
 
 
 @kernel
-def phase_profiles(conditions, lattice, beam, frame, spread, points, random, spots, where, profiles):
+def phase_profiles(conditions, lattice, beam, frame, spread, annuli, points, random, spots, where, profiles):
     """Add the noise-free profiles of patterns of one phase, and return the intensity of the brightest spot of each.
 
     Parameters
     ----------
     conditions, lattice, beam, frame, spread
         The records of these names.
+    annuli
+        Width of an annulus, pixels, and (n_bins,) areas on the detector, px².
     points, random, spots
         As ``spots_of_pattern``.
     where
@@ -50,6 +53,10 @@ def phase_profiles(conditions, lattice, beam, frame, spread, points, random, spo
         if any_beside > 0:
             lowest = int(frame.half_x * spread.inverse_spacing[level])
             gather(cells[size:], lowest, first, last, place, spread.weights, profile, spread.whole)
+        if conditions.hidden[i, 1] > 0.0:
+            lose_in_gap(
+                spots, n, conditions.sigma[i], conditions.hidden[i], annuli[0], annuli[1], spread.whole, profile
+            )
         for b in range(n_bins):
             profile[b] = profile[b] if profile[b] > _ZERO else _ZERO
     return brightest

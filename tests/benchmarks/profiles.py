@@ -1,16 +1,20 @@
 """Profiles a second per core, against the route through diffsims, and the agreement of the two.
 
-    python -m tests.benchmarks.profiles [--patterns 6000] [--repeats 5] [--orientations 100] [--diffsims 60]
+    python -m tests.benchmarks.profiles [--patterns 16384] [--repeats 5] [--orientations 100] [--diffsims 60]
+    python -m tests.benchmarks.profiles --stages
 
-Speed: full profiles of the reference document (draws, spots, noise, background, normalisation; 1d/x_all kept) on one
-thread, alternating in one run with two routes through diffsims' ``SimulationGenerator``, its own renderer at native
-pixels and a radial mean; medians. The first simulates the same patterns, each with its own orientation, lattice scale,
-relrod width, spot size and calibration, so that it calls the generator once a pattern (its renderer truncates spots to
-whole pixels, ``fast=True``, its default). The second does it the favour of one call for all patterns of a phase, which
-forces one lattice scale, relrod width and calibration on them. Neither adds noise or background.
+Speed: full profiles of the reference document (draws, spots, noise, background, normalisation) on one thread, with
+1d/x_all, as the document asks, and without, as bulk.yaml does, alternating in one run with two threads and with two
+routes through diffsims' ``SimulationGenerator``, its own renderer at native pixels and a radial mean; medians, ratios
+within each round. The first route simulates the same patterns, each with its own orientation, lattice scale, relrod
+width, spot size and calibration, so that it calls the generator once a pattern (its renderer truncates spots to whole
+pixels, ``fast=True``, its default). The second does it the favour of one call for all patterns of a phase, which forces
+one lattice scale, relrod width and calibration on them. Neither adds noise or background.
 
 Agreement: cosine of noise-free profiles with images super-sampled 4 and 5 times, and with diffsims' spots at native
 pixels, each pixel assigned to an annulus by its centre, and shared among the annuli that it touches.
+
+Stages: see ``stages``.
 """
 
 from __future__ import annotations
@@ -29,6 +33,7 @@ from difsims_core import SimulationSpec, load_spec, radial_profiles
 from difsims_core.crystal.phases import load_phase
 from difsims_core.dataset.simulate import Simulator
 from difsims_core.resources import specs_folder
+from tests.benchmarks import stages
 from tests.oracles import diffsims_route, ewald, image_route
 from tests.oracles.compare import cosine
 from tests.oracles.crystals import DEFAULT_PHASES, published_phase
@@ -41,49 +46,72 @@ CORNER_PER_ANGSTROM = 2.14
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--patterns", type=int, default=6000, help="profiles a timed run")
+    parser.add_argument("--patterns", type=int, default=16_384, help="profiles a timed run")
     parser.add_argument("--repeats", type=int, default=5, help="timed runs; medians are printed")
-    parser.add_argument("--diffsims", type=int, default=60, help="patterns a timed run of the diffsims route")
+    parser.add_argument("--diffsims", type=int, default=60, help="patterns a timed run of the diffsims route; 0 skips")
     parser.add_argument(
         "--orientations", type=int, default=100, help="orientations a phase for the agreement; 0 skips it"
     )
+    parser.add_argument("--stages", action="store_true", help="only where the time goes, stage by stage")
     arguments = parser.parse_args()
+    if arguments.stages:
+        stages.report(max(8192, stages.SLICE), 9)
+        return
     speed(arguments.patterns, arguments.diffsims, arguments.repeats)
     if arguments.orientations:
         agreement(arguments.orientations)
 
 
 def speed(n: int, n_diffsims: int, repeats: int) -> None:
-    spec = load_spec(specs_folder() / "reference.yaml")
-    simulator = Simulator.prepare(spec)
-    draws = simulator.block(0, 512, threads=1).draws
+    simulators = {
+        name: Simulator.prepare(
+            load_spec(specs_folder() / file, SimulationSpec, [f"n_patterns={max(512, n * repeats)}"])
+        )
+        for name, file in (("with 1d/x_all", "reference.yaml"), ("without", "bulk.yaml"))
+    }
+    spec = simulators["with 1d/x_all"].spec
+    draws = simulators["with 1d/x_all"].block(0, 512, threads=1).draws
     same = [
         published_phase(spec.class_names[i % 3], lattice_scale=float(draws["lattice_scale"][i]))
         for i in range(n_diffsims)
     ]
-    one_by_one(spec, same[:3], draws)
-    rates: dict[str, list[float]] = {"ours": [], "one by one": [], "in one call": []}
+    routes = {"one by one": one_by_one, "in one call": in_one_call} if same else {}
+    for route in routes.values():
+        route(spec, same[:3], draws)
+    simulators["without"].block(0, 512, threads=2)
+    rates: dict[str, list[float]] = {}
     for repeat in range(repeats):
-        started = time.perf_counter()
-        block = simulator.block(repeat * n, (repeat + 1) * n, threads=1)
-        rates["ours"].append(n / (time.perf_counter() - started))
-        assert np.all(block.x_px.max(axis=1) == 1)
-        for name, route in (("one by one", one_by_one), ("in one call", in_one_call)):
+        profiles = []
+        for name, simulator in simulators.items():
+            for threads in (1, 2) if repeat % 2 else (2, 1):
+                started = time.perf_counter()
+                block = simulator.block(repeat * n, (repeat + 1) * n, threads=threads)
+                rates.setdefault(f"{name}, {threads}", []).append(n / (time.perf_counter() - started))
+                assert np.all(block.x_px.max(axis=1) == 1)
+                profiles.append(block.x_px)
+        assert all(np.array_equal(profiles[0], other) for other in profiles)
+        for name, route in routes.items():
             started = time.perf_counter()
-            profiles = route(spec, same, draws)
-            rates[name].append(n_diffsims / (time.perf_counter() - started))
-            assert np.all(profiles.sum(axis=1) > 0)
-    ours = np.array(rates.pop("ours"))
-    print(
-        f"profiles/s on one thread {np.median(ours):8.0f}   (median of {repeats}, {ours.min():.0f} … {ours.max():.0f})"
-    )
-    for name, values in rates.items():
-        theirs = np.array(values)
-        ratio = ours / theirs
+            theirs = route(spec, same, draws)
+            rates.setdefault(name, []).append(n_diffsims / (time.perf_counter() - started))
+            assert np.all(theirs.sum(axis=1) > 0)
+    print(f"profiles/s of the reference document, {n:,} a run; medians of {repeats} (lowest … highest)")
+    for name in simulators:
+        one, two = (np.array(rates[f"{name}, {threads}"]) for threads in (1, 2))
         print(
-            f"diffsims, {name:<12} {np.median(theirs):10.1f}/s   {1000 / np.median(theirs):6.1f} ms a pattern, "
-            f"ratio {np.median(ratios := ratio):.0f} ({ratios.min():.0f} … {ratios.max():.0f})"
+            f"{name:<14} one thread {spread_of(one)}, two threads {spread_of(two)}, scaling {spread_of(two / one, 2)}"
         )
+    for name in routes:
+        theirs = np.array(rates[name])
+        print(f"diffsims, {name:<12} {spread_of(theirs, 1)}/s, {1000 / np.median(theirs):.1f} ms a pattern")
+        for ours in simulators:
+            print(f"    {ours}, one thread: {spread_of(np.array(rates[f'{ours}, 1']) / theirs)} times as fast")
+
+
+def spread_of(values: np.ndarray, digits: int = 0) -> str:
+    """Return the median with the extremes."""
+    low, high = values.min(), values.max()
+    return f"{np.median(values):,.{digits}f} ({low:,.{digits}f} … {high:,.{digits}f})"
 
 
 def render(simulation: Simulation2D, sigma_px: float, calibration: float) -> np.ndarray:

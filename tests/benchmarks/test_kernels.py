@@ -5,19 +5,30 @@ Nothing is asserted about times: machines differ.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from difsims_core import load_spec
 from difsims_core.augment.noise import apply_counting_noise
+from difsims_core.dataset.readings import read_cakes, read_profiles
 from difsims_core.dataset.simulate import Simulator
+from difsims_core.diffraction.cake import noise_free_cakes
 from difsims_core.diffraction.draws import draw_patterns
+from difsims_core.diffraction.grains import grains
 from difsims_core.diffraction.profile import noise_free_profiles
+from difsims_core.kernels.counter_rng import seed_stream
+from difsims_core.kernels.normalise import normalise_rows
+from difsims_core.kernels.pattern import turned_axes
+from difsims_core.kernels.poisson import poisson_row
+from difsims_core.kernels.records import Conditions, room_for_spots
 from difsims_core.resources import specs_folder
 from difsims_core.signal.grid import pixel_counts
-from difsims_core.signal.preprocess import normalise
+from tests.benchmarks import stages
 
-N = 600
+N, N_CAKES = 600, 32
+_WORK = 16  # rows of work space, more than any kernel asks for
 
 
 @pytest.fixture(scope="module")
@@ -27,51 +38,162 @@ def simulator():
 
 @pytest.fixture(scope="module")
 def draws(simulator):
-    return draw_patterns(simulator.spec, None, 0, N)
+    return draw_patterns(simulator.spec, None, np.arange(N))
 
 
 @pytest.fixture(scope="module")
-def noise_free(simulator, draws):
-    profiles = np.zeros((N, 256), np.float32)
-    unit = noise_free_profiles(simulator.geometry, simulator.rows[0], draws, np.arange(N), profiles)
-    return profiles, unit
+def labels(simulator, draws):
+    return draws.patterns % len(simulator.class_names)
+
+
+@pytest.fixture(scope="module")
+def noise_free(simulator, draws, labels):
+    return noise_free_profiles(simulator.tables.geometry, simulator.tables.phases, draws, labels, simulator.spec.seed)
+
+
+@pytest.fixture(scope="module")
+def largest_phase(simulator, draws, labels):
+    items = grains(simulator.tables.geometry, simulator.tables.phases, draws, labels, simulator.spec.seed)
+    return max(items, key=lambda item: len(item.rows.hkl))
+
+
+def measured(benchmark, call, *arguments):
+    return benchmark.pedantic(call, arguments, rounds=5, warmup_rounds=1)
 
 
 def test_draws(benchmark, simulator):
-    drawn = benchmark.pedantic(draw_patterns, (simulator.spec, None, 0, N), rounds=5, warmup_rounds=1)
-    assert np.allclose(np.linalg.norm(drawn.orientation, axis=1), 1, atol=1e-6)
+    drawn = measured(benchmark, draw_patterns, simulator.spec, None, np.arange(N))
+    assert np.allclose(np.linalg.norm(drawn["orientation"], axis=1), 1, atol=1e-6)
 
 
-def test_noise_free_profiles(benchmark, simulator, draws, noise_free):
+def until(stop, simulator, item, profiles):
+    """Run the noise-free part as far as a stage; return what was counted, and the room for spots."""
+    geometry, found = simulator.tables.geometry, np.zeros(4, np.int64)
+    spots = room_for_spots(item.rows.lattice)
+    shared = (item.rows.lattice, geometry.beam, geometry.frame, geometry.spread)
+    stages.until(stop, item.conditions, shared, spots, item.which, profiles, found)
+    return found, spots
+
+
+def test_excited_reflections(benchmark, simulator, largest_phase):
+    """Against the definition of the excitation error, for every reflection of the last pattern (PHYSICS §4)."""
+    measured(benchmark, until, stages.EXCITED, simulator, largest_phase, np.zeros((N, 256), np.float32))
+    last = replace(
+        largest_phase,
+        which=largest_phase.which[-1:],
+        conditions=Conditions(*(values[-1:] for values in largest_phase.conditions)),
+    )
+    found, spots = until(stages.EXCITED, simulator, last, np.zeros((N, 256), np.float32))
+    lattice, known, geometry = last.rows.lattice, last.conditions, simulator.tables.geometry
+    g = indices(lattice) @ turned_axes(known.orientation[0], lattice.axes, known.lattice_scale[0])
+    k, half = geometry.beam.k, (geometry.frame.half_x + geometry.frame.rim) * known.per_px[0]
+    s = k - np.sqrt(k * k - g[:, 0] ** 2 - g[:, 1] ** 2) - g[:, 2]
+    seen = np.all(np.abs(g[:, :2]) <= half, axis=1)
+    excited = (np.abs(s) <= geometry.beam.s_max) & (lattice.intensity[:, 0] != 0)
+    kept = spots.place[: found[1]]
+    assert np.all(excited[kept])
+    assert len(set(kept.tolist())) == len(kept) >= 20
+    assert set(np.flatnonzero(excited & seen)) == set(kept[seen[kept]].tolist())
+    assert np.allclose(spots.s[: found[1]], s[kept], atol=1e-12)
+
+
+def indices(lattice):
+    """Return the (n, 3) indices of the reflections of a lattice, in its own order of axes."""
+    lengths = (lattice.high - lattice.low + 1).astype(int)
+    third = np.concatenate([np.arange(low, high + 1) for low, high in zip(lattice.low, lattice.high, strict=True)])
+    return np.stack([np.repeat(lattice.h, lengths), np.repeat(lattice.j, lengths), third], axis=1)
+
+
+def test_deposit_and_gather(benchmark, simulator, largest_phase, noise_free):
     profiles = np.zeros((N, 256), np.float32)
-    arguments = (simulator.geometry, simulator.rows[0], draws, np.arange(N), profiles)
-    unit = benchmark.pedantic(noise_free_profiles, arguments, rounds=5, warmup_rounds=1)
+
+    def run():
+        profiles[...] = 0
+        until(stages.GATHERED, simulator, largest_phase, profiles)
+
+    measured(benchmark, run)
+    which = largest_phase.which
+    assert np.array_equal(profiles[which], noise_free[0][which])
+
+
+def test_noise_free_profiles(benchmark, simulator, draws, labels, noise_free):
+    tables = simulator.tables
+    profiles, unit = measured(
+        benchmark, noise_free_profiles, tables.geometry, tables.phases, draws, labels, simulator.spec.seed
+    )
     assert np.array_equal(profiles, noise_free[0])
     assert np.array_equal(unit, noise_free[1])
     assert np.all(profiles.max(axis=1) > 0)
 
 
-def test_counting_noise(benchmark, draws, noise_free):
+@pytest.mark.parametrize("mean", [0.3, 20.0, 5e3, 1e8], ids=lambda mean: f"mean {mean:g}")
+def test_poisson_rows(benchmark, mean):
+    n, rows = 256, 400
+    drawn, work, state = np.empty((rows, n)), np.empty((_WORK, n)), np.empty(4, np.uint64)
+
+    def draw():
+        drawn[...] = mean
+        for row in range(rows):
+            seed_stream(1, row, 0, state)
+            poisson_row(drawn[row], n, state, work)
+
+    measured(benchmark, draw)
+    count = drawn.size
+    assert np.array_equal(drawn, np.floor(drawn))
+    assert abs(drawn.mean() - mean) < 5 * np.sqrt(mean / count)
+    assert abs(drawn.var() / mean - 1) < 5 * np.sqrt((2 + 1 / mean) / count)
+
+
+def test_counting_noise(benchmark, simulator, draws, noise_free):
     profiles, unit = noise_free
-    counts = pixel_counts(515, 0.00588, Simulator.prepare(load_spec(specs_folder() / "reference.yaml")).geometry.grid)
+    detector, grid = simulator.spec.detector, simulator.tables.geometry.grid
+    counts = pixel_counts(detector.size_px, detector.calibration_per_angstrom, grid)
     dose = np.full(N, 1e6)
-    counted = benchmark.pedantic(
-        apply_counting_noise,
-        (profiles, counts, unit, dose, np.ones(N), np.zeros(N), 1, np.arange(N)),
-        rounds=5,
-        warmup_rounds=1,
+    counted = measured(
+        benchmark, apply_counting_noise, profiles, counts, unit, dose, np.ones(N), np.zeros(N), 1, draws.patterns
     )
     well_counted = counts > 0
     error = np.sqrt(profiles * unit[:, None] / (dose[:, None] * np.maximum(counts, 1)))
     assert np.all(np.abs(counted - profiles)[:, well_counted] <= 8 * error[:, well_counted] + 1e-4 * unit[:, None])
 
 
+def test_noise_free_cakes(benchmark, simulator, draws, labels, noise_free):
+    """The azimuthal mean of a cake is its profile."""
+    tables, few = simulator.tables, draws_of(simulator, N_CAKES)
+    crop = tables.geometry.grid.crop
+    cakes, _ = measured(benchmark, noise_free_cakes, tables.geometry, tables.phases, few, labels[:N_CAKES], crop)
+    profiles = noise_free[0][:N_CAKES]
+    assert np.all(np.abs(cakes.mean(axis=2) - profiles[:, crop]) <= 2e-4 * profiles.max(axis=1, keepdims=True))
+
+
+def test_counted_cakes(benchmark, simulator, labels):
+    """Cakes and profiles of the same patterns count different electrons of the same beam."""
+    spec, tables, few = simulator.spec, simulator.tables, draws_of(simulator, N_CAKES)
+    readings = read_profiles(spec, tables, few, labels[:N_CAKES], full=False)
+
+    def read():
+        return read_cakes(spec, tables, few, labels[:N_CAKES], readings, full=False)
+
+    cakes = measured(benchmark, read)
+    counts = pixel_counts(spec.detector.size_px, spec.detector.calibration_per_angstrom, tables.geometry.grid)
+    crop = tables.geometry.grid.crop
+    ratio = cakes.mean(axis=2) @ counts[crop] / (readings.profiles[:, crop] @ counts[crop])
+    assert np.abs(ratio - 1).max() < 0.1
+    assert cakes.min() >= 0
+
+
+def draws_of(simulator, n):
+    return draw_patterns(simulator.spec, None, np.arange(n))
+
+
 def test_normalisation(benchmark, noise_free):
-    scaled = benchmark.pedantic(normalise, (noise_free[0],), rounds=5, warmup_rounds=1)
-    assert np.all(scaled.max(axis=1) == 1)
+    out = np.empty_like(noise_free[0])
+    measured(benchmark, normalise_rows, noise_free[0], 2.0**13 + 1, out)
+    assert np.all(out.max(axis=1) == 1)
+    assert np.all(out.view(np.uint32) & 0x1FFF == 0)
 
 
 def test_whole_blocks(benchmark, simulator):
-    block = benchmark.pedantic(simulator.block, (0, N, 1), rounds=5, warmup_rounds=1)
+    block = measured(benchmark, simulator.block, 0, N, 1)
     assert np.array_equal(block.y, np.arange(N) % 3)
     assert np.all(block.x_px.max(axis=1) == 1)

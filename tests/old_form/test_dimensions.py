@@ -91,7 +91,8 @@ def test_products_that_no_axes_give_become_one_axis(tmp_path):
     done = convert_yaml(tmp_path, text.format(**settings, relrod=dim("true", "true", "false")))
     assert list(done.document["sweep"]) == ["n_patterns, combinations"]
     found = [(point.spec.n_patterns, point.spec.combinations) for point in done.sweep.points]
-    assert found == [(20, False), (40, True), (40, False), (80, True)]
+    through = ("diffraction.precession_angle_deg",)
+    assert found == [(20, False), (40, through), (40, False), (80, through)]
 
 
 def test_what_changes_nothing_here_is_swept_no_longer(tmp_path):
@@ -172,6 +173,12 @@ def test_the_written_document_is_read_as_the_same_sweep(tmp_path, settings):
     assert "old.yml" in head
     assert "precession angle in degrees" in head.replace("#  ", "")
     assert "# relrod_parameters.relrod_list" in text
+
+
+def test_what_was_gone_through_is_said_beside_it(tmp_path):
+    text = write_conversion(convert(tmp_path, sigma__randomise_sigmas=False), "9.9")
+    assert "combinations: [spots.sigma_px]  # sigma_parameters.sigma_2d_gaussian_list\n" in text
+    assert "combinations: false  # no list was gone through\n" in write_conversion(convert(tmp_path), "9.9")
 
 
 def test_nothing_from_outside_leaves_its_comment(tmp_path):

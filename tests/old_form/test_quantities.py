@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
+from difsims_core.config.documents import make_spec
+from difsims_core.dataset.simulate import simulate
+from difsims_core.diffraction.draws import combinations
 from difsims_core.errors import SpecError
 from tests.old_form.documents import DROPPED, POINTS, convert, warning
 
@@ -58,32 +62,55 @@ def test_drawn_lists_are_choices(tmp_path):
 def test_lists_that_were_gone_through_are_combined(tmp_path):
     done = convert(tmp_path, **EVERYTHING_THROUGH)
     spec = spec_of(done)
-    assert spec.combinations
+    assert spec.combinations == (
+        "diffraction.precession_angle_deg", "spots.sigma_px", "noise.snr", "noise.intensity_spike",
+        "background.amplitude", "background.decay_angstrom",
+    )  # fmt: skip
     assert spec.n_patterns == POINTS * 2 * (3 * 2) * (2 * 3) * (2 * 3)
     assert "× 216 patterns of each orientation" in warning(done, "n_points")
 
 
+RELROD, SIGMA = {"relrod__randomise_relrod": False}, {"sigma__randomise_sigmas": False}
+
+
 @pytest.mark.parametrize(
-    ("name", "copies"),
+    ("changes", "keys", "copies"),
     [
-        ("relrod__randomise_relrod", 3),
-        ("sigma__randomise_sigmas", 2),
+        (RELROD, ["diffraction.precession_angle_deg"], 3),
+        (SIGMA, ["spots.sigma_px"], 2),
+        (RELROD | SIGMA, ["diffraction.precession_angle_deg", "spots.sigma_px"], 3 * 2),
+        ({"noise__add_noise": True}, ["noise.snr", "noise.intensity_spike"], 2 * 3),
+        (SIGMA | {"noise__include_also_non_noisy_simulation": True}, ["spots.sigma_px"], 2 * 2),
     ],
 )
-def test_some_gone_through_and_some_drawn_are_all_drawn(tmp_path, name, copies):
-    done = convert(tmp_path, **{name: False})
+def test_some_gone_through_and_some_drawn(tmp_path, changes, keys, copies):
+    done = convert(tmp_path, **changes)
     spec = spec_of(done)
-    assert not spec.combinations
+    assert list(spec.combinations) == keys
     assert spec.n_patterns == POINTS * 2 * copies
-    (told,) = [item.text for item in done.findings if "combinations: true" in item.text]
-    assert "were drawn" in told
+    assert not [item for item in done.findings if "combin" in item.text]
+
+
+def test_every_orientation_has_all_that_was_gone_through_and_the_rest_is_drawn(tmp_path):
+    changes = RELROD | {"noise__add_noise": True, "orientations__use_orix_sampling": False}
+    spec = spec_of(convert(tmp_path, orientations__n_points=20, **changes))
+    assert list(map(len, combinations(spec).values())) == [3, 2, 3]
+    drawn = simulate(spec, 0, spec.n_patterns).draws
+    names = ("precession_angle_deg", "snr", "intensity_spike")
+    rows = np.stack([drawn[name] for name in names], axis=1).reshape(20, 18, 2, 3)
+    for label in range(2):
+        assert len(np.unique(drawn["orientation"][label::2], axis=0)) == 20
+        for orientation in rows[:, :, label]:
+            assert len(np.unique(orientation, axis=0)) == 18
+    sigma = drawn["sigma_px"].reshape(20, 18, 2)
+    assert 1 < len(np.unique(sigma)) == len(np.unique(sigma[0])) == 2
 
 
 def test_a_list_of_one_value_decides_nothing(tmp_path):
     changes = {"noise__add_noise": False, "background__add_background_to_simulation": False}
     done = convert(tmp_path, relrod__randomise_relrod=False, sigma__sigma_2d_gaussian_list=[3], **changes)
     spec = spec_of(done)
-    assert spec.combinations
+    assert spec.combinations == ("diffraction.precession_angle_deg",)
     assert spec.spots.sigma_px.fixed == 3
     assert spec.n_patterns == POINTS * 2 * 3
 
@@ -104,12 +131,34 @@ def test_a_clean_copy_of_drawn_noise_is_half_of_the_patterns(tmp_path):
     assert "half of the values" in warning(done, "include_also_non_noisy_simulation")
 
 
-@pytest.mark.parametrize(("spikes", "expected"), [([0.5, 1], (0, 0.5, 1)), ([0, 1], (0, 1))])
-def test_a_clean_copy_of_noise_that_is_gone_through(tmp_path, spikes, expected):
+@pytest.mark.parametrize(
+    ("spikes", "expected", "told"),
+    [([0.5, 1], (0, 0.5, 1), "0 joins intensity_spike"), ([0, 1], (0, 1), "the 0 that intensity_spike has already")],
+)
+def test_a_clean_copy_of_noise_that_is_gone_through(tmp_path, spikes, expected, told):
     changes = EVERYTHING_THROUGH | {"noise__intensity_spikes": spikes}
     done = convert(tmp_path, noise__include_also_non_noisy_simulation=True, **changes)
-    assert spec_of(done).noise.intensity_spike.choice == expected
-    assert "0 joins intensity_spike" in warning(done, "include_also_non_noisy_simulation")
+    spec = spec_of(done)
+    assert spec.noise.intensity_spike.choice == expected
+    assert spec.n_patterns == POINTS * 2 * (3 * 2) * (2 * len(expected)) * (2 * 3)
+    assert told in warning(done, "include_also_non_noisy_simulation")
+
+
+@pytest.mark.parametrize(("mode", "clean"), [("random", False), ("random", True), (True, False), (True, True)])
+def test_a_spike_of_zero_leaves_a_pattern_free_of_noise(tmp_path, mode, clean):
+    changes = {"noise__add_noise": mode, "noise__include_also_non_noisy_simulation": clean}
+    plain = {"background__add_background_to_simulation": False, "orientations__use_orix_sampling": False}
+    spec = spec_of(convert(tmp_path, **changes, **plain))
+    noisy = simulate(spec, 0, 120)
+    assert noisy.draws["dose"].tolist() == [1.0] * 120, "not used"
+    kept = {**spec.to_document(), "noise": None, "order": "physical", "combinations": False}
+    spared = noisy.draws["intensity_spike"] == 0
+    assert 20 < spared.sum() < 100
+    if not spec.combinations:  # the same draws but for the noise
+        without = simulate(make_spec(kept), 0, 120)
+        same = np.array_equal(noisy.x_px[spared], without.x_px[spared])
+        assert same
+        assert not (noisy.x_px[~spared] == without.x_px[~spared]).all(axis=1).any()
 
 
 def test_a_copy_without_background(tmp_path):
@@ -197,7 +246,7 @@ def test_the_direct_beam_once_stood_at_the_top(tmp_path):
         ({"background__tau_vals": DROPPED}, "needs values of a_vals and tau_vals"),
         ({"removal__num_peaks_to_remove": "many"}, "expected 'random' or a whole number"),
         ({"removal__n_intensity_peaks": 0}, "at least 1, found 0"),
-        ({"noise__snrs": [90]}, "noise.snr: values 90 … 90 are outside the possible range"),
+        ({"noise__snrs": [90]}, "noise.snr: 90 is outside the possible range"),
         ({"sigma__sigma_2d_gaussian_list": [True]}, "expected a number, found True"),
     ],
 )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import pytest
 
 from difsims_core.config.old_form import sections
+from difsims_core.diffraction.draws import combinations
 from difsims_core.errors import SpecError
 from difsims_core.signal import grid
 from tests.old_form.documents import DROPPED, POINTS, convert, warning
@@ -131,8 +134,9 @@ def test_the_k_crop_is_the_q_crop_and_its_jitter_had_twenty_factors(tmp_path):
 def test_the_jitter_is_no_combination(tmp_path):
     changes = EVERYTHING_THROUGH | {"post__crop_in_k": True, "calibration__calibration_modify_percent": 10}
     spec = spec_of(convert(tmp_path, **changes))
-    assert spec.combinations
-    assert spec.postprocessing.q_crop.jitter.uniform == (0.9, 1.1)
+    assert "q_crop_scale" not in combinations(spec)
+    assert spec.n_patterns == 2 * POINTS * prod(map(len, combinations(spec).values()))
+    assert len(spec.postprocessing.q_crop.jitter.choice) == 20
 
 
 def test_a_k_crop_without_a_modified_calibration_has_no_jitter(tmp_path):

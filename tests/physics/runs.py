@@ -10,7 +10,10 @@ from difsims_core.dataset.readings import Readings, read_cakes, read_images, rea
 from difsims_core.dataset.simulate import Simulator
 from difsims_core.diffraction.draws import Draws, draw_patterns
 
-PLAIN = {"noise": None, "background": None, "spots": {"removal": None}, "output": {"precision": "exact"}}
+PLAIN = {
+    "noise": None, "background": None, "output": {"precision": "exact"},
+    "spots": {"removal": None, "sigma_px": {"choice": [1.0, 2.5, 4.0]}},
+}  # fmt: skip
 CROP = slice(13, 160)
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from orix.quaternion import Rotation
 
 import difsims_core
-from difsims_core import patterns, radial_profiles
+from difsims_core import cakes, excited_spots, patterns, radial_profiles
 from difsims_core.crystal.catalogue import find_crystal
 from difsims_core.crystal.phases import load_phase
 from difsims_core.errors import InputError
@@ -43,10 +46,36 @@ def test_images_average_to_the_profiles():
         assert cosine(mean[crop], profile[crop]) > 0.999
 
 
+def test_cakes_average_to_the_profiles():
+    whole = slice(1, 180)  # annuli that the frame does not cut
+    polar = cakes("gratia_2h", ROTATIONS, sigma_px=3.0)
+    assert polar.shape == (2, 256, 360)
+    profiles = radial_profiles("gratia_2h", ROTATIONS, sigma_px=3.0)
+    np.testing.assert_allclose(polar.mean(axis=2)[:, whole], profiles[:, whole], atol=2e-3 * profiles.max())
+
+
+def test_the_spots_are_those_of_the_oracle():
+    spots = excited_spots("pbi2_2h", ROTATIONS, max_excitation_error=0.02, relrod_width=0.02)
+    found = reflections(load_phase("pbi2_2h"), 1.5)
+    assert spots.hkl.shape == (spots.start[-1], 3)
+    assert np.abs(spots.excitation_error).max() <= 0.02
+    for i, rotation in enumerate(ROTATIONS):
+        mine = slice(spots.start[i], spots.start[i + 1])
+        inner = np.hypot(*spots.g[mine].T) < 1.45
+        oracle = ewald.spots(found, rotation)
+        seen = np.hypot(oracle.gx, oracle.gy) < 1.45
+        ours, theirs = (np.sort(values)[-40:] for values in (spots.intensity[mine][inner], oracle.intensity[seen]))
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5)
+        ours = (spots.g[mine][inner].T * spots.intensity[mine][inner]).sum(axis=1)
+        theirs = [(g[seen] * oracle.intensity[seen]).sum() for g in (oracle.gx, oracle.gy)]
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4)
+
+
+@pytest.mark.parametrize("function", [radial_profiles, patterns, cakes, excited_spots])
 @pytest.mark.parametrize("rotations", [np.zeros((3, 3)), [[0, 0, 0]], None, Rotation([[0, 0, 0, 0]])])
-def test_what_is_no_rotation_is_refused(rotations):
+def test_what_is_no_rotation_is_refused(function, rotations):
     with pytest.raises(InputError, match=r"rotation|Rotation"):
-        radial_profiles("pb", rotations)
+        function("pb", rotations)
 
 
 @pytest.mark.parametrize(
@@ -60,6 +89,14 @@ def test_what_is_no_rotation_is_refused(rotations):
 def test_values_out_of_range_are_named(arguments, words):
     with pytest.raises(InputError, match=words):
         radial_profiles("pb", ROTATIONS, **arguments)
+
+
+def test_public_names_are_listed_and_load_on_first_use():
+    code = "import sys, difsims_core; print('difsims_core.diffraction.clean' in sys.modules, 'orix' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.split() == ["False", "False"]
+    assert {"cakes", "excited_spots", "patterns", "radial_profiles"} <= set(dir(difsims_core))
+    assert all(hasattr(difsims_core, name) for name in difsims_core.__all__)
 
 
 def test_the_network_is_reached_from_the_package():

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
 from pydantic import ValidationError
 
 from difsims_core.config.distributions import Choice, LogUniform
-from difsims_core.config.documents import apply_changes, dump_spec, load_spec, make_spec
+from difsims_core.config.documents import apply_changes, dump_spec, load_spec, make_spec, read_document
 from difsims_core.config.learning import TrainingSpec
 from difsims_core.config.pipeline import PipelineSpec
-from difsims_core.config.simulation import SimulationSpec
+from difsims_core.config.simulation import DiffractionSpec, SimulationSpec
+from difsims_core.config.sweep import load_sweep
 from difsims_core.errors import SpecError
 from difsims_core.resources import specs_folder
 
-SHIPPED = ["reference", "bulk", "historical"]
+SHIPPED = ["reference", "bulk", "realistic", "historical"]
+IMPERFECTIONS = ("intensities", "overlap", "distortion", "amorphous_ring", "inelastic", "cut_off")
 
 
 @pytest.mark.parametrize("kind", [SimulationSpec, TrainingSpec, PipelineSpec])
@@ -58,6 +61,47 @@ def test_bulk_is_the_reference_without_full_profiles():
     assert bulk == reference
 
 
+def test_realistic_is_the_reference_with_imperfections():
+    reference = load_spec(specs_folder() / "reference.yaml").to_document()
+    realistic = load_spec(specs_folder() / "realistic.yaml").to_document()
+    on = [name for name in IMPERFECTIONS if realistic[name] is not None]
+    assert on == ["intensities", "overlap", "distortion", "amorphous_ring", "inelastic"]
+    assert reference == realistic | dict.fromkeys(IMPERFECTIONS)
+
+
+def commented_out(name):
+    """Return the dotted keys and values that stand behind a # in a shipped document."""
+    section = ""
+    for line in (specs_folder() / f"{name}.yaml").read_text(encoding="utf-8").splitlines():
+        if line[:1].isalpha():
+            section = line.partition(":")[0]
+        found = re.fullmatch(r"( *)# ([a-z_]+): (.+)", line)
+        if found:
+            indent, key, value = found.groups()
+            yield f"{section}.{key}" if indent else key, value
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "value"), [(name, *found) for name in SHIPPED for found in commented_out(name)]
+)
+def test_what_stands_commented_out_is_valid(name, key, value, tmp_path):
+    path = specs_folder() / f"{name}.yaml"
+    if key == "sweep":
+        text = path.read_text(encoding="utf-8").replace("# sweep:", "sweep:")
+        (tmp_path / "doc.yaml").write_text(text, encoding="utf-8")
+        assert len(load_sweep(tmp_path / "doc.yaml").points) == 6
+        return
+    assert load_spec(path, changes=[f"{key}={value}"]) != load_spec(path)
+
+
+def test_the_reference_names_every_section_and_every_kind_of_output():
+    shown = {key.partition(".")[0] for key, _ in commented_out("reference")}
+    plain = read_document(specs_folder() / "reference.yaml")
+    assert shown | set(plain) >= set(SimulationSpec.model_fields)
+    assert set(plain["output"]) == set(SimulationSpec().to_document()["output"])
+    assert set(plain["diffraction"]) | {"thickness_angstrom"} == set(DiffractionSpec.model_fields)
+
+
 def test_specs_are_frozen():
     with pytest.raises(ValidationError, match="frozen"):
         SimulationSpec().seed = 3
@@ -90,6 +134,25 @@ def test_specs_are_frozen():
         ({"spots": {"removal": {"among": 5, "count": 9}}}, ["removal", "more than among"]),
         ({"spots": {"sigma_px": {"choice": [1 + 0.01 * i for i in range(100)]}}}, ["sigma_px", "at most 64"]),
         ({"background": {"model": "power_law", "decay_angstrom": 30}}, ["background", "exponent"]),
+        ({"distortion": {"elipticity": 0.1}}, ["distortion", "did you mean 'ellipticity'"]),
+        ({"distortion": 0.1}, ["distortion: expected keys and values, {} for the defaults", "centre_error_px", "0.1"]),
+        ({"noise": False}, ["noise", "or null to leave it out"]),
+        ({"thickness_angstrom": 100}, ["it belongs to diffraction: write diffraction.thickness_angstrom"]),
+        ({"dose": 100}, ["write noise.dose"]),
+        ({"diffraction": {"thickness_angstrom": 0}}, ["thickness_angstrom: 0 is outside the possible range 2 …"]),
+        ({"overlap": {"fraction": {"uniform": [0.4, 0.1]}}}, ["overlap.fraction", "wrong way round"]),
+        ({"overlap": {"fraction": 0.7}}, ["overlap.fraction", "the second grain is the smaller one"]),
+        ({"intensities": "two_beam"}, ["intensities", "write {model: two_beam}"]),
+        ({"intensities": {"exponent": 1}}, ["expected {model: …}, one of two_beam, random"]),
+        ({"intensities": {"model": "dynamical"}}, ["found model 'dynamical'"]),
+        ({"intensities": {"model": "two_beam"}}, ["two_beam needs a thickness", "diffraction.thickness_angstrom"]),
+        ({"intensities": {"model": "random", "skatter": 1}}, ["intensities", "did you mean 'scatter'"]),
+        ({"combinations": "spots.sigma_px"}, ["combinations", "a list of keys", "[spots.sigma_px]"]),
+        ({"combinations": [3]}, ["combinations", "a list of keys"]),
+        ({"orientations": {"kind": "list"}}, ["orientations", "need a file"]),
+        ({"orientations": {"order": "sequential"}}, ["orientations", "have no order"]),
+        ({"output": {"precision": "full"}}, ["output.precision", "'rounded' or 'exact'", "full"]),
+        ({"postprocessing": {"q_crop": {"jitter": 0.02}}}, ["jitter", "1 leaves it alone"]),
         ({"postprocessing": {"q_crop": {"q_min_per_angstrom": 2, "q_max_per_angstrom": 1}}}, ["q_min", "below"]),
     ],
 )

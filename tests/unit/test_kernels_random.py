@@ -61,7 +61,7 @@ def test_rows_of_poisson_variates_are_exact(mean):
     state = np.empty(4, np.uint64)
     counter_rng.seed_stream(4, int(mean * 100), 0, state)
     drawn = np.full(n, mean)
-    poisson.poisson_row(drawn, n, state, np.empty((6, n)))
+    poisson.poisson_row(drawn, n, state, np.empty((7, n)))
     assert_follows(drawn, stats.poisson(mean), n)
 
 
@@ -69,7 +69,7 @@ def test_rows_of_poisson_variates_take_every_mean():
     state = np.empty(4, np.uint64)
     counter_rng.seed_stream(4, 0, 0, state)
     drawn = np.array([0.0, 1e-300, 1e11, 1e13, 1e18])
-    poisson.poisson_row(drawn, 5, state, np.empty((6, 5)))
+    poisson.poisson_row(drawn, 5, state, np.empty((7, 5)))
     assert drawn[0] == drawn[1] == 0
     np.testing.assert_allclose(drawn[2:], [1e11, 1e13, 1e18], rtol=1e-4)
 

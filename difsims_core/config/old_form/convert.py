@@ -117,10 +117,11 @@ def convert_values(values: Any, source: str) -> tuple[list[Entry], list[Finding]
     check_keys(old)
     drawn = read_quantities(old)
     entries = [*read_crystals(old), *read_orientations(old), *read_detector(old), *drawn.entries]
-    entries += read_output(old, drawn.combinations)
+    entries += read_output(old)
     keys = {entry.key: entry.value for entry in entries}
     count = read_count(old, len(keys["phases"]) + keys["background_class"], drawn.copies)
     bare = "noise" in keys and "background" in keys
+    through = ", ".join(entry.origin for entry in drawn.entries if entry.key in drawn.combinations)
     entries += [
         *count,
         Entry("diffraction.max_excitation_error_per_angstrom", LARGEST_EXCITATION_ERROR, "diffsims' default"),
@@ -128,7 +129,7 @@ def convert_values(values: Any, source: str) -> tuple[list[Entry], list[Finding]
         Entry("diffraction.shape_factor", "lorentzian", "diffsims' default"),
         Entry("diffraction.debye_waller", "none", "diffsims' default"),
         Entry("lattice_scale", 1.0, "crystals were never scaled"),
-        Entry("combinations", drawn.combinations, "randomise_… false, add_… true"),
+        Entry("combinations", drawn.combinations or False, through or "no list was gone through"),
         Entry("order", "physical" if bare else "historical", "the old order of noise and background"),
     ]
     _mention_size(old, keys, count[0].value)

@@ -2,12 +2,12 @@
 
 - ``relrod_list`` reached diffsims' third positional parameter: it was the precession angle in degrees. The width of the
   relrod and the largest excitation error were never set and were diffsims' defaults, 0.01 Å⁻¹ both.
-- ``randomise_…: false`` and ``add_…: true`` went through all values for every orientation, ``true`` and ``random`` drew
-  one of them. All gone through: ``combinations: true``. Some gone through and some drawn has no counterpart: all are
-  drawn then, so that each pattern has the same chances as before and the orientations are all different.
-- A spike of 0 and an amplitude of 0 meant no noise and no background: they stand in the lists as they are. A
-  non-noisy (non-background) copy of the data becomes zeros in the list: one more value where all are gone through, as
-  many zeros as values where they are drawn, which is the old half.
+- ``randomise_…: false`` and ``add_…: true`` went through all values for each orientation: ``combinations`` lists these.
+  ``randomise_…: true`` and ``add_…: random`` drew one of them for each pattern, as a ``choice`` does.
+- A spike of 0 meant that a pattern got no noise at all, neither counting noise nor hot pixels, and so it does in the
+  historical order; an amplitude of 0 meant no background. Both stand in the lists as they are. A non-noisy
+  (non-background) copy of the data becomes zeros in the list: one more value where all are gone through, as many zeros
+  as values where they are drawn, which is the old half.
 - Going through all backgrounds lost all but the last τ of the first A and always kept a copy without background; here
   nothing is lost, and A = 0 is added where it is missing.
 """
@@ -80,13 +80,13 @@ class Drawn:
     entries
         Keys of the new document.
     combinations
-        Whether all combinations are gone through.
+        Keys of the new document whose values are all gone through for each orientation.
     copies
         Patterns that the old form made of one orientation.
     """
 
     entries: list[Entry]
-    combinations: bool
+    combinations: list[str]
     copies: int
 
 
@@ -95,25 +95,15 @@ def read_quantities(old: OldDocument) -> Drawn:
     noise, noise_copies = _noise(old)
     background, background_copies = _background(old)
     listed = [*_relrod(old), *_sigma(old), *noise, *background]
-    several = [quantity for quantity in listed if len(set(quantity.values)) > 1]
-    through = [quantity for quantity in several if quantity.gone_through]
-    drawn = [quantity for quantity in several if not quantity.gone_through]
-    if through and drawn:
-        names, others = (", ".join(quantity.origin for quantity in part) for part in (through, drawn))
-        old.warn(
-            "combinations",
-            f"all values of {names} were gone through while {others} were drawn; here either all are combined or all "
-            "are drawn. They are drawn: as many patterns, each with the same chances, and no orientation twice. "
-            "combinations: true goes through all values of every list instead",
-        )
+    through = [quantity for quantity in listed if quantity.gone_through and len(set(quantity.values)) > 1]
     copies = prod(len(quantity.values) for quantity in through) * noise_copies * background_copies
     entries = [quantity.entry for quantity in listed]
     entries += [] if noise else [Entry("noise", None, f"{NOISE}.add_noise")]
     entries += [] if background else [Entry("background", None, BACKGROUND)]
     if noise:
-        entries.append(Entry("noise.dose", 1.0, "not used by the historical order"))
+        entries.append(Entry("noise.dose", 1.0, "the old noise had no dose; the historical order does not use it"))
     entries += [_removal(old), _direct_beam(old)]
-    return Drawn(entries, bool(through) and not drawn, copies)
+    return Drawn(entries, [quantity.key for quantity in through], copies)
 
 
 def _relrod(old: OldDocument) -> list[Listed]:
@@ -207,8 +197,11 @@ def _with_zeros(
 ) -> tuple[list[float], int]:
     """Return the values with zeros for the copy without them, and the factor on the number of patterns."""
     if mode is True:
+        if 0.0 in values:
+            old.warn(key, f"one clean copy was added; here the 0 that {name} has already stands for it")
+            return values, 1
         old.warn(key, f"one clean copy was added; here 0 joins {name} and is combined with everything else")
-        return (values if 0.0 in values else [0.0, *values]), 1
+        return [0.0, *values], 1
     old.warn(key, f"a clean copy of all patterns was added; here half of the values of {name} are 0 for it")
     return [0.0] * len(values) + values, 2
 

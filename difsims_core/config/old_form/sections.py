@@ -165,9 +165,9 @@ def read_detector(old: OldDocument) -> list[Entry]:
     return [*entries, Entry("calibration_scale", drawn, f"{CALIBRATION}.calibration_modify_percent")]
 
 
-def read_output(old: OldDocument, combinations: bool) -> list[Entry]:
+def read_output(old: OldDocument) -> list[Entry]:
     """Return crops, square root and what is kept."""
-    q_crop = _q_crop(old, combinations)
+    q_crop = _q_crop(old)
     full, flat = old.truth(f"{POST}.save_full_scan", True), old.truth(f"{DETECTOR}.radial_integration_1d", True)
     cake = old.truth(f"{DETECTOR}.radial_integration_2d", False)
     if not flat:
@@ -186,7 +186,7 @@ def read_output(old: OldDocument, combinations: bool) -> list[Entry]:
     ]
 
 
-def _q_crop(old: OldDocument, combinations: bool) -> dict[str, Any] | None:
+def _q_crop(old: OldDocument) -> dict[str, Any] | None:
     always = not _has_switches(old) and old.has(f"{POST}.cropping_start_k")
     in_k, in_px = (always or old.truth(f"{POST}.{name}", always) for name in ("crop_in_k", "crop_in_px"))
     first, last = old.whole(f"{POST}.cropping_start_px"), old.whole(f"{POST}.cropping_stop_px")
@@ -209,7 +209,7 @@ def _q_crop(old: OldDocument, combinations: bool) -> dict[str, Any] | None:
     if not in_px and not in_k:
         old.warn(f"{POST}.crop_in_px", "false left the crop out; here 1d/x_px is always there")
     if in_k:
-        return _k_crop(old, combinations)
+        return _k_crop(old)
     if other:
         return {
             "q_min_per_angstrom": pixels[0] * _STEP,
@@ -220,18 +220,13 @@ def _q_crop(old: OldDocument, combinations: bool) -> dict[str, Any] | None:
     return None
 
 
-def _k_crop(old: OldDocument, combinations: bool) -> dict[str, Any]:
+def _k_crop(old: OldDocument) -> dict[str, Any]:
     low, high = old.number(f"{POST}.cropping_start_k"), old.number(f"{POST}.cropping_stop_k")
     n_points, percent = old.whole(f"{POST}.cropped_signal_k_points"), _percent(old)
     jitter: dict[str, Any] | None = None
     if percent:
         steps = [-percent + 2 * percent * i / (_FACTORS - 1) for i in range(_FACTORS)]
-        # A list would be gone through with all the others; a range is drawn.
-        jitter = (
-            {"uniform": [1 - percent / 100, 1 + percent / 100]}
-            if combinations
-            else {"choice": [round(1 + step / 100, 12) for step in steps]}
-        )
+        jitter = {"choice": [round(1 + step / 100, 12) for step in steps]}
     return {
         "q_min_per_angstrom": 0.11 if low is None else low,
         "q_max_per_angstrom": 1.30 if high is None else high,
