@@ -25,7 +25,7 @@ SHAPE_FACTORS = {
     "binary": ewald.BINARY,
     "slab": ewald.SLAB,
 }
-_MOST_POINTS = 400
+_MOST_POINTS = 4000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,6 @@ class Geometry:
         Their spread operators.
     reach_px : float
         Largest distance of a spot from the centre that counts, pixels.
-    disc_points : int
-        Points that stand for a convergence disc; 1 without convergence.
     two_beam : bool
         Whether intensities are those of Blackman's theory.
     """
@@ -59,7 +57,6 @@ class Geometry:
     sigma_px: np.ndarray
     spread: Spread
     reach_px: float
-    disc_points: int = 1
     two_beam: bool = False
 
     @classmethod
@@ -86,8 +83,7 @@ class Geometry:
             sigma_px,
             spread_operator(detector, grid, sigma_px, reach + 1.1 * disc_px),
             reach,
-            _disc_points(disc_px, float(sigma_px[0])),
-            two_beam,
+            two_beam=two_beam,
         )
 
     def image_frame(self, shape: tuple[int, int]) -> Frame:
@@ -127,6 +123,7 @@ def conditions(
     hidden = [draws.of(name, which) for name in ("beam_stop_radius_px", "gap_width_px", "gap_offset_px", "gap_along_x")]
     per_px = draws.of("calibration_scale", which, 1.0) * geometry.detector.calibration_per_angstrom
     fraction = draws.of("second_fraction", which)
+    disc = draws.of("convergence_mrad", which) * 1e-3 * geometry.beam.k
     return Conditions(
         pattern=draws.patterns[which],
         orientation=draws.of("second_orientation" if second else "orientation", which),
@@ -143,7 +140,8 @@ def conditions(
         extinction=extinction,
         exponent=draws.of("intensity_exponent", which, 1.0),
         scatter=draws.of("intensity_scatter", which),
-        disc=draws.of("convergence_mrad", which) * 1e-3 * geometry.beam.k,
+        disc=disc,
+        points=_disc_points(disc / per_px, sigma.astype(np.float64)),
         hidden=np.stack(hidden, axis=1),
     )
 
@@ -163,8 +161,7 @@ def _distortion(draws: Draws, which: np.ndarray) -> np.ndarray:
     return out
 
 
-def _disc_points(radius_px: float, sigma_px: float) -> int:
-    """Return how many Gaussians of width σ make an even disc: one for each 1.5 σ²."""
-    if radius_px == 0:
-        return 1
-    return min(_MOST_POINTS, max(7, math.ceil(math.pi * radius_px**2 / (1.5 * sigma_px**2))))
+def _disc_points(radius_px: np.ndarray, sigma_px: np.ndarray) -> np.ndarray:
+    """Return (m,) how many Gaussians of width σ make an even disc: one for each σ², 7 at least, 1 for no disc."""
+    points = np.clip(np.ceil(np.pi * (radius_px / sigma_px) ** 2), 7, _MOST_POINTS).astype(np.int64)
+    return np.where(radius_px > 0, points, 1)

@@ -79,8 +79,8 @@ def render(
         if len(item.which) == 0:
             continue
         lattice, known = item.rows.lattice, item.conditions
-        spots = room_for_spots(lattice, geometry.disc_points)
-        brightest = draw(item, (known, lattice, geometry.beam, frame, geometry.disc_points, item.random, spots))
+        spots = room_for_spots(lattice, int(known.points.max()))
+        brightest = draw(item, (known, lattice, geometry.beam, frame, item.random, spots))
         radius2 = (known.disc / known.per_px) ** 2
         spread = 2 * known.sigma**2
         peak = np.where(radius2 > 0, -np.expm1(-radius2 / spread) / np.where(radius2 > 0, radius2, 1), 1 / spread)

@@ -72,8 +72,8 @@ def most_spots(phases: Sequence[ReflectionRows], *, two_grains: bool) -> int:
 
 def _spots_of(geometry: Geometry, item: Grains) -> tuple[np.ndarray, Spots]:
     lattice, known = item.rows.lattice, item.conditions
-    common = (known, lattice, geometry.beam, geometry.frame, geometry.disc_points, item.random)
-    room = room_for_spots(lattice, geometry.disc_points)
+    common = (known, lattice, geometry.beam, geometry.frame, item.random)
+    room = room_for_spots(lattice)
     counts = np.zeros(len(item.which), np.int64)
     count_spots(*common, room, counts)
     start = np.concatenate([[0], np.cumsum(counts)])

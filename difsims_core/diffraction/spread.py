@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from scipy.linalg import solveh_banded
@@ -38,13 +36,11 @@ def spread_operator(detector: DetectorSpec, grid: RadialGrid, sigma_px: np.ndarr
     areas = annulus_areas_px(detector, grid)
     sigmas = sigma_px.astype(float)
     n_nodes = np.array([math.ceil(reach / sigma * _NODES_PER_SIGMA) + 5 for sigma in sigma_px], np.int64)
-
-    def operator(level: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        sigma = sigmas[level]
-        return _in_groups(_spline_coefficients(sigma, sigma / _NODES_PER_SIGMA, int(n_nodes[level]), step_px, areas))
-
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:  # most of it is NumPy's and SciPy's, which run side by side
-        first, last, weights = zip(*pool.map(operator, range(len(sigmas))), strict=True)
+    operators = [
+        _in_groups(_spline_coefficients(sigma, sigma / _NODES_PER_SIGMA, int(n), step_px, areas))
+        for sigma, n in zip(sigmas, n_nodes, strict=True)
+    ]
+    first, last, weights = zip(*operators, strict=True)
     first, last = np.stack(first), np.stack(last)
     sizes = (last - first) * GROUP
     place = (np.cumsum(sizes) - sizes.ravel()).reshape(sizes.shape)
@@ -59,8 +55,8 @@ def _in_groups(coefficients: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.nda
     """
     n_nodes, n_bins = coefficients.shape
     padded = np.pad(coefficients, ((0, 0), (0, -n_bins % GROUP))).reshape(n_nodes, -1, GROUP)
-    used = padded.any(axis=2)
-    there = used.any(axis=0)
+    used = np.any(padded, axis=2)
+    there = np.any(used, axis=0)
     first = np.where(there, used.argmax(axis=0), 0).astype(np.int64)
     last = np.where(there, n_nodes - used[::-1].argmax(axis=0), 0).astype(np.int64)
     parts = [padded[low:high, group].ravel() for group, (low, high) in enumerate(zip(first, last, strict=True))]

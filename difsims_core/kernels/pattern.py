@@ -40,7 +40,7 @@ def turned_axes(quaternion, axes, scale):
 
 
 @kernel
-def excited_reflections(i, conditions, lattice, beam, frame, points, spots):
+def excited_reflections(i, conditions, lattice, beam, frame, spots):
     """Collect the excited reflections of pattern ``i`` with kinematical intensities; return their number.
 
     Those that no frame can see are left out already where that is cheap.
@@ -60,12 +60,13 @@ def excited_reflections(i, conditions, lattice, beam, frame, points, spots):
     n = expand(axes, lattice, spots)
     scale_u = (conditions.lattice_scale[i] - lattice.centre) / lattice.half
     return excite(
-        spots, n, lattice, beam, conditions.width[i], angle, disc, points, widened, scale_u, conditions.weight[i]
-    )
+        spots, n, lattice, beam, conditions.width[i], angle, disc, conditions.points[i], widened, scale_u,
+        conditions.weight[i],
+    )  # fmt: skip
 
 
 @kernel
-def whole_spots(i, conditions, lattice, beam, frame, points, random, spots):
+def whole_spots(i, conditions, lattice, beam, frame, random, spots):
     """Collect the spots of pattern ``i`` on the detector, a convergence disc as one; return their number.
 
     Parameters
@@ -74,15 +75,13 @@ def whole_spots(i, conditions, lattice, beam, frame, points, random, spots):
         Which pattern, and ``Conditions``.
     lattice, beam, frame
         ``Lattice``, ``Beam``, ``Frame``.
-    points
-        Points of a convergence disc.
     random
         Seed, purpose of the scatter of intensities, table of Blackman's factor and its nodes per unit of A.
     spots
         ``Spots``, overwritten.
     """
     seed, purpose, table, per_unit = random
-    n = excited_reflections(i, conditions, lattice, beam, frame, points, spots)
+    n = excited_reflections(i, conditions, lattice, beam, frame, spots)
     n = to_pixels(spots, n, conditions.per_px[i], conditions.distortion[i], frame)
     if conditions.extinction[i] > 0.0:
         two_beam(spots, n, conditions.extinction[i], conditions.weight[i], table, per_unit)
@@ -94,22 +93,22 @@ def whole_spots(i, conditions, lattice, beam, frame, points, random, spots):
 
 
 @kernel
-def spots_of_pattern(i, conditions, lattice, beam, frame, points, random, spots):
+def spots_of_pattern(i, conditions, lattice, beam, frame, random, spots):
     """Collect what pattern ``i`` shows on the detector, discs as points, room for which must be in ``spots``.
 
     Parameters as ``whole_spots``. Returns the number of spots, the direct beam included, and the intensity of the
     brightest reflection on the detector, its disc counted whole, whatever a beam stop or a gap hides.
     """
-    n = whole_spots(i, conditions, lattice, beam, frame, points, random, spots)
+    n = whole_spots(i, conditions, lattice, beam, frame, random, spots)
     brightest = brightest_of(spots, n)
     if conditions.disc[i] > 0.0:
         n = into_discs(
-            spots, n, points, conditions.disc[i], beam, conditions.width[i], conditions.angle[i],
+            spots, n, conditions.points[i], conditions.disc[i], beam, conditions.width[i], conditions.angle[i],
             conditions.per_px[i], conditions.distortion[i],
         )  # fmt: skip
     if conditions.beam[i] > 0.0:
         n = add_direct_beam(
-            spots, n, conditions.beam[i] * brightest, points, conditions.disc[i] / conditions.per_px[i],
+            spots, n, conditions.beam[i] * brightest, conditions.points[i], conditions.disc[i] / conditions.per_px[i],
             conditions.distortion[i],
         )  # fmt: skip
     return n, brightest

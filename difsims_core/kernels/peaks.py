@@ -8,10 +8,10 @@ from difsims_core.kernels.pattern import whole_spots
 
 
 @kernel
-def count_spots(conditions, lattice, beam, frame, points, random, spots, counts):
+def count_spots(conditions, lattice, beam, frame, random, spots, counts):
     """Fill ``counts`` (m,) with the number of spots on the detector of each pattern, removed ones left out."""
     for i in range(counts.shape[0]):
-        n = whole_spots(i, conditions, lattice, beam, frame, points, random, spots)
+        n = whole_spots(i, conditions, lattice, beam, frame, random, spots)
         hide(spots, n, conditions.sigma[i], conditions.hidden[i])
         counts[i] = 0
         for j in range(n):
@@ -19,14 +19,14 @@ def count_spots(conditions, lattice, beam, frame, points, random, spots, counts)
 
 
 @kernel
-def list_spots(conditions, lattice, beam, frame, points, random, spots, starts, place, position, intensity, error):
+def list_spots(conditions, lattice, beam, frame, random, spots, starts, place, position, intensity, error):
     """Write the spots on the detector of each pattern from ``starts`` (m,) on.
 
     ``place`` (n,) int64 says which reflection of the lattice it is, ``position`` (n, 2) where it is in pixels from the
     centre; ``intensity`` and ``error`` (n,) are its intensity and excitation error, Å⁻¹.
     """
     for i in range(starts.shape[0]):
-        n = whole_spots(i, conditions, lattice, beam, frame, points, random, spots)
+        n = whole_spots(i, conditions, lattice, beam, frame, random, spots)
         hide(spots, n, conditions.sigma[i], conditions.hidden[i])
         at = starts[i]
         for j in range(n):

@@ -13,7 +13,7 @@ _ZERO = np.float32(0)
 
 
 @kernel
-def phase_profiles(conditions, lattice, beam, frame, spread, annuli, points, random, spots, where, profiles):
+def phase_profiles(conditions, lattice, beam, frame, spread, annuli, random, spots, where, profiles):
     """Add the noise-free profiles of patterns of one phase, and return the intensity of the brightest spot of each.
 
     Parameters
@@ -22,7 +22,7 @@ def phase_profiles(conditions, lattice, beam, frame, spread, annuli, points, ran
         The records of these names.
     annuli
         Width of an annulus, pixels, and (n_bins,) areas on the detector, px².
-    points, random, spots
+    random, spots
         As ``spots_of_pattern``.
     where
         (m,) rows of ``profiles``.
@@ -38,7 +38,7 @@ def phase_profiles(conditions, lattice, beam, frame, spread, annuli, points, ran
     cells = np.empty(2 * (spread.n_nodes.max() + 4), np.float32)
     n_bins = profiles.shape[1]
     for i in range(where.shape[0]):
-        n, top = spots_of_pattern(i, conditions, lattice, beam, frame, points, random, spots)
+        n, top = spots_of_pattern(i, conditions, lattice, beam, frame, random, spots)
         brightest[i] = top
         level = conditions.level[i]
         size = spread.n_nodes[level]

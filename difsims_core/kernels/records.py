@@ -95,6 +95,8 @@ class Conditions(NamedTuple):
         Exponent of the intensities and standard deviation of their logarithm from spot to spot; 1 and 0: none.
     disc : (m,) float64
         Radius of the discs, Å⁻¹; 0: points.
+    points : (m,) int64
+        Points that stand for a disc; 1 without.
     hidden : (m, 4) float64
         Radius of the beam stop, width and offset of the gap, all pixels, and 0 for a gap along y or 1 along x.
     """
@@ -115,6 +117,7 @@ class Conditions(NamedTuple):
     exponent: np.ndarray
     scatter: np.ndarray
     disc: np.ndarray
+    points: np.ndarray
     hidden: np.ndarray
 
 

@@ -37,7 +37,7 @@ def test_overlapping_grains_add_as_their_volumes_scatter():
 
 
 def test_peaks_of_both_grains():
-    run = Run.of({**DOCUMENT, "output": {"peaks": True}}, 3)
+    run = Run.of({**DOCUMENT, "output": {"peaks": True, "precision": "exact"}}, 3)
     found = run.simulator.block(0, 3).peaks
     for i in range(3):
         spots, _ = two_grains(run, i)
