@@ -10,11 +10,12 @@ from difsims_core.crystal.rows import ReflectionRows
 from difsims_core.diffraction.draws import Draws
 from difsims_core.diffraction.geometry import Geometry
 from difsims_core.diffraction.grains import grains, render
-from difsims_core.diffraction.spread import REACH_SIGMA, annulus_areas_px
+from difsims_core.diffraction.spread import annulus_areas_px
 from difsims_core.kernels.cakes import N_AZIMUTH, phase_cakes
 
 AZIMUTH_DEG = np.arange(N_AZIMUTH) + 0.5
 """(360,) centres of the azimuthal bins, degrees from +x (columns) towards +y (rows)."""
+_REACH_SIGMA = 4.8  # across the annuli: there a spot has fallen to 10⁻⁵ of its height
 
 
 def noise_free_cakes(
@@ -41,7 +42,7 @@ def noise_free_cakes(
     whole = np.pi * (outer**2 - np.maximum(outer - step_px, 0) ** 2)
     density = annulus_areas_px(geometry.detector, geometry.grid) / whole
     cakes = np.zeros((len(labels), stop - first, N_AZIMUTH), np.float32)
-    polar = (first, geometry.grid.n_bins, step_px, REACH_SIGMA, density)
+    polar = (first, geometry.grid.n_bins, step_px, _REACH_SIGMA, density)
     unit = render(
         geometry,
         grains(geometry, phases, draws, labels, seed),

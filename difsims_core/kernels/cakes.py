@@ -12,9 +12,10 @@ from difsims_core.kernels.spread import GROUP
 
 N_AZIMUTH = 360
 _DEGREE = math.pi / 180.0
+_COS_STEP, _SIN_STEP = math.cos(0.5 * _DEGREE), math.sin(0.5 * _DEGREE)
 _FAINT = 14.0  # −ln 10⁻⁶
 _SHARP = 25.0  # κ from which the von Mises distribution is a normal one in the chord
-_REACH = 4.5  # σ, along the azimuth; what lies beyond is shared among the rest
+_REACH = 4.0  # σ, along the azimuth; what lies beyond is shared among the rest
 _TABLE_REACH, _PER_SIGMA = 6.0, 256.0
 _NORMAL = np.array(
     [0.5 * (1.0 + math.erf((i / _PER_SIGMA - _TABLE_REACH) / math.sqrt(2.0))) for i in range(int(12 * _PER_SIGMA) + 2)]
@@ -64,36 +65,31 @@ def add_round(row, amount, kappa, azimuth, arc):
 
 
 @kernel
-def fill_arc(root_kappa, chords, n, arc):
+def fill_arc(root_kappa, chords, n, below, arc):
     """Fill ``arc`` (n,) with the parts of a spot in n azimuthal bins, a normal distribution along the chord.
 
-    ``chords`` (n + 1,) belong to the edges of the bins; what lies beyond is shared among them.
+    ``chords`` (n + 1,) belong to the edges of the bins; what lies beyond is shared among them. ``below`` is work space.
     """
-    before = first = 0.0
+    scale = root_kappa * _PER_SIGMA
     for e in range(n + 1):
-        x = (chords[e] * root_kappa + _TABLE_REACH) * _PER_SIGMA
-        x = min(max(x, 0.0), 2.0 * _TABLE_REACH * _PER_SIGMA)
+        x = chords[e] * scale + _TABLE_REACH * _PER_SIGMA
+        x = x if x > 0.0 else 0.0
+        x = x if x < 2.0 * _TABLE_REACH * _PER_SIGMA else 2.0 * _TABLE_REACH * _PER_SIGMA
         cell = int(x)
-        below = _NORMAL[cell] + (x - cell) * (_NORMAL[cell + 1] - _NORMAL[cell])
-        if e == 0:
-            first = below
-        else:
-            arc[e - 1] = below - before
-        before = below
-    scale = np.float32(1.0 / (before - first))
+        below[e] = _NORMAL[cell] + (x - cell) * (_NORMAL[cell + 1] - _NORMAL[cell])
+    whole = 1.0 / (below[n] - below[0])
     for e in range(n):
-        arc[e] *= scale
+        arc[e] = (below[e + 1] - below[e]) * whole
 
 
 @kernel
 def add_arcs(row, start, n, inner, outer, arc, other):
     """Add inner · arc + outer · other (n,) to a row (360,) from the bin ``start`` on, around the circle."""
     until = min(n, N_AZIMUTH - start)
-    head = row[start : start + until]
     for e in range(until):
-        head[e] += inner * arc[e] + outer * other[e]
+        row[start + e] += inner * arc[e] + outer * other[e]
     for e in range(until, n):
-        row[e - until] += inner * arc[e] + outer * other[e]
+        row[start + e - N_AZIMUTH] += inner * arc[e] + outer * other[e]
 
 
 @kernel
@@ -117,9 +113,9 @@ def add_spot(cake, first_bin, x, y, intensity, sigma, step_px, low, high, share,
     density
         (n_bins,) mean over the whole annulus from the mean over its part on the frame.
     work
-        Work space: (362,) float64 and three (361,) float32.
+        Work space: twice (362,) float64 and three times (361,) float32.
     """
-    chords, inner_arc, own_arc, outer_arc = work
+    chords, below, inner_arc, own_arc, outer_arc = work
     rho = math.sqrt(x * x + y * y)
     azimuth = math.atan2(y, x) / _DEGREE
     azimuth = azimuth if azimuth >= 0.0 else azimuth + N_AZIMUTH
@@ -136,12 +132,15 @@ def add_spot(cake, first_bin, x, y, intensity, sigma, step_px, low, high, share,
     widest = _REACH / math.sqrt(sharp * per_kappa) / _DEGREE
     start = int(math.floor(azimuth - widest))
     n = min(int(math.ceil(azimuth + widest)) - start, N_AZIMUTH)
-    for e in range(n + 1):
-        chords[e] = 2.0 * math.sin(0.5 * (start + e - azimuth) * _DEGREE)
+    half = 0.5 * (start - azimuth) * _DEGREE
+    sine, cosine = math.sin(half), math.cos(half)
+    for e in range(n + 1):  # each edge is the last one turned by half a degree
+        chords[e] = 2.0 * sine
+        sine, cosine = sine * _COS_STEP + cosine * _SIN_STEP, cosine * _COS_STEP - sine * _SIN_STEP
     own = min(max(int(rho / step_px + 0.5), sharp), high - 1)
-    fill_arc(math.sqrt(sharp * per_kappa), chords, n, inner_arc)
-    fill_arc(math.sqrt(own * per_kappa), chords, n, own_arc)
-    fill_arc(math.sqrt((high - 1) * per_kappa), chords, n, outer_arc)
+    fill_arc(math.sqrt(sharp * per_kappa), chords, n, below, inner_arc)
+    fill_arc(math.sqrt(own * per_kappa), chords, n, below, own_arc)
+    fill_arc(math.sqrt((high - 1) * per_kappa), chords, n, below, outer_arc)
     start %= N_AZIMUTH
     for b in range(max(sharp, first_bin), min(high, end_bin)):
         amount = intensity * share[b] * N_AZIMUTH * density[b]
@@ -173,10 +172,9 @@ def phase_cakes(conditions, lattice, beam, frame, spread, polar, random, spots, 
     first_bin, n_bins, step_px, reach_sigma, density = polar
     brightest = np.zeros(where.shape[0])
     share = np.zeros(n_bins)
-    work = (
-        np.empty(N_AZIMUTH + 2), np.empty(N_AZIMUTH + 1, np.float32), np.empty(N_AZIMUTH + 1, np.float32),
-        np.empty(N_AZIMUTH + 1, np.float32),
-    )  # fmt: skip
+    chords, below = np.empty(N_AZIMUTH + 2), np.empty(N_AZIMUTH + 2)
+    arcs = np.empty((3, N_AZIMUTH + 1), np.float32)
+    work = (chords, below, arcs[0], arcs[1], arcs[2])
     for i in range(where.shape[0]):
         n, top = spots_of_pattern(i, conditions, lattice, beam, frame, random, spots)
         brightest[i] = top
