@@ -12,6 +12,7 @@ from tests.oracles.structure_factor import Reflections
 from tests.physics.runs import CROP, Run, worst
 
 PHASES = {"phases": ["pb", "gratia_2h"]}
+EXACT_PEAKS = {"peaks": True, "precision": "exact"}
 
 
 def peaks(run: Run, i: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -59,10 +60,10 @@ def test_two_beam_intensities_follow_the_extinction_distance(thickness, energy):
 @pytest.mark.parametrize("exponent", [0.3, 1.0, 2.0])
 def test_compressed_intensities_keep_the_brightest_spot(exponent):
     run = Run.of(
-        {**PHASES, "intensities": {"model": "random", "exponent": exponent, "scatter": 0.0}, "output": {"peaks": True, "precision": "exact"}},
+        {**PHASES, "intensities": {"model": "random", "exponent": exponent, "scatter": 0.0}, "output": EXACT_PEAKS},
         4,
     )
-    plain = Run.of({**PHASES, "output": {"peaks": True, "precision": "exact"}}, 4)
+    plain = Run.of({**PHASES, "output": EXACT_PEAKS}, 4)
     for i in range(4):
         (hkl, _, found), (same, _, kinematical) = peaks(run, i), peaks(plain, i)
         assert np.array_equal(hkl, same)
@@ -73,8 +74,8 @@ def test_compressed_intensities_keep_the_brightest_spot(exponent):
 
 def test_scattered_intensities_are_the_same_everywhere_and_log_normal():
     document = {**PHASES, "intensities": {"model": "random", "exponent": 1.0, "scatter": 0.5}}
-    document |= {"output": {"peaks": True, "precision": "exact"}}
-    run, plain = Run.of(document, 40), Run.of({**PHASES, "output": {"peaks": True, "precision": "exact"}}, 40)
+    document |= {"output": EXACT_PEAKS}
+    run, plain = Run.of(document, 40), Run.of({**PHASES, "output": EXACT_PEAKS}, 40)
     found, kinematical = run.simulator.block(0, 40).peaks, plain.simulator.block(0, 40).peaks
     assert np.array_equal(found.hkl, kinematical.hkl)
     z = np.log(found.intensity / kinematical.intensity) / 0.5
@@ -98,7 +99,7 @@ def test_scattered_intensities_are_the_same_everywhere_and_log_normal():
 def test_thickness_sets_the_relrod(shape_factor):
     """slab: sinc²(t s), the kinematical crystal of PHYSICS §4 without the cut of its tails."""
     diffraction = {"thickness_angstrom": 80.0, "shape_factor": shape_factor}
-    run = Run.of({**PHASES, "diffraction": diffraction, "output": {"peaks": True, "precision": "exact"}}, 2)
+    run = Run.of({**PHASES, "diffraction": diffraction, "output": EXACT_PEAKS}, 2)
     assert np.all(run.draws["relrod_width_per_angstrom"] == np.float32(1 / 80))
     for i in range(2):
         hkl, _, intensity = peaks(run, i)
@@ -112,7 +113,7 @@ def test_thickness_sets_the_relrod(shape_factor):
 
 
 def test_peaks_are_the_excited_spots_of_the_drawn_conditions():
-    document = {**PHASES, "output": {"peaks": True, "precision": "exact"}, "diffraction": {"relrod_width_per_angstrom": 0.02}}
+    document = {**PHASES, "output": EXACT_PEAKS, "diffraction": {"relrod_width_per_angstrom": 0.02}}
     run = Run.of({**document, "spots": {"removal": {"among": 5, "count": 3}}}, 4)
     block = run.simulator.block(0, 4)
     for i in range(4):
