@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from difsims_core.augment.overlap import volume_fractions
 from difsims_core.config.signal import QCropSpec
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.dataset.block import Peaks
@@ -66,7 +67,7 @@ def simulate_slice(spec: SimulationSpec, tables: Tables, draws: Draws) -> Slice:
         x_q=None if post.q_crop is None else stored(_rebinned(profiles, tables, post.q_crop, draws)),
         cake_px=None if cropped is None else stored(np.ascontiguousarray(cropped)),
         cake_all=stored(cakes) if cakes is not None and output.cake_all else None,
-        fractions=None if spec.overlap is None else _fractions(draws, labels, len(spec.class_names)),
+        fractions=None if spec.overlap is None else _fractions(spec, draws, labels),
         peaks=_peaks(spec, tables, draws, labels) if output.peaks else None,
         draws=draws.values,
     )
@@ -91,13 +92,8 @@ def _rebinned(profiles: np.ndarray, tables: Tables, crop: QCropSpec, draws: Draw
     return out
 
 
-def _fractions(draws: Draws, labels: np.ndarray, n_classes: int) -> np.ndarray:
-    """Return (n, n_classes) float32 volume fractions of the classes, which sum to 1."""
-    fractions = np.zeros((len(labels), n_classes), np.float32)
-    rows, second = np.arange(len(labels)), draws["second_fraction"]
-    fractions[rows, draws["second_phase"]] = second
-    fractions[rows, labels] += 1 - second
-    return fractions
+def _fractions(spec: SimulationSpec, draws: Draws, labels: np.ndarray) -> np.ndarray:
+    return volume_fractions(labels, draws["second_phase"], draws["second_fraction"], len(spec.class_names))
 
 
 def _peaks(spec: SimulationSpec, tables: Tables, draws: Draws, labels: np.ndarray) -> Peaks:

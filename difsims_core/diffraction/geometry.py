@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from difsims_core.augment.convergence import disc_points, disc_radius
+from difsims_core.augment.distortion import distortions
+from difsims_core.augment.two_beam import extinction
 from difsims_core.config.simulation import DetectorSpec
 from difsims_core.crystal.rows import ReflectionRows
 from difsims_core.diffraction.draws import Draws
@@ -14,7 +17,7 @@ from difsims_core.diffraction.spread import REACH_SIGMA, reach_px, spread_operat
 from difsims_core.kernels import ewald
 from difsims_core.kernels.records import Beam, Conditions, Frame, Spread
 from difsims_core.signal.grid import RadialGrid
-from difsims_core.units import electron_wavelength_angstrom, relativistic_factor
+from difsims_core.units import electron_wavelength_angstrom
 
 SHAPE_FACTORS = {
     "lorentzian": ewald.LORENTZIAN,
@@ -25,7 +28,6 @@ SHAPE_FACTORS = {
     "binary": ewald.BINARY,
     "slab": ewald.SLAB,
 }
-_MOST_POINTS = 4000
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,15 +117,13 @@ def conditions(
     m, zeros = len(which), np.zeros(len(which))
     thickness = draws.of("thickness_angstrom", which)
     scale = draws.of("second_lattice_scale" if second else "lattice_scale", which)
-    extinction = zeros
-    if geometry.two_beam:
-        factor = relativistic_factor(geometry.beam_energy_kv) / geometry.beam.k
-        extinction = factor * thickness / (rows.cell_volume * scale**3)
+    cell = rows.cell_volume * scale**3
     sigma = draws["sigma_px"][which]
     hidden = [draws.of(name, which) for name in ("beam_stop_radius_px", "gap_width_px", "gap_offset_px", "gap_along_x")]
     per_px = draws.of("calibration_scale", which, 1.0) * geometry.detector.calibration_per_angstrom
     fraction = draws.of("second_fraction", which)
-    disc = draws.of("convergence_mrad", which) * 1e-3 * geometry.beam.k
+    disc = disc_radius(draws.of("convergence_mrad", which), 1 / geometry.beam.k)
+    shift = draws.of("centre_error_px", which) if "centre_error_px" in draws else np.zeros((m, 2))
     return Conditions(
         pattern=draws.patterns[which],
         orientation=draws.of("second_orientation" if second else "orientation", which),
@@ -136,32 +136,11 @@ def conditions(
         weight=fraction if second else 1 - fraction,
         removed=np.zeros(m, np.uint64) if second else draws["removed_spots"][which].astype(np.uint64),
         beam=zeros if second else draws.of("direct_beam", which),
-        distortion=_distortion(draws, which),
-        extinction=extinction,
+        distortion=distortions(draws.of("ellipticity", which), draws.of("ellipse_direction_deg", which), shift),
+        extinction=extinction(thickness, cell, geometry.beam_energy_kv) if geometry.two_beam else zeros,
         exponent=draws.of("intensity_exponent", which, 1.0),
         scatter=draws.of("intensity_scatter", which),
         disc=disc,
-        points=_disc_points(disc / per_px, sigma.astype(np.float64)),
+        points=disc_points(disc / per_px, sigma.astype(np.float64)),
         hidden=np.stack(hidden, axis=1),
     )
-
-
-def _distortion(draws: Draws, which: np.ndarray) -> np.ndarray:
-    """Return (m, 5): the symmetric matrix of unit determinant with the drawn ratio of axes, and the shift."""
-    out = np.zeros((len(which), 5))
-    out[:, [0, 2]] = 1
-    if "ellipticity" in draws:
-        long = np.sqrt(1 + draws.of("ellipticity", which))
-        angle = np.deg2rad(draws.of("ellipse_direction_deg", which))
-        cos2, sin2, both = np.cos(angle) ** 2, np.sin(angle) ** 2, np.cos(angle) * np.sin(angle)
-        out[:, 0] = long * cos2 + sin2 / long
-        out[:, 1] = (long - 1 / long) * both
-        out[:, 2] = long * sin2 + cos2 / long
-        out[:, 3:] = draws.of("centre_error_px", which)
-    return out
-
-
-def _disc_points(radius_px: np.ndarray, sigma_px: np.ndarray) -> np.ndarray:
-    """Return (m,) how many Gaussians of width σ make an even disc: one for each σ², 7 at least, 1 for no disc."""
-    points = np.clip(np.ceil(np.pi * (radius_px / sigma_px) ** 2), 7, _MOST_POINTS).astype(np.int64)
-    return np.where(radius_px > 0, points, 1)

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
-from scipy.special import itj0y0
 
+from difsims_core.augment.convergence import peak_density
+from difsims_core.augment.overlap import second_weight
+from difsims_core.augment.random_intensities import scatter_purpose
+from difsims_core.augment.two_beam import PER_UNIT, blackman_table
 from difsims_core.crystal.rows import ReflectionRows
 from difsims_core.diffraction.draws import Draws
 from difsims_core.diffraction.geometry import Geometry, conditions
 from difsims_core.kernels.records import Conditions, Frame, room_for_spots
 from difsims_core.randomness import Purpose
-
-_BLACKMAN_REACH, _BLACKMAN_PER_UNIT = 40.0, 128.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +49,15 @@ def grains(
     for label, rows in enumerate(phases):
         which = np.flatnonzero(labels == label)
         volume[which] = rows.cell_volume * draws.of("lattice_scale", which) ** 3
-        yield Grains(rows, *_sorted(geometry, rows, draws, which), _random(seed, Purpose.SPOT_SCATTER))
+        yield Grains(rows, *_sorted(geometry, rows, draws, which), _random(seed, scatter_purpose(second=False)))
     if "second_fraction" not in draws:
         return
     for label, rows in enumerate(phases):
         which = np.flatnonzero((draws["second_phase"] == label) & (draws["second_fraction"] > 0))
         which, second = _sorted(geometry, rows, draws, which, second=True)
-        # A volume scatters in proportion to |F|² over the square of the cell's volume.
         own = rows.cell_volume * second.lattice_scale**3
-        second = second._replace(weight=second.weight * (volume[which] / own) ** 2)
-        yield Grains(rows, which, second, _random(seed, Purpose.SECOND_SPOT_SCATTER))
+        second = second._replace(weight=second_weight(second.weight, volume[which], own))
+        yield Grains(rows, which, second, _random(seed, scatter_purpose(second=True)))
 
 
 def render(
@@ -81,10 +80,8 @@ def render(
         lattice, known = item.rows.lattice, item.conditions
         spots = room_for_spots(lattice, int(known.points.max()))
         brightest = draw(item, (known, lattice, geometry.beam, frame, item.random, spots))
-        radius2 = (known.disc / known.per_px) ** 2
-        spread = 2 * known.sigma**2
-        peak = np.where(radius2 > 0, -np.expm1(-radius2 / spread) / np.where(radius2 > 0, radius2, 1), 1 / spread)
-        unit[item.which] = np.maximum(unit[item.which], brightest * peak / np.pi)
+        peak = peak_density(known.disc / known.per_px, known.sigma)
+        unit[item.which] = np.maximum(unit[item.which], brightest * peak)
     return np.where(unit > 0, unit, 1.0)
 
 
@@ -97,18 +94,4 @@ def _sorted(
 
 
 def _random(seed: int, purpose: Purpose) -> tuple[Any, ...]:
-    return seed, int(purpose), blackman_table(), _BLACKMAN_PER_UNIT
-
-
-@cache
-def blackman_table() -> np.ndarray:
-    """Return (n,) values of (1/A) ∫₀^A J₀(2x) dx for A in steps of 1/128 up to 40, 1 at A = 0.
-
-    Intensity of a two-beam reflection, averaged over orientations, over its kinematical value; A = π t / ξ_g.
-
-    References
-    ----------
-    M. Blackman, Proc. R. Soc. Lond. A 173 (1939) 68, eq. 16.
-    """
-    a = np.arange(1, int(_BLACKMAN_REACH * _BLACKMAN_PER_UNIT)) / _BLACKMAN_PER_UNIT
-    return np.concatenate([[1.0], itj0y0(2 * a)[0] / (2 * a)])
+    return seed, int(purpose), blackman_table(), PER_UNIT

@@ -1,4 +1,4 @@
-"""Intensities unlike kinematical ones, spot by spot."""
+"""Intensities unlike kinematical ones, spot by spot; their physics is in ``augment``."""
 
 from __future__ import annotations
 
