@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import numpy as np
 
-_FEWEST, _MOST = 7, 4000
+_FEWEST, _MOST = 7, 1500
+LARGEST_SIGMAS = 21.0
+"""Radius of a disc over σ up to which that many points make it even."""
 
 
 def disc_radius(semi_angle_mrad: np.ndarray, wavelength_angstrom: float) -> np.ndarray:

@@ -77,7 +77,7 @@ class InelasticSpec(Spec):
     screening_per_angstrom: Annotated[Distribution, within(0.02, 5.0, "Å⁻¹")] = Field(
         default=Uniform(uniform=(0.5, 1.5)), description="1 / (2π r₀), r₀ = 0.529 Å · Z^(−1/3): 1.1 Å⁻¹ for iodine"
     )
-    energy_loss_ev: float = Field(default=20.0, gt=0, le=5000, description="mean energy loss, eV")
+    energy_loss_ev: float = Field(default=20.0, ge=0.1, le=5000, description="mean energy loss, eV")
 
 
 class OverlapSpec(Spec):

@@ -57,8 +57,8 @@ def read_orientations(url: str) -> tuple[np.ndarray, str]:
     data = read_url(url)
     try:
         array = np.load(io.BytesIO(data), allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise InputError(f"{url}: not an npy file of numbers ({error}); write one with numpy.save") from None
+    except (ValueError, EOFError, OSError):
+        raise InputError(f"{url}: not an npy file of numbers; write one with numpy.save(file, array)") from None
     expected = "expected (n, 4) quaternions or (n, 3) Bunge angles in degrees"
     if not isinstance(array, np.ndarray):
         raise InputError(f"{url}: {expected} in an npy file, found an npz archive; save one array with numpy.save")

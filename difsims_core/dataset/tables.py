@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
+from difsims_core.augment.convergence import LARGEST_SIGMAS, disc_radius
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.crystal.orientations import orientation_grid, read_orientations
 from difsims_core.crystal.phases import Crystal
@@ -16,6 +18,9 @@ from difsims_core.diffraction.quantities import sigma_levels
 from difsims_core.errors import InputError
 from difsims_core.signal.grid import RadialGrid, pixel_counts
 from difsims_core.signal.resample import check_q_crop
+from difsims_core.units import electron_wavelength_angstrom
+
+_MOST_OF_SPHERE = 0.95
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,20 +62,21 @@ def build_tables(spec: SimulationSpec, crystals: tuple[Crystal, ...]) -> Tables:
     _check_detector(spec)
     _check_elements(spec, crystals)
     check_combinations(spec)
-    convergence = spec.spots.convergence_semi_angle_mrad
     geometry = Geometry.of(
         spec.microscope.beam_energy_kv,
         spec.diffraction.max_excitation_error_per_angstrom,
         spec.diffraction.shape_factor,
         spec.detector,
         sigma_levels(spec.spots.sigma_px),
-        0.0 if convergence is None else convergence.support()[1],
+        _largest_disc_px(spec),
         two_beam=spec.intensities is not None and spec.intensities.model == "two_beam",
     )
+    seen = _seen_per_angstrom(spec, geometry)
+    _check_precession(spec, seen, geometry.beam.k)
     phases = tuple(
         reflection_rows(
             crystal,
-            _seen_per_angstrom(spec, geometry),
+            seen,
             spec.diffraction.scattering_factors,
             spec.diffraction.debye_waller,
             _lattice_scales(spec, label),
@@ -78,6 +84,34 @@ def build_tables(spec: SimulationSpec, crystals: tuple[Crystal, ...]) -> Tables:
         for label, crystal in enumerate(crystals)
     )
     return Tables(phases, geometry, *_orientations(spec, crystals))
+
+
+def _largest_disc_px(spec: SimulationSpec) -> float:
+    """Return the largest radius of a convergence disc, pixels; refuse one that Gaussians of width σ cannot fill."""
+    angle = spec.spots.convergence_semi_angle_mrad
+    if angle is None:
+        return 0.0
+    wavelength = electron_wavelength_angstrom(spec.microscope.beam_energy_kv)
+    radius = float(disc_radius(np.array(angle.support()[1]), wavelength))
+    radius /= spec.detector.calibration_per_angstrom * spec.calibration_scale.support()[0]
+    if spec.distortion is not None:
+        radius *= (1 + spec.distortion.ellipticity.support()[1]) ** 0.5
+    smallest = spec.spots.sigma_px.support()[0]
+    if radius > LARGEST_SIGMAS * smallest:
+        raise InputError(
+            f"convergence discs reach a radius of {radius:.0f} px, which spots of σ = {smallest:g} px cannot fill evenly"
+            f"; raise spots.sigma_px to {radius / LARGEST_SIGMAS:.2g} px, or lower the semi-angle"
+        )
+    return radius
+
+
+def _check_precession(spec: SimulationSpec, seen: float, k: float) -> None:
+    angle = spec.diffraction.precession_angle_deg.support()[1]
+    if seen + k * math.sin(math.radians(angle)) > _MOST_OF_SPHERE * k:
+        raise InputError(
+            f"the detector sees {seen:.2f} Å⁻¹ and the precessing beam reaches {k * math.sin(math.radians(angle)):.2f} "
+            f"Å⁻¹, together nearly the radius of the Ewald sphere, {k:.1f} Å⁻¹; lower precession_angle_deg or size_px"
+        )
 
 
 def _seen_per_angstrom(spec: SimulationSpec, geometry: Geometry) -> float:

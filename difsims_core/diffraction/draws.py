@@ -16,6 +16,8 @@ from difsims_core.kernels import draw
 from difsims_core.randomness import Purpose
 from difsims_core.registry import nearest
 
+_MOST_COMBINATIONS = 10**9
+
 
 @dataclass(frozen=True, slots=True)
 class Draws:
@@ -112,9 +114,19 @@ def combinations(spec: SimulationSpec) -> dict[str, tuple[float, ...]]:
     for quantity in QUANTITIES:
         wanted = spec.spots.sigma_px if quantity.name == "sigma_px" else quantity.wanted(spec)
         asked = spec.combinations is True or quantity.path in spec.combinations
-        if asked and isinstance(wanted, Choice):
+        overruled = quantity.purpose is Purpose.RELROD_WIDTH and spec.diffraction.thickness_angstrom is not None
+        if asked and isinstance(wanted, Choice) and not overruled:
             found[quantity.name] = wanted.choice
     return found
+
+
+def _only_drawn(spec: SimulationSpec) -> list[str]:
+    """Return the keys that are given as choices but can only be drawn."""
+    drawn: dict[str, Distribution | None] = {"lattice_scale": spec.lattice_scale}
+    drawn |= {f"phases.{index}.lattice_scale": phase.lattice_scale for index, phase in enumerate(spec.phases)}
+    drawn["distortion.centre_error_px"] = None if spec.distortion is None else spec.distortion.centre_error_px
+    drawn["overlap.fraction"] = None if spec.overlap is None else spec.overlap.fraction
+    return [path for path, how in drawn.items() if isinstance(how, Choice) and len(how.choice) > 1]
 
 
 def check_combinations(spec: SimulationSpec) -> None:
@@ -122,6 +134,12 @@ def check_combinations(spec: SimulationSpec) -> None:
     wanted = {quantity.path: quantity.wanted(spec) for quantity in QUANTITIES} | {"spots.sigma_px": spec.spots.sigma_px}
     choices = sorted(path for path, how in wanted.items() if isinstance(how, Choice))
     listed = () if isinstance(spec.combinations, bool) else spec.combinations
+    only_drawn = _only_drawn(spec)
+    for path in only_drawn if spec.combinations is True else [path for path in listed if path in only_drawn]:
+        raise InputError(
+            f"combinations: {path} is given as a choice, but can only be drawn; give it as a number or a range, or list "
+            "in combinations the keys that are meant"
+        )
     for path in listed:
         if path not in choices:
             raise InputError(
@@ -131,6 +149,9 @@ def check_combinations(spec: SimulationSpec) -> None:
             )
     if spec.combinations is True and not choices:
         raise InputError("combinations: nothing is given as {choice: [...]}, so there is nothing to combine")
+    total = prod(map(len, combinations(spec).values()))
+    if total > _MOST_COMBINATIONS:
+        raise InputError(f"combinations: {total:.3g} are too many, at most {_MOST_COMBINATIONS:g} can be; list fewer")
 
 
 def _digits(

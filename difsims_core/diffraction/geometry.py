@@ -48,6 +48,8 @@ class Geometry:
         Their spread operators.
     reach_px : float
         Largest distance of a spot from the centre that counts, pixels.
+    disc_px : float
+        Largest radius of a convergence disc, pixels.
     two_beam : bool
         Whether intensities are those of Blackman's theory.
     """
@@ -59,6 +61,7 @@ class Geometry:
     sigma_px: np.ndarray
     spread: Spread
     reach_px: float
+    disc_px: float = 0.0
     two_beam: bool = False
 
     @classmethod
@@ -69,35 +72,39 @@ class Geometry:
         shape_factor: str,
         detector: DetectorSpec,
         sigma_px: np.ndarray,
-        convergence_mrad: float = 0.0,
+        disc_px: float = 0.0,
         *,
         two_beam: bool = False,
     ) -> Geometry:
-        """Prepare the spread operators for the values of σ (k,) and the largest convergence semi-angle."""
+        """Prepare the spread operators for the values of σ (k,) and convergence discs of up to ``disc_px`` radius."""
         wavelength, grid = electron_wavelength_angstrom(beam_energy_kv), RadialGrid()
-        disc_px = convergence_mrad * 1e-3 / wavelength / detector.calibration_per_angstrom
-        reach = reach_px(detector, grid, float(sigma_px[-1]))
+        reach = reach_px(detector, grid, float(sigma_px[-1])) + disc_px
         return cls(
             Beam(1 / wavelength, max_excitation_error, SHAPE_FACTORS[shape_factor]),
             beam_energy_kv,
             detector,
             grid,
             sigma_px,
-            spread_operator(detector, grid, sigma_px, reach + 1.1 * disc_px),
+            spread_operator(detector, grid, sigma_px, reach + disc_px),
             reach,
+            disc_px,
             two_beam=two_beam,
         )
 
     def image_frame(self, shape: tuple[int, int]) -> Frame:
         """Return a detector of (ny, nx) pixels as images see it: spots beside it reach its outermost pixels."""
-        rim = REACH_SIGMA * float(self.sigma_px[-1])
+        rim = self._rim_px
         return Frame(shape[1] / 2, shape[0] / 2, rim, True, math.hypot(shape[0] / 2 + rim, shape[1] / 2 + rim))
 
     @property
     def frame(self) -> Frame:
         """The detector as profiles and cakes see it; spots beside it reach annuli that it leaves whole."""
         half = self.detector.size_px / 2
-        return Frame(half, half, REACH_SIGMA * float(self.sigma_px[-1]), False, self.reach_px)
+        return Frame(half, half, self._rim_px, False, self.reach_px)
+
+    @property
+    def _rim_px(self) -> float:
+        return REACH_SIGMA * float(self.sigma_px[-1]) + self.disc_px
 
 
 def conditions(

@@ -15,6 +15,7 @@ from difsims_core.augment.two_beam import PER_UNIT, blackman_table
 from difsims_core.crystal.rows import ReflectionRows
 from difsims_core.diffraction.draws import Draws
 from difsims_core.diffraction.geometry import Geometry, conditions
+from difsims_core.kernels.peaks import most_spots_of
 from difsims_core.kernels.records import Conditions, Frame, room_for_spots
 from difsims_core.randomness import Purpose
 
@@ -78,7 +79,11 @@ def render(
         if len(item.which) == 0:
             continue
         lattice, known = item.rows.lattice, item.conditions
-        spots = room_for_spots(lattice, int(known.points.max()))
+        spots = room_for_spots(lattice)
+        points = int(known.points.max())
+        if points > 1:  # a phase has far more reflections than a pattern shows
+            shown = most_spots_of(known, lattice, geometry.beam, frame, item.random, spots)
+            spots = room_for_spots(lattice, (shown + 1) * points)
         brightest = draw(item, (known, lattice, geometry.beam, frame, item.random, spots))
         peak = peak_density(known.disc / known.per_px, known.sigma)
         unit[item.which] = np.maximum(unit[item.which], brightest * peak)

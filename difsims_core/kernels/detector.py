@@ -11,6 +11,7 @@ from difsims_core.kernels.excite import point_factor, point_of_disc
 
 ON, BESIDE = 0, 1
 _MOST_RANKS = 64
+_HIDDEN = 1e-6  # of a spot: less than this is not seen
 
 
 @kernel
@@ -92,22 +93,22 @@ def brightest_of(spots, n):
 
 
 @kernel
-def into_discs(spots, n, points, radius, beam, width, angle, per_px, distortion):
+def into_discs(spots, n, points, radius, beam, width, angle, per_px, distortion, frame):
     """Replace each spot by ``points`` points of its convergence disc, excited by a beam each; return how many.
 
     The beam of transverse component u reaches the detector at g + u.
     """
     xx, xy, yy = distortion[0], distortion[1], distortion[2]
     for i in range(n - 1, -1, -1):  # from the back, so that no spot is overwritten before its turn
-        x_px, y_px, beside = spots.x_px[i], spots.y_px[i], spots.beside[i]
+        x_px, y_px = spots.x_px[i], spots.y_px[i]
         share = spots.intensity[i] / (spots.factor[i] * points)
         for p in range(points - 1, -1, -1):
             ux, uy = point_of_disc(p, points, radius)
             place = i * points + p
+            x, y = x_px + (xx * ux + xy * uy) / per_px, y_px + (xy * ux + yy * uy) / per_px
             spots.intensity[place] = share * point_factor(spots, i, p, points, radius, beam, width, angle)
-            spots.x_px[place] = x_px + (xx * ux + xy * uy) / per_px
-            spots.y_px[place] = y_px + (xy * ux + yy * uy) / per_px
-            spots.beside[place] = beside
+            spots.x_px[place], spots.y_px[place] = x, y
+            spots.beside[place] = (abs(x) > frame.half_x) | (abs(y) > frame.half_y)
     return n * points
 
 
@@ -117,13 +118,15 @@ def hide(spots, n, sigma, hidden):
     stop, width, offset, along_x = hidden[0], hidden[1], hidden[2], hidden[3]
     per_sigma = 1.0 / (sigma * math.sqrt(2.0))
     for i in range(n):
-        x, y = spots.x_px[i], spots.y_px[i]
+        x, y, whole = spots.x_px[i], spots.y_px[i], spots.intensity[i]
         if stop > 0.0:
             spots.intensity[i] *= 0.5 * math.erfc((stop - math.sqrt(x * x + y * y)) * per_sigma)
         if width > 0.0:
             across = y if along_x > 0.0 else x
             covered = math.erf((offset + width / 2 - across) * per_sigma)
             spots.intensity[i] *= 1.0 - 0.5 * (covered - math.erf((offset - width / 2 - across) * per_sigma))
+        if spots.intensity[i] < _HIDDEN * whole:
+            spots.intensity[i] = 0.0
 
 
 @kernel

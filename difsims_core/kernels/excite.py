@@ -69,7 +69,10 @@ def point_factor(spots, i, p, points, radius, beam, width, angle):
     rho2 = gx * gx + gy * gy
     s = sphere_height(rho2, beam.k) - sphere_height(ux * ux + uy * uy, beam.k) - spots.z[i]
     if angle > 0.0:
-        return lorentzian_precession(s, width, math.sqrt(rho2), angle)
+        rho, z = math.sqrt(rho2), spots.z[i] + sphere_height(ux * ux + uy * uy, beam.k)
+        return (
+            lorentzian_precession(s, width, rho, angle) if crossed_by_cone(rho, z, beam.k, beam.s_max, angle) else 0.0
+        )
     return shape_factor(beam.model, s, width) if abs(s) <= beam.s_max else 0.0
 
 
@@ -116,7 +119,11 @@ def excite(spots, n, lattice, beam, width, angle, disc, points, widened, scale_u
         for i in range(n):
             spots.x[kept], spots.y[kept], spots.z[kept] = spots.x[i], spots.y[i], spots.z[i]
             spots.s[kept], spots.place[kept] = spots.s[i], spots.place[i]
-            kept += (abs(spots.s[i]) <= widened) | (angle > 0.0)
+            if angle > 0.0:
+                rho = math.sqrt(spots.x[i] * spots.x[i] + spots.y[i] * spots.y[i])
+                kept += crossed_by_cone(rho, spots.z[i], beam.k, widened, angle)
+            else:
+                kept += abs(spots.s[i]) <= widened
         n = kept
         disc_factors(spots, n, beam, width, angle, disc, points)
     elif beam.model == LORENTZIAN and angle == 0.0:

@@ -104,7 +104,7 @@ def spots_of_pattern(i, conditions, lattice, beam, frame, random, spots):
     if conditions.disc[i] > 0.0:
         n = into_discs(
             spots, n, conditions.points[i], conditions.disc[i], beam, conditions.width[i], conditions.angle[i],
-            conditions.per_px[i], conditions.distortion[i],
+            conditions.per_px[i], conditions.distortion[i], frame,
         )  # fmt: skip
     if conditions.beam[i] > 0.0:
         n = add_direct_beam(

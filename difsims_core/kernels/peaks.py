@@ -8,6 +8,15 @@ from difsims_core.kernels.pattern import whole_spots
 
 
 @kernel
+def most_spots_of(conditions, lattice, beam, frame, random, spots):
+    """Return the largest number of spots of a pattern, beside the detector or on it, a convergence disc as one."""
+    most = 0
+    for i in range(conditions.pattern.shape[0]):
+        most = max(most, whole_spots(i, conditions, lattice, beam, frame, random, spots))
+    return most
+
+
+@kernel
 def count_spots(conditions, lattice, beam, frame, random, spots, counts):
     """Fill ``counts`` (m,) with the number of spots on the detector of each pattern, removed ones left out."""
     for i in range(counts.shape[0]):

@@ -181,15 +181,12 @@ class Spots(NamedTuple):
     beside: np.ndarray
 
 
-def room_for_spots(lattice: Lattice, points: int = 1) -> Spots:
-    """Return room for the spots of any pattern of a phase, each drawn as ``points`` points."""
+def room_for_spots(lattice: Lattice, n_points: int = 0) -> Spots:
+    """Return room for the spots of any pattern of a phase, and for ``n_points`` points of convergence discs."""
     m, n = len(lattice.h), len(lattice.intensity) + 1
-
-    def numbers(size: int = n) -> np.ndarray:
-        return np.empty(size)
-
+    size = max(n, n_points)
     return Spots(
         np.empty(m, np.float32), np.empty(m, np.float32), np.empty(m, np.int32),
-        numbers(), numbers(), numbers(), np.empty(n, np.int32), numbers(), numbers(),
-        numbers(n * points), numbers(n * points), numbers(n * points), np.zeros(n * points, np.int64),
+        np.empty(n), np.empty(n), np.empty(n), np.empty(n, np.int32), np.empty(n), np.empty(n),
+        np.empty(size), np.empty(size), np.empty(size), np.zeros(size, np.int64),
     )  # fmt: skip

@@ -35,6 +35,8 @@ def deposit(spots, n, inverse_spacing, n_nodes, places, weights, cells):
         f = np.float32(place - c)
         g = _ONE - f
         share = np.float32(spots.intensity[i] / 6.0)
+        within = c + 4 <= n_nodes  # beyond the last node nothing reaches an annulus
+        c, share = (c, share) if within else (0, _ZERO)
         places[i] = c + spots.beside[i] * n_nodes
         weights[i, 0] = g * g * g * share
         weights[i, 1] = ((_THREE * f - _SIX) * f * f + _FOUR) * share

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from orix.quaternion import Rotation
 
+from difsims_core.errors import InputError
 from tests.oracles import ewald, image_route, imperfections
 from tests.oracles.compare import cosine
 from tests.oracles.structure_factor import Reflections
@@ -125,3 +126,29 @@ def test_a_cut_off_leaves_the_direct_beam_beside_it_alone(cut_off):
         assert worst(run.profiles()[:, first:8], clean[:, first:8]) < 2e-3
         assert np.all(run.profiles()[:, : max(first - 1, 0)] == 0)
         assert worst(run.cakes()[:, first + 1 : 8].max(axis=2), clean[:, first + 1 : 8]) < 2e-3
+
+
+def test_discs_centred_beside_the_frame_reach_the_crop():
+    """A detector so large that nothing lies beside it shows the same crop."""
+    document = {**PHASES, "calibration_scale": 1.0, "spots": {"sigma_px": 3.0, "convergence_semi_angle_mrad": 6.0}}
+    small, large = (Run.of({**document, "detector": {"size_px": size}}, 2).profiles() for size in (515, 801))
+    assert worst(small[:, CROP], large[:, CROP]) < 1e-3
+
+
+def test_discs_larger_than_their_calibration_says_stay_within_bounds():
+    """The largest factor on the pixels, and the direct beam's disc: every point has a place."""
+    spots = {"sigma_px": 6.0, "convergence_semi_angle_mrad": 8.0, "direct_beam": 1.0}
+    run = Run.of({**PHASES, "calibration_scale": 0.5, "distortion": {"centre_error_px": 50.0}, "spots": spots}, 2)
+    assert np.all(np.isfinite(run.profiles()))
+
+
+def test_a_narrow_cone_of_a_precessing_beam_excites_what_the_beam_does():
+    document = {"diffraction": {"relrod_width_per_angstrom": 0.01, "precession_angle_deg": 1.0}}
+    point = Run.of({**PHASES, **document, "spots": {"sigma_px": 3.0}}, 2).profiles()
+    cone = {"sigma_px": 3.0, "convergence_semi_angle_mrad": 1e-3}
+    assert worst(Run.of({**PHASES, **document, "spots": cone}, 2).profiles(), point) < 1e-3
+
+
+def test_discs_that_spots_cannot_fill_are_refused():
+    with pytest.raises(InputError, match=r"raise spots\.sigma_px"):
+        Run.of({**PHASES, "spots": {"sigma_px": 1.0, "convergence_semi_angle_mrad": 20.0}}, 1)
