@@ -99,8 +99,8 @@ def _largest_disc_px(spec: SimulationSpec) -> float:
     smallest = spec.spots.sigma_px.support()[0]
     if radius > LARGEST_SIGMAS * smallest:
         raise InputError(
-            f"convergence discs reach a radius of {radius:.0f} px, which spots of σ = {smallest:g} px cannot fill evenly"
-            f"; raise spots.sigma_px to {radius / LARGEST_SIGMAS:.2g} px, or lower the semi-angle"
+            f"convergence discs reach a radius of {radius:.0f} px, which spots of σ = {smallest:g} px cannot fill "
+            f"evenly; raise spots.sigma_px to {radius / LARGEST_SIGMAS:.2g} px, or lower the semi-angle"
         )
     return radius
 

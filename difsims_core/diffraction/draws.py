@@ -135,7 +135,8 @@ def check_combinations(spec: SimulationSpec) -> None:
     choices = sorted(path for path, how in wanted.items() if isinstance(how, Choice))
     listed = () if isinstance(spec.combinations, bool) else spec.combinations
     only_drawn = _only_drawn(spec)
-    for path in only_drawn if spec.combinations is True else [path for path in listed if path in only_drawn]:
+    wrong = only_drawn if spec.combinations is True else [path for path in listed if path in only_drawn]
+    for path in wrong:
         raise InputError(
             f"combinations: {path} is given as a choice, but can only be drawn; give it as a number or a range, or list "
             "in combinations the keys that are meant"
