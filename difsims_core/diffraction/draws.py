@@ -138,8 +138,8 @@ def check_combinations(spec: SimulationSpec) -> None:
     wrong = only_drawn if spec.combinations is True else [path for path in listed if path in only_drawn]
     for path in wrong:
         raise InputError(
-            f"combinations: {path} is given as a choice, but can only be drawn; give it as a number or a range, or list "
-            "in combinations the keys that are meant"
+            f"combinations: {path} is given as a choice, but can only be drawn; give it as a number or a range, or "
+            "list in combinations the keys that are meant"
         )
     for path in listed:
         if path not in choices:
@@ -152,7 +152,7 @@ def check_combinations(spec: SimulationSpec) -> None:
         raise InputError("combinations: nothing is given as {choice: [...]}, so there is nothing to combine")
     total = prod(map(len, combinations(spec).values()))
     if total > _MOST_COMBINATIONS:
-        raise InputError(f"combinations: {total:.3g} are too many, at most {_MOST_COMBINATIONS:g} can be; list fewer")
+        raise InputError(f"combinations: {total:.3g} are too many, at most {_MOST_COMBINATIONS:g} can be")
 
 
 def _digits(
