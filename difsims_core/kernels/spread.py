@@ -9,7 +9,7 @@ import numpy as np
 from difsims_core.kernels.compile import kernel
 
 GROUP = 8
-"""Annuli that are computed together; their sums stay in one register."""
+"""Annuli that are computed together, each node being read once for all of them."""
 _ZERO, _ONE, _THREE, _FOUR, _SIX = (np.float32(n) for n in (0, 1, 3, 4, 6))
 
 
