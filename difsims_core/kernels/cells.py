@@ -59,7 +59,7 @@ def count_cells(
         old = maximum[i] > 0.0
         if old and spike[i] == 0.0:
             continue
-        per_unit, back = (1.0, 1.0) if old else (dose[i], 1.0 / dose[i])
+        per_unit, back = (1.0 / unit[i], unit[i]) if old else (dose[i] / unit[i], unit[i] / dose[i])
         drawing = old or not math.isinf(dose[i])
         first = 0
         for last in segments:
@@ -69,10 +69,10 @@ def count_cells(
                 row, cells = cakes[i, b - first_bin], area[b]
                 if drawing:
                     for j in range(n_azimuth):
-                        mean[j] = row[j] / unit[i] * cells[j] * per_unit
+                        mean[j] = row[j] * cells[j] * per_unit
                     poisson_row(mean, n_azimuth, state, work)
                     for j in range(n_azimuth):
-                        counted = mean[j] * back / cells[j] * unit[i]
+                        counted = mean[j] / cells[j] * back
                         row[j] = (row[j] + counted) / maximum[i] if old else counted
                 for _ in range(int(n_hot[b])):
                     add_hot_pixel(row, cells, spike[i] * unit[i], state)
