@@ -8,7 +8,7 @@ from scipy import constants
 
 from difsims_core.errors import InputError
 
-_ELECTRON_REST_ENERGY_EV = constants.m_e * constants.c**2 / constants.e
+ELECTRON_REST_ENERGY_EV = constants.m_e * constants.c**2 / constants.e
 _ANGSTROM_PER_M = 1e10
 
 
@@ -28,10 +28,10 @@ def electron_wavelength_angstrom(beam_energy_kv: float) -> float:
     if not beam_energy_kv > 0:
         raise InputError(f"the beam energy must be a positive number of kV, found {beam_energy_kv!r}")
     energy_ev = beam_energy_kv * 1e3
-    momentum = math.sqrt(2 * constants.m_e * constants.e * energy_ev * (1 + energy_ev / (2 * _ELECTRON_REST_ENERGY_EV)))
+    momentum = math.sqrt(2 * constants.m_e * constants.e * energy_ev * (1 + energy_ev / (2 * ELECTRON_REST_ENERGY_EV)))
     return constants.h / momentum * _ANGSTROM_PER_M
 
 
 def relativistic_factor(beam_energy_kv: float) -> float:
     """Return γ = 1 + eV / m₀c², the mass of the electron over its rest mass."""
-    return 1 + beam_energy_kv * 1e3 / _ELECTRON_REST_ENERGY_EV
+    return 1 + beam_energy_kv * 1e3 / ELECTRON_REST_ENERGY_EV

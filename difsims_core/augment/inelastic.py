@@ -14,11 +14,10 @@ from __future__ import annotations
 import numpy as np
 
 from difsims_core.kernels import background as kernels
-from difsims_core.units import electron_wavelength_angstrom, relativistic_factor
+from difsims_core.units import ELECTRON_REST_ENERGY_EV, electron_wavelength_angstrom, relativistic_factor
 
 REFERENCE_PER_ANGSTROM = 0.1
 """Where the distribution is 1."""
-_REST_ENERGY_EV = 510_998.95
 
 
 def inelastic_shapes(q: np.ndarray, screening: np.ndarray, energy_loss_ev: float, beam_energy_kv: float) -> np.ndarray:
@@ -44,5 +43,5 @@ def inelastic_shapes(q: np.ndarray, screening: np.ndarray, energy_loss_ev: float
 def characteristic_q(energy_loss_ev: float, beam_energy_kv: float) -> float:
     """Return q_E = θ_E / λ, Å⁻¹, with θ_E = ΔE / (γ m₀ v²) and γ m₀ v² = m₀c² (γ² − 1) / γ."""
     gamma = relativistic_factor(beam_energy_kv)
-    theta = energy_loss_ev / (_REST_ENERGY_EV * (gamma**2 - 1) / gamma)
+    theta = energy_loss_ev / (ELECTRON_REST_ENERGY_EV * (gamma**2 - 1) / gamma)
     return theta / electron_wavelength_angstrom(beam_energy_kv)

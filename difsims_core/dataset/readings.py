@@ -15,13 +15,13 @@ from difsims_core.augment.pixel_noise import apply_pixel_noise
 from difsims_core.augment.polar_noise import apply_polar_noise
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.dataset.tables import Tables
-from difsims_core.diffraction.cake import AZIMUTH_DEG, noise_free_cakes
+from difsims_core.diffraction.cake import noise_free_cakes
 from difsims_core.diffraction.draws import Draws
 from difsims_core.diffraction.image import noise_free_images
 from difsims_core.diffraction.profile import noise_free_profiles
 from difsims_core.kernels.cells import add_to_rows
 from difsims_core.kernels.images import add_radial
-from difsims_core.signal.grid import pixel_counts, polar_pixel_counts
+from difsims_core.signal.grid import AZIMUTH_DEG, pixel_counts, polar_pixel_counts
 from difsims_core.signal.preprocess import normalise, square_root
 
 _RADIAL_POINTS = 4096  # of a smooth radial function that is put on an image

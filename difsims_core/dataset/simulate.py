@@ -18,10 +18,10 @@ from difsims_core.dataset.block import Block
 from difsims_core.dataset.readings import read_images
 from difsims_core.dataset.slices import join_peaks, simulate_slice
 from difsims_core.dataset.tables import Tables, build_tables
-from difsims_core.diffraction.cake import AZIMUTH_DEG
 from difsims_core.diffraction.draws import Draws, draw_patterns
 from difsims_core.diffraction.spots import most_spots
 from difsims_core.errors import InputError
+from difsims_core.signal.grid import AZIMUTH_DEG
 from difsims_core.signal.resample import q_crop_axis
 from difsims_core.storage.names import split_url
 

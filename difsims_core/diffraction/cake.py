@@ -11,10 +11,9 @@ from difsims_core.diffraction.draws import Draws
 from difsims_core.diffraction.geometry import Geometry
 from difsims_core.diffraction.grains import grains, render
 from difsims_core.diffraction.spread import annulus_areas_px
-from difsims_core.kernels.cakes import N_AZIMUTH, phase_cakes
+from difsims_core.kernels.cakes import phase_cakes
+from difsims_core.kernels.records import N_AZIMUTH
 
-AZIMUTH_DEG = np.arange(N_AZIMUTH) + 0.5
-"""(360,) centres of the azimuthal bins, degrees from +x (columns) towards +y (rows)."""
 _REACH_SIGMA = 4.8  # across the annuli: there a spot has fallen to 10⁻⁵ of its height
 
 

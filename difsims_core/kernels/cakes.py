@@ -8,9 +8,9 @@ import numpy as np
 
 from difsims_core.kernels.compile import kernel
 from difsims_core.kernels.pattern import spots_of_pattern
+from difsims_core.kernels.records import N_AZIMUTH
 from difsims_core.kernels.spread import GROUP
 
-N_AZIMUTH = 360
 _DEGREE = math.pi / 180.0
 _COS_STEP, _SIN_STEP = math.cos(0.5 * _DEGREE), math.sin(0.5 * _DEGREE)
 _FAINT = 14.0  # −ln 10⁻⁶

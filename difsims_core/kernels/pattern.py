@@ -49,7 +49,7 @@ def excited_reflections(i, conditions, lattice, beam, frame, spots):
     xx, xy, yy = conditions.distortion[i, 0], conditions.distortion[i, 1], conditions.distortion[i, 2]
     shift = max(abs(conditions.distortion[i, 3]), abs(conditions.distortion[i, 4]))
     stretch = (max(abs(xx), abs(yy)) + abs(xy)) / (xx * yy - xy * xy)  # no direction shrinks more than this
-    half = (max(frame.half_x, frame.half_y) + max(frame.rim, 0.0) + shift) * stretch * per_px
+    half = (max(frame.half_x, frame.half_y) + frame.rim + shift) * stretch * per_px
     rho_max = (frame.reach + 1.5 * shift) * stretch * per_px
     widened = beam.s_max + rho_max * disc / beam.k
     axes = turned_axes(conditions.orientation[i], lattice.axes, conditions.lattice_scale[i])

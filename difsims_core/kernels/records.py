@@ -6,6 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+N_AZIMUTH = 360
+"""Azimuthal bins of a polar pattern, a degree each."""
+
 
 class Lattice(NamedTuple):
     """Reflections of a phase as rows along its shortest reciprocal axis, all vectors Å⁻¹.

@@ -7,10 +7,13 @@ from functools import lru_cache
 
 import numpy as np
 
+from difsims_core.kernels.records import N_AZIMUTH
+
 REFERENCE_STEP_PER_ANGSTROM = 0.008290514530472063
 REFERENCE_BINS = 256
 REFERENCE_CROP = (13, 160)
-N_AZIMUTH = 360
+AZIMUTH_DEG = np.arange(N_AZIMUTH) + 0.5
+"""(360,) centres of the azimuthal bins, degrees from +x (columns) towards +y (rows)."""
 
 
 @dataclass(frozen=True, slots=True)

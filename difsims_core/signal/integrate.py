@@ -9,7 +9,7 @@ from scipy import sparse
 
 from difsims_core.errors import InputError
 from difsims_core.signal.frame import Frame, check_images, make_frame
-from difsims_core.signal.grid import N_AZIMUTH, RadialGrid
+from difsims_core.signal.grid import AZIMUTH_DEG, N_AZIMUTH, RadialGrid
 from difsims_core.signal.polar_cells import polar_areas
 
 REFERENCE_GRID = RadialGrid()
@@ -109,7 +109,7 @@ class PolarOperator:
     ) -> None:
         frame = make_frame(shape, calibration_per_angstrom, grid, centre_px, mask)
         self.shape, self.grid = frame.shape, grid
-        self.azimuth_deg = np.arange(N_AZIMUTH) + 0.5
+        self.azimuth_deg = AZIMUTH_DEG
         self._matrix, self.pixels = _polar_operator(frame)
 
     def apply(self, images: np.ndarray, bins: slice = slice(None)) -> np.ndarray:
