@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from difsims_core.errors import InputError
 
 _QUIET_PREFECT = {
     "DO_NOT_TRACK": "1",
@@ -19,15 +22,72 @@ _QUIET_PREFECT = {
 }
 
 
+class SettingsError(InputError):
+    """A ``DIFSIMS_…`` variable of the environment cannot be used."""
+
+
 class Settings(BaseSettings):
-    """Environment variables ``DIFSIMS_…`` beside ``DIFSIMS_STORE``, which ``open_store`` reads."""
+    """Environment variables ``DIFSIMS_…``; those of S3 and Prefect keep their own names (``AWS_…``, ``PREFECT_…``)."""
 
     model_config = SettingsConfigDict(env_prefix="DIFSIMS_", frozen=True, extra="ignore")
 
+    store: str | None = Field(
+        default=None, description="root URL of the store: a folder, file:///path or s3://bucket/prefix"
+    )
+    compute: Literal["threads", "dask"] = Field(
+        default="threads", description="where blocks are simulated: in the flow's process, or on a Dask cluster"
+    )
+    dask_address: str | None = Field(
+        default=None, description="scheduler of the Dask cluster, such as tcp://127.0.0.1:8786"
+    )
     groups_at_once: int = Field(default=1, ge=1, le=256, description="groups of blocks written at once by a local flow")
     blocks_per_group: int = Field(
         default=32, ge=1, description="blocks in one task at least; 32 take about half a minute"
     )
+    simulations_a_machine: int = Field(
+        default=0, ge=0, le=256, description="simulations that run at once on one machine, others wait; 0: no limit"
+    )
+    points_at_once: int = Field(default=4, ge=1, le=256, description="points of a sweep that are submitted at once")
+    figure_links: Literal["auto", "inline", "signed", "public"] = Field(
+        default="auto",
+        description="how figures reach the Prefect UI: within the artifact, by a signed link to the store, or by a "
+        "public link below public_url; auto: public when there is a public_url, signed on S3, inline otherwise",
+    )
+    public_url: str | None = Field(
+        default=None, description="http(s) address at which browsers may read the root of the store"
+    )
+    link_days: int = Field(default=7, ge=1, le=7, description="days that a signed link lasts; S3 allows seven at most")
+    intake_tries: int = Field(
+        default=3, ge=1, le=100, description="rounds in which an experiment may fail before it is quarantined"
+    )
+
+    @model_validator(mode="after")
+    def _dask_has_an_address(self) -> Settings:
+        if self.compute == "dask" and not self.dask_address:
+            raise ValueError("compute is dask, but there is no scheduler; set DIFSIMS_DASK_ADDRESS=tcp://host:8786")
+        return self
+
+
+def load_settings() -> Settings:
+    """Return the settings of the environment as it is now.
+
+    Raises
+    ------
+    SettingsError
+        If a variable has a value that cannot be used.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise SettingsError("; ".join(_said(item) for item in error.errors())) from None
+
+
+def _said(item: Any) -> str:
+    message = item["msg"].removeprefix("Value error, ")
+    if not item["loc"]:
+        return message
+    name = f"DIFSIMS_{str(item['loc'][0]).upper()}"
+    return f"{name}={item['input']!r}: {message}; correct the variable or unset it"
 
 
 def quieten_prefect(*, verbose: bool = False) -> None:
