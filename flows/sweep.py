@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+import time
+from collections import Counter
 from typing import Annotated, Any
 
 from httpx import TransportError
 from prefect import flow
+from prefect.artifacts import create_table_artifact
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import ArtifactUpdate
 from prefect.exceptions import CancelledRun, PrefectHTTPStatusError
 from prefect.runtime import flow_run
 
@@ -14,19 +19,30 @@ from difsims_core.config.simulation import SimulationSpec
 from difsims_core.config.sweep import SweepPoint, make_sweep
 from difsims_core.errors import DifsimsError
 from difsims_core.storage.objects import open_store
-from flows.artifacts import table, tag_run
+from flows.artifacts import tag_run
 from flows.parameters import Simulation, StoreUrl, described
-from flows.progress import say
+from flows.points import PointRuns, PointState, cancel_runs
+from flows.progress import say, working
+from flows.settings import load_settings
 from flows.simulate import simulate
 
 Axes = Annotated[
     dict[str, list[Any]],
     described("dotted keys with the values that each takes in turn; every combination is a dataset of its own"),
 ]
+Deployment = Annotated[
+    str | None,
+    described(
+        "deployment that simulates each point in a run of its own, such as simulate/local; empty: in this run, one "
+        "after another"
+    ),
+]
 
 _REFERENCE = SimulationSpec()
 _SEEDS: dict[str, list[Any]] = {"seed": [0, 5, 10]}
 _MOST_TAGS = 100
+_MOST_ROWS = 1000  # of the table: an artifact has its limits
+_SECONDS_BETWEEN_TABLES = 3.0  # and more for large ones
 _NO_USE_TO_GO_ON = (CancelledRun, TransportError, PrefectHTTPStatusError)
 
 
@@ -34,25 +50,34 @@ class SweepError(DifsimsError):
     """Some points of a sweep could not be simulated; the others are complete."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one point: the id of its dataset, or why there is none."""
-
-    point: SweepPoint
-    id: str | None
-    state: str
-
-
 def _run_name() -> str:
     axes: dict[str, list[Any]] = flow_run.parameters["axes"]
     return f"sweep of {' × '.join(f'{len(values)} {key}' for key, values in axes.items()) or 'one point'}"
 
 
-@flow(name="simulate-sweep", flow_run_name=_run_name, persist_result=False, result_serializer="json")
-def simulate_sweep(spec: Simulation = _REFERENCE, axes: Axes = _SEEDS, store: StoreUrl = None) -> list[str]:
+def _cancel_points(_flow: object, run: Any, _state: object) -> None:
+    """Stop the runs of the points with the sweep that started them."""
+    cancel_runs(_tag(run.id))
+
+
+def _tag(run_id: object) -> str:
+    return f"sweep-{run_id}"
+
+
+@flow(
+    name="simulate-sweep",
+    flow_run_name=_run_name,
+    persist_result=False,
+    result_serializer="json",
+    on_cancellation=[_cancel_points],
+)
+def simulate_sweep(
+    spec: Simulation = _REFERENCE, axes: Axes = _SEEDS, store: StoreUrl = None, deployment: Deployment = None
+) -> list[str]:
     """Simulate every point of a sweep and return the ids, the last axis fastest; complete datasets are reused.
 
-    A point that fails does not stop the others; the run fails in the end and names it.
+    A point that fails does not stop the others; the run fails in the end and names it. The same sweep again goes on
+    where this one stopped.
 
     Parameters
     ----------
@@ -62,43 +87,106 @@ def simulate_sweep(spec: Simulation = _REFERENCE, axes: Axes = _SEEDS, store: St
         What they do not; whatever ``spec`` says of these keys is overridden.
     store
         Root URL of the store; default: ``DIFSIMS_STORE``.
+    deployment
+        Each point is a run of this deployment, ``DIFSIMS_POINTS_AT_ONCE`` at a time; default: the points run here.
     """
     points = make_sweep(spec.to_document(), axes, source="axes").points
     root = open_store(store).root
-    outcomes = []
-    for number, point in enumerate(points, start=1):
-        say(f"point {number} of {len(points)}: {point.label or 'nothing is swept'}")
-        outcomes.append(run_point(point, root))
-    return conclude(outcomes)
+    with working("sweep", "simulating", len(points), "points") as work:
+        table = PointTable(points)
+
+        def changed(number: int, state: PointState) -> None:
+            table.set(number, state)
+            work.reach("points", table.ended, state.point.label)
+
+        try:
+            if deployment:
+                at_once = load_settings().points_at_once
+                say(f"{len(points)} points by runs of {deployment}, {at_once} at a time")
+                PointRuns(
+                    points, root, deployment=deployment, at_once=at_once, tag=_tag(flow_run.id), changed=changed
+                ).run()
+            else:
+                for number, point in enumerate(points):
+                    say(f"point {number + 1} of {len(points)}: {point.label or 'nothing is swept'}")
+                    changed(number, run_point(point, root))
+        finally:
+            table.show()
+    return conclude(table.states)
 
 
-def run_point(point: SweepPoint, root: str) -> Outcome:
-    """Simulate one point; a failure becomes its state."""
+def run_point(point: SweepPoint, root: str) -> PointState:
+    """Simulate one point within this run; a failure becomes its state."""
     try:
-        return Outcome(point, simulate(point.spec, root), "complete")
+        return PointState(point, "complete", id=simulate(point.spec, root))
     except _NO_USE_TO_GO_ON:
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, the other points go on; the run fails in the end
-        return Outcome(point, None, f"failed: {(str(error).splitlines() or [type(error).__name__])[0]}")
+        return PointState(point, f"failed: {(str(error).splitlines() or [type(error).__name__])[0]}")
 
 
-def conclude(outcomes: list[Outcome]) -> list[str]:
-    """Leave the table of points and return the ids.
+class PointTable:
+    """The table of all points with their datasets and states, kept up to date while the sweep runs."""
+
+    def __init__(self, points: tuple[SweepPoint, ...]) -> None:
+        self.states = [PointState(point) for point in points]
+        self._shown = time.monotonic()
+        self._artifact: Any = create_table_artifact(self._rows(), key="sweep", description=self._description())
+
+    @property
+    def ended(self) -> int:
+        """How many points are complete or have failed."""
+        return sum(state.id is not None or _failed(state) for state in self.states)
+
+    def set(self, number: int, state: PointState) -> None:
+        """Note the state of a point."""
+        self.states[number] = state
+        if time.monotonic() - self._shown > max(_SECONDS_BETWEEN_TABLES, len(self.states) / 50):
+            self.show()
+
+    def show(self) -> None:
+        """Bring the artifact up to date."""
+        self._shown = time.monotonic()
+        with get_client(sync_client=True) as client:
+            client.update_artifact(
+                self._artifact, ArtifactUpdate(data=_json(self._rows()), description=self._description())
+            )
+
+    def _rows(self) -> list[dict[str, str]]:
+        return [
+            {"point": state.point.label, "dataset": state.id or "", "state": state.state, "run": state.run}
+            for state in self.states[:_MOST_ROWS]
+        ]
+
+    def _description(self) -> str:
+        counts = Counter("failed" if _failed(state) else state.state for state in self.states)
+        more = f"; the first {_MOST_ROWS} are shown" if len(self.states) > _MOST_ROWS else ""
+        return f"{len(self.states)} points: {', '.join(f'{n} {name}' for name, n in counts.most_common())}{more}"
+
+
+def conclude(states: list[PointState]) -> list[str]:
+    """Return the ids of all points.
 
     Raises
     ------
     SweepError
         If points failed.
     """
-    rows = [{"point": item.point.label, "dataset": item.id or "", "state": item.state} for item in outcomes]
-    table("sweep", rows, f"{len(rows)} points")
-    ids = [item.id for item in outcomes if item.id is not None]
+    ids = [state.id for state in states if state.id is not None]
     tag_run(*ids[:_MOST_TAGS])
-    failed = [item for item in outcomes if item.id is None]
+    failed = [state for state in states if state.id is None]
     if failed:
-        lines = [f"{item.point.label}: {item.state.removeprefix('failed: ')}" for item in failed]
+        lines = [f"{state.point.label}: {state.state.removeprefix('failed: ')}" for state in failed]
         first = (
-            f"{len(failed)} of {len(outcomes)} points failed; the others are complete, and the same command keeps them"
+            f"{len(failed)} of {len(states)} points failed; the others are complete, and the same command keeps them"
         )
         raise SweepError("\n".join([first, *lines]))
     return ids
+
+
+def _failed(state: PointState) -> bool:
+    return state.state.startswith("failed")
+
+
+def _json(rows: list[dict[str, str]]) -> str:
+    return json.dumps(rows, ensure_ascii=False)

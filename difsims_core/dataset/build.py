@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -12,35 +12,23 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from difsims_core.dataset.overlap import overlap
-from difsims_core.dataset.peaks import FLAT
 from difsims_core.dataset.plan import Plan, fingerprint, plan_blocks, plan_from
-from difsims_core.dataset.receipts import (
-    Receipt,
-    block_arrays,
-    checksum,
-    content_digest,
-    make_receipt,
-    read_receipt,
-    read_receipts,
-    write_receipt,
-)
+from difsims_core.dataset.receipts import Receipt, content_digest, read_receipt, read_receipts
 from difsims_core.dataset.template import dataset_template
+from difsims_core.dataset.writing import block_targets, store_block
 from difsims_core.errors import IncompleteDatasetError, InputError, MissingObjectError
 from difsims_core.storage import layout
-from difsims_core.storage.arrays import ROOT_DOCUMENT, array_names, create_arrays, get_array, open_group
+from difsims_core.storage.arrays import ROOT_DOCUMENT, array_names, create_arrays, open_group
 from difsims_core.storage.objects import ObjectStore, open_store, to_json
-from difsims_core.storage.shards import write_shard
 
 if TYPE_CHECKING:
-    import zarr
-
     from difsims_core.config.simulation import SimulationSpec
     from difsims_core.dataset.block import Block
     from difsims_core.dataset.simulate import Simulator
 
 _log = logging.getLogger(__name__)
 _SHOWN = 5  # numbers named in a message
-_SHARDS_AT_ONCE = 4  # of one block: most are small, and the way to the store is what takes time
+_LISTERS = 8  # of the folders of a dataset: a store lists a thousand objects a request
 Progress = Callable[[int], None]
 
 
@@ -77,6 +65,17 @@ def begin(
     return plan
 
 
+def find(store: ObjectStore, spec: SimulationSpec) -> tuple[str, Plan | None]:
+    """Return the fingerprint of a document, and the plan of its dataset, finished or not, if it was begun."""
+    wanted = fingerprint(_prepare(spec))
+    key = layout.simulation_index(wanted)
+    try:
+        plan = plan_from(store.read_json(key), store.url(key))
+    except MissingObjectError:
+        return wanted, None
+    return wanted, replace(plan, complete=store.exists(layout.completion(plan.id)))
+
+
 def read_plan(store: ObjectStore, simulation_id: str) -> Plan:
     """Return the plan of a dataset that was begun.
 
@@ -98,7 +97,7 @@ def write_block(
     done = read_receipt(store, plan, block)
     if done is not None:
         return done
-    return _write(store, plan, _targets(store, plan), simulator.block(*plan.rows(block), threads))
+    return store_block(store, plan, block_targets(store, plan), simulator.block(*plan.rows(block), threads))
 
 
 def write_group(
@@ -153,7 +152,7 @@ def write_group(
     if progress is not None:
         progress(stored)
     computed = _computed(plan, simulator, [block for block in blocks if block not in done], threads)
-    for receipt in overlap(computed, partial(_write, store, plan, _targets(store, plan))):
+    for receipt in overlap(computed, partial(store_block, store, plan, block_targets(store, plan))):
         patterns += receipt.stop - receipt.start
         if progress is not None:
             progress(stored + patterns)
@@ -198,7 +197,7 @@ def finish(store: ObjectStore, plan: Plan) -> dict[str, Any]:
         "n_blocks": plan.n_blocks,
         "class_counts": dict(sorted(counts.items(), key=lambda item: int(item[0]))),
         "content_sha256": content_digest(receipts),
-        "stored_bytes": store.tree_bytes(layout.simulation(plan.id)),
+        "stored_bytes": _stored_bytes(store, plan),
         "completed": _now(),
     }
     if not store.create(key, to_json(record)):
@@ -239,31 +238,12 @@ def _computed(plan: Plan, simulator: Simulator, blocks: list[int], threads: int 
         yield simulator.block(*plan.rows(block), threads)
 
 
-def _targets(store: ObjectStore, plan: Plan) -> dict[str, zarr.Array]:
-    """Return the arrays that every block has a shard of; to look one up takes longer than to write a small one."""
-    group = open_group(store, layout.simulation(plan.id))
-    arrays = {path: get_array(group, path) for path in array_names(group)}
-    return {path: array for path, array in arrays.items() if array.shards is not None}
-
-
-def _write(store: ObjectStore, plan: Plan, targets: Mapping[str, zarr.Array], block: Block) -> Receipt:
-    """Write the shards of a block, several at a time, then its receipt."""
-    number, arrays = block.start // plan.block_rows, block_arrays(plan, block)
-    if arrays.keys() != targets.keys():
-        raise InputError(
-            f"block {number} of dataset {plan.id}: expected rows of {', '.join(sorted(targets))}, found those of "
-            f"{', '.join(sorted(arrays))}; the simulator and the template disagree"
-        )
-
-    def write(path: str) -> str:
-        write_shard(targets[path], number, arrays[path], partial=path in FLAT)
-        return checksum(arrays[path])
-
-    with ThreadPoolExecutor(_SHARDS_AT_ONCE, thread_name_prefix="difsims-shard") as pool:
-        checksums = dict(zip(arrays, pool.map(write, arrays), strict=True))
-    receipt = make_receipt(plan, block, checksums, {path: list(rows.shape) for path, rows in arrays.items()})
-    write_receipt(store, plan, receipt)
-    return receipt
+def _stored_bytes(store: ObjectStore, plan: Plan) -> int:
+    """Return the size of the rows of a dataset, its arrays listed at the same time: there may be 10⁵ objects."""
+    key = layout.simulation(plan.id)
+    arrays = array_names(open_group(store, key))
+    with ThreadPoolExecutor(_LISTERS, thread_name_prefix="difsims-list") as pool:
+        return sum(pool.map(lambda path: store.tree_bytes(f"{key}/{path}"), arrays))
 
 
 def _now() -> str:

@@ -1,0 +1,111 @@
+"""Points of a sweep as runs of a deployment: bounded in number, started again when they crash, cancelled together."""
+
+from __future__ import annotations
+
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.states import Crashed, Failed
+
+from difsims_core.config.sweep import make_sweep
+from difsims_core.errors import InputError
+from flows import points as flows_points
+from flows.points import PointRuns, cancel_runs
+from flows.sweep import SweepError, simulate_sweep
+
+pytestmark = pytest.mark.service
+
+
+@pytest.fixture
+def small(tiny):
+    return tiny.model_copy(update={"n_patterns": 30})
+
+
+@pytest.fixture
+def submitted(monkeypatch):
+    """Make runs of a deployment that nobody carries out; a test sets their states."""
+    made = []
+
+    def submit(self, number, fingerprint):
+        from flows.sweep import simulate
+
+        with get_client(sync_client=True) as client:
+            made.append(client.create_flow_run(simulate, parameters={}, tags=[self._tag]))
+        return made[-1]
+
+    monkeypatch.setattr(PointRuns, "_submit", submit)
+    monkeypatch.setattr(flows_points, "check_deployment", lambda _name: None)
+    monkeypatch.setattr(flows_points, "_SECONDS_BETWEEN_LOOKS", 0.1)
+    return made
+
+
+def test_an_unknown_deployment_is_refused_before_any_work(small, store):
+    with pytest.raises(InputError, match=r"no deployment 'simulate/nowhere'.*difsims up"):
+        simulate_sweep(small, {"seed": [3]}, store, "simulate/nowhere")
+
+
+def test_crashed_runs_start_again_and_failed_ones_do_not(submitted, small, store, monkeypatch):
+    points = make_sweep(small.to_document(), {"seed": [3, 4]}).points
+    seen = []
+
+    def changed(number, state):
+        seen.append((number, state.state))
+        with get_client(sync_client=True) as client:
+            for run in submitted:
+                state = client.read_flow_run(run.id).state
+                if state is None or not state.is_final():
+                    crashes = len(submitted) != 2
+                    client.set_flow_run_state(run.id, Crashed() if crashes else Failed(message="no good\nreally"))
+
+    runs = PointRuns(points, store, deployment="a/b", at_once=1, tag="sweep-x", changed=changed)
+    states = runs.run()
+    assert len(submitted) == 2 + 3, "a failed point once after one crash, one that always crashes three times"
+    assert states[0].state == "failed: failed, no good"
+    assert states[1].state.startswith("failed: crashed")
+
+
+def test_a_complete_point_needs_no_run(submitted, small, store):
+    ids = simulate_sweep(small, {"seed": [3]}, store)
+    assert simulate_sweep(small, {"seed": [3]}, store, "a/b") == ids
+    assert submitted == []
+
+
+def test_no_more_runs_than_allowed_and_all_can_be_cancelled(submitted, small, store):
+    points = make_sweep(small.to_document(), {"seed": list(range(7))}).points
+    most = 0
+
+    def changed(number, state):
+        nonlocal most
+        with get_client(sync_client=True) as client:
+            states = [client.read_flow_run(run.id).state for run in submitted]
+            open_runs = [
+                run for run, state in zip(submitted, states, strict=True) if state is None or not state.is_final()
+            ]
+            most = max(most, len(open_runs))
+            if len(open_runs) == 3 or len(submitted) == 7:
+                for run in open_runs:
+                    client.set_flow_run_state(run.id, Failed(message="enough"))
+
+    runs = PointRuns(points, store, deployment="a/b", at_once=3, tag="sweep-y", changed=changed)
+    assert {state.state for state in runs.run()} == {"failed: failed, enough"}
+    assert most == 3
+    assert cancel_runs("sweep-y") == 0
+    with get_client(sync_client=True) as client:
+        from flows.sweep import simulate
+
+        run = client.create_flow_run(simulate, parameters={}, tags=["sweep-y"])
+        assert cancel_runs("sweep-y") == 1
+        assert client.read_flow_run(run.id).state.type.value in {"CANCELLING", "CANCELLED"}
+
+
+def test_failing_points_are_named(submitted, small, store, monkeypatch):
+    original = PointRuns._submit
+
+    def submit(self, number, fingerprint):
+        run = original(self, number, fingerprint)
+        with get_client(sync_client=True) as client:
+            client.set_flow_run_state(run.id, Failed(message="no disk"))
+        return run
+
+    monkeypatch.setattr(PointRuns, "_submit", submit)
+    with pytest.raises(SweepError, match=r"1 of 1 points failed.*\nseed=3: failed, no disk"):
+        simulate_sweep(small, {"seed": [3]}, store, "a/b")
