@@ -42,6 +42,10 @@ class StoreAccessError(StoreError):
     """The store refuses these credentials, or the bucket does not exist; another try will not help."""
 
 
+class ChampionChangedError(StoreError):
+    """Another process has changed the registry since it was read; read it again and decide again."""
+
+
 class IncompleteDatasetError(StoreError):
     """A dataset without its completion record; it may still be growing, or its writer was stopped."""
 

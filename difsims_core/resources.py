@@ -21,3 +21,8 @@ def specs_folder() -> Path:
 def samples_folder() -> Path:
     """Return the folder of the sample experiments; their truth maps lie in its ``truth`` folder."""
     return _ROOT / "deployments" / "samples"
+
+
+def deployments_file() -> Path:
+    """Return the file of the shipped deployments, in the form of Prefect's ``prefect.yaml``."""
+    return _ROOT / "deployments" / "prefect.yaml"

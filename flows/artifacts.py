@@ -1,18 +1,22 @@
-"""What a run leaves in Prefect's UI: tables, links to objects of the store, tags, and the word "reused"."""
+"""What a run leaves in Prefect's UI: tables, pictures, links to objects of the store, a summary, tags, "reused"."""
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
-from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
+from prefect.artifacts import create_image_artifact, create_markdown_artifact, create_table_artifact
 from prefect.client.orchestration import get_client
 from prefect.context import FlowRunContext
 from prefect.states import Completed
 
 from difsims_core.storage import layout
 from difsims_core.storage.objects import ObjectStore
+from flows.figure_links import browser_url, picture_url, place_of
+
+SUMMARY = "summary"
 
 T = TypeVar("T")
 
@@ -23,28 +27,65 @@ def artifact_key(text: str) -> str:
 
 
 def table(key: str, rows: Sequence[Mapping[str, Any]], description: str) -> None:
-    """Leave a table."""
-    create_table_artifact([dict(row) for row in rows], key=artifact_key(key), description=description)
+    """Leave a table; numbers have four figures."""
+    shown = [{name: _four_figures(value) for name, value in row.items()} for row in rows]
+    create_table_artifact(shown, key=artifact_key(key), description=description)
 
 
 def figure(
     store: ObjectStore, owner: str, name: str, draw: Callable[[], bytes], description: str, *, redraw: bool = False
 ) -> str:
-    """Leave a link to a figure among those of ``owner``, an id, and return its URL; it is drawn unless it exists."""
+    """Leave a figure among those of ``owner``, an id, as a picture; return its URL. It is drawn unless it exists."""
     key = layout.figure(owner, name)
     if redraw or not store.exists(key):
         store.write(key, draw())
-    url = store.url(key)
-    create_link_artifact(url, link_text=name, key=artifact_key(name.rsplit(".", 1)[0]), description=description)
-    return url
+    shown, remark = picture_url(store, key)
+    create_image_artifact(
+        image_url=shown,
+        key=artifact_key(name.rsplit(".", 1)[0]),
+        description=f"{description} · `{place_of(store, key)}` ({remark})",
+    )
+    return store.url(key)
 
 
 def links(key: str, urls: Mapping[str, str], description: str) -> None:
-    """Leave a list of links to objects."""
-    lines = [f"- [{text}]({url})" for text, url in urls.items()]
+    """Leave a list of objects and where they are."""
+    create_markdown_artifact(
+        "\n".join([f"### {description}", "", *_places(urls)]), key=artifact_key(key), description=description
+    )
+
+
+def link(store: ObjectStore, key: str, object_key: str, description: str) -> None:
+    """Leave the place of an object, with a link that a browser can open where there is one."""
+    found = browser_url(store, object_key)
+    lines = [f"`{place_of(store, object_key)}`"]
+    if found is not None:
+        lines.insert(0, f"[open]({found[0]}) ({found[1]})\n")
     create_markdown_artifact(
         "\n".join([f"### {description}", "", *lines]), key=artifact_key(key), description=description
     )
+
+
+def summary(*, what: str, on: str, far: str, good: str = "", where: Mapping[str, str] | None = None) -> None:
+    """Leave the page that answers what ran, on what, how far, how good, where it is.
+
+    Parameters
+    ----------
+    what, on, far, good
+        A line each; without ``good`` nothing is said of it.
+    where
+        Name → URL of what was made.
+    """
+    create_markdown_artifact(
+        answers(what=what, on=on, far=far, good=good, where=where), key=SUMMARY, description=f"{what}: {far}"
+    )
+
+
+def answers(*, what: str, on: str, far: str, good: str = "", where: Mapping[str, str] | None = None) -> str:
+    """Return the text of a summary."""
+    lines = {"What ran": what, "On what": on, "How far": far, "How good": good}
+    text = [f"**{question}:** {answer}\n" for question, answer in lines.items() if answer]
+    return "\n".join(text + (["**Where:**\n", *_places(where)] if where else []))
 
 
 def tag_run(*tags: str) -> None:
@@ -74,3 +115,12 @@ def short_count(n: int) -> str:
         if n >= size:
             return f"{n / size:.3g}{letter}"
     return str(n)
+
+
+def _places(urls: Mapping[str, str]) -> list[str]:
+    """Return a list in Markdown; a browser opens http alone, everything else is to be copied."""
+    return [f"- [{name}]({url})" if url.startswith("http") else f"- {name}: `{url}`" for name, url in urls.items()]
+
+
+def _four_figures(value: Any) -> Any:
+    return float(f"{value:.4g}") if isinstance(value, float) and math.isfinite(value) else value

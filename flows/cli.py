@@ -10,8 +10,9 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.cli_options import Changes, Json, Simulation, Simulations, Store, without_credentials
-from flows.command_group import FAILED, CommandGroup
+from flows import cli_dataset, cli_doctor, cli_intake, cli_operate
+from flows.cli_options import Changes, Json, Simulations, Store, without_credentials
+from flows.command_group import CommandGroup
 
 _LONG = ("model", "scores", "reused")
 
@@ -215,72 +216,8 @@ def pipeline(
     console.show_json(outcome) if as_json else console.show_line(outcome["report"])
 
 
-@app.command(epilog="Example: difsims export sim-0b6e… training.npz")
-def export(
-    simulation: Simulation,
-    out: Annotated[str, typer.Argument(metavar="OUT.npz", help="File to write; large datasets: numbered files.")],
-    store: Store = None,
-    as_json: Json = False,
-) -> None:
-    """Write a dataset as npz, readable with nothing but NumPy; prints the files."""
-    from difsims_core.dataset.export import export_npz
-    from difsims_core.dataset.open import open_simulation
-    from difsims_core.storage.objects import open_store
-    from flows import console
-
-    opened = open_simulation(simulation, open_store(store))
-    with console.bar("exporting", opened.n_patterns, "patterns") as progress:
-        paths = export_npz(opened.store, opened.id, out, progress=progress)
-    if as_json:
-        console.show_json({"id": opened.id, "files": paths})
-    else:
-        for path in paths:
-            console.show_line(path)
-
-
-@app.command(epilog="Example: difsims verify sim-0b6e… --resimulate 2")
-def verify(
-    simulation: Simulation,
-    resimulate: Annotated[int, typer.Option(min=0, help="Blocks to simulate again and compare byte by byte.")] = 0,
-    store: Store = None,
-    as_json: Json = False,
-) -> None:
-    """Recompute the checksums of a dataset; ends with 1 when a block differs."""
-    from dataclasses import asdict
-
-    from difsims_core.dataset.open import open_simulation
-    from difsims_core.dataset.verify import verify as check
-    from difsims_core.storage.objects import open_store
-    from flows import console
-
-    opened = open_simulation(simulation, open_store(store))
-    with console.bar("verifying", -(-opened.n_patterns // opened.block_rows), "blocks") as progress:
-        report = check(opened.store, opened.id, resimulate, progress)
-    if as_json:
-        console.show_json(asdict(report))
-    else:
-        again = f", {len(report.resimulated)} simulated again" if report.resimulated else ""
-        verdict = "all is well" if report.ok else f"{len(report.failures)} differences"
-        console.show_line(f"{report.id}: {report.blocks} blocks checked{again}: {verdict}")
-    if not report.ok:
-        for failure in report.failures:
-            console.fail(failure)
-        raise typer.Exit(FAILED)
-
-
-@app.command(epilog="Example: difsims phases --json")
-def phases(as_json: Json = False) -> None:
-    """List the crystal phases that come with the package."""
-    from dataclasses import asdict
-
-    from difsims_core.crystal.catalogue import list_catalogue
-    from flows import console
-
-    entries = [asdict(entry) for entry in list_catalogue()]
-    if as_json:
-        console.show_json(entries)
-    else:
-        console.show_table("phases", entries, ("name", "formula", "space_group", "title"))
+for commands in (cli_dataset, cli_operate, cli_doctor, cli_intake):
+    commands.register(app)
 
 
 def _flows(ctx: typer.Context, *modules: str) -> Any:

@@ -7,23 +7,30 @@ from typing import Any
 from prefect import flow, tags
 from prefect.runtime import flow_run
 
-from difsims_core.storage.npz import TRUTH_ENDING
-from difsims_core.storage.objects import expand_urls, files_in, open_store
+from difsims_core.errors import ExperimentError, MissingObjectError
+from difsims_core.ledger.registry import CHAMPION, resolve_model
+from difsims_core.storage import layout
+from difsims_core.storage.npz import PREDICTION_ENDING, TRUTH_ENDING
+from difsims_core.storage.objects import ObjectStore, expand_urls, files_in, open_store
 from flows.artifacts import reused, table, tag_run
+from flows.events import announce
 from flows.illustrate import show_evaluation
+from flows.nothing_new import nothing_new
 from flows.parameters import CrystalFolder, ExperimentFolder, Predictions, StoreUrl, TruthFolder
 from flows.progress import say, working
 from flows.tasks import score
 
+_EVERYTHING: list[str] = []
+
 
 def _run_name() -> str:
-    count = len(flow_run.parameters["predictions"])
-    return f"evaluate {count} prediction{'s' if count != 1 else ''}"
+    count = len(flow_run.parameters.get("predictions") or [])
+    return f"evaluate {count or 'all'} prediction{'s' if count != 1 else ''}"
 
 
 @flow(name="evaluate", flow_run_name=_run_name, persist_result=False, result_serializer="json")
 def evaluate(
-    predictions: Predictions,
+    predictions: Predictions = _EVERYTHING,
     experiments: ExperimentFolder = None,
     truth: TruthFolder = None,
     crystals: CrystalFolder = None,
@@ -34,7 +41,7 @@ def evaluate(
     Parameters
     ----------
     predictions
-        Files, folders, globs or URLs.
+        Files, folders, globs or URLs; none: all predictions of the champion.
     experiments
         Folder of the scans; default: where each prediction says that its scan lies.
     truth
@@ -44,25 +51,66 @@ def evaluate(
     store
         Root URL of the store; default: ``DIFSIMS_STORE``.
     """
-    root = open_store(store).root
+    place = open_store(store)
+    root = place.root
+    if not predictions:
+        predictions = _of_champion(place)
+        if not predictions:
+            message = "the champion has predicted nothing yet, there is nothing to evaluate"
+            say(message)
+            return nothing_new([], message)
     urls = expand_urls(predictions)
     for folder, suffix in ((truth, TRUTH_ENDING), (crystals, ".cif")):
         if folder is not None:
             files_in(folder, suffix)
-    rows = []
+    rows, failures = [], []
     with working(f"evaluate {urls[0]}", "evaluating", len(urls), "maps") as work:
         for done, url in enumerate(urls, start=1):
-            row = score(root, url, experiments, truth, crystals)
+            try:
+                row = score(root, url, experiments, truth, crystals)
+            except (ExperimentError, MissingObjectError) as error:
+                if len(urls) == 1:
+                    raise
+                failures.append(str(error))
+                continue
             with tags(row["model"], row["map"]):
                 show_evaluation(root, url, row["scores"], truth, redraw=not row["reused"])
             tag_run(row["model"], row["map"])
             rows.append(row)
             work.reach("maps", done, row["map"])
+    return _conclude(root, rows, failures)
+
+
+def _of_champion(store: ObjectStore) -> list[str]:
+    """Return the URLs of all predictions of the champion."""
+    keys = store.list(layout.predictions(resolve_model(store, CHAMPION)))
+    return [store.url(key) for key in keys if key.endswith(PREDICTION_ENDING)]
+
+
+def _conclude(root: str, rows: list[dict[str, Any]], failures: list[str]) -> list[dict[str, Any]]:
+    """Leave the table of scores, announce those that are new, and return the rows."""
     table("evaluation", rows, f"Scores of {len(rows)} maps")
-    fresh = [row["map"] for row in rows if not row["reused"]]
+    fresh = [row for row in rows if not row["reused"]]
     if fresh:
-        say(f"evaluated {', '.join(fresh)}")
+        say(f"evaluated {', '.join(row['map'] for row in fresh)}")
+        _announce(root, fresh)
+    if failures:
+        raise ExperimentError(
+            f"{len(failures)} of {len(failures) + len(rows)} predictions cannot be evaluated; the others are: "
+            f"{' · '.join(failures)}"
+        )
+    if fresh:
         return rows
     message = f"reused the scores of {', '.join(row['map'] for row in rows)}: same predictions, truth and crystals"
     say(message)
     return reused(rows, message)
+
+
+def _announce(root: str, fresh: list[dict[str, Any]]) -> None:
+    """Announce new scores, once a model."""
+    for model in sorted({row["model"] for row in fresh}):
+        scored = [row for row in fresh if row["model"] == model]
+        url = scored[0]["scores"] if len(scored) == 1 else f"{scored[0]['scores'].rpartition('/')[0]}/"
+        details = {"evaluations": len(scored), "experiments": [row["map"] for row in scored[:100]]}
+        labels = {"difsims.url": url, "difsims.model": model}
+        announce("evaluations.written", model, root, labels=labels, payload=details)

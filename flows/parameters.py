@@ -9,6 +9,7 @@ from pydantic.fields import FieldInfo
 
 from difsims_core.config.learning import TrainingSpec
 from difsims_core.config.pipeline import PipelineSpec
+from difsims_core.config.retraining import RetrainingSpec
 from difsims_core.config.simulation import SimulationSpec
 
 
@@ -27,6 +28,9 @@ StoreUrl = Annotated[
 Simulation = Annotated[SimulationSpec, described("what to simulate")]
 Training = Annotated[TrainingSpec, described("how to train")]
 Pipeline = Annotated[PipelineSpec, described("all stages in one document")]
+Retraining = Annotated[
+    RetrainingSpec, described("on what the challenger is trained, how, and when it becomes the champion")
+]
 Simulations = Annotated[list[str], described("ids or URLs of complete datasets with the same phases and q axis")]
 Model = Annotated[str, described("id or URL of a trained model")]
 Experiments = Annotated[list[str], described("files, folders, globs or URLs of measured profiles (npz)")]

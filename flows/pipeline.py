@@ -8,19 +8,24 @@ from prefect import flow, tags
 from prefect.runtime import flow_run
 
 from difsims_core.config.pipeline import PipelineSpec
+from difsims_core.learn.bundle import load_bundle
 from difsims_core.learn.networks import NETWORKS
-from difsims_core.storage.npz import TRUTH_ENDING
-from difsims_core.storage.objects import expand_urls, files_in, open_store
-from flows.artifacts import links, short_count, tag_run
+from difsims_core.storage import layout
+from difsims_core.storage.npz import TRUTH_ENDING, experiment_name
+from difsims_core.storage.objects import ObjectStore, expand_urls, files_in, open_store
+from flows.artifacts import link, short_count, table, tag_run
 from flows.evaluate import evaluate
+from flows.illustrate import scores_in_words, show_map
 from flows.parameters import Pipeline, StoreUrl, Title
 from flows.predict import distinct_scans, predict
-from flows.progress import say
+from flows.progress import show
+from flows.run_page import RunPage, run_page
 from flows.simulate import simulate
 from flows.tasks import report
 from flows.train import train
 
 _DEFAULT = PipelineSpec()
+_MOST_PICTURES = 24  # on the page of a run; all maps are in the report
 
 
 def check_inputs(spec: PipelineSpec) -> None:
@@ -54,19 +59,41 @@ def pipeline(
     title
         Heading of the report.
     """
-    root = open_store(store).root
+    place = open_store(store)
     check_inputs(spec)
-    simulation = simulate(spec.simulation, root)
-    tag_run(simulation)
-    with tags(simulation):
-        model = train([simulation], spec.training, root)
-        tag_run(model)
-        with tags(model):
-            predictions = predict(model, list(spec.experiments), root) if spec.experiments else []
-            scores = evaluate(predictions, None, spec.truth_folder, None, root) if predictions else []
-            written = report(root, spec, simulation, model, scores, title)
-    say(f"{'reused' if written['reused'] else 'wrote'} the report {written['url']}")
-    links("report", {"report": written["url"]}, title)
+    stages = "simulate, train, predict, evaluate, report" if spec.experiments else "simulate, train, report"
+    with run_page("pipeline", stages, _on_what(spec), stages.count(",") + 1) as page:
+        simulation = simulate(spec.simulation, place.root)
+        tag_run(simulation)
+        page.reach(f"dataset {simulation}", {simulation: place.url(layout.simulation(simulation))})
+        with tags(simulation):
+            model = train([simulation], spec.training, place.root)
+            tag_run(model)
+            page.reach(f"model {model}", {model: place.url(layout.model(model))}, good=_held_out(place, model))
+            with tags(model):
+                return _map_and_report(place, spec, page, (simulation, model, title))
+
+
+def _map_and_report(
+    place: ObjectStore, spec: PipelineSpec, page: RunPage, made: tuple[str, str, str]
+) -> dict[str, Any]:
+    """Predict and evaluate the scans, show the maps, write the report; return what the flow returns."""
+    simulation, model, title = made
+    predictions, scores = [], []
+    if spec.experiments:
+        predictions = predict(model, list(spec.experiments), place.root)
+        maps = {experiment_name(url): url for url in predictions}
+        page.reach(f"{len(maps)} phase maps: {', '.join(maps)}", maps)
+        scores = evaluate(predictions, None, spec.truth_folder, None, place.root)
+        table("evaluation", scores, f"Scores of {len(scores)} maps")
+        for row in scores[:_MOST_PICTURES]:
+            show_map(place, row["model"], maps[row["map"]])
+        page.reach(f"scores: {scores_in_words(scores)}", good=f"{page.good}; {scores_in_words(scores)}")
+    written = report(place.root, spec, simulation, model, scores, title)
+    told = f"{'reused' if written['reused'] else 'wrote'} the report {written['url']}"
+    show(told)
+    link(place, "report", written["key"], title)
+    page.reach(told, {"report": written["url"]})
     return {
         "simulation": simulation,
         "model": model,
@@ -74,3 +101,13 @@ def pipeline(
         "scores": scores,
         "report": written["url"],
     }
+
+
+def _on_what(spec: PipelineSpec) -> str:
+    simulation, network = spec.simulation, spec.training.network
+    scans = ", ".join(spec.experiments) or "no experiments"
+    return f"{simulation.n_patterns:,} patterns of {', '.join(simulation.class_names)}; {network}; {scans}"
+
+
+def _held_out(place: ObjectStore, model: str) -> str:
+    return f"{load_bundle(model, place).metrics['accuracy']:.2%} of simulated patterns right that it has never seen"

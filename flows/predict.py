@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from prefect import flow
 from prefect.runtime import flow_run
 
-from difsims_core.errors import ExperimentError, InputError
+from difsims_core.errors import ExperimentError, InputError, StoreError
+from difsims_core.ledger.intake import Outcome, record, scans_to_predict
+from difsims_core.ledger.registry import resolve_model
+from difsims_core.ledger.scans import list_scans, scan_key
+from difsims_core.storage import layout
 from difsims_core.storage.npz import experiment_name
-from difsims_core.storage.objects import expand_urls, open_store
+from difsims_core.storage.objects import ObjectInfo, ObjectStore, expand_urls, open_store
 from flows.artifacts import links, reused, tag_run
+from flows.events import announce, warn
+from flows.nothing_new import nothing_new
 from flows.parameters import Experiments, Model, StoreUrl
 from flows.progress import say, working
+from flows.settings import load_settings
 from flows.tasks import predict_one
+
+_EVERYTHING: list[str] = []
 
 
 def distinct_scans(urls: list[str]) -> list[str]:
@@ -27,50 +39,97 @@ def distinct_scans(urls: list[str]) -> list[str]:
 
 
 def _run_name() -> str:
-    model, experiments = flow_run.parameters["model"], flow_run.parameters["experiments"]
-    names = ", ".join(item.rsplit("/", 1)[-1] for item in experiments[:3])
-    return f"predict {names} with {model.rsplit('/', 1)[-1][:12]}"
+    model, experiments = (flow_run.parameters.get(key) for key in ("model", "experiments"))
+    names = ", ".join(item.rsplit("/", 1)[-1] for item in (experiments or [])[:3]) or "all experiments"
+    return f"predict {names} with {(model or 'champion').rsplit('/', 1)[-1][:12]}"
 
 
 @flow(name="predict", flow_run_name=_run_name, persist_result=False, result_serializer="json")
-def predict(model: Model, experiments: Experiments, store: StoreUrl = None) -> list[str]:
+def predict(model: Model = "champion", experiments: Experiments = _EVERYTHING, store: StoreUrl = None) -> list[str]:
     """Predict phase maps and return the URLs of the predictions; those of the same scan and model are kept.
 
     Parameters
     ----------
     model
-        Id or URL of a trained model.
+        Id or URL of a trained model, or ``champion``.
     experiments
-        Files, folders, globs or URLs of measured profiles.
+        Files, folders, globs or URLs of measured profiles; none: all below ``experiments/profiles/`` of the store.
     store
         Root URL of the store; default: ``DIFSIMS_STORE``.
     """
-    root = open_store(store).root
-    urls = distinct_scans(expand_urls(experiments))
-    results, failures = [], []
+    place = open_store(store)
+    model = resolve_model(place, model)
+    urls = distinct_scans(expand_urls(experiments)) if experiments else _all_scans(place)
+    if not urls:
+        message = f"no experiments to predict below {place.url(layout.PROFILES)}"
+        say(message)
+        return nothing_new([], message)
+    listed = _listed(place, urls)
+    results, failures = [], {}
     with working(f"predict {model}", "predicting", len(urls), "maps") as work:
         for done, url in enumerate(urls, start=1):
             try:
-                results.append(predict_one(root, model, url))
+                results.append(predict_one(place.root, model, url))
             except ExperimentError as error:
-                failures.append(str(error))
+                failures[url] = str(error)
             work.reach("maps", done, experiment_name(url))
+    _keep_outcomes(place, model, listed, failures)
+    return _conclude(place, results, list(failures.values()))
+
+
+def _all_scans(store: ObjectStore) -> list[str]:
+    urls, left = scans_to_predict(store)
+    if left:
+        names = ", ".join(f"{entry.name} ({entry.state})" for entry in left[:5])
+        say(f"left out {len(left)} scans that are not whole or are quarantined: {names}{', …' * (len(left) > 5)}")
+    return urls
+
+
+def _listed(store: ObjectStore, urls: list[str]) -> dict[str, ObjectInfo]:
+    """Return what the store says now of those scans that lie in it."""
+    keys = {url: key for url in urls if (key := scan_key(store, url)) is not None}
+    known = {info.key: info for info in list_scans(store)} if keys else {}
+    return {url: known[key] for url, key in keys.items() if key in known}
+
+
+def _keep_outcomes(
+    store: ObjectStore, model: str, listed: Mapping[str, ObjectInfo], failures: Mapping[str, str]
+) -> None:
+    """Keep for the intake what became of the store's scans; it is no reason to lose predictions."""
+    outcomes = [Outcome(info, failures.get(url)) for url, info in listed.items()]
+    try:
+        record(store, model.rstrip("/").rsplit("/", 1)[-1], outcomes, tries=load_settings().intake_tries)
+    except StoreError as error:
+        warn(f"the intake does not know of these predictions and will ask for them again: {error}")
+
+
+def _conclude(place: ObjectStore, results: list[dict[str, Any]], failures: list[str]) -> list[str]:
+    """Tell of the predictions, tag the run, announce what is new, and return the URLs."""
     tag_run(*{result["model"] for result in results}, *(result["name"] for result in results))
     links("predictions", {result["name"]: result["url"] for result in results}, "Predicted phase maps")
     for result in results:
         if result["n_invalid"]:
             say(f"{result['name']}: {result['n_invalid']} pixels without a usable profile got a uniform probability")
-    fresh = [result["name"] for result in results if not result["reused"]]
+    fresh = [result for result in results if not result["reused"]]
     found = [result["url"] for result in results]
     if fresh:
-        say(f"predicted {', '.join(fresh)}")
+        say(f"predicted {', '.join(result['name'] for result in fresh)}")
+        _announce(place, fresh)
     if failures:
         others = f"; the other {len(found)} are predicted" if found else ""
         raise ExperimentError(
-            f"{len(failures)} of {len(urls)} scans cannot be predicted{others}: {' · '.join(failures)}"
+            f"{len(failures)} of {len(found) + len(failures)} scans cannot be predicted{others}: {' · '.join(failures)}"
         )
     if fresh:
         return found
     message = f"reused the predictions of {', '.join(result['name'] for result in results)}: same scans and model"
     say(message)
     return reused(found, message)
+
+
+def _announce(place: ObjectStore, fresh: list[dict[str, Any]]) -> None:
+    model = fresh[0]["model"]
+    url = fresh[0]["url"] if len(fresh) == 1 else f"{place.url(layout.predictions(model))}/"
+    details = {"predictions": len(fresh), "experiments": [result["name"] for result in fresh[:100]]}
+    labels = {"difsims.url": url, "difsims.model": model}
+    announce("predictions.written", model, place.root, labels=labels, payload=details)

@@ -14,12 +14,14 @@ from threading import Event, Lock
 from typing import Protocol, cast
 from uuid import UUID
 
+import httpx
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.context import FlowRunContext
-from prefect.exceptions import MissingContextError
+from prefect.exceptions import MissingContextError, PrefectHTTPStatusError
 from prefect.logging import get_run_logger
 
 _SECONDS_BETWEEN_UPDATES = 3.0
+_ENDED_WELL = "Finished in state Completed"  # what Prefect logs of every task; the first words of the line
 _logger = logging.getLogger(__name__)
 
 stop_requested = Event()
@@ -67,7 +69,8 @@ class Work:
         self._artifact: UUID | None = None
         self._updated = time.monotonic()
         if FlowRunContext.get() is not None:
-            self._artifact = cast("UUID", create_progress_artifact(0.0, key="progress", description=title))
+            with _server_may_be_away():
+                self._artifact = cast("UUID", create_progress_artifact(0.0, key="progress", description=title))
 
     @property
     def done(self) -> int:
@@ -96,8 +99,10 @@ class Work:
     def _update_artifact(self) -> None:
         if self._artifact is not None:
             percent = 100.0 * self.done / max(self.total, 1)
-            description = f"{self.title}: {self.done:,} of {self.total:,} {self.unit} {self.note}".rstrip()
-            update_progress_artifact(self._artifact, percent, description=description)
+            note = f" · {self.note}" if self.note else ""
+            description = f"{self.title}: {self.done:,} of {self.total:,} {self.unit}{note}"
+            with _server_may_be_away():
+                update_progress_artifact(self._artifact, percent, description=description)
 
 
 @contextmanager
@@ -132,9 +137,34 @@ def reporter(key: str, part: object) -> Callable[..., None]:
 
 def say(text: str) -> None:
     """Tell one line of the story, to the run's log and to the listeners."""
+    note(text)
+    show(text)
+
+
+def show(text: str) -> None:
+    """Tell one line of the story to the listeners alone: the run's log has it in other words."""
+    for listener in listeners:
+        listener.said(text)
+
+
+def note(text: str) -> None:
+    """Tell one line of the story to the run's log alone: what a flow tells of the flows that it has called."""
+    logging.getLogger("prefect.task_runs").addFilter(_says_something)
     try:
         get_run_logger().info(text)
     except MissingContextError:
         _logger.info(text)
-    for listener in listeners:
-        listener.said(text)
+
+
+def _says_something(record: logging.LogRecord) -> bool:
+    """Return whether a line of a task is worth reading; that it ended well is not, there are dozens of them."""
+    return not str(record.msg).startswith(_ENDED_WELL)
+
+
+@contextmanager
+def _server_may_be_away() -> Iterator[None]:
+    """Let work go on when its progress cannot be told, for example while the server restarts."""
+    try:
+        yield
+    except (httpx.TransportError, PrefectHTTPStatusError) as error:
+        _logger.warning("progress is not told to Prefect: %s", str(error).split("\n", 1)[0] or type(error).__name__)

@@ -23,7 +23,7 @@ from flows.scoring import crystals_of, evaluation_of
 def write_report(
     store: str, spec: PipelineSpec, simulation: str, model: str, rows: Sequence[dict[str, Any]], title: str
 ) -> dict[str, Any]:
-    """Write the report of a run unless it exists; return its URL and whether it was there.
+    """Write the report of a run unless it exists; return its URL and key, and whether it was there.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def write_report(
     run = f"run-{hashlib.sha256(json.dumps(named).encode()).hexdigest()[:16]}"
     key = layout.report(run)
     if place.exists(key):
-        return {"url": place.url(key), "reused": True}
+        return {"url": place.url(key), "key": key, "reused": True}
     opened = open_simulation(simulation, place)
     bundle = load_bundle(model, place)
     examples = sample_profiles(opened)
@@ -67,7 +67,7 @@ def write_report(
         parameters=spec.to_document(),
     )
     place.write(key, render_report(content).encode())
-    return {"url": place.url(key), "reused": False}
+    return {"url": place.url(key), "key": key, "reused": False}
 
 
 def _map(store: str, url: str, spec: PipelineSpec) -> ReportMap:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from queue import SimpleQueue
 from typing import Any, cast
 
 from prefect import flow, tags
-from prefect.futures import as_completed
+from prefect.futures import PrefectConcurrentFuture
 from prefect.runtime import flow_run
 from prefect.task_runners import ThreadPoolTaskRunner
 
@@ -13,11 +16,13 @@ from difsims_core.config.simulation import SimulationSpec
 from difsims_core.dataset.plan import Plan
 from difsims_core.storage.objects import open_store
 from flows.artifacts import reused, short_count, tag_run
+from flows.compute import MOST_GROUPS_AT_ONCE, place_to_compute
+from flows.events import announce
 from flows.illustrate import show_dataset
 from flows.parameters import Simulation, StoreUrl
 from flows.progress import say, working
 from flows.results import results_in
-from flows.settings import Settings
+from flows.settings import load_settings
 from flows.tasks import begin_dataset, finish_dataset, finished_blocks, write_blocks
 
 _REFERENCE = SimulationSpec()
@@ -31,7 +36,7 @@ def _run_name() -> str:
 @flow(
     name="simulate",
     flow_run_name=_run_name,
-    task_runner=cast("Any", ThreadPoolTaskRunner(max_workers=Settings().groups_at_once)),
+    task_runner=cast("Any", ThreadPoolTaskRunner(max_workers=MOST_GROUPS_AT_ONCE)),
     persist_result=False,
     result_serializer="json",
 )
@@ -53,28 +58,54 @@ def simulate(spec: Simulation = _REFERENCE, store: StoreUrl = None) -> str:
         say(message)
         show_dataset(root, plan.id)
         return reused(plan.id, message)
+    settings = load_settings()
     with tags(plan.id):
-        _write(root, spec, plan)
+        with place_to_compute(settings, plan) as at_once:
+            _write(root, spec, plan, settings.blocks_per_group, at_once)
         finish_dataset(root, plan)
+    announce(
+        "dataset.complete",
+        plan.id,
+        root,
+        labels={"difsims.fingerprint": plan.fingerprint, "difsims.patterns": str(plan.n_patterns)},
+    )
     say(f"dataset {plan.id} is complete: {plan.n_patterns:,} patterns in {plan.n_blocks} blocks")
     show_dataset(root, plan.id)
     return plan.id
 
 
-def _write(root: str, spec: SimulationSpec, plan: Plan) -> None:
+def _write(root: str, spec: SimulationSpec, plan: Plan, blocks_per_group: int, at_once: int) -> None:
     """Write the groups of blocks that have no receipts yet; those that have are read from Prefect's cache."""
     done: set[int] = set(finished_blocks(root, plan))
     say(f"simulating {plan.n_patterns:,} patterns of {', '.join(spec.class_names)} as {plan.id}")
     if done:
         say(f"{len(done)} of {plan.n_blocks} blocks are there already and are kept")
     write = write_blocks.with_options(result_storage=results_in(root))
+
+    def submit(group: range) -> PrefectConcurrentFuture[Any]:
+        # The receipts are the truth: a cached result counts only where they agree with it.
+        refreshed = write.with_options(refresh_cache=not done.issuperset(group))
+        return cast("Any", refreshed.submit(root, spec, plan, group.start, group.stop - 1))
+
     with working(plan.id, "simulating", plan.n_patterns, "patterns") as work:
-        futures = {}
-        for group in plan.groups(min_blocks=Settings().blocks_per_group):
-            # The receipts are the truth: a cached result counts only where they agree with it.
-            refresh = write.with_options(refresh_cache=not done.issuperset(group))
-            futures[refresh.submit(root, spec, plan, group.start, group.stop - 1)] = group
-        for future in as_completed(list(futures)):
-            future.result()
-            group = futures[future]
+        for group in _ended(plan.groups(min_blocks=blocks_per_group), submit, at_once):
             work.reach(group.start, plan.rows(group.stop - 1)[1] - plan.rows(group.start)[0])
+
+
+def _ended(
+    groups: Sequence[range], submit: Callable[[range], PrefectConcurrentFuture[Any]], at_once: int
+) -> Iterator[range]:
+    """Submit groups, so many at once, and yield those that ended well; the first failure ends it."""
+    ended: SimpleQueue[tuple[range, PrefectConcurrentFuture[Any]]] = SimpleQueue()
+    following = iter(groups)
+
+    def start(count: int) -> None:
+        for group in islice(following, count):
+            submit(group).add_done_callback(lambda future, group=group: ended.put((group, cast("Any", future))))
+
+    start(at_once)
+    for _ in groups:
+        group, future = ended.get()
+        future.result()
+        start(1)
+        yield group

@@ -19,36 +19,35 @@ from difsims_core.dataset import build
 from difsims_core.dataset.plan import Plan
 from difsims_core.dataset.receipts import read_receipts
 from difsims_core.dataset.simulate import ENGINE_VERSION
-from difsims_core.errors import (
-    CorruptDataError,
-    IncompleteDatasetError,
-    MissingObjectError,
-    StoreAccessError,
-    StoreError,
-)
 from difsims_core.learn import predict, train
 from difsims_core.learn.bundle import ModelBundle, load_bundle
 from difsims_core.storage.objects import open_store
-from flows import scoring
+from flows import compute, scoring
+from flows.failures import may_go_away
 from flows.progress import reporter
 from flows.report import write_report
 
 if TYPE_CHECKING:
     from difsims_core.learn.fit import EpochProgress
 
-_LASTING = (StoreAccessError, MissingObjectError, IncompleteDatasetError, CorruptDataError)
+_SECONDS_BETWEEN_TRIES = [1, 5, 20]
+_PATIENT_SECONDS_BETWEEN_TRIES = [1, 5, 20, 60, 120]  # once work has begun: a store or a cluster that starts again
 
 
 def is_temporary(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
-    """Return whether a failure may go away: the store's, and not one of credentials, names or contents."""
-    return isinstance(state.data, StoreError) and not isinstance(state.data, _LASTING)
+    """Return whether a task that failed is worth another try."""
+    return may_go_away(state.data)
 
 
 def stored(function: Callable[..., Any], name: str, **options: Any) -> Task[..., Any]:
-    """Return a core function as a task that is tried again while the store fails; its value stays in this process."""
+    """Return a core function as a task that is tried again while the store fails; its value stays in this process.
+
+    There is no time limit: Prefect cannot interrupt a function in a thread. Requests to the store, connections to a
+    cluster and waiting for its workers have limits of their own.
+    """
     defaults: dict[str, Any] = {
-        "retries": 3,
-        "retry_delay_seconds": [1, 5, 20],
+        "retries": len(_SECONDS_BETWEEN_TRIES),
+        "retry_delay_seconds": _SECONDS_BETWEEN_TRIES,
         "retry_condition_fn": is_temporary,
         "persist_result": False,
         "cache_policy": NO_CACHE,
@@ -76,7 +75,7 @@ def _finished_blocks(store: str, plan: Plan) -> list[int]:
 
 
 def _write_blocks(store: str, spec: SimulationSpec, plan: Plan, first: int, last: int) -> dict[str, Any]:
-    return build.write_group(store, spec, plan.id, range(first, last + 1), progress=reporter(plan.id, first))
+    return compute.write_group(store, spec, plan, range(first, last + 1), progress=reporter(plan.id, first))
 
 
 def _finish_dataset(store: str, plan: Plan) -> dict[str, Any]:
@@ -109,9 +108,21 @@ def _bundle(store: str, model: str) -> ModelBundle:
 
 
 begin_dataset = stored(_begin_dataset, "begin dataset")
-write_blocks = stored(_write_blocks, "write blocks", task_run_name="blocks {first} to {last}", cache_key_fn=group_key)
+write_blocks = stored(
+    _write_blocks,
+    "write blocks",
+    task_run_name="blocks {first} to {last}",
+    cache_key_fn=group_key,
+    retries=len(_PATIENT_SECONDS_BETWEEN_TRIES),
+    retry_delay_seconds=_PATIENT_SECONDS_BETWEEN_TRIES,
+)
 finished_blocks = stored(_finished_blocks, "finished blocks")
-finish_dataset = stored(_finish_dataset, "finish dataset")
+finish_dataset = stored(
+    _finish_dataset,
+    "finish dataset",
+    retries=len(_PATIENT_SECONDS_BETWEEN_TRIES),
+    retry_delay_seconds=_PATIENT_SECONDS_BETWEEN_TRIES,
+)
 find_trained = stored(_find_trained, "find trained model")
 train_model = stored(_train_model, "train model")
 predict_one = stored(_predict_one, "predict", task_run_name="predict {url}")

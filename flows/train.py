@@ -8,6 +8,7 @@ from prefect.runtime import flow_run
 from difsims_core.config.learning import TrainingSpec
 from difsims_core.storage.objects import open_store
 from flows.artifacts import reused, tag_run
+from flows.events import announce
 from flows.illustrate import show_model
 from flows.parameters import Simulations, StoreUrl, Training
 from flows.progress import say, working
@@ -48,5 +49,6 @@ def train(simulations: Simulations, spec: Training = _DEFAULT, store: StoreUrl =
         model: str = train_model(root, simulations, spec, "train")
         work.reach("epochs", spec.epochs)
     tag_run(model, *simulations)
+    announce("model.trained", model, root, labels={"difsims.model": model}, payload={"simulations": simulations})
     say(f"model {model}: held-out accuracy {show_model(root, model):.2%}")
     return model

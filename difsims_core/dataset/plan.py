@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 CHUNK_ROWS = 1024
 BLOCK_ROWS = 16 * CHUNK_ROWS
 LARGE_BLOCK_ROWS = 64 * CHUNK_ROWS
+HUGE_BLOCK_ROWS = 128 * CHUNK_ROWS
 SPOT_ROWS = 2**16
 """Rows of a compressed piece of the flat arrays of spots."""
-_LARGE = 10**7  # from here on fewer, larger objects
+_LARGE, _HUGE = 10**7, 10**9  # from here on fewer, larger objects (deployments/scale.md)
 _BLOCK_BYTES = 128 * 10**6  # three blocks, two of them with their compressed bytes, are in memory at a time
 _CHUNK_BYTES = 8 * 10**6
 _MOST_GROUPS = 64  # tasks of one flow run
@@ -124,10 +125,10 @@ def plan_blocks(simulator: Simulator, simulation_id: str, created: str, block_ro
 def default_block_rows(n_patterns: int, bytes_per_pattern: int) -> int:
     """Return the rows of a block: at most 128 MB, and no more than a small dataset needs.
 
-    That is 16384 for profiles, 65536 in large datasets, 512 for polar patterns of 212 kB.
+    That is 16384 for profiles, 65536 from 10⁷ and 131072 from 10⁹ of them on, 512 for polar patterns of 212 kB.
     """
     chunk_rows = default_chunk_rows(bytes_per_pattern)
-    wanted = LARGE_BLOCK_ROWS if n_patterns >= _LARGE else BLOCK_ROWS
+    wanted = HUGE_BLOCK_ROWS if n_patterns >= _HUGE else LARGE_BLOCK_ROWS if n_patterns >= _LARGE else BLOCK_ROWS
     rows = max(chunk_rows, min(wanted, _power_of_two(_BLOCK_BYTES // bytes_per_pattern)))
     return min(rows, -(-n_patterns // chunk_rows) * chunk_rows)
 

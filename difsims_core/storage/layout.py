@@ -11,6 +11,7 @@ from difsims_core.storage.names import check_key, check_name
 _UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _SIMULATION = re.compile(f"sim-{_UUID}")
 _MODEL = re.compile(f"cnn-{_UUID}")
+_ANY_ID = re.compile(f"(?:sim|cnn)-{_UUID}")
 _FINGERPRINT = re.compile("[0-9a-f]{64}")
 
 SIMULATIONS = "simulations"
@@ -20,6 +21,8 @@ PROFILES = "experiments/profiles"
 PREDICTIONS = "predictions"
 EVALUATIONS = "evaluations"
 REPORTS = "reports"
+RESULTS = "cache/results"  # of tasks; anything in the cache can be computed again
+BY_FINGERPRINT = "by-fingerprint"  # folder of the records that find a dataset or a model by its fingerprint
 
 
 def new_simulation_id() -> str:
@@ -42,6 +45,16 @@ def is_model_id(text: str) -> bool:
     return _MODEL.fullmatch(text) is not None
 
 
+def find_ids(text: str) -> frozenset[str]:
+    """Return the ids of all datasets and models that a text names."""
+    return frozenset(_ANY_ID.findall(text))
+
+
+def is_fingerprint(text: str) -> bool:
+    """Return whether a text is a fingerprint: 64 hexadecimal digits."""
+    return _FINGERPRINT.fullmatch(text) is not None
+
+
 def check_simulation_id(text: str) -> str:
     """Return the id of a dataset, or raise ``InputError``."""
     if not is_simulation_id(text):
@@ -57,7 +70,7 @@ def check_model_id(text: str) -> str:
 
 
 def _fingerprint(text: str) -> str:
-    if not _FINGERPRINT.fullmatch(text):
+    if not is_fingerprint(text):
         raise InputError(f"expected a fingerprint of 64 hexadecimal digits, found {text!r}")
     return text
 
@@ -84,7 +97,7 @@ def completion(simulation_id: str) -> str:
 
 def simulation_index(fingerprint: str) -> str:
     """Return the key of the record that says which dataset has a fingerprint."""
-    return f"{SIMULATIONS}/by-fingerprint/{_fingerprint(fingerprint)}.json"
+    return f"{SIMULATIONS}/{BY_FINGERPRINT}/{_fingerprint(fingerprint)}.json"
 
 
 def experiment_profiles(name: str) -> str:
@@ -99,7 +112,7 @@ def model(model_id: str) -> str:
 
 def model_index(fingerprint: str) -> str:
     """Return the key of the record that says which model has a training fingerprint."""
-    return f"{MODELS}/by-fingerprint/{_fingerprint(fingerprint)}.json"
+    return f"{MODELS}/{BY_FINGERPRINT}/{_fingerprint(fingerprint)}.json"
 
 
 def model_registry() -> str:
@@ -117,19 +130,29 @@ def prediction(model_id: str, name: str) -> str:
     return f"{predictions(model_id)}/{check_name(name)}_probability_pred.npz"
 
 
+def evaluations(model_id: str) -> str:
+    """Return the folder of the scores of a model."""
+    return f"{EVALUATIONS}/{check_model_id(model_id)}"
+
+
 def evaluation(model_id: str, name: str) -> str:
     """Return the key of the scores of a model on an experiment."""
-    return f"{EVALUATIONS}/{check_model_id(model_id)}/{check_name(name)}.json"
+    return f"{evaluations(model_id)}/{check_name(name)}.json"
+
+
+def report_folder(owner: str) -> str:
+    """Return the folder of the report of a run, or of the figures of a dataset or a model."""
+    return f"{REPORTS}/{check_name(owner)}"
 
 
 def report(run: str) -> str:
     """Return the key of the report of a run."""
-    return f"{REPORTS}/{check_name(run)}/index.html"
+    return f"{report_folder(run)}/index.html"
 
 
 def figure(run: str, name: str) -> str:
     """Return the key of a figure that belongs to the report of a run."""
-    return f"{REPORTS}/{check_name(run)}/{check_name(name)}"
+    return f"{report_folder(run)}/{check_name(name)}"
 
 
 def cache(key: str) -> str:

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from difsims_core.errors import MissingObjectError, StoreAccessError, StoreError
-from difsims_core.storage.schemes import SCHEMES, Scheme
+from difsims_core.storage.schemes import SCHEMES, ObjectInfo, Scheme
 
 PARTIAL = ".partial"
+LOCK = ".difsims-lock"
+_NO_OBJECTS = (PARTIAL, LOCK)
+_LOCK_SECONDS = 60  # a lock is held for one small write; the system frees it when its holder dies
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
 _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
@@ -56,6 +63,24 @@ class LocalFiles(Scheme):
                 return _create_without_links(path, data)
         return True
 
+    def read_versioned(self, path: str) -> tuple[bytes, str]:
+        """Return a file and the SHA-256 of its bytes."""
+        data = self.read(path)
+        return data, hashlib.sha256(data).hexdigest()
+
+    def replace(self, path: str, data: bytes, version: str | None) -> bool:
+        """Write a file whole if it still has this version, under a lock."""
+        if version is None:
+            return self.create(path, data)
+        try:
+            with _locked(path):
+                same = self.read_versioned(path)[1] == version
+                if same:
+                    self.write(path, data)
+        except MissingObjectError:
+            return False
+        return same
+
     def exists(self, path: str) -> bool:
         """Return whether there is a file."""
         with _translated(path):
@@ -66,8 +91,25 @@ class LocalFiles(Scheme):
         with _translated(path):
             found = []
             for folder, _, names in os.walk(path):
-                found += [f"{folder}/{name}" for name in names if not name.endswith(PARTIAL)]
+                found += [f"{folder}/{name}" for name in names if not name.endswith(_NO_OBJECTS)]
         return sorted(found)
+
+    def describe(self, path: str) -> list[ObjectInfo]:
+        """Return what is known of all files below a folder; one that goes meanwhile is left out."""
+        found = []
+        for item in self.list(path):
+            try:
+                with _translated(item):
+                    state = Path(item).stat()
+            except MissingObjectError:
+                continue
+            modified = datetime.fromtimestamp(state.st_mtime, UTC)
+            found.append(ObjectInfo(item, state.st_size, f"{state.st_mtime_ns:x}-{state.st_size:x}", modified))
+        return found
+
+    def signed_url(self, path: str, seconds: int) -> str | None:  # noqa: ARG002 the interface
+        """Return None: a browser on another machine cannot open a file of this one."""
+        return None
 
     def folders(self, path: str) -> list[str]:
         """Return the names of the folders directly in this folder, sorted."""
@@ -128,6 +170,24 @@ def _temporary(path: Path) -> Iterator[Path]:
         yield temporary
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _locked(path: str) -> Iterator[None]:
+    """Keep other writers of ``replace`` away from a file, in this process and in others."""
+    lock = FileLock(Path(path).with_name(f".{Path(path).name}{LOCK}"))
+    with _translated(path):
+        try:
+            lock.acquire(timeout=_LOCK_SECONDS)
+        except Timeout:
+            raise StoreError(
+                f"{path}: another process has been writing it for {_LOCK_SECONDS} seconds; end that process, then try "
+                "again"
+            ) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @contextmanager

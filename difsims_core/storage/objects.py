@@ -6,16 +6,17 @@ import json
 import os
 import shutil
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from difsims_core.errors import CorruptDataError
+from difsims_core.errors import CorruptDataError, InputError
 from difsims_core.storage.names import check_key, split_url, url_name
-from difsims_core.storage.schemes import SCHEMES, Scheme
+from difsims_core.storage.schemes import SCHEMES, ObjectInfo, Scheme
 from difsims_core.storage.urls import expand_urls, files_in, local_copy, read_url, write_url, writing_url
 
 __all__ = [
+    "ObjectInfo",
     "ObjectStore",
     "expand_urls",
     "files_in",
@@ -29,6 +30,7 @@ __all__ = [
 ]
 
 _DEFAULT_ROOT = "difsims-store"
+_LONGEST_LINK = 7 * 24 * 3600  # seconds; what S3 allows
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +69,44 @@ class ObjectStore:
         """Write an object unless there is one; of several writers exactly one gets True."""
         return self._scheme.create(self._path(key), data)
 
+    def read_versioned(self, key: str) -> tuple[bytes, str]:
+        """Return an object and its version, to be handed to `replace`.
+
+        Raises
+        ------
+        MissingObjectError
+            If there is none.
+        """
+        return self._scheme.read_versioned(self._path(key))
+
+    def replace(self, key: str, data: bytes, version: str | None) -> bool:
+        """Write an object if it is still the one that was read; of several writers exactly one gets True.
+
+        A write whose answer was lost on the way counts as done when it was.
+
+        Parameters
+        ----------
+        key
+            Of the object.
+        data
+            Its new bytes.
+        version
+            What `read_versioned` said; None: there must be no object yet.
+        """
+        return self._scheme.replace(self._path(key), data, version)
+
     def exists(self, key: str) -> bool:
         """Return whether there is an object."""
         return self._scheme.exists(self._path(key))
 
     def list(self, prefix: str = "") -> list[str]:
         """Return the keys of all objects in this folder and the folders below it, sorted."""
-        root = self._path()
-        return [path[len(root) :].lstrip("/") for path in self._scheme.list(self._path(prefix or None))]
+        return [self._key(path) for path in self._scheme.list(self._path(prefix or None))]
+
+    def describe(self, prefix: str = "") -> list[ObjectInfo]:
+        """Return key, size, ETag and time of all objects in this folder and the folders below it, sorted by key."""
+        found = self._scheme.describe(self._path(prefix or None))
+        return [replace(info, key=self._key(info.key)) for info in found]
 
     def folders(self, prefix: str = "") -> list[str]:
         """Return the names of the folders directly in this folder, sorted."""
@@ -91,6 +123,18 @@ class ObjectStore:
     def delete_tree(self, prefix: str) -> None:
         """Remove all objects in this folder and the folders below it."""
         self._scheme.delete_tree(self._path(prefix))
+
+    def signed_url(self, key: str, seconds: int) -> str | None:
+        """Return a link under which anyone may read an object for so long; None where the scheme has no links.
+
+        Raises
+        ------
+        InputError
+            If the time is not one that S3 allows.
+        """
+        if not 1 <= seconds <= _LONGEST_LINK:
+            raise InputError(f"a signed link lasts 1 … {_LONGEST_LINK} seconds (seven days), found {seconds}")
+        return self._scheme.signed_url(self._path(key), seconds)
 
     def upload(self, local_path: str | Path, key: str) -> None:
         """Copy a file into the store."""
@@ -125,6 +169,9 @@ class ObjectStore:
     @property
     def _scheme(self) -> Scheme:
         return SCHEMES[split_url(self.root)[0]]
+
+    def _key(self, path: str) -> str:
+        return path[len(self._path()) :].lstrip("/")
 
     def _path(self, key: str | None = None) -> str:
         path = split_url(self.root)[1]

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
+import mimetypes
 import re
 import tempfile
+import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import UTC
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from difsims_core.errors import InputError, MissingObjectError
-from difsims_core.storage.s3_errors import is_conflict, translated
-from difsims_core.storage.schemes import SCHEMES, Scheme
+from difsims_core.storage.s3_connection import connection, identity
+from difsims_core.storage.s3_errors import error_code, is_conflict, translated
+from difsims_core.storage.schemes import SCHEMES, ObjectInfo, Scheme
 
 _BUCKET = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9]$")
 _SINGLE_PUT = 4 * 2**30  # S3 takes 5 GiB in one request
 _DELETE_AT_ONCE = 1000  # keys of one DeleteObjects request
-_CONNECTIONS: dict[tuple[int, str], Any] = {}
+_WRITER = "difsims-writer"  # metadata of conditional writes: whose bytes these are
+_BUSY = {"ConditionalRequestConflict", "409"}  # AWS says so when two conditional writes meet: neither has won yet
+_BUSY_WAITS = (0.1, 0.2, 0.4, 0.8)  # seconds
+_READ_TRIES = 3
 _SEEN_BUCKETS: set[tuple[int, str, str]] = set()
 
 
@@ -43,7 +48,20 @@ class S3Objects(Scheme):
 
     def create(self, path: str, data: bytes) -> bool:
         """Write an object unless there is one, by a conditional request."""
-        return self._put(path, data, IfNoneMatch="*")
+        return self._put_if(path, data, IfNoneMatch="*")
+
+    def read_versioned(self, path: str) -> tuple[bytes, str]:
+        """Return an object and its ETag."""
+        return self._call(path, lambda fs: _read_with_etag(fs, *path.split("/", 1)))
+
+    def replace(self, path: str, data: bytes, version: str | None) -> bool:
+        """Write an object if it still has this ETag, by a conditional request."""
+        if version is None:
+            return self.create(path, data)
+        try:
+            return self._put_if(path, data, IfMatch=f'"{version}"')
+        except MissingObjectError:
+            return False
 
     def exists(self, path: str) -> bool:
         """Return whether there is an object; a bucket that does not exist is an error."""
@@ -57,17 +75,34 @@ class S3Objects(Scheme):
 
     def list(self, path: str) -> list[str]:
         """Return the paths of all objects below a prefix, sorted."""
+        return [info.key for info in self.describe(path)]
+
+    def describe(self, path: str) -> list[ObjectInfo]:
+        """Return what a listing says of all objects below a prefix, a thousand a request, sorted by path."""
         bucket = path.split("/", 1)[0]
-        return sorted(f"{bucket}/{key}" for key in self._listed(path, "Contents", "Key") if not key.endswith("/"))
+        found = [
+            ObjectInfo(
+                f"{bucket}/{item['Key']}", item["Size"], item["ETag"].strip('"'), item["LastModified"].astimezone(UTC)
+            )
+            for item in self._listed(path, "Contents")
+            if not item["Key"].endswith("/")
+        ]
+        return sorted(found, key=lambda info: info.key)
+
+    def signed_url(self, path: str, seconds: int) -> str | None:
+        """Return a link to an object; it holds the id of the access key, and not the secret."""
+        kind = _content_type(path)
+        wanted = {"ResponseContentType": kind["ContentType"]} if kind else {}
+        return self._call(path, lambda fs: fs.url(path, expires=seconds, **wanted))
 
     def folders(self, path: str) -> list[str]:
         """Return the names of the prefixes directly below a prefix, sorted."""
-        found = self._listed(path, "CommonPrefixes", "Prefix", Delimiter="/")
-        return sorted(prefix.rstrip("/").rsplit("/", 1)[-1] for prefix in found)
+        found = self._listed(path, "CommonPrefixes", Delimiter="/")
+        return sorted(item["Prefix"].rstrip("/").rsplit("/", 1)[-1] for item in found)
 
     def tree_bytes(self, path: str) -> int:
         """Return the size of all objects below a prefix."""
-        return sum(self._listed(path, "Contents", "Size"))
+        return sum(item["Size"] for item in self._listed(path, "Contents"))
 
     def delete(self, path: str) -> None:
         """Remove an object."""
@@ -101,34 +136,57 @@ class S3Objects(Scheme):
         finally:
             temporary.unlink(missing_ok=True)
 
-    def _listed(self, path: str, kind: str, field: str, **options: str) -> Iterator[Any]:
+    def _listed(self, path: str, kind: str, **options: str) -> Iterator[dict[str, Any]]:
         bucket, _, prefix = path.partition("/")
         asked = {"Bucket": bucket, "Prefix": f"{prefix.rstrip('/')}/" if prefix else "", **options}
         while True:
             answer = self._call(path, lambda fs: fs.call_s3("list_objects_v2", **asked))
-            yield from (item[field] for item in answer.get(kind, ()))
+            yield from answer.get(kind, ())
             if not answer.get("IsTruncated"):
                 return
             asked["ContinuationToken"] = answer["NextContinuationToken"]
 
-    def _put(self, path: str, data: bytes, **condition: str) -> bool:
+    def _put_if(self, path: str, data: bytes, **condition: str) -> bool:
+        """Write an object on a condition; return whether it was this call that wrote it.
+
+        When the answer to a write is lost, botocore asks again, and then it is the object of the first attempt that
+        stands in the way. A number in its metadata tells whose it is.
+        """
+        writer = uuid.uuid4().hex
+        if self._put(path, data, Metadata={_WRITER: writer}, **condition):
+            return True
+        bucket, key = path.split("/", 1)
+        try:
+            held = self._call(path, lambda fs: fs.call_s3("head_object", Bucket=bucket, Key=key))
+        except MissingObjectError:
+            return False
+        return held["Metadata"].get(_WRITER) == writer
+
+    def _put(self, path: str, data: bytes, **options: Any) -> bool:
+        """Write an object with one request; return False when its condition does not hold."""
         bucket, key = path.split("/", 1)
         if len(data) > _SINGLE_PUT:
             raise InputError(f"s3://{path}: {len(data)} bytes are too many for one request; upload a file")
+        options |= _content_type(path)
 
         def put(fs: Any) -> bool:
-            try:
-                fs.call_s3("put_object", Bucket=bucket, Key=key, Body=bytes(data), **condition)
-            except OSError as error:
-                if condition and is_conflict(error):
-                    return False
-                raise
+            for wait in (*_BUSY_WAITS, None):
+                try:
+                    fs.call_s3("put_object", Bucket=bucket, Key=key, Body=bytes(data), **options)
+                except OSError as error:
+                    if is_conflict(error):
+                        return False
+                    if error_code(error) not in _BUSY or wait is None:
+                        raise
+                    time.sleep(wait)
+                else:
+                    break
             return True
 
         return self._call(path, put)
 
     def _require_bucket(self, bucket: str) -> None:
-        seen = (*_identity(), bucket)
+        seen = (*identity(), bucket)
         if seen not in _SEEN_BUCKETS:
             self._call(bucket, lambda fs: fs.call_s3("list_objects_v2", Bucket=bucket, MaxKeys=1))
             _SEEN_BUCKETS.add(seen)
@@ -136,41 +194,31 @@ class S3Objects(Scheme):
     @staticmethod
     def _call(path: str, request: Callable[[Any], Any]) -> Any:
         with translated(path):
-            return request(_connection())
+            return request(connection())
 
 
-def _identity() -> tuple[int, str]:
-    """Return (process, digest of the settings): connections are shared only between equal ones."""
-    settings = sorted((key, value) for key, value in os.environ.items() if key.startswith("AWS_"))
-    return os.getpid(), hashlib.sha256(repr(settings).encode()).hexdigest()
+def _content_type(path: str) -> dict[str, str]:
+    """Return what browsers must be told of pictures and pages, which they save as files otherwise."""
+    kind, encoding = mimetypes.guess_type(path)
+    return {"ContentType": kind} if kind and not encoding else {}
 
 
-def _connection() -> Any:
-    """Return the file system of the present environment.
+def _read_with_etag(fs: Any, bucket: str, key: str) -> tuple[bytes, str]:
+    """Return an object and the ETag of the same answer; s3fs itself gives only the one or the other."""
+    from fsspec.asyn import sync
+    from s3fs.core import S3_RETRYABLE_ERRORS
 
-    botocore reads the credentials and the endpoint from the environment itself, so that no object of ours holds them.
-    s3fs would hand out an instance made with other credentials: its own cache is bypassed.
-    """
-    identity = _identity()
-    if identity not in _CONNECTIONS:
-        import s3fs
+    async def read() -> tuple[bytes, str]:
+        answer = await fs._call_s3("get_object", Bucket=bucket, Key=key)
+        try:
+            return await answer["Body"].read(), answer["ETag"].strip('"')
+        finally:
+            answer["Body"].close()
 
-        region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-        own_server = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-        _CONNECTIONS[identity] = s3fs.S3FileSystem(
-            skip_instance_cache=True,
-            use_listings_cache=False,
-            client_kwargs={"region_name": region} if region else {},
-            config_kwargs={
-                "connect_timeout": 10,
-                "read_timeout": 60,
-                "max_pool_connections": 32,
-                "retries": {"max_attempts": 4, "mode": "standard"},
-                # servers other than AWS seldom answer at bucket.host
-                "s3": {"addressing_style": "path" if own_server else "auto"},
-            },
-        )
-    return _CONNECTIONS[identity]
+    for _ in range(_READ_TRIES - 1):
+        with suppress(*S3_RETRYABLE_ERRORS):  # the answer broke off; nobody below repeats a request that began well
+            return cast("tuple[bytes, str]", sync(fs.loop, read))
+    return cast("tuple[bytes, str]", sync(fs.loop, read))
 
 
 SCHEMES.register("s3")(S3Objects())

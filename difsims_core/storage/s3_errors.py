@@ -1,4 +1,4 @@
-"""What an S3 failure means: refused, not there, or worth another try. No message carries a secret."""
+"""What an S3 failure means: refused, not there, full, or worth another try. No message carries a secret."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
 
 from difsims_core.errors import DifsimsError, MissingObjectError, StoreAccessError, StoreError
 
@@ -23,17 +26,22 @@ _ELSEWHERE = {
     "AuthorizationHeaderMalformed",
     "IllegalLocationConstraintException",
 }
+_FULL = {
+    "507", "InsufficientCapacity", "InsufficientStorage", "QuotaExceeded", "XMinioAdminBucketQuotaExceeded",
+    "XMinioStorageFull",
+}  # fmt: skip
+_WRITES = {"PutObject", "UploadPart", "CreateMultipartUpload", "CompleteMultipartUpload"}
+_FREE_SPACE = (
+    "free space (`difsims retention` shows what may go) or choose another store, then run again: finished work is kept"
+)
+_SKEW_SECONDS = 600  # S3 refuses requests signed 15 minutes away from its own time
 _SECRETS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 _CREDENTIALS = "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_ENDPOINT_URL"
 
 
 def error_code(error: BaseException) -> str:
     """Return the S3 error code behind an exception of s3fs or botocore, or an empty string."""
-    for candidate in (error, error.__cause__):
-        response = getattr(candidate, "response", None)
-        if isinstance(response, dict):
-            return str(response.get("Error", {}).get("Code", ""))
-    return ""
+    return str(_answer(error).get("Error", {}).get("Code", ""))
 
 
 def is_conflict(error: BaseException) -> bool:
@@ -58,8 +66,14 @@ def _meaning(path: str, error: Exception) -> StoreError:
         return StoreAccessError(f"{url}: {refusal}")
     if isinstance(error, FileNotFoundError) or code in {"NoSuchKey", "404", "NotFound"}:
         return MissingObjectError(f"{url}: no such object; check the name")
+    if code in _FULL or _metadata(error).get("HTTPStatusCode") == 507:
+        return StoreError(f"{url}: the store is full ({code or 507}); {_FREE_SPACE}")
     reason = f"{kind} {code}".strip()
-    return StoreError(f"{url}: the store failed ({reason}: {_redacted(str(error))}); it may be temporary: try again")
+    hint = "try again"
+    if code == "InternalError" and _operation(error) in _WRITES:
+        # SeaweedFS tells its own log alone that no volume has room: `No writable volumes and no free volumes left`
+        hint = f"try again. Servers that are full may answer so too: look at the disk of the store; {_FREE_SPACE}"
+    return StoreError(f"{url}: the store failed ({reason}: {_redacted(str(error))}); it may be temporary: {hint}")
 
 
 def _refusal(path: str, error: Exception, code: str) -> str | None:
@@ -70,12 +84,54 @@ def _refusal(path: str, error: Exception, code: str) -> str | None:
     if kind in _NO_CREDENTIALS:
         return f"no credentials found ({kind}); set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
     if code in _REFUSED or isinstance(error, PermissionError):
-        return f"the store refuses these credentials ({code or kind}); {_CREDENTIALS}"
+        return _refused(error, code or kind)
     if code in _ELSEWHERE:
         return f"the bucket lives in another region ({code}); set AWS_REGION"
     if isinstance(error, ValueError):
         return f"{_redacted(str(error))}; check AWS_ENDPOINT_URL, AWS_REGION and the URL"
     return None
+
+
+def _refused(error: Exception, code: str) -> str:
+    """Return what is wrong with the credentials, or with the clock that signed the request.
+
+    The answer to a HEAD request names no reason; its ``Date`` tells whether it is the clock.
+    """
+    ahead = _seconds_ahead(error)
+    if code != "RequestTimeTooSkewed" and abs(ahead) < _SKEW_SECONDS:
+        operation = _operation(error)
+        return f"the store refuses these credentials ({code}{f' to {operation}' if operation else ''}); {_CREDENTIALS}"
+    amount = f" by {abs(ahead) / 60:.0f} minutes, {'ahead' if ahead > 0 else 'behind'}" if abs(ahead) > 60 else ""
+    return (
+        f"the clock of this machine differs from that of the store{amount} (RequestTimeTooSkewed); set it right, for "
+        "example with `timedatectl set-ntp true`"
+    )
+
+
+def _seconds_ahead(error: BaseException) -> float:
+    """Return how far the clock here is ahead of the answer's ``Date``; 0 when there is none."""
+    try:
+        said = parsedate_to_datetime(_metadata(error)["HTTPHeaders"]["date"])
+        return (datetime.now(UTC) - said).total_seconds()
+    except (KeyError, TypeError, ValueError):
+        return 0.0
+
+
+def _answer(error: BaseException) -> dict[str, Any]:
+    """Return the answer of the server behind an exception of s3fs or botocore, as botocore keeps it."""
+    for candidate in (error, error.__cause__):
+        response = getattr(candidate, "response", None)
+        if isinstance(response, dict):
+            return response
+    return {}
+
+
+def _metadata(error: BaseException) -> dict[str, Any]:
+    return _answer(error).get("ResponseMetadata", {})
+
+
+def _operation(error: BaseException) -> str:
+    return getattr(error.__cause__ or error, "operation_name", "")
 
 
 def _redacted(text: str) -> str:

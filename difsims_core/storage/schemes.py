@@ -4,9 +4,33 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from difsims_core.registry import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectInfo:
+    """What a listing says of an object.
+
+    Attributes
+    ----------
+    key : str
+        Of the object; within a scheme, its path.
+    size : int
+        Bytes.
+    etag : str
+        Another one when the object is written again: S3's ETag; of a file its time and size.
+    modified : datetime
+        When it was last written, UTC, by the clock of the store.
+    """
+
+    key: str
+    size: int
+    etag: str
+    modified: datetime
 
 
 class Scheme(ABC):
@@ -33,12 +57,28 @@ class Scheme(ABC):
         """Write an object unless one is there; of several writers one gets True."""
 
     @abstractmethod
+    def read_versioned(self, path: str) -> tuple[bytes, str]:
+        """Return an object and its version, a text that differs when the bytes do."""
+
+    @abstractmethod
+    def replace(self, path: str, data: bytes, version: str | None) -> bool:
+        """Write an object if it still has this version (None: if there is none); of several writers one gets True."""
+
+    @abstractmethod
     def exists(self, path: str) -> bool:
         """Return whether there is an object."""
 
     @abstractmethod
     def list(self, path: str) -> list[str]:
         """Return the paths of all objects in this folder and the folders below it, sorted; none: an empty list."""
+
+    @abstractmethod
+    def describe(self, path: str) -> list[ObjectInfo]:
+        """Return what is known of all objects in this folder and the folders below it, sorted by path."""
+
+    @abstractmethod
+    def signed_url(self, path: str, seconds: int) -> str | None:
+        """Return a link that a browser may open for so long; None where there are no such links."""
 
     @abstractmethod
     def folders(self, path: str) -> list[str]:

@@ -1,7 +1,10 @@
 """What every place that keeps objects must do, whatever its scheme."""
 
 import pickle
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -52,6 +55,83 @@ def test_of_racing_creators_one_wins(store):
         won = list(pool.map(lambda i: store.create("race", b"%d" % i), range(16)))
     assert won.count(True) == 1
     assert store.read("race") == b"%d" % won.index(True)
+
+
+def test_an_object_is_replaced_only_by_who_has_seen_it_last(store):
+    with pytest.raises(MissingObjectError):
+        store.read_versioned("k")
+    assert not store.replace("k", b"new", "0" * 32)
+    assert store.replace("k", b"first", None)
+    assert not store.replace("k", b"second", None)
+    data, version = store.read_versioned("k")
+    assert data == b"first"
+    assert store.replace("k", b"second", version)
+    assert not store.replace("k", b"third", version)
+    assert store.read_versioned("k") == (b"second", store.read_versioned("k")[1])
+    assert store.read_versioned("k")[1] != version
+    store.delete("k")
+    assert not store.replace("k", b"again", version)
+    assert store.list() == []
+
+
+@pytest.mark.parametrize("begun", [True, False])
+@pytest.mark.parametrize("same_bytes", [True, False])
+def test_of_sixteen_racing_writers_one_wins(store, begun, same_bytes):
+    if begun:
+        store.write("race", b"old")
+    version = store.read_versioned("race")[1] if begun else None
+    data = [b"same" if same_bytes else b"%d" % i for i in range(16)]
+    with ThreadPoolExecutor(16) as pool:
+        won = list(pool.map(lambda item: store.replace("race", item, version), data))
+    assert won.count(True) == 1
+    assert store.read("race") == data[won.index(True)]
+    assert store.list() == ["race"]
+
+
+COUNT = """
+import sys
+from difsims_core.storage.objects import open_store
+store = open_store(sys.argv[1])
+sys.stdin.read(1)
+for _ in range(10):
+    while True:
+        data, version = store.read_versioned("count")
+        if store.replace("count", b"%d" % (int(data) + 1), version):
+            break
+"""
+
+
+@pytest.mark.slow
+def test_no_change_is_lost_between_processes(store):
+    store.write("count", b"0")
+    children = [
+        subprocess.Popen([sys.executable, "-c", COUNT, store.root], stdin=subprocess.PIPE, text=True) for _ in range(4)
+    ]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda child: child.communicate("x"), children))
+    assert [child.returncode for child in children] == [0] * 4
+    assert store.read("count") == b"40"
+
+
+def test_objects_are_described(store):
+    store.write("d/b", b"12345")
+    store.write("d/a", b"")
+    store.write("elsewhere", b"x")
+    a, b = store.describe("d")
+    assert (a.key, a.size, b.key, b.size) == ("d/a", 0, "d/b", 5)
+    assert a.modified.utcoffset() == timedelta(0)
+    assert abs(b.modified - datetime.now(UTC)) < timedelta(minutes=5)
+    assert b == store.describe("d")[1]
+    store.write("d/b", b"54321")
+    assert store.describe("d")[1].etag != b.etag
+    assert [info.key for info in store.describe()] == ["d/a", "d/b", "elsewhere"]
+    assert store.describe("nothing") == []
+
+
+@pytest.mark.parametrize("seconds", [0, -1, 7 * 24 * 3600 + 1])
+def test_a_link_lasts_at_most_a_week(store, seconds):
+    with pytest.raises(InputError, match="a signed link lasts"):
+        store.signed_url("k", seconds)
 
 
 def test_listing_is_recursive_sorted_and_relative(store):

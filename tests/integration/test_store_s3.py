@@ -1,21 +1,29 @@
 """A real S3 server: credentials, buckets, secrets, racing processes."""
 
+import asyncio
 import json
 import logging
 import os
 import pickle
 import subprocess
 import sys
+import time
+import urllib.error
+import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
+from aiobotocore.endpoint import AioEndpoint
+from botocore import auth
 
 from difsims_core.dataset.build import begin
 from difsims_core.errors import MissingObjectError, StoreAccessError, StoreError
 from difsims_core.storage.npz import read_profiles
 from difsims_core.storage.objects import expand_urls, open_store
 from tests.doubles import fake
-from tests.services import free_ports
+from tests.services import free_ports, running_s3
 
 pytestmark = pytest.mark.service
 
@@ -99,6 +107,84 @@ def test_the_secret_appears_nowhere(s3_store_url, s3_service, monkeypatch, caplo
     for text in texts:
         assert s3_service.secret_key not in text
     assert s3_service.secret_key.encode() not in pickle.dumps(store)
+
+
+def _answer(url):
+    """Return (status, body, headers) as a browser gets them."""
+    try:
+        with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310
+            return answer.status, answer.read(), answer.headers
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read(), error.headers
+
+
+def test_a_signed_link_opens_one_object_for_a_while(s3_store_url, s3_service):
+    store = open_store(s3_store_url)
+    store.write("reports/run ü/index.html", b"<html>")
+    store.write("secret.png", b"png")
+    link = store.signed_url("reports/run ü/index.html", 3600)
+    status, body, headers = _answer(link)
+    assert (status, body, headers["Content-Type"]) == (200, b"<html>", "text/html")
+    assert s3_service.secret_key not in link
+    other = store.signed_url("secret.png", 3600)
+    assert _answer(other)[2]["Content-Type"] == "image/png"
+    for altered in (
+        link.split("?")[0],
+        other.split("?")[0] + "?" + link.split("?")[1],
+        link.replace("X-Amz-Expires=3600", "X-Amz-Expires=360000"),
+    ):
+        assert _answer(altered)[0] == 403
+
+
+def test_a_signed_link_ends(s3_store_url):
+    store = open_store(s3_store_url)
+    store.write("k.png", b"png")
+    link = store.signed_url("k.png", 1)
+    statuses = []
+    while len(statuses) < 100 and 403 not in statuses:
+        statuses.append(_answer(link)[0])
+        time.sleep(0.1)
+    assert set(statuses) <= {200, 403}
+    assert b"expired" in _answer(link)[1]
+
+
+def test_no_credentials_no_link(s3_store_url, monkeypatch):
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    with pytest.raises(StoreAccessError, match="no credentials found"):
+        open_store(s3_store_url).signed_url("k", 60)
+
+
+@pytest.mark.parametrize("hours", [3, -3])
+def test_a_wrong_clock_is_named(s3_store_url, monkeypatch, hours):
+    store, now = open_store(s3_store_url), auth.get_current_datetime
+    monkeypatch.setattr(auth, "get_current_datetime", lambda *_: now() + timedelta(hours=hours))
+    for operation in (lambda: store.write("k", b""), lambda: store.read("k"), store.list):
+        with pytest.raises(StoreAccessError, match=r"clock of this machine differs.*RequestTimeTooSkewed.*set it"):
+            operation()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.geteuid() != 0 or not Path("/bin/mount").exists(), reason="needs to mount a small tmpfs")
+def test_a_store_whose_disk_is_full(tmp_path, monkeypatch):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", str(disk)], check=False).returncode:
+        pytest.skip("mounting is not allowed here")
+    try:
+        with running_s3(disk / "s3") as service:
+            for name, value in service.environment.items():
+                monkeypatch.setenv(name, value)
+            store = open_store(f"s3://{service.bucket}/x")
+            store.write("first", b"kept")
+            monkeypatch.setattr(AioEndpoint, "_sleep", lambda *_: asyncio.sleep(0))
+            with pytest.raises(StoreError, match="look at the disk of the store; free space"):  # noqa: PT012
+                for number in range(40):
+                    store.write(f"big/{number}", os.urandom(4_000_000))
+            assert store.read("first") == b"kept"
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
 
 
 BEGIN = """

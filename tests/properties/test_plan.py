@@ -66,6 +66,8 @@ def test_default_blocks_are_multiples_of_the_compressed_piece_and_bounded(n_patt
     [
         (75_000, 1700, 16_384, 1024),  # profiles
         (10**7, 1700, 65_536, 1024),
+        (10**9, 650, 131_072, 1024),  # without 1d/x_all
+        (10**9, 1700, 65_536, 1024),  # and with it: bounded by bytes
         (75_000, 213_500, 512, 32),  # polar patterns over the pixel crop
         (75_000, 582_000, 128, 8),  # and over all annuli
         (40, 213_500, 64, 32),

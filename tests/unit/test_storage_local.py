@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from difsims_core.errors import MissingObjectError, StoreAccessError, StoreError
+from difsims_core.storage import local
 from difsims_core.storage.objects import open_store
 
 
@@ -110,6 +111,52 @@ def test_a_writer_killed_in_the_middle_leaves_no_object(store):
     assert _files(store)[0].endswith(".partial")
     assert store.list() == []
     assert not store.exists("k")
+
+
+def test_a_holder_of_the_lock_that_is_killed_blocks_nobody(store):
+    code = (
+        "import os, signal, sys\n"
+        "from difsims_core.storage.objects import open_store\n"
+        "store = open_store(sys.argv[1])\n"
+        "version = store.read_versioned('k')[1]\n"
+        "os.fsync = lambda descriptor: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "store.replace('k', b'theirs', version)\n"
+    )
+    store.write("k", b"old")
+    version = store.read_versioned("k")[1]
+    assert subprocess.run([sys.executable, "-c", code, store.root], check=False).returncode == -9
+    assert any(name.endswith(local.LOCK) for name in _files(store))
+    assert store.replace("k", b"ours", version)
+    assert store.read("k") == b"ours"
+    assert store.list() == ["k"]
+
+
+def test_a_lock_that_is_never_given_back_is_named(store, monkeypatch):
+    monkeypatch.setattr(local, "_LOCK_SECONDS", 0.2)
+    store.write("k", b"old")
+    version = store.read_versioned("k")[1]
+    with local._locked(store.url("k").removeprefix("file://")), pytest.raises(StoreError, match="end that process"):
+        store.replace("k", b"new", version)
+    assert store.read("k") == b"old"
+
+
+def test_a_file_that_goes_while_a_folder_is_described(store, monkeypatch):
+    store.write("a", b"")
+    store.write("b", b"")
+    stat_of = Path.stat
+
+    def vanish(path, **options):
+        if path.name == "a":
+            raise FileNotFoundError(errno.ENOENT, "gone", str(path))
+        return stat_of(path, **options)
+
+    monkeypatch.setattr(Path, "stat", vanish)
+    assert [info.key for info in store.describe()] == ["b"]
+
+
+def test_files_have_no_links(store):
+    store.write("k", b"")
+    assert store.signed_url("k", 60) is None
 
 
 def test_files_are_readable_by_the_group_as_the_umask_says(store):

@@ -1,6 +1,8 @@
 """What an S3 failure means, without a server."""
 
 import errno
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
@@ -9,9 +11,12 @@ from difsims_core.errors import InputError, MissingObjectError, StoreAccessError
 from difsims_core.storage.s3_errors import is_conflict, translated
 
 
-def _client_error(code: str) -> OSError:
-    error = OSError(errno.EINVAL, "something")
-    error.__cause__ = ClientError({"Error": {"Code": code, "Message": "…"}}, "PutObject")
+def _client_error(code: str, *, kind: type[OSError] = OSError, status: int = 400, ahead: float = 0) -> OSError:
+    """Return what s3fs raises; ``ahead`` seconds is our clock before that of the server."""
+    error = kind(errno.EINVAL, "something")
+    date = format_datetime(datetime.now(UTC) - timedelta(seconds=ahead), usegmt=True)
+    answer = {"HTTPStatusCode": status, "HTTPHeaders": {"date": date}}
+    error.__cause__ = ClientError({"Error": {"Code": code, "Message": "…"}, "ResponseMetadata": answer}, "PutObject")
     return error
 
 
@@ -26,7 +31,13 @@ def _client_error(code: str) -> OSError:
         (_client_error("NoSuchKey"), MissingObjectError, "no such object"),
         (FileNotFoundError("x"), MissingObjectError, "no such object"),
         (_client_error("SlowDown"), StoreError, "try again"),
-        (_client_error("InternalError"), StoreError, "try again"),
+        (_client_error("InternalError"), StoreError, "try again.*look at the disk of the store; free space"),
+        (_client_error("507", status=507), StoreError, r"store is full \(507\); free space"),
+        (_client_error("Odd", status=507), StoreError, r"store is full \(Odd\); free space"),
+        (_client_error("InsufficientStorage"), StoreError, "store is full.*another store"),
+        (_client_error("QuotaExceeded"), StoreError, "store is full.*another store"),
+        (_client_error("AccessDenied"), StoreAccessError, r"refuses these credentials \(AccessDenied to PutObject\)"),
+        (_client_error("RequestTimeTooSkewed"), StoreAccessError, "clock of this machine differs.*set it right"),
         (EndpointConnectionError(endpoint_url="http://127.0.0.1:1"), StoreError, "try again"),
         (TimeoutError("slow"), StoreError, "try again"),
     ],
@@ -36,6 +47,19 @@ def test_each_failure_has_its_meaning(error, kind, words):
         raise error
     assert type(caught.value) is kind
     assert str(caught.value).startswith("s3://b/key")
+
+
+@pytest.mark.parametrize(
+    ("code", "ahead", "words"),
+    [
+        ("RequestTimeTooSkewed", 7200, "clock of this machine differs .* by 12[01] minutes, ahead"),
+        ("403", -3600, "clock .* by (59|60) minutes, behind"),  # of a HEAD request, which has no room for a reason
+        ("403", 60, "refuses these credentials"),
+    ],
+)
+def test_a_wrong_clock_is_told_from_wrong_credentials(code, ahead, words):
+    with pytest.raises(StoreAccessError, match=words), translated("b/key"):
+        raise _client_error(code, kind=PermissionError, ahead=ahead)
 
 
 def test_no_secret_passes(monkeypatch):

@@ -1,0 +1,154 @@
+"""Let go what a store need not keep; the rule is in `retention_plan`.
+
+Scans, and objects that are no dataset, model, report or result of a task, are never touched.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from difsims_core.errors import ChampionChangedError, CorruptDataError, InputError, MissingObjectError
+from difsims_core.learn.bundle import RECORD
+from difsims_core.ledger.lineage import read_lineage
+from difsims_core.ledger.registry import read_registry
+from difsims_core.ledger.retention_plan import RESULTS, RetentionPlan, Terms, Verdict, decide
+from difsims_core.storage import layout
+from difsims_core.storage.arrays import ROOT_DOCUMENT
+from difsims_core.storage.objects import ObjectStore
+
+__all__ = ["RetentionPlan", "Terms", "Verdict", "apply_retention", "plan_retention"]
+
+_log = logging.getLogger(__name__)
+
+
+def plan_retention(
+    store: ObjectStore, *, now: datetime, keep_days: int, keep_former: int, keep: Iterable[str] = ()
+) -> RetentionPlan:
+    """Return what may go from a store and what stays; nothing is deleted.
+
+    Parameters
+    ----------
+    store
+        Of which.
+    now
+        From when ages count.
+    keep_days
+        Everything younger stays.
+    keep_former
+        As many former champions stay.
+    keep
+        Ids of datasets and models, and names of reports, that stay.
+
+    Raises
+    ------
+    InputError
+        If something that is to be kept does not exist: a slip of the pen must not cost a model.
+    """
+    terms = Terms(now, keep_days, keep_former, tuple(keep))
+    registry, lineage = read_registry(store), read_lineage(store)
+    unknown = [name for name in terms.keep if name not in lineage.items]
+    if unknown:
+        raise InputError(
+            f"{store.root}: expected ids of datasets or models, or names of reports, to keep, found "
+            f"{', '.join(unknown)}; correct or drop them"
+        )
+    return decide(lineage, registry, terms, _old_results(store, terms))
+
+
+def apply_retention(
+    store: ObjectStore, plan: RetentionPlan, progress: Callable[[int], None] | None = None
+) -> tuple[Verdict, ...]:
+    """Delete what a plan lets go, and return what was deleted.
+
+    The store is looked at again first: what a kept result has come to descend from meanwhile stays. Of an item, what it
+    is found by goes first, then the record that makes it whole: a deletion that is stopped leaves nothing that looks
+    whole, and the next one takes what it left. A training that is at work on a dataset that goes fails.
+
+    Parameters
+    ----------
+    store
+        Of which the plan was made.
+    plan
+        What to delete.
+    progress
+        Called with the number of items dealt with so far.
+
+    Raises
+    ------
+    ChampionChangedError
+        If the registry has changed since the plan was made.
+    """
+    terms = plan.terms
+    again = plan_retention(
+        store, now=terms.now, keep_days=terms.keep_days, keep_former=terms.keep_former, keep=terms.keep
+    )
+    still = {verdict.id for verdict in again.going}
+    deleted = []
+    for number, verdict in enumerate(plan.going, 1):
+        if verdict.id in still:
+            _require_same_registry(store, plan)
+            _delete(store, verdict, terms)
+            deleted.append(verdict)
+            _log.info("deleted %s %s (%s)", verdict.kind, verdict.id, verdict.why)
+        if progress is not None:
+            progress(number)
+    return tuple(deleted)
+
+
+def _old_results(store: ObjectStore, terms: Terms) -> Verdict | None:
+    """Return the results of tasks that are old enough to go, as one item.
+
+    They are a cache: a task whose result is gone runs again, and blocks that are stored are skipped.
+    """
+    old = [info for info in store.describe(layout.RESULTS) if info.modified <= terms.since]
+    if not old:
+        return None
+    why = f"{len(old)} results of tasks from before {terms.since:%Y-%m-%d}; a task that misses one runs again"
+    return Verdict(RESULTS, layout.RESULTS, sum(info.size for info in old), why)
+
+
+def _require_same_registry(store: ObjectStore, plan: RetentionPlan) -> None:
+    if read_registry(store).version != plan.registry_version:
+        raise ChampionChangedError(
+            f"{store.url(layout.model_registry())}: the registry has changed since the plan was made; nothing more is "
+            "deleted, plan again"
+        )
+
+
+def _delete(store: ObjectStore, verdict: Verdict, terms: Terms) -> None:
+    name = verdict.id
+    match verdict.kind:
+        case "report":
+            store.delete(layout.report(name))
+            store.delete_tree(layout.report_folder(name))
+        case "model":
+            _forget(store, verdict, layout.model_index)
+            store.delete(f"{layout.model(name)}/{RECORD}")
+            # the folder of the model goes last: as long as it is there the next deletion finds what belongs to it
+            for folder in (layout.predictions, layout.evaluations, layout.report_folder, layout.model):
+                store.delete_tree(folder(name))
+        case "dataset":
+            _forget(store, verdict, layout.simulation_index)
+            store.delete(layout.completion(name))
+            store.delete(f"{layout.simulation(name)}/{ROOT_DOCUMENT}")
+            for folder in (layout.report_folder, layout.simulation):
+                store.delete_tree(folder(name))
+        case _:
+            for info in store.describe(layout.RESULTS):
+                if info.modified <= terms.since:
+                    store.delete(info.key)
+
+
+def _forget(store: ObjectStore, verdict: Verdict, index: Callable[[str], str]) -> None:
+    """Delete the record by which an item is found, unless it names another one by now."""
+    if verdict.fingerprint is None or not layout.is_fingerprint(verdict.fingerprint):
+        return
+    key = index(verdict.fingerprint)
+    try:
+        found = store.read_json(key)
+    except (MissingObjectError, CorruptDataError):
+        return
+    if isinstance(found, dict) and found.get("id") == verdict.id:
+        store.delete(key)

@@ -1,0 +1,172 @@
+"""Which items of a store may go: never one that a kept result descends from.
+
+Kept are the champion and the latest former ones, everything made or written lately, what is named, what cannot be
+read, and whatever any of these descends from.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from difsims_core.errors import InputError
+from difsims_core.ledger.lineage import Item, Lineage
+from difsims_core.ledger.registry import Registry
+
+RESULTS = "results"
+_ORDER = ("report", "model", "dataset", RESULTS)  # what shows goes before what is shown
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How long what is kept.
+
+    Attributes
+    ----------
+    now : datetime
+        From when ages count.
+    keep_days : int
+        Everything younger stays.
+    keep_former : int
+        As many former champions stay.
+    keep : tuple of str
+        Ids of datasets and models, and names of reports, that stay.
+    """
+
+    now: datetime
+    keep_days: int
+    keep_former: int
+    keep: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.keep_days < 1 or self.keep_former < 0:
+            raise InputError(
+                f"expected to keep at least 1 day, so that no work at hand is touched, and 0 or more former champions, "
+                f"found {self.keep_days} and {self.keep_former}"
+            )
+        if self.now.tzinfo is None:
+            raise InputError(f"expected a time with its zone, found {self.now}; use datetime.now(UTC)")
+
+    @property
+    def since(self) -> datetime:
+        """Everything later stays."""
+        return self.now - timedelta(days=self.keep_days)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What becomes of an item, and why.
+
+    Attributes
+    ----------
+    kind : str
+        ``dataset``, ``model``, ``report`` or ``results``.
+    id : str
+        Its id or name.
+    size : int
+        Bytes, with everything that goes with it.
+    why : str
+        The reason.
+    fingerprint : str or None
+        By which it is found again.
+    """
+
+    kind: str
+    id: str
+    size: int
+    why: str
+    fingerprint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionPlan:
+    """What may go and what stays.
+
+    Attributes
+    ----------
+    going : tuple of Verdict
+        In the order of deletion.
+    kept : tuple of Verdict
+        With the reason.
+    terms : Terms
+        It was made on.
+    registry_version : str or None
+        Of the registry it was made on.
+    """
+
+    going: tuple[Verdict, ...]
+    kept: tuple[Verdict, ...]
+    terms: Terms
+    registry_version: str | None
+
+    @property
+    def size(self) -> int:
+        """Bytes that would be free."""
+        return sum(verdict.size for verdict in self.going)
+
+
+def decide(lineage: Lineage, registry: Registry, terms: Terms, results: Verdict | None = None) -> RetentionPlan:
+    """Return the plan for the items of a store, without looking at the store."""
+    reasons = _reasons(lineage, registry, terms)
+    going, kept = [], []
+    for item in sorted(lineage.items.values(), key=lambda item: (_ORDER.index(item.kind), item.id)):
+        lost = [parent.id for parent in lineage.parents(item) if parent.id not in reasons]
+        if item.id in reasons:
+            kept.append(_verdict(item, reasons[item.id]))
+        elif item.kind == "report" and not lost:
+            kept.append(_verdict(item, "everything that it shows is kept"))
+        else:
+            going.append(_verdict(item, _why_not(item, lost)))
+    if results is not None:
+        going.append(results)
+    return RetentionPlan(tuple(going), tuple(kept), terms, registry.version)
+
+
+def _reasons(lineage: Lineage, registry: Registry, terms: Terms) -> dict[str, str]:
+    """Return why items are kept, by id: those kept for themselves, and all that they descend from."""
+    reasons: dict[str, str] = {}
+    for name, why in _roots(lineage, registry, terms):
+        reasons.setdefault(name, why)
+    queue = deque(reasons)
+    while queue:
+        name = queue.popleft()
+        for parent in lineage.parents(lineage.items[name]) if name in lineage.items else ():
+            if parent.id not in reasons:
+                reasons[parent.id] = f"{name} descends from it" if name.startswith("cnn-") else f"{name} shows it"
+                queue.append(parent.id)
+    return reasons
+
+
+def _roots(lineage: Lineage, registry: Registry, terms: Terms) -> Iterator[tuple[str, str]]:
+    champion = registry.champion
+    if champion is not None:
+        yield champion.model, f"the champion since {champion.since}"
+    former = dict.fromkeys(item.model for item in registry.former if champion is None or item.model != champion.model)
+    for name in list(former)[: terms.keep_former]:
+        yield name, f"one of the last {terms.keep_former} former champions"
+    for name in terms.keep:
+        yield name, "named to be kept"
+    for name in lineage.needed_elsewhere:
+        yield name, "a prediction of a model of another store descends from it"
+    for item in lineage.items.values():
+        if item.trouble:
+            yield item.id, f"its record cannot be read: restore or delete it by hand ({item.trouble})"
+        elif item.made is not None and item.made > terms.since:
+            yield item.id, f"made {item.made:%Y-%m-%d}, less than {terms.keep_days} days ago"
+        elif item.touched is not None and item.touched > terms.since:
+            yield item.id, f"written to on {item.touched:%Y-%m-%d}, less than {terms.keep_days} days ago"
+
+
+def _why_not(item: Item, lost: list[str]) -> str:
+    if item.kind == "report":
+        return f"shows {', '.join(sorted(lost))}, which goes"
+    if item.made is None:
+        return "never finished" + (f", last written {item.touched:%Y-%m-%d}" if item.touched else "")
+    none = "no kept model or report descends from it" if item.kind == "dataset" else "no champion and in no kept report"
+    return f"made {item.made:%Y-%m-%d}; {none}"
+
+
+def _verdict(item: Item, why: str) -> Verdict:
+    return Verdict(item.kind, item.id, item.size, why, item.fingerprint)

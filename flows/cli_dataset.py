@@ -1,0 +1,82 @@
+"""Commands about datasets and phases that run no flow: ``export``, ``verify``, ``phases``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from flows.cli_options import Json, Simulation, Store
+from flows.command_group import FAILED
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command(epilog="Example: difsims export sim-0b6e… training.npz")(export)
+    app.command(epilog="Example: difsims verify sim-0b6e… --resimulate 2")(verify)
+    app.command(epilog="Example: difsims phases --json")(phases)
+
+
+def export(
+    simulation: Simulation,
+    out: Annotated[str, typer.Argument(metavar="OUT.npz", help="File to write; large datasets: numbered files.")],
+    store: Store = None,
+    as_json: Json = False,
+) -> None:
+    """Write a dataset as npz, readable with nothing but NumPy; prints the files."""
+    from difsims_core.dataset.export import export_npz
+    from difsims_core.dataset.open import open_simulation
+    from difsims_core.storage.objects import open_store
+    from flows import console
+
+    opened = open_simulation(simulation, open_store(store))
+    with console.bar("exporting", opened.n_patterns, "patterns") as progress:
+        paths = export_npz(opened.store, opened.id, out, progress=progress)
+    if as_json:
+        console.show_json({"id": opened.id, "files": paths})
+    else:
+        for path in paths:
+            console.show_line(path)
+
+
+def verify(
+    simulation: Simulation,
+    resimulate: Annotated[int, typer.Option(min=0, help="Blocks to simulate again and compare byte by byte.")] = 0,
+    store: Store = None,
+    as_json: Json = False,
+) -> None:
+    """Recompute the checksums of a dataset; ends with 1 when a block differs."""
+    from dataclasses import asdict
+
+    from difsims_core.dataset.open import open_simulation
+    from difsims_core.dataset.verify import verify as check
+    from difsims_core.storage.objects import open_store
+    from flows import console
+
+    opened = open_simulation(simulation, open_store(store))
+    with console.bar("verifying", -(-opened.n_patterns // opened.block_rows), "blocks") as progress:
+        report = check(opened.store, opened.id, resimulate, progress)
+    if as_json:
+        console.show_json(asdict(report))
+    else:
+        again = f", {len(report.resimulated)} simulated again" if report.resimulated else ""
+        verdict = "all is well" if report.ok else f"{len(report.failures)} differences"
+        console.show_line(f"{report.id}: {report.blocks} blocks checked{again}: {verdict}")
+    if not report.ok:
+        for failure in report.failures:
+            console.fail(failure)
+        raise typer.Exit(FAILED)
+
+
+def phases(as_json: Json = False) -> None:
+    """List the crystal phases that come with the package."""
+    from dataclasses import asdict
+
+    from difsims_core.crystal.catalogue import list_catalogue
+    from flows import console
+
+    entries = [asdict(entry) for entry in list_catalogue()]
+    if as_json:
+        console.show_json(entries)
+    else:
+        console.show_table("phases", entries, ("name", "formula", "space_group", "title"))

@@ -1,0 +1,98 @@
+"""Ask all checks, each within its time limit; one that fails or hangs never stops the others."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from importlib import import_module
+from threading import Thread
+
+from difsims_core.errors import DifsimsError
+from flows.doctor.findings import CHECKS, Answer, Check, Finding, Patient
+
+# In the order in which they are asked and shown; a new family is a file and a name here.
+_FAMILIES = ("settings", "machine", "versions", "store", "s3", "prefect_server", "prefect_work", "dask")
+_SECRET_NAME = re.compile(r"SECRET|PASSWORD|PASSWD|TOKEN|CREDENTIAL|AUTH|KEY|CONNECTION_URL", re.IGNORECASE)
+_SHORTEST_SECRET = 4  # shorter values would blot out words; no server gives such a secret
+
+
+def examine(patient: Patient, checks: Sequence[Check] | None = None) -> Iterator[Finding]:
+    """Yield what each check finds, in the order of registration.
+
+    Parameters
+    ----------
+    patient
+        What is examined.
+    checks
+        Which checks; default: all of them.
+    """
+    failed: set[str] = set()
+    for check in checks if checks is not None else all_checks():
+        if check.after in failed:
+            failed.add(check.name)
+            yield Finding(check.name, "warn", "not looked at", f"first mend: {check.after}")
+            continue
+        answer = _asked(check, patient)
+        if answer is None:
+            continue
+        if answer.status == "fail":
+            failed.add(check.name)
+        yield Finding(check.name, answer.status, without_secrets(answer.found), without_secrets(answer.remedy))
+
+
+def all_checks() -> list[Check]:
+    """Return every check of every family, in order."""
+    for family in _FAMILIES:
+        import_module(f"flows.doctor.{family}")
+    return sorted((CHECKS[name] for name in CHECKS.names()), key=lambda check: check.number)
+
+
+def without_secrets(text: str) -> str:
+    """Return a text without the values of secret variables and without user names and passwords in URLs."""
+    text = re.sub(r"//[^/@\s]*@", "//…@", text)
+    for name, value in os.environ.items():
+        if not _SECRET_NAME.search(name):
+            continue
+        for secret in {value, *value.split(":")}:
+            if len(secret) >= _SHORTEST_SECRET:
+                text = text.replace(secret, "…")
+    return text
+
+
+def _asked(check: Check, patient: Patient) -> Answer | None:
+    future = _in_background(lambda: check.ask(patient))
+    try:
+        return future.result(check.seconds)
+    except TimeoutError:
+        if not future.done():
+            return Answer(
+                "fail", f"no answer within {check.seconds:.0f} s", "see whether it is overloaded or behind a firewall"
+            )
+        return _of_error(TimeoutError("timed out"))
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is what was found
+        return _of_error(error)
+
+
+def _of_error(error: Exception) -> Answer:
+    """Return an error as an answer; ours say after a semicolon what to do."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    found, _, remedy = text.partition("; ") if isinstance(error, DifsimsError) else (text, "", "")
+    if not isinstance(error, DifsimsError):
+        found = f"{type(error).__name__}: {text}"
+    return Answer("fail", found, remedy or "the message says what failed; mend that and run the doctor again")
+
+
+def _in_background(function: Callable[[], Answer | None]) -> Future[Answer | None]:
+    """Call a function in a thread that keeps nothing alive when it hangs."""
+    future: Future[Answer | None] = Future()
+
+    def call() -> None:
+        try:
+            future.set_result(function())
+        except BaseException as error:  # noqa: BLE001 - handed to whoever waits
+            future.set_exception(error)
+
+    Thread(target=call, daemon=True, name="doctor").start()
+    return future

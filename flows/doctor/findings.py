@@ -1,0 +1,113 @@
+"""What a check is, what it finds, and the register of all checks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count
+from typing import Literal
+
+from difsims_core.registry import Registry
+
+Status = Literal["ok", "warn", "fail"]
+
+_NUMBERS = count()
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found.
+
+    Attributes
+    ----------
+    name : str
+        The check.
+    status : str
+        ``ok``; ``warn``: runs work, but something will be missed; ``fail``: runs will fail.
+    found : str
+        What is there; never a secret.
+    remedy : str
+        What to do about it; empty when all is well.
+    """
+
+    name: str
+    status: Status
+    found: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a check says, before its name is put to it; None instead of an answer: it does not apply here."""
+
+    status: Status
+    found: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """What is examined.
+
+    Attributes
+    ----------
+    store : str, optional
+        Root URL of the store; None: ``DIFSIMS_STORE``, or a folder here.
+    """
+
+    store: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One question and how to ask it.
+
+    Attributes
+    ----------
+    name : str
+        What is looked at, in few words.
+    ask : callable
+        Takes a `Patient` and returns an `Answer`, or None when the question does not apply.
+    seconds : float
+        Time limit.
+    after : str
+        A check that must not fail before this one makes sense; empty: none.
+    number : int
+        Place in the order of registration.
+    """
+
+    name: str
+    ask: Callable[[Patient], Answer | None]
+    seconds: float
+    after: str
+    number: int
+
+
+CHECKS: Registry[Check] = Registry("check")
+
+
+def check(
+    name: str, *, seconds: float = 20.0, after: str = ""
+) -> Callable[[Callable[[Patient], Answer | None]], Callable[[Patient], Answer | None]]:
+    """Return a decorator that registers a function as a check."""
+
+    def add(ask: Callable[[Patient], Answer | None]) -> Callable[[Patient], Answer | None]:
+        CHECKS.register(name)(Check(name, ask, seconds, after, next(_NUMBERS)))
+        return ask
+
+    return add
+
+
+def ok(found: str) -> Answer:
+    """Return the answer that all is well."""
+    return Answer("ok", found)
+
+
+def warn(found: str, remedy: str) -> Answer:
+    """Return the answer that something will be missed."""
+    return Answer("warn", found, remedy)
+
+
+def fail(found: str, remedy: str) -> Answer:
+    """Return the answer that runs will fail."""
+    return Answer("fail", found, remedy)

@@ -1,0 +1,106 @@
+"""The machine at hand: processors, memory, disk and what must be installed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+
+from flows.doctor.findings import Answer, Patient, check, fail, ok, warn
+
+_GIB = 2**30
+_LITTLE_MEMORY = 2 * _GIB  # TensorFlow and one simulation
+_LITTLE_DISK = 2 * _GIB  # a training copies its shards and its log there
+_NO_DISK = _GIB // 4
+
+
+@check("memory")
+def memory(_patient: Patient) -> Answer | None:
+    """Look how much memory is free, here and within the container."""
+    free = _free_memory()
+    if free is None:
+        return None
+    found = f"{_size(free)} free, {_processors()} processors"
+    if free < _LITTLE_MEMORY:
+        return warn(found, "training needs about 2 GiB; stop other programs or use a larger machine")
+    return ok(found)
+
+
+@check("temporary folder")
+def temporary_folder(_patient: Patient) -> Answer:
+    """Look whether the folder for temporary files can be written, and its space."""
+    try:
+        with tempfile.TemporaryFile() as file:
+            file.write(b"difsims")
+    except OSError as error:
+        return fail(f"cannot be written: {error}", "set TMPDIR to a folder with some GiB of space")
+    folder = Path(tempfile.gettempdir())
+    return space_in(folder, "set TMPDIR to a folder with more space, or clear it")
+
+
+@check("packages")
+def packages(_patient: Patient) -> Answer:
+    """Look whether what every stage needs is there, without loading it."""
+    needed = ("numba", "orix", "zarr", "s3fs", "matplotlib", "tensorflow", "keras", "prefect")
+    missing = [name for name in needed if find_spec(name) is None]
+    if missing:
+        return fail(
+            f"missing: {', '.join(missing)}", "install difsims again, with the versions of constraints.txt: pip check"
+        )
+    return ok(f"{', '.join(needed)} are installed")
+
+
+@check("kernel cache")
+def kernel_cache(_patient: Patient) -> Answer:
+    """Look whether compiled kernels can be kept; else every process compiles them anew."""
+    import difsims_core.kernels
+
+    beside = Path(difsims_core.kernels.__path__[0])
+    own = os.environ.get("NUMBA_CACHE_DIR")
+    for folder in [Path(own)] if own else [beside, Path.home() / ".cache"]:
+        if os.access(_existing(folder), os.W_OK):
+            return ok(f"can be written ({folder})")
+    return warn(
+        "no folder to write to: each process compiles its kernels, which takes most of a minute",
+        "set NUMBA_CACHE_DIR to a folder that can be written",
+    )
+
+
+def space_in(folder: Path, remedy: str) -> Answer:
+    """Return whether there is room in a folder, or in the one where it will be made."""
+    place = _existing(folder)
+    free = shutil.disk_usage(place).free
+    found = f"{_size(free)} free in {place}"
+    if free < _NO_DISK:
+        return fail(found, remedy)
+    return warn(found, remedy) if free < _LITTLE_DISK else ok(found)
+
+
+def _existing(folder: Path) -> Path:
+    return next(item for item in (folder, *folder.parents) if item.exists())
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _free_memory() -> int | None:
+    """Return the bytes that can be had, or None where the system does not say."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, StopIteration):
+        return None
+    groups = Path("/sys/fs/cgroup")
+    try:
+        limit = int((groups / "memory.max").read_text())  # "max" where there is no limit
+        free = min(free, limit - int((groups / "memory.current").read_text()))
+    except (OSError, ValueError):
+        pass
+    return free
+
+
+def _size(n: int) -> str:
+    return f"{n / _GIB:.1f} GiB"

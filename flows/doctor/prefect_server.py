@@ -1,0 +1,116 @@
+"""The Prefect server: its answer, version, clock, credentials and the settings that unattended work needs."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from flows.doctor.findings import Answer, Patient, check, fail, ok, warn
+from flows.doctor.s3 import judge_clock
+from flows.doctor.versions import release
+
+_START = "start one with `difsims up` or `prefect server start`, and set PREFECT_API_URL to its address"
+
+_LASTING_LEASES = "prefect.server.concurrency.lease_storage.filesystem"
+
+
+@check("Prefect server", seconds=45)
+def reachable(_patient: Patient) -> Answer:
+    """Look whether there is a server that knows us; without an address every command starts one of its own."""
+    address = api_address()
+    if address is None:
+        return warn("PREFECT_API_URL is not set: each command starts a server for itself, no schedule fires", _START)
+    import httpx
+    from prefect.exceptions import PrefectHTTPStatusError
+
+    try:
+        ask("GET", "/admin/version")
+    except PrefectHTTPStatusError as error:
+        code = error.response.status_code
+        if code in (401, 403):
+            return fail(f"{address} refuses us ({code})", "set PREFECT_API_AUTH_STRING to user:password of the server")
+        return fail(f"{address} answers {code}", "is it a Prefect server? the address ends in /api")
+    except (httpx.TransportError, OSError) as error:
+        return fail(f"{address}: {str(error) or type(error).__name__}", _START)
+    return ok(f"{address} answers")
+
+
+@check("version of Prefect", seconds=45, after="Prefect server")
+def same_version(_patient: Patient) -> Answer | None:
+    """Look whether server and client are of one version, and of the one that this project knows."""
+    from prefect import __version__ as own
+
+    server = own if api_address() is None else str(ask("GET", "/admin/version"))
+    if release(own) != (3, 8):
+        return warn(f"client {own}", 'this project is tested with 3.8: pip install "prefect>=3.8,<3.9"')
+    if release(server) != release(own):
+        return fail(
+            f"server {server}, client {own}", f'install the same on both sides: pip install "prefect=={server}"'
+        )
+    if server != own:
+        return warn(
+            f"server {server}, client {own}", f'install the same on both sides: pip install "prefect=={server}"'
+        )
+    return ok(own)
+
+
+@check("clock of Prefect", seconds=45, after="Prefect server")
+def clock(_patient: Patient) -> Answer | None:
+    """Look whether the server and this machine agree on the time: schedules and heartbeats need it."""
+    if api_address() is None:
+        return None
+    asked = time.time()
+    headers = respond("GET", "/health").headers
+    return judge_clock(headers, (asked + time.time()) / 2, "schedules fire late, live runs look dead")
+
+
+@check("leases of Prefect", seconds=45, after="Prefect server")
+def leases(_patient: Patient) -> Answer | None:
+    """Look where the server keeps who holds a concurrency slot: in memory, a restart forgets it."""
+    settings = _server_settings()
+    storage = settings.get("server", {}).get("concurrency", {}).get("lease_storage")
+    if storage is None:
+        return None
+    if storage.endswith(".memory"):
+        return warn(
+            "in the server's memory: after its restart a slot can stay taken",
+            f"start the server with PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE={_LASTING_LEASES}",
+        )
+    return ok(storage.rsplit(".", 1)[-1])
+
+
+@check("events of Prefect", seconds=45, after="Prefect server")
+def services(_patient: Patient) -> Answer | None:
+    """Look whether the services that triggers and schedules need are switched on."""
+    found = _server_settings().get("server", {}).get("services", {})
+    wanted = ("scheduler", "late_runs", "triggers", "task_run_recorder", "event_persister")
+    off = [name for name in wanted if name in found and not found[name].get("enabled", True)]
+    if off:
+        names = " ".join(f"PREFECT_SERVER_SERVICES_{name.upper()}_ENABLED=true" for name in off)
+        return fail(f"switched off: {', '.join(off)}", f"give the server {names}")
+    return ok(f"{', '.join(name for name in wanted if name in found)} are on") if found else None
+
+
+def api_address() -> str | None:
+    """Return the address of the server, or None when there is none."""
+    from prefect.settings import get_current_settings
+
+    return get_current_settings().api.url
+
+
+def respond(method: str, path: str, body: Any = None) -> Any:
+    """Return the server's response, as this installation's own client gets it."""
+    from prefect.client.orchestration import get_client
+
+    with get_client(sync_client=True) as client:
+        return client.request(method, path, json=body) if body is not None else client.request(method, path)  # pyright: ignore[reportArgumentType]
+
+
+def ask(method: str, path: str, body: Any = None) -> Any:
+    """Return the JSON of the server's response."""
+    return respond(method, path, body).json()
+
+
+def _server_settings() -> dict[str, Any]:
+    """Return what the server says of its settings; its secrets arrive blotted out, and none is shown anyway."""
+    return ask("GET", "/admin/settings") if api_address() is not None else {}

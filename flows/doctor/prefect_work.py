@@ -1,0 +1,131 @@
+"""What unattended work needs on the Prefect server: pool, worker, deployments, schedules, an eye on dead runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from flows.doctor.findings import Answer, Patient, check, fail, ok, warn
+from flows.doctor.prefect_server import api_address, ask
+
+WORK_POOL = "difsims"
+DEPLOYMENTS = tuple(
+    f"{flow}/local"
+    for flow in (
+        "simulate", "simulate-sweep", "train", "predict", "evaluate", "pipeline", "retrain", "watch-experiments",
+    )
+)  # fmt: skip
+_DEPLOY = "deploy them: `difsims up`, or `prefect --no-prompt deploy --all --prefect-file deployments/prefect.yaml`"
+_WORKER = f"start one: `prefect worker start --pool {WORK_POOL}`"
+_SETTLED = timedelta(minutes=3)  # the scheduler looks once a minute
+
+
+@check("deployments", seconds=45, after="Prefect server")
+def deployments(_patient: Patient) -> Answer | None:
+    """Look whether every flow can be run from the UI."""
+    if api_address() is None:
+        return None
+    missing = [name for name in DEPLOYMENTS if _one(f"/deployments/name/{name}") is None]
+    if len(missing) == len(DEPLOYMENTS):
+        return warn("none: flows run from the command line alone", _DEPLOY)
+    if missing:
+        return warn(f"missing: {', '.join(missing)}", _DEPLOY)
+    return ok(f"{len(DEPLOYMENTS)} are there")
+
+
+@check("worker", seconds=45, after="Prefect server")
+def worker(_patient: Patient) -> Answer | None:
+    """Look whether somebody takes the runs of the work pool."""
+    if api_address() is None:
+        return None
+    pool = _one(f"/work_pools/{WORK_POOL}")
+    if pool is None:
+        make = f"`prefect work-pool create {WORK_POOL} --type process`"
+        return warn(f"there is no work pool {WORK_POOL!r}", f"`difsims up` makes it, or {make}")
+    if pool.get("is_paused"):
+        return fail(f"the work pool {WORK_POOL!r} is paused", f"`prefect work-pool resume {WORK_POOL}`")
+    known = ask("POST", f"/work_pools/{WORK_POOL}/workers/filter", {"limit": 200})
+    online = [item["name"] for item in known if item.get("status") == "ONLINE"]
+    if not online:
+        return fail(f"no worker of the pool {WORK_POOL!r} is online; runs wait for ever", _WORKER)
+    return ok(f"{', '.join(online)} {'is' if len(online) == 1 else 'are'} online")
+
+
+@check("late runs", seconds=45, after="worker")
+def late_runs(_patient: Patient) -> Answer | None:
+    """Look whether runs wait that should have begun."""
+    if api_address() is None:
+        return None
+    late = ask("POST", "/flow_runs/count", {"flow_runs": {"state": {"name": {"any_": ["Late"]}}}})
+    if late:
+        return warn(f"{late} runs should have begun and wait", f"another worker, or fewer runs; {_WORKER}")
+    return ok("none")
+
+
+@check("schedules", seconds=45, after="Prefect server")
+def schedules(_patient: Patient) -> Answer | None:
+    """Look whether the scheduler plans runs ahead for every active schedule."""
+    if api_address() is None:
+        return None
+    found = ask("POST", "/deployments/filter", {"limit": 200})
+    settled = [item for item in found if not item.get("paused") and any(map(_is_settled, item.get("schedules", ())))]
+    if not settled:
+        return ok("none is active (yet)")
+    idle = [item["name"] for item in settled if not _runs_ahead(item["id"])]
+    if idle:
+        return fail(
+            f"{len(idle)} of {len(settled)} active schedules have no run ahead: the scheduler does not work",
+            "see the log of the server (sqlalchemy 2.1 breaks it; --no-services leaves it out), and restart it",
+        )
+    return ok(f"{len(settled)} active, each with a run ahead")
+
+
+@check("dead runs", seconds=45, after="Prefect server")
+def dead_runs(_patient: Patient) -> Answer | None:
+    """Look whether an automation ends runs whose heartbeats have stopped; they keep their slot for good otherwise."""
+    if api_address() is None:
+        return None
+    found = [item for item in ask("POST", "/automations/filter", {"limit": 200}) if _ends_dead_runs(item)]
+    if not found:
+        return warn("no automation ends runs whose heartbeats have stopped", "`difsims up` makes it; see deployments/")
+    if not any(item.get("enabled") for item in found):
+        return warn(f"the automation {found[0]['name']!r} is switched off", "switch it on in the UI, under Automations")
+    return ok(f"the automation {next(item['name'] for item in found if item.get('enabled'))!r} ends them")
+
+
+def _one(path: str) -> Any:
+    """Return what the server has under a name, or None."""
+    from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
+
+    try:
+        return ask("GET", path)
+    except ObjectNotFound:
+        return None
+    except PrefectHTTPStatusError as error:
+        if error.response.status_code == 404:
+            return None
+        raise
+
+
+def _is_settled(schedule: Mapping[str, Any]) -> bool:
+    """Return whether a schedule is active and old enough for the scheduler to have seen it."""
+    changed = datetime.fromisoformat(schedule.get("updated") or schedule["created"])
+    return bool(schedule.get("active")) and datetime.now(UTC) - changed > _SETTLED
+
+
+def _runs_ahead(deployment_id: str) -> bool:
+    body = {
+        "deployments": {"id": {"any_": [deployment_id]}},
+        "flow_runs": {
+            "state": {"type": {"any_": ["SCHEDULED"]}},
+            "expected_start_time": {"after_": datetime.now(UTC).isoformat()},
+        },
+    }
+    return ask("POST", "/flow_runs/count", body) > 0
+
+
+def _ends_dead_runs(automation: Mapping[str, Any]) -> bool:
+    ends = any(action.get("state") == "CRASHED" for action in automation.get("actions", ()))
+    return ends and "prefect.flow-run.heartbeat" in json.dumps(automation["trigger"])

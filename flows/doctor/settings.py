@@ -1,0 +1,49 @@
+"""The variables of difsims itself."""
+
+from __future__ import annotations
+
+import os
+from urllib.parse import urlsplit
+
+from difsims_core.registry import nearest
+from difsims_core.storage.objects import open_store
+from flows.doctor.findings import Answer, Patient, check, ok, warn
+from flows.settings import Settings, load_settings
+
+_PREFIX = "DIFSIMS_"
+
+
+@check("settings")
+def settings(_patient: Patient) -> Answer:
+    """Look whether every variable can be used; those that are set are named."""
+    changed = load_settings().model_dump(exclude_defaults=True)
+    return ok(", ".join(f"{name}={value}" for name, value in changed.items()) or "all as they come")
+
+
+@check("names of settings")
+def names_of_settings(_patient: Patient) -> Answer | None:
+    """Look for variables that look like settings and are none: a slip of the pen is silent otherwise."""
+    known = [_PREFIX + name.upper() for name in Settings.model_fields]
+    strange = sorted(name for name in os.environ if name.startswith(_PREFIX) and name not in known)
+    if not strange:
+        return None
+    return warn(
+        f"{', '.join(strange)}: no such setting",
+        "; ".join(f"unset {name}{nearest(name, known)}" for name in strange),
+    )
+
+
+@check("links to figures", after="settings")
+def links_to_figures(patient: Patient) -> Answer:
+    """Look whether the ways to figures fit the store."""
+    found = load_settings()
+    on_s3 = open_store(patient.store).root.startswith("s3://")
+    if found.figure_links == "public" and not found.public_url:
+        return warn("public, but there is no DIFSIMS_PUBLIC_URL", "set it, or DIFSIMS_FIGURE_LINKS=auto")
+    if found.figure_links == "signed" and not on_s3:
+        return warn("signed, but a folder has no signed links; figures are put inline", "DIFSIMS_FIGURE_LINKS=auto")
+    if found.public_url and urlsplit(found.public_url).scheme not in ("http", "https"):
+        return warn(
+            f"DIFSIMS_PUBLIC_URL={found.public_url}: no address for a browser", "expected https://host/path of the root"
+        )
+    return ok(found.figure_links)

@@ -1,0 +1,95 @@
+"""Versions of packages that are known to break Prefect, and its own settings on this machine."""
+
+from __future__ import annotations
+
+import tempfile
+from importlib.metadata import PackageNotFoundError, version
+
+from flows.doctor.findings import Answer, Patient, check, fail, ok, warn
+
+# package, first version that breaks, what then happens
+_TRAPS = (
+    ("fastapi", (0, 155), "the Prefect server dies at its start"),
+    ("sqlalchemy", (2, 1), "the Prefect scheduler fails every loop, and no schedule ever fires"),
+)
+
+
+@check("version traps")
+def version_traps(_patient: Patient) -> Answer:
+    """Look for installed versions with which Prefect 3.8 does not work."""
+    found, wrong, remedies = [], [], []
+    for package, first_broken, then in _TRAPS:
+        installed = _version(package)
+        found.append(f"{package} {installed or 'missing'}")
+        if installed is None or release(installed) >= first_broken:
+            limit = ".".join(map(str, first_broken))
+            wrong.append(f"{package} {installed or 'missing'}: {then}")
+            remedies.append(f'pip install "{package}<{limit}"')
+    if wrong:
+        return fail("; ".join(wrong), "; ".join(remedies))
+    return ok(", ".join(found))
+
+
+@check("Prefect home")
+def prefect_home(_patient: Patient) -> Answer:
+    """Look whether Prefect's folder can be written: profiles, the database of a local server, local results."""
+    from prefect.settings import get_current_settings
+
+    home = get_current_settings().home
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=home):
+            pass
+    except OSError as error:
+        return fail(f"{home}: {error.strerror}", "set PREFECT_HOME to a folder that can be written")
+    return ok(str(home))
+
+
+@check("results of tasks")
+def results_of_tasks(_patient: Patient) -> Answer:
+    """Look whether Prefect keeps results as JSON: a pickle runs code when it is read."""
+    from prefect.settings import get_current_settings
+
+    serializer = get_current_settings().results.default_serializer
+    if serializer != "json":
+        return warn(f"kept as {serializer} by default", "unset PREFECT_RESULTS_DEFAULT_SERIALIZER, or set it to json")
+    return ok("kept as JSON")
+
+
+@check("credentials of Prefect")
+def credentials_of_prefect(_patient: Patient) -> Answer | None:
+    """Look for two kinds of credentials at once: requests would use one, event streams the other."""
+    from prefect.settings import get_current_settings
+
+    api = get_current_settings().api
+    if api.key and api.auth_string:
+        return fail(
+            "PREFECT_API_KEY and PREFECT_API_AUTH_STRING are both set",
+            "unset PREFECT_API_KEY: a server of one's own knows the auth string only",
+        )
+    if api.key:
+        return ok("PREFECT_API_KEY is set")
+    return ok("PREFECT_API_AUTH_STRING is set") if api.auth_string else None
+
+
+@check("heartbeats of runs")
+def heartbeats_of_runs(_patient: Patient) -> Answer:
+    """Look whether runs of this machine send heartbeats, without which a dead one stays RUNNING for good."""
+    from prefect.settings import get_current_settings
+
+    seconds = get_current_settings().flows.heartbeat_frequency
+    if seconds is None:
+        return warn("off: a run whose machine dies stays RUNNING for good", "set PREFECT_FLOWS_HEARTBEAT_FREQUENCY=30")
+    return ok(f"every {seconds} s")
+
+
+def release(text: str) -> tuple[int, ...]:
+    """Return (major, minor) of a version: 2.1.0b1 → (2, 1)."""
+    return tuple(int("".join(filter(str.isdigit, part)) or 0) for part in text.split(".")[:2])
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

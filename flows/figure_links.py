@@ -1,0 +1,81 @@
+"""How a figure of the store reaches a browser: by a public link, by a signed link, or inside the artifact itself."""
+
+from __future__ import annotations
+
+import base64
+import io
+from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
+
+from difsims_core.storage.objects import ObjectStore
+from flows.settings import load_settings
+
+_DAY = 24 * 60 * 60
+# (width in pixels, colours), the best first. Prefect's UI prints a data: URI in full below its picture.
+_SIZES = ((640, 32), (640, 16), (560, 16), (480, 16), (400, 16), (320, 8))
+THUMBNAIL_BYTES = 12_000
+
+
+def browser_url(store: ObjectStore, key: str) -> tuple[str, str] | None:
+    """Return an address at which a browser finds an object and how long it lasts, or None when there is none.
+
+    Parameters
+    ----------
+    store
+        Where the object is.
+    key
+        Its key.
+    """
+    settings = load_settings()
+    way = settings.figure_links
+    if settings.public_url and way in ("auto", "public"):
+        return f"{settings.public_url.rstrip('/')}/{quote(key)}", "it lasts"
+    if way in ("auto", "signed") and (link := store.signed_url(key, settings.link_days * _DAY)) is not None:
+        until = datetime.now(UTC) + timedelta(days=settings.link_days)
+        return link, f"this link lasts until {until:%Y-%m-%d}"
+    return None
+
+
+def picture_url(store: ObjectStore, key: str) -> tuple[str, str]:
+    """Return an address that an ``<img>`` of the UI can load and a remark on it.
+
+    Without a link it is a data: URI with a thumbnail; the URI names the object, because the UI prints it.
+    """
+    found = browser_url(store, key)
+    if found is not None:
+        return found
+    place = quote(place_of(store, key), safe="/")
+    picture = base64.b64encode(thumbnail(store.read(key))).decode()
+    return f"data:image/png;name={place};base64,{picture}", "shown small"
+
+
+def place_of(store: ObjectStore, key: str) -> str:
+    """Return where an object lies as people write it: a path, or a URL."""
+    return store.url(key).removeprefix("file://")
+
+
+def thumbnail(png: bytes, limit: int = THUMBNAIL_BYTES) -> bytes:
+    """Return a picture as a PNG of few colours, as large as fits into ``limit`` bytes (its smallest form if none does).
+
+    Parameters
+    ----------
+    png
+        The picture.
+    limit
+        Bytes.
+    """
+    from PIL import Image
+
+    with Image.open(io.BytesIO(png)) as opened:
+        picture = opened.convert("RGB")
+    small = b""
+    for most, colours in _SIZES:
+        width = min(most, picture.width)
+        size = (width, max(1, round(picture.height * width / picture.width)))
+        buffer = io.BytesIO()
+        reduced = picture.resize(size, Image.Resampling.LANCZOS)
+        reduced.quantize(colours, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
+        small = buffer.getvalue()
+        if len(small) <= limit:
+            break
+    return small

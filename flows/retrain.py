@@ -1,0 +1,222 @@
+"""Train a challenger on what is new, and let it replace the champion where the written rule says so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from prefect import flow, tags
+from prefect.artifacts import create_markdown_artifact
+from prefect.runtime import flow_run
+
+from difsims_core.config.promotion import PromotionSpec
+from difsims_core.config.retraining import RetrainingSpec
+from difsims_core.dataset.open import Simulation
+from difsims_core.errors import ExperimentError, MissingObjectError
+from difsims_core.learn.bundle import ModelBundle, load_bundle
+from difsims_core.learn.networks import NETWORKS
+from difsims_core.ledger import compare as comparing
+from difsims_core.ledger import novelty
+from difsims_core.ledger.comparison import Comparison
+from difsims_core.ledger.promotion import Decision, decide, decide_first, rule_in_words
+from difsims_core.ledger.registry import read_registry
+from difsims_core.ledger.settle import Settlement, settle
+from difsims_core.storage import layout
+from difsims_core.storage.npz import experiment_name
+from difsims_core.storage.objects import ObjectStore, open_store
+from flows.artifacts import table, tag_run
+from flows.evaluate import evaluate
+from flows.events import announce
+from flows.nothing_new import nothing_new
+from flows.parameters import Retraining, StoreUrl
+from flows.predict import distinct_scans, predict
+from flows.progress import reporter, say, working
+from flows.simulate import simulate
+from flows.tasks import stored
+from flows.train import train
+
+_DEFAULT = RetrainingSpec()
+_BROKEN = (ExperimentError, MissingObjectError)
+_WORK = "compare"
+_MOST_TAGS = 50
+
+
+def _run_name() -> str:
+    spec: RetrainingSpec = flow_run.parameters["spec"]
+    datasets = f"{len(spec.datasets)} datasets" if spec.datasets else "all datasets"
+    return f"retrain {spec.training.network} on {datasets} seed {spec.training.seed}"
+
+
+@flow(name="retrain", flow_run_name=_run_name, persist_result=False, result_serializer="json")
+def retrain(spec: Retraining = _DEFAULT, store: StoreUrl = None) -> dict[str, Any]:
+    """Train a challenger and promote it or not; return ``model``, ``promoted``, ``why`` and ``champion``.
+
+    Nothing is trained when the same datasets, experiments, code and rule were considered before. A run that was stopped
+    is continued by the next one: what it simulated, trained, predicted and evaluated is found again.
+
+    Parameters
+    ----------
+    spec
+        On what the challenger is trained, how, and when it becomes the champion.
+    store
+        Root URL of the store; default: ``DIFSIMS_STORE``.
+    """
+    place = open_store(store)
+    root, present = place.root, read_registry(place).champion
+    champion = None if present is None else load_bundle(present.model, place)
+    say(f"the champion is {champion.id}" if champion else "there is no champion yet")
+    NETWORKS[spec.training.network]
+    novelty.check_simulation(spec, champion)
+    simulated = None if spec.simulation is None else simulate(spec.simulation, root)
+    datasets: list[Simulation] = choose_datasets(root, spec, simulated)
+    scans, left_out = list_scans(root, spec)
+    distinct_scans(list(scans))
+    champion_id = None if champion is None else champion.id
+    if not datasets:
+        wanted = "of the champion's phases, q axis and preprocessing" if champion else "to train on"
+        return _ended(None, f"{root} holds no complete dataset {wanted}; simulate one, or list datasets", champion_id)
+    fingerprints = tuple(sorted(sim.fingerprint for sim in datasets))
+    ingredients = novelty.Ingredients(fingerprints, tuple(scans.values()), spec).digest()
+    before = novelty.considered(read_registry(place), ingredients)
+    if before is not None:
+        why = f"the same datasets, experiments, code and rule were considered on {before.when}: {before.why}"
+        return _ended(before.model, why, champion_id)
+    patterns = sum(sim.n_patterns for sim in datasets)
+    say(f"training on {len(datasets)} datasets, {patterns:,} patterns; comparing on {len(scans)} experiments")
+    names = [sim.id if sim.store.root == root else sim.url for sim in datasets]
+    with tags(*names[:_MOST_TAGS]):
+        model = train(names, spec.training, root)
+        mapped, broken = map_scans(model, list(scans), root)
+        challenge = _Challenge(place, spec.rule, model, names, list(scans), mapped)
+        settlement = settle(place, model, ingredients, challenge.judge)
+    tag_run(model, *filter(None, (settlement.before,)), *names[:_MOST_TAGS])
+    _show(challenge, settlement, left_out | broken)
+    _tell(root, model, settlement)
+    decision = settlement.decision
+    return {"model": model, "promoted": decision.promote, "why": decision.why, "champion": settlement.champion}
+
+
+@dataclass(frozen=True, slots=True)
+class _Challenge:
+    """A trained model that would be champion: its datasets, the scans to compare on, and those that it can map."""
+
+    place: ObjectStore
+    rule: PromotionSpec
+    model: str
+    datasets: list[str]
+    scans: list[str]
+    mapped: set[str]
+
+    def judge(self, champion: str | None) -> Decision:
+        """Return the decision against a champion, or against none."""
+        bundle = load_bundle(self.model, self.place)
+        if champion is None:
+            return decide_first(self.rule, bundle.metrics)
+        theirs, _ = map_scans(champion, self.scans, self.place.root)
+        both = sorted(self.mapped & theirs)
+        with working(_WORK, "comparing", max(1, int(bundle.split["n_test"])), "held-out patterns"):
+            found: Comparison = compare_models(self.place.root, self.model, champion, self.datasets, both)
+        if not found.refused:
+            rows, maps = found.held_out.n, len(found.scans)
+            say(f"compared with {champion} on {rows:,} patterns that neither has seen and {maps} experiments")
+        return decide(self.rule, replace(found, lost=tuple(sorted(theirs - self.mapped))))
+
+
+def map_scans(model: str, scans: list[str], root: str) -> tuple[set[str], dict[str, str]]:
+    """Predict and evaluate scans with a model; return the names of those that went well, and why others did not."""
+    predictions, broken = _predicted(model, scans, root)
+    rows, unscored = _scored(predictions, root)
+    for name, reason in (broken | unscored).items():
+        say(f"{name} is left out: {reason}")
+    return {row["map"] for row in rows}, broken | unscored
+
+
+def _predicted(model: str, scans: list[str], root: str) -> tuple[list[str], dict[str, str]]:
+    """Return the predictions of scans; those that have none are tried alone, for their reasons."""
+    if not scans:
+        return [], {}
+    try:
+        return predict(model, scans, root), {}
+    except _BROKEN as error:
+        if len(scans) == 1:
+            return [], {experiment_name(scans[0]): str(error)}
+    place = open_store(root)
+    keys = {scan: layout.prediction(model, experiment_name(scan)) for scan in scans}
+    missing = [scan for scan, key in keys.items() if not place.exists(key)]
+    alone = [_predicted(model, [scan], root) for scan in missing]
+    found = [place.url(key) for scan, key in keys.items() if scan not in missing]
+    broken = {name: reason for _, reasons in alone for name, reason in reasons.items()}
+    return found + [url for urls, _ in alone for url in urls], broken
+
+
+def _scored(predictions: list[str], root: str) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """Return a row for each prediction; when one cannot be evaluated, each is evaluated alone."""
+    if not predictions:
+        return [], {}
+    try:
+        return evaluate(predictions, None, None, None, root), {}
+    except _BROKEN as error:
+        if len(predictions) == 1:
+            return [], {experiment_name(predictions[0]): str(error)}
+    alone = [_scored([url], root) for url in predictions]
+    broken = {name: reason for _, reasons in alone for name, reason in reasons.items()}
+    return [row for rows, _ in alone for row in rows], broken
+
+
+def _ended(model: str | None, why: str, champion: str | None) -> dict[str, Any]:
+    say(why)
+    return nothing_new({"model": model, "promoted": False, "why": why, "champion": champion}, why)
+
+
+def _tell(root: str, model: str, settlement: Settlement) -> None:
+    """Say the verdict, and announce a promotion."""
+    decision = settlement.decision
+    if not decision.promote:
+        say(f"{model} is not promoted: {decision.why}")
+        return
+    say(f"{model} is the champion now: {decision.why}")
+    payload = {"why": decision.why, "scores": dict(decision.scores)}
+    announce("champion.promoted", model, root, labels={"difsims.before": settlement.before or ""}, payload=payload)
+
+
+def _show(challenge: _Challenge, settlement: Settlement, left_out: Mapping[str, str]) -> None:
+    """Leave the conditions as a table, and the decision with its rule."""
+    model, decision = challenge.model, settlement.decision
+    table("comparison", [asdict(check) for check in decision.checks], f"{model} against {settlement.before or 'none'}")
+    lines = [
+        f"### {model} is {'the champion now' if decision.promote else 'not promoted'}",
+        f"{decision.why}.",
+        f"- champion before: {settlement.before or 'none'}",
+        f"- trained on: {', '.join(challenge.datasets)}",
+        f"- experiments mapped: {', '.join(sorted(challenge.mapped)) or 'none'}",
+        *(f"- left out: {name}: {reason}" for name, reason in {**left_out, **decision.left_out}.items()),
+        f"**The rule.** {rule_in_words(challenge.rule)}",
+    ]
+    create_markdown_artifact("\n\n".join(lines), key="decision", description=f"Why {model} is the champion or not")
+
+
+def _choose_datasets(store: str, spec: RetrainingSpec, simulated: str | None) -> list[Simulation]:
+    place = open_store(store)
+    return novelty.choose_datasets(place, spec, _champion(place), simulated)
+
+
+def _champion(place: ObjectStore) -> ModelBundle | None:
+    champion = read_registry(place).champion
+    return None if champion is None else load_bundle(champion.model, place)
+
+
+def _list_scans(store: str, spec: RetrainingSpec) -> tuple[dict[str, str], dict[str, str]]:
+    return novelty.scans_of(open_store(store), spec.experiments)
+
+
+def _compare(store: str, challenger: str, champion: str, simulations: list[str], experiments: list[str]) -> Comparison:
+    place = open_store(store)
+    first, second = load_bundle(challenger, place), load_bundle(champion, place)
+    done = reporter(_WORK, "rows")
+    return comparing.compare(place, first, second, experiments, simulations=simulations, progress=done)
+
+
+choose_datasets = stored(_choose_datasets, "choose datasets")
+list_scans = stored(_list_scans, "list experiments")
+compare_models = stored(_compare, "compare", task_run_name="compare with {champion}")

@@ -1,0 +1,89 @@
+"""The Prefect API over HTTP: importing Prefect takes seconds, and it reads its environment once, at import."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+from flows.stack.errors import StackError
+
+_SECONDS = 30
+_PAGE = 200
+
+
+class PrefectApi:
+    """An address of the Prefect API, with the login that it may ask for."""
+
+    def __init__(self, url: str, login: str | None) -> None:
+        self.url = url.rstrip("/")
+        user, _, password = (login or "").partition(":")
+        self._auth = httpx.BasicAuth(user, password) if login else None
+
+    @property
+    def address(self) -> str:
+        """Address of the pages for people."""
+        return self.url.removesuffix("/api")
+
+    def problem(self) -> str | None:
+        """Return what is wrong with the server, None when it answers as it should."""
+        try:
+            answer = httpx.get(f"{self.url}/admin/version", auth=self._auth, timeout=_SECONDS)
+        except httpx.HTTPError as error:
+            return f"{type(error).__name__}: {error}"
+        if answer.status_code == httpx.codes.UNAUTHORIZED:
+            return "it refuses this login; check PREFECT_API_AUTH_STRING (user:password)"
+        if answer.is_error or not isinstance(_json(answer), str):
+            return f"it answers {answer.status_code} to /admin/version; is {self.url} the address of a Prefect API?"
+        return None
+
+    def get(self, path: str) -> Any:
+        """Return what lies at a path, None when there is nothing."""
+        answer = self._ask("GET", path, None)
+        return None if answer.status_code == httpx.codes.NOT_FOUND else self._value(answer, path)
+
+    def post(self, path: str, body: Any) -> Any:
+        """Create or ask for something."""
+        return self._value(self._ask("POST", path, body), path)
+
+    def put(self, path: str, body: Any) -> Any:
+        """Replace something."""
+        return self._value(self._ask("PUT", path, body), path)
+
+    def patch(self, path: str, body: Any) -> Any:
+        """Change something."""
+        return self._value(self._ask("PATCH", path, body), path)
+
+    def delete(self, path: str) -> None:
+        """Remove something."""
+        self._value(self._ask("DELETE", path, None), path)
+
+    def all(self, path: str, body: dict[str, Any]) -> list[dict[str, Any]]:
+        """Return all that a filter finds, page by page."""
+        found: list[dict[str, Any]] = []
+        while True:
+            page = self.post(path, {**body, "limit": _PAGE, "offset": len(found)})
+            found += page
+            if len(page) < _PAGE:
+                return found
+
+    def _ask(self, method: str, path: str, body: Any) -> httpx.Response:
+        try:
+            return httpx.request(method, f"{self.url}{path}", json=body, auth=self._auth, timeout=_SECONDS)
+        except httpx.HTTPError as error:
+            raise StackError(
+                f"no answer from Prefect at {self.url} ({type(error).__name__}); check that it runs, and its address"
+            ) from error
+
+    def _value(self, answer: httpx.Response, path: str) -> Any:
+        if answer.is_error:
+            said = answer.text.strip()[:300]
+            raise StackError(f"Prefect at {self.url} answers {answer.status_code} to {path}: {said}")
+        return _json(answer)
+
+
+def _json(answer: httpx.Response) -> Any:
+    try:
+        return answer.json()
+    except ValueError:
+        return None

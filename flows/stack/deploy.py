@@ -1,0 +1,120 @@
+"""Work pool, deployments and automations of a Prefect server; made again only when something of them changed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+import difsims_core
+import flows
+from difsims_core.resources import deployments_file
+from flows.stack.api import PrefectApi
+from flows.stack.errors import StackError
+from flows.stack.folder import StackFolder
+from flows.stack.health import Patience
+from flows.stack.programs import POOL
+
+
+@dataclass(frozen=True, slots=True)
+class Deployments:
+    """A file of deployments in Prefect's own form (``prefect.yaml``)."""
+
+    path: Path
+
+    @classmethod
+    def of(cls, path: Path | None) -> Deployments:
+        """Return those of a file; None: those that come with the package."""
+        return cls(path or deployments_file())
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What they are called: ``<flow>/local``."""
+        entries: list[dict[str, Any]] = yaml.safe_load(self.path.read_text(encoding="utf-8"))["deployments"]
+        return tuple(f"{entry['flow_name']}/{entry['name']}" for entry in entries)
+
+    def digest(self, store: str) -> str:
+        """Return a digest of all that shapes them: the file, the flows and their parameters, Prefect, the store."""
+        whole = hashlib.sha256("\n".join((store, version("prefect"), POOL)).encode())
+        for path in (self.path, *_sources()):
+            whole.update(path.read_bytes())
+        return whole.hexdigest()
+
+
+def make_pool(api: PrefectApi) -> None:
+    """Make the work pool unless it is there; its worker fills in what a job of it looks like."""
+    if api.get(f"/work_pools/{POOL}") is None:
+        body = {"name": POOL, "type": "process", "description": "Flows of difsims, each run a process on this machine"}
+        api.post("/work_pools/", body)
+
+
+def missing(api: PrefectApi, deployments: Deployments) -> list[str]:
+    """Return the deployments that the server does not have."""
+    return [name for name in deployments.names if api.get(f"/deployments/name/{name}") is None]
+
+
+def start_deploying(folder: StackFolder, deployments: Deployments, environment: Mapping[str, str]) -> Deploying:
+    """Make all deployments, in a process of its own: Prefect reads its environment once, at import."""
+    command = (
+        sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(deployments.path),
+    )  # fmt: skip
+    log = folder.logs / "deploy.log"
+    with log.open("wb") as file:
+        process = subprocess.Popen(  # noqa: S603 - our own command
+            command,
+            env=dict(environment),
+            cwd=folder.scratch,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+            start_new_session=True,
+        )
+    return Deploying(process, log)
+
+
+@dataclass(frozen=True, slots=True)
+class Deploying:
+    """Deployments in the making."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def finish(self, api: PrefectApi, deployments: Deployments, patience: Patience) -> None:
+        """Wait until they are there.
+
+        Raises
+        ------
+        StackError
+            If one is not.
+        """
+        code = next((code for _ in patience if (code := self.process.poll()) is not None), None)
+        self.give_up()
+        absent = missing(api, deployments)
+        if code != 0 or absent:
+            lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-20:]
+            said = "\n".join(f"    {line}" for line in lines)
+            ended = f"no end after {patience.seconds:.0f} s" if code is None else f"exit code {code}"
+            raise StackError(
+                f"deploying {deployments.path} failed ({ended}); missing: {', '.join(absent) or 'none'}; the last lines of "
+                f"{self.log}:\n{said}"
+            )
+
+    def give_up(self) -> None:
+        """End the making, if it has not ended."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+
+def _sources() -> Iterable[Path]:
+    for package in (flows, difsims_core):
+        folder = Path(os.fspath(package.__file__ or "")).parent
+        yield from sorted(path for path in folder.rglob("*.py") if package is flows or "config" in path.parts)

@@ -1,0 +1,148 @@
+"""What processes must know of the services of a stack: those that it starts, and the user's own shell."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sysconfig
+from dataclasses import dataclass
+from pathlib import Path
+
+import flows
+from difsims_core import __version__
+from flows.settings import _QUIET_PREFECT
+from flows.stack.credentials import Credentials, KeyPair
+from flows.stack.folder import StackFolder, write_private
+from flows.stack.ports import LOOPBACK
+from flows.stack.programs import BUCKET
+
+MARK = "DIFSIMS_STACK"
+_REGION = "us-east-1"  # SeaweedFS has none; the signature of a request must name one
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Where store and Prefect API are.
+
+    Attributes
+    ----------
+    credentials : Credentials
+        Of the services that are the stack's own.
+    s3_port, prefect_port : int or None
+        Of the stack's own services; None: an existing one is used.
+    s3, prefect_api : str or None
+        Root URL of the store and address of the API where existing ones are used. Their credentials come from the
+        environment of ``difsims up`` (``AWS_…``, ``PREFECT_API_AUTH_STRING``) and are not kept.
+    """
+
+    credentials: Credentials
+    s3_port: int | None = None
+    prefect_port: int | None = None
+    s3: str | None = None
+    prefect_api: str | None = None
+
+    @property
+    def store(self) -> str:
+        """Root URL of the store."""
+        return self.s3 or f"s3://{BUCKET}"
+
+    @property
+    def endpoint(self) -> str | None:
+        """Address of the stack's own S3 server."""
+        return None if self.s3 else f"http://{LOOPBACK}:{self.s3_port}"
+
+    @property
+    def api(self) -> str:
+        """Address of the Prefect API."""
+        return self.prefect_api or f"http://{LOOPBACK}:{self.prefect_port}/api"
+
+    @property
+    def login(self) -> str | None:
+        """``user:password`` for the Prefect API."""
+        return os.environ.get("PREFECT_API_AUTH_STRING") if self.prefect_api else self.credentials.login
+
+    def variables(self, pair: KeyPair | None = None) -> dict[str, str]:
+        """Return the variables of a user of the services, by default the one who may do everything."""
+        found = {"DIFSIMS_STORE": self.store, "PREFECT_API_URL": self.api}
+        if self.endpoint:
+            pair = pair or self.credentials.admin
+            found |= {
+                "AWS_ENDPOINT_URL": self.endpoint,
+                "AWS_REGION": _REGION,
+                "AWS_ACCESS_KEY_ID": pair.access_key,
+                "AWS_SECRET_ACCESS_KEY": pair.secret_key,
+            }
+        if not self.prefect_api and self.login:
+            found["PREFECT_API_AUTH_STRING"] = self.login
+        return found
+
+    def replaces(self, name: str) -> bool:
+        """Return whether a variable of the user's shell speaks of a service that the stack has of its own."""
+        if name.startswith("AWS_"):
+            return self.s3 is None
+        if name in {"PREFECT_API_AUTH_STRING", "PREFECT_SERVER_API_AUTH_STRING"}:
+            return self.prefect_api is None
+        # A profile or a key of Prefect's cloud would lead elsewhere.
+        return name in {"PREFECT_PROFILE", "PREFECT_PROFILES_PATH", "PREFECT_API_KEY", MARK}
+
+
+def program_environment(folder: StackFolder, stack: str, services: Services) -> dict[str, str]:
+    """Return the environment of all programs; it holds secrets and is inherited, never written down.
+
+    What the user's shell sets wins over our defaults, not over where the services are.
+    """
+    shell = {name: value for name, value in os.environ.items() if not services.replaces(name)}
+    server = {}
+    if services.prefect_api is None and services.login:
+        server = {"PREFECT_SERVER_API_AUTH_STRING": services.login}
+    return {
+        **_QUIET_PREFECT,
+        **_WORKER,
+        **(_SERVER if services.prefect_api is None else {}),
+        **shell,
+        **services.variables(),
+        **server,
+        "DIFSIMS_VERSION": __version__,
+        "PREFECT_HOME": str(folder.prefect_home),
+        "PYTHONPATH": _python_path(shell.get("PYTHONPATH", "")),
+        "PYTHONUNBUFFERED": "1",
+        MARK: stack,
+    }
+
+
+_WORKER = {
+    "DIFSIMS_SIMULATIONS_A_MACHINE": "1",
+    # Thirty seconds is the least that Prefect 3.8 allows; the automation against zombies counts on it.
+    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
+    "PREFECT_WORKER_QUERY_SECONDS": "3",
+    # A flow outlives a restart of the server, which takes half a minute and more.
+    "PREFECT_CLIENT_MAX_RETRIES": "8",
+}
+
+_SERVER = {
+    # In memory, the default, a killed server would forget who holds which slot, and the slot would be lost for good.
+    "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
+    "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "5",
+    "PREFECT_SERVER_EVENTS_EXPIRED_BUCKET_BUFFER": "PT30S",
+    # An hour ahead, the default, would be sixty runs of the watch waiting after a night's pause.
+    "PREFECT_SERVER_SERVICES_SCHEDULER_MIN_SCHEDULED_TIME": "PT10M",
+}
+
+
+def write_environments(folder: StackFolder, services: Services) -> None:
+    """Write the files that a user sources to work with the stack; only he may read them."""
+    shared = {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": _WORKER["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"]}
+    for path, pair in (
+        (folder.environment, services.credentials.admin),
+        (folder.reader_environment, services.credentials.reader),
+    ):
+        lines = [f"export {name}={shlex.quote(value)}" for name, value in (services.variables(pair) | shared).items()]
+        write_private(path, "\n".join([f"# Written by `difsims up`. Use it with: source {path}", *lines, ""]))
+
+
+def _python_path(inherited: str) -> str:
+    """Return a path on which the flows are found from any directory; an installed package needs none."""
+    place = Path(flows.__file__).resolve().parent.parent
+    if place in {Path(sysconfig.get_path(name)).resolve() for name in ("purelib", "platlib")}:
+        return inherited
+    return os.pathsep.join(dict.fromkeys([str(place), *filter(None, inherited.split(os.pathsep))]))

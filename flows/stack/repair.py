@@ -1,0 +1,90 @@
+"""What an earlier end without warning left in Prefect's records, put right while nothing runs.
+
+Only for the stack's own server: elsewhere others may be at work.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from flows.stack.api import PrefectApi
+from flows.stack.folder import StackFolder
+from flows.stack.programs import POOL
+
+_CRASHED = {
+    "type": "CRASHED",
+    "name": "Crashed",
+    "message": "the stack was stopped while it ran. What it finished is kept; run it again to go on",
+}
+_CANCELLED = {"type": "CANCELLED", "name": "Cancelled", "message": "the stack was stopped before it had ended"}
+
+
+def forget_leases(folder: StackFolder) -> None:
+    """Remove the leases of slots; before the server starts, for it would count an old one against a new holder."""
+    if folder.leases.is_dir():
+        for path in folder.leases.iterdir():
+            path.unlink(missing_ok=True)
+
+
+def repair_records(api: PrefectApi) -> list[str]:
+    """End runs that no process belongs to, free their slots, drop scheduled runs that were missed; say what was done.
+
+    Of the missed runs of a schedule the latest stays: a nightly retraining that was missed happens in the morning, the
+    sixty looks for new experiments of an hour do not.
+    """
+    done = []
+    lost = _pool_runs(api, ["RUNNING", "PENDING", "CANCELLING"])
+    for run in lost:
+        state = _CANCELLED if run["state"]["type"] == "CANCELLING" else _CRASHED
+        api.post(f"/flow_runs/{run['id']}/set_state", {"state": state})
+    if lost:
+        done.append(f"{len(lost)} runs that were lost with an earlier stop are Crashed now: {_names(lost)}")
+    held = [limit for limit in api.all("/v2/concurrency_limits/filter", {}) if limit["active_slots"]]
+    for limit in held:
+        api.patch(f"/v2/concurrency_limits/{limit['id']}", {"active_slots": 0})
+    if held:
+        done.append(f"slots that nobody held any more are free: {', '.join(limit['name'] for limit in held)}")
+    missed = _missed(_pool_runs(api, ["SCHEDULED"]))
+    for run in missed:
+        api.delete(f"/flow_runs/{run['id']}")
+    if missed:
+        done.append(f"{len(missed)} scheduled runs were missed; the latest of each schedule is made up for")
+    return done
+
+
+def interrupted_runs(api: PrefectApi, since: datetime) -> list[str]:
+    """Return the names of the runs that crashed since a moment."""
+    return [run["name"] for run in _pool_runs(api, ["CRASHED"]) if _time(run["end_time"]) >= since]
+
+
+def _pool_runs(api: PrefectApi, states: list[str]) -> list[dict[str, Any]]:
+    body = {
+        "flow_runs": {"state": {"type": {"any_": states}}},
+        "work_pools": {"name": {"any_": [POOL]}},
+        "sort": "EXPECTED_START_TIME_DESC",
+    }
+    return api.all("/flow_runs/filter", body)
+
+
+def _missed(scheduled: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the runs of schedules whose time has passed, without the latest of each deployment."""
+    limit = datetime.now(UTC) - timedelta(seconds=30)
+    late = [run for run in scheduled if run["auto_scheduled"] and _time(run["expected_start_time"]) < limit]
+    seen: Counter[str] = Counter()
+    missed = []
+    for run in late:  # latest first
+        seen[run["deployment_id"]] += 1
+        if seen[run["deployment_id"]] > 1:
+            missed.append(run)
+    return missed
+
+
+def _time(text: str | None) -> datetime:
+    return datetime.fromisoformat(text.replace("Z", "+00:00")) if text else datetime.min.replace(tzinfo=UTC)
+
+
+def _names(runs: list[dict[str, Any]]) -> str:
+    names = [run["name"] for run in runs[:5]]
+    return ", ".join(names) + (" …" if len(runs) > 5 else "")

@@ -1,0 +1,211 @@
+"""``difsims up``: start what is missing, wait until each service does its work, watch over it, stop it in order."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shlex
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from threading import Event
+
+from flows.stack import deploy, health, repair
+from flows.stack.api import PrefectApi
+from flows.stack.environment import Services, program_environment, write_environments
+from flows.stack.errors import StackError
+from flows.stack.folder import Memory, StackFolder
+from flows.stack.health import Patience, StoppedError
+from flows.stack.options import UpOptions, choose_services
+from flows.stack.processes import described, end, orphans, stack_processes
+from flows.stack.programs import Program, s3_program, server_program, worker_program
+from flows.stack.stop import stop_stack
+from flows.stack.supervisor import Supervisor
+from flows.stack.watch import watch_over
+from flows.stack.zombies import crash_zombies
+
+Tell = Callable[[str], None]
+
+_FIRST_RUN = """prefect deployment run 'pipeline/local' --watch -p 'spec={"simulation": {"n_patterns": 30000}}'"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What is started, or goes on."""
+
+    memory: Memory
+    services: Services
+    programs: Sequence[Program]
+    adopted: bool
+
+    @property
+    def api(self) -> PrefectApi:
+        return PrefectApi(self.services.api, self.services.login)
+
+
+class Stack:
+    """A stack on its way up, at work, and on its way down.
+
+    Parameters
+    ----------
+    options
+        What the user asks for.
+    tell
+        Called with each line of the story.
+    """
+
+    def __init__(self, options: UpOptions, tell: Tell) -> None:
+        self._options, self._tell = options, tell
+        self._folder = StackFolder(options.folder.expanduser().resolve())
+        self._supervisor = Supervisor(self._folder)
+        self._deployments = deploy.Deployments.of(options.deployments)
+
+    def run(self, stop: Event, ready: Tell) -> None:
+        """Start, watch until ``stop`` is set, and stop.
+
+        Parameters
+        ----------
+        stop
+            Set when the stack shall end.
+        ready
+            Called with how to use the stack, once it does its work.
+
+        Raises
+        ------
+        StackError
+            If a service does not do its work; whatever had been started is stopped.
+        """
+        started = time.monotonic()
+        self._folder.prepare()
+        with self._folder.held():
+            plan = self._plan()
+            try:
+                self._start(plan, Patience(self._options.seconds, stop))
+                ready(self._summary(plan, time.monotonic() - started))
+                watch_over(self._supervisor, stop, self._tell)
+            except StoppedError:
+                pass
+            finally:
+                self._stop(plan)
+
+    def _plan(self) -> _Plan:
+        """Choose services and ports, and write the files that speak of them."""
+        adopted = self._supervisor.answers()
+        if not adopted and (known := self._folder.recall()):
+            self._clear(known.id)
+        memory, services = choose_services(self._folder, self._options, self._tell, running=adopted)
+        self._folder.remember(memory)
+        write_environments(self._folder, services)
+        os.environ.update(services.variables())  # this process looks at the store as its users will
+        programs = [worker_program(f"difsims-{platform.node()}-{memory.id[:6]}")]
+        if services.prefect_api is None:
+            programs.insert(0, server_program(memory.ports))
+        if services.s3 is None:
+            programs.insert(0, s3_program(self._folder, memory.ports))
+        return _Plan(memory, services, programs, adopted)
+
+    def _clear(self, stack: str) -> None:
+        """End what a killed supervisor has left behind: nobody watches over it any more."""
+        left = stack_processes(stack)
+        if left:
+            self._tell(f"ending what an earlier start has left behind: {described(left)}")
+            end(left)
+
+    def _start(self, plan: _Plan, patience: Patience) -> None:
+        if plan.adopted:
+            self._tell("the stack is running without its `difsims up`; this one takes over")
+        else:
+            if plan.services.prefect_api is None:
+                repair.forget_leases(self._folder)
+            self._supervisor.start(plan.programs, program_environment(self._folder, plan.memory.id, plan.services))
+        self._start_s3(plan, patience)
+        self._start_server(plan, patience)
+        self._start_worker(plan, patience)
+
+    def _start_s3(self, plan: _Plan, patience: Patience) -> None:
+        look = health.problem_of_store(plan.services.store)
+        if plan.services.endpoint is None:
+            if problem := look():
+                raise StackError(f"the store {plan.services.store} cannot be used: {problem}")
+            return
+        self._supervisor.start_program("s3")
+        health.await_health("s3", health.problem_of_s3(plan.services.endpoint), self._supervisor, patience)
+        health.await_health("s3", look, self._supervisor, patience)
+        self._tell(f"SeaweedFS is ready at {plan.services.endpoint}")
+
+    def _start_server(self, plan: _Plan, patience: Patience) -> None:
+        if plan.services.prefect_api is not None:
+            if problem := plan.api.problem():
+                raise StackError(f"no Prefect server at {plan.services.api}: {problem}")
+            return
+        self._tell("waiting for the Prefect server (about half a minute)")
+        self._supervisor.start_program("server")
+        health.await_health("server", plan.api.problem, self._supervisor, patience)
+        self._tell(f"the Prefect server is ready at {plan.api.address}")
+        if not plan.adopted:
+            for line in repair.repair_records(plan.api):
+                self._tell(line)
+
+    def _start_worker(self, plan: _Plan, patience: Patience) -> None:
+        """Start the worker, and make the deployments meanwhile when something of them is new."""
+        deploy.make_pool(plan.api)
+        digest = self._deployments.digest(plan.services.store)
+        fresh = plan.memory.deployed == digest and not deploy.missing(plan.api, self._deployments)
+        making = None
+        if not fresh:
+            self._tell(f"deploying {len(self._deployments.names)} flows")
+            environment = program_environment(self._folder, plan.memory.id, plan.services)
+            making = deploy.start_deploying(self._folder, self._deployments, environment)
+        try:
+            self._supervisor.start_program("worker")
+            crash_zombies(plan.api, self._options.zombie_seconds)
+            look = health.problem_of_worker(plan.api, self._supervisor)
+            health.await_health("worker", look, self._supervisor, patience)
+            self._tell("the worker is ready")
+            if making is not None:
+                making.finish(plan.api, self._deployments, patience)
+                self._folder.remember(replace(plan.memory, deployed=digest))
+        finally:
+            if making is not None:
+                making.give_up()
+
+    def _stop(self, plan: _Plan) -> None:
+        """Stop in the reverse order; flow runs are stopped while the server can still take note of it."""
+        self._tell("stopping")
+        since = datetime.now(UTC)
+        if self._supervisor.answers():
+            self._supervisor.stop_program("worker")
+            end(orphans(plan.memory.id, self._supervisor.process()))
+            self._tell_of_interrupted(plan, since)
+        for note in stop_stack(self._supervisor, plan.memory.id, sum(item.stop_seconds for item in plan.programs)):
+            self._tell(note)
+        self._tell(
+            f"everything is stopped; `difsims up --folder {shlex.quote(str(self._folder.root))}` goes on with it"
+        )
+
+    def _tell_of_interrupted(self, plan: _Plan, since: datetime) -> None:
+        try:
+            names = repair.interrupted_runs(plan.api, since)
+        except StackError:
+            return  # without a server there is nothing to tell
+        if names:
+            self._tell(f"stopped half-way: {', '.join(names)}; what they finished is kept, run them again to go on")
+
+    def _summary(self, plan: _Plan, seconds: float) -> str:
+        services, folder = plan.services, self._folder
+        login = f", login and password in {folder.credentials.name}" if plan.services.login else ""
+        place = f" at {services.endpoint}" if services.endpoint else ""
+        return "\n".join(
+            [
+                f"difsims is up after {seconds:.0f} s",
+                f"  pages        {plan.api.address}{login if services.prefect_api is None else ''}",
+                f"  store        {services.store}{place}",
+                f"  credentials  {folder.credentials}",
+                f"  logs         {folder.logs}",
+                "the first run, in another shell:",
+                f"  source {shlex.quote(str(folder.environment))}",
+                f"  {_FIRST_RUN}",
+                "Ctrl-C stops everything",
+            ]
+        )

@@ -1,0 +1,84 @@
+"""Flow runs whose process is gone without a word: Prefect's automations that declare them crashed.
+
+A killed flow process is reported by its worker. Worker and flow killed together report nothing, and the run would stay
+"Running" for ever, with the concurrency slot that it holds. Its heartbeats end, though.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flows.stack.api import PrefectApi
+
+WITHOUT_HEARTBEAT = 90  # seconds: three heartbeats
+_WITHOUT_START = 240
+# Events carry the name of the state. A run that has ended in another one is safe: Prefect lets none leave it for Crashed.
+_ENDS = ["Completed", "Reused", "Failed", "TimedOut", "Cancelled", "Crashed"]
+_LEAVES = ["Scheduled", "AwaitingRetry", "AwaitingConcurrencySlot", "Paused", "Suspended"]
+_FLOWS = [
+    "simulate", "simulate-sweep", "train", "predict", "evaluate", "pipeline", "preprocess", "retrain",
+    "watch-experiments",
+]  # fmt: skip
+
+
+def crash_zombies(api: PrefectApi, seconds: int = WITHOUT_HEARTBEAT) -> None:
+    """Install the automations, or bring them to their present form.
+
+    Parameters
+    ----------
+    api
+        Where to.
+    seconds
+        Without a heartbeat, after which a run counts as dead; three heartbeats by default. The server adds its
+        ``PREFECT_SERVER_EVENTS_EXPIRED_BUCKET_BUFFER``.
+    """
+    wanted = [
+        _automation(
+            "crash zombie flow runs",
+            after=["Running", "heartbeat"],
+            expect=["heartbeat", *_ENDS, *_LEAVES],
+            seconds=seconds,
+            message=f"no heartbeat for {seconds} s: its process is gone. What it finished is kept; run it again to go on",
+        ),
+        _automation(
+            "crash flow runs that never start",
+            after=["Pending"],
+            expect=["Running", "heartbeat", *_ENDS, *_LEAVES],
+            seconds=max(_WITHOUT_START, seconds),
+            message="taken by a worker and never started: the worker is gone. Run it again",
+        ),
+    ]
+    found: dict[str, list[dict[str, Any]]] = {}
+    for automation in api.all("/automations/filter", {}):
+        found.setdefault(automation["name"], []).append(automation)
+    for automation in wanted:
+        same, *others = found.get(automation["name"], []) or [None]
+        if same is None:
+            api.post("/automations/", automation)
+        else:
+            api.put(f"/automations/{same['id']}", automation)
+        for other in others:
+            api.delete(f"/automations/{other['id']}")
+
+
+def _automation(name: str, *, after: list[str], expect: list[str], seconds: int, message: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "description": "Installed by difsims. Flow runs whose process is gone become Crashed, and their slots free.",
+        "enabled": True,
+        "trigger": {
+            "type": "event",
+            "posture": "Proactive",
+            "after": [f"prefect.flow-run.{event}" for event in after],
+            "expect": [f"prefect.flow-run.{event}" for event in expect],
+            "match": {"prefect.resource.id": "prefect.flow-run.*"},
+            # Flows of others may send heartbeats at another pace.
+            "match_related": {"prefect.resource.role": "flow", "prefect.resource.name": _FLOWS},
+            "for_each": ["prefect.resource.id"],
+            "threshold": 1,
+            "within": seconds,
+        },
+        "actions": [
+            {"type": "change-flow-run-state", "name": "Crashed", "state": "CRASHED", "message": message},
+        ],
+    }

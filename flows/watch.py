@@ -1,0 +1,143 @@
+"""Watch for new scans: announce those that are whole, leave those still on their way, give up those that fail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from prefect import flow
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowFilter, FlowRunFilter
+from prefect.client.schemas.objects import TERMINAL_STATES, StateType
+from prefect.client.schemas.sorting import FlowRunSort
+from prefect.runtime import flow_run
+
+from difsims_core.errors import InputError
+from difsims_core.ledger.intake import Entry, Round, look
+from difsims_core.ledger.scans import scan_key
+from difsims_core.storage.objects import ObjectStore, open_store
+from flows.artifacts import table, tag_run
+from flows.events import announce
+from flows.nothing_new import nothing_new
+from flows.parameters import StoreUrl
+from flows.progress import say
+from flows.settings import load_settings
+
+_MOST_ROWS = 200
+_MOST_TAGS = 100
+_MOST_NAMES = 5
+_PAGE = 200
+_TOLD = {
+    "announced": "announced",
+    "arriving": "not whole, left for the next round",
+    "waiting": "whole, waiting for a champion",
+    "failed": "failed, to be tried again",
+    "quarantined": "quarantined",
+}
+
+
+def _run_name() -> str:
+    return f"watch {open_store(flow_run.parameters.get('store')).root}"
+
+
+@flow(name="watch-experiments", flow_run_name=_run_name, persist_result=False, result_serializer="json")
+def watch_experiments(store: StoreUrl = None) -> list[str]:
+    """Look once for new scans below ``experiments/profiles/`` and return the URLs of those announced.
+
+    Each is announced by an event ``difsims.experiment.found``. A scan that is not whole is left for the next round;
+    one that fails too often is quarantined with its reason, until it changes or is released.
+
+    Parameters
+    ----------
+    store
+        Root URL of the store; default: ``DIFSIMS_STORE``.
+    """
+    place = open_store(store)
+    found = look(place, datetime.now(UTC), tries=load_settings().intake_tries, at_work=scans_at_work(place))
+    for entry in found.announce:
+        details = {"size": entry.size, "etag": entry.etag, "tries": entry.tries}
+        url = place.url(entry.key)
+        announce("experiment.found", entry.name, place.root, labels={"difsims.url": url}, payload=details)
+    for line in story_of(found):
+        say(line)
+    if not found.changed and not found.gone:
+        return nothing_new([], f"nothing new; {len(found.entries)} scans are known")
+    tag_run(*(entry.name for entry in found.announce[:_MOST_TAGS]))
+    table("intake", [row_of(entry) for entry in found.entries[:_MOST_ROWS]], _summary(found))
+    return [place.url(entry.key) for entry in found.announce]
+
+
+def scans_at_work(store: ObjectStore) -> Callable[[str], bool]:
+    """Return whether a run of ``predict`` that waits or runs has a scan among its experiments."""
+    keys: set[str | None] = set()
+    everything = False
+    for parameters in _predictions_at_work():
+        try:
+            keys.update(scan_key(store, str(url)) for url in parameters.get("experiments") or [])
+            everything |= not parameters.get("experiments") and open_store(parameters.get("store")).root == store.root
+        except InputError:
+            continue  # that run will say so itself
+    return lambda url: everything or scan_key(store, url) in keys
+
+
+def story_of(found: Round) -> list[str]:
+    """Return what a round has to tell, a line for each kind of change."""
+    lines = []
+    for state, told in _TOLD.items():
+        entries = [entry for entry in found.changed if entry.state == state]
+        if entries and state == "announced":
+            entries = list(found.announce)
+        if entries:
+            lines.append(f"{told}: {_named(entries, reasons=state in ('failed', 'quarantined'))}")
+    expected = sum(entry.state == "announced" for entry in found.changed) - len(found.announce)
+    if expected:
+        lines.append(f"{expected} expected from the new champion")
+    if found.gone:
+        lines.append(f"no longer there: {_named(found.gone)}")
+    return lines
+
+
+def row_of(entry: Entry) -> dict[str, Any]:
+    """Return the row of a scan in the table of the intake."""
+    return {
+        "experiment": entry.name,
+        "state": entry.state,
+        "since": entry.since,
+        "tries": entry.tries,
+        "reason": entry.reason,
+        "size": entry.size,
+        "model": entry.model or "",
+    }
+
+
+def _named(entries: Sequence[Entry], *, reasons: bool = False) -> str:
+    texts = [f"{entry.name} ({entry.reason})" if reasons else entry.name for entry in entries[:_MOST_NAMES]]
+    more = len(entries) - len(texts)
+    return ", ".join(texts) + (f" and {more} more" if more else "")
+
+
+def _summary(found: Round) -> str:
+    counts = {state: sum(entry.state == state for entry in found.entries) for state in (*_TOLD, "done")}
+    shown = f"; the latest {_MOST_ROWS} are shown" if len(found.entries) > _MOST_ROWS else ""
+    said = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
+    return f"{len(found.entries)} scans: {said or 'none'}{shown}"
+
+
+def _predictions_at_work() -> list[dict[str, Any]]:
+    """Return the parameters of all runs of ``predict`` that have not ended."""
+    unfinished = sorted(set(StateType) - TERMINAL_STATES)
+    wanted = FlowRunFilter.model_validate({"state": {"type": {"any_": unfinished}}})
+    found: list[dict[str, Any]] = []
+    with get_client(sync_client=True) as client:
+        while True:
+            runs = client.read_flow_runs(
+                flow_filter=FlowFilter.model_validate({"name": {"any_": ["predict"]}}),
+                flow_run_filter=wanted,
+                sort=FlowRunSort.ID_DESC,
+                limit=_PAGE,
+                offset=len(found),
+            )
+            found += [run.parameters for run in runs]
+            if len(runs) < _PAGE:
+                return found

@@ -1,0 +1,67 @@
+"""A Prefect server, a small dataset nothing happened to, and a proxy that makes things happen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from flows.settings import quieten_prefect
+
+quieten_prefect()
+
+from prefect.settings import PREFECT_API_URL  # noqa: E402 - Prefect reads its environment when imported
+from prefect.testing.utilities import prefect_test_harness  # noqa: E402
+
+from difsims_core.config.documents import dump_spec, make_spec  # noqa: E402
+from difsims_core.config.simulation import SimulationSpec  # noqa: E402
+from difsims_core.dataset import build  # noqa: E402
+from difsims_core.storage.objects import ObjectStore, open_store  # noqa: E402
+from tests.fault_proxy import FaultProxy, fault_proxy  # noqa: E402
+from tests.faults.datasets import ROWS, Dataset, build_blocks  # noqa: E402
+from tests.services import S3Service  # noqa: E402
+
+
+@pytest.fixture(scope="session", autouse=True)
+def prefect_server() -> Iterator[None]:
+    if PREFECT_API_URL.value():  # other tests of this session have started one
+        yield
+        return
+    with prefect_test_harness(server_startup_timeout=180):
+        yield
+
+
+@pytest.fixture(scope="session")
+def spec() -> SimulationSpec:
+    """Five blocks, the last one partly filled."""
+    return make_spec({"n_patterns": 5 * ROWS - 300, "seed": 5, "output": {"x_all": False}})
+
+
+@pytest.fixture(scope="session")
+def undisturbed(spec: SimulationSpec, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """The same dataset, made in peace."""
+    store = open_store(tmp_path_factory.mktemp("undisturbed"))
+    plan = build_blocks(store, spec, range(5))
+    build.finish(store, plan)
+    return Dataset(store, plan.id)
+
+
+@pytest.fixture
+def document(spec: SimulationSpec, tmp_path: Path) -> str:
+    path = tmp_path / "document.yaml"
+    path.write_text(dump_spec(spec))
+    return str(path)
+
+
+@pytest.fixture
+def proxy(s3_store_url: str, s3_service: S3Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultProxy]:
+    """A proxy in front of the S3 server; the environment points to it while the test runs."""
+    with fault_proxy(s3_service.endpoint) as running:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", running.endpoint)
+        yield running
+
+
+@pytest.fixture
+def store(s3_store_url: str) -> ObjectStore:
+    return open_store(s3_store_url)

@@ -1,0 +1,190 @@
+"""A retraining from the first champion on: what it promotes, what it records, and when it does nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from difsims_core.config.documents import make_spec
+from difsims_core.config.retraining import RetrainingSpec
+from difsims_core.dataset.build import build
+from difsims_core.dataset.open import list_simulations
+from difsims_core.errors import InputError
+from difsims_core.learn import fit
+from difsims_core.learn.bundle import list_models, load_bundle
+from difsims_core.ledger.registry import read_registry, rollback
+from difsims_core.resources import samples_folder
+from difsims_core.storage import layout
+from difsims_core.storage.npz import read_profiles, write_profiles
+from difsims_core.storage.objects import open_store
+from flows import retrain as retraining
+from flows.retrain import retrain
+from tests.flows.prefect_records import artifacts_of, latest_run
+
+SIMULATION = {"n_patterns": 1500, "seed": 5, "output": {"x_all": False}}
+# Of a few hundred patterns nothing can be shown to a tenth of a point.
+RULE = {"accuracy_tolerance_fraction": 0.2, "recall_tolerance_fraction": 0.5, "above_chance_fraction": 0.0}
+BETTER = {"epochs": 8}
+
+
+def document(**changes: Any) -> RetrainingSpec:
+    return make_spec({"training": {"epochs": 3}, "rule": RULE, **changes}, RetrainingSpec)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A store with corners of two sample scans."""
+    place = open_store(tmp_path_factory.mktemp("retrain") / "store")
+    for name in ("roi_1", "roi_2"):
+        profiles = read_profiles(samples_folder() / f"{name}_radial_crop.npz")
+        write_profiles(place.url(layout.experiment_profiles(name)), profiles.x, profiles.y[10:14, 20:25])
+    return place.root
+
+
+@pytest.fixture(scope="module")
+def events() -> list[tuple[str, str, dict[str, Any]]]:
+    return []
+
+
+@pytest.fixture(scope="module", autouse=True)
+def announced(events) -> Any:
+    def announce(kind, name, store, *, labels, payload):
+        events.append((kind, name, {**labels, **payload}))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(retraining, "announce", announce)
+        yield
+
+
+@pytest.fixture(scope="module")
+def first(root: str) -> dict[str, Any]:
+    return retrain(document(simulation=SIMULATION), root)
+
+
+def test_an_empty_store_is_no_failure(store):
+    outcome = retrain(document(), store)
+    assert (outcome["model"], outcome["promoted"], outcome["champion"]) == (None, False, None)
+    assert "no complete dataset" in outcome["why"]
+    assert latest_run("retrain").state.is_completed()
+
+
+def test_the_first_model_becomes_the_champion(root, first, events):
+    assert first["promoted"], first["why"]
+    assert first["champion"] == first["model"]
+    registry = read_registry(open_store(root))
+    assert registry.champion.model == first["model"]
+    assert registry.champion.by == "retrain"
+    assert registry.champion.scores["held_out_rows"] > 100
+    assert "of always naming the most frequent phase" not in registry.champion.why
+    assert [(item.model, item.promoted) for item in registry.considered] == [(first["model"], True)]
+    kind, name, details = events[0]
+    assert (kind, name, details["why"]) == ("champion.promoted", first["model"], first["why"])
+
+
+def test_its_run_shows_what_was_decided_and_why(root, first):
+    run = latest_run("retrain")
+    assert run.name == "retrain large_filter on all datasets seed 0"
+    assert first["model"] in run.tags
+    found = artifacts_of(run)
+    (row,) = json.loads(found["comparison"].data)
+    assert row["name"] == "held-out accuracy"
+    text = found["decision"].data
+    for expected in (first["model"], first["why"], "roi_1, roi_2", "In doubt the champion stays"):
+        assert expected in text
+
+
+def test_nothing_new_is_no_work(root, first, monkeypatch):
+    monkeypatch.setattr(fit, "fit", lambda *args: pytest.fail("trained again"))
+    before = read_registry(open_store(root))
+    again = retrain(document(simulation=SIMULATION), root)
+    assert (again["model"], again["promoted"], again["champion"]) == (first["model"], False, first["model"])
+    assert "were considered on" in again["why"]
+    assert first["why"] in again["why"]
+    assert read_registry(open_store(root)) == before
+    assert retrain(document(), root)["why"] == again["why"], "the simulation is one of the datasets of the store"
+
+
+@pytest.fixture(scope="module")
+def second(root: str, first) -> dict[str, Any]:
+    """A new dataset, and a better training: a challenger."""
+    build(open_store(root), make_spec({**SIMULATION, "n_patterns": 4500, "seed": 6}))
+    return retrain(document(training=BETTER), root)
+
+
+def test_a_new_dataset_makes_a_challenger_that_is_compared(root, first, second, events):
+    place = open_store(root)
+    assert second["model"] != first["model"]
+    assert len(load_bundle(second["model"], place).sim_ids) == 2
+    registry = read_registry(place)
+    assert second["champion"] == registry.champion.model == (second["model"] if second["promoted"] else first["model"])
+    latest = registry.considered[0]
+    assert (latest.model, latest.promoted, latest.why) == (second["model"], second["promoted"], second["why"])
+    assert len(registry.considered) == 2
+    assert [name for _, name, _ in events] == [first["model"], *([second["model"]] if second["promoted"] else [])]
+    found = artifacts_of(latest_run("retrain"))
+    names = [row["name"] for row in json.loads(found["comparison"].data)]
+    assert names[0] == "held-out accuracy"
+    assert {"recall of gratia_2h", "peaks F1 above the null", "better in something, worse in nothing"} <= set(names)
+    assert {first["model"], second["model"]} <= set(latest_run("retrain").tags)
+
+
+def test_after_a_rollback_the_replaced_model_stays_away(root, first, second):
+    """New experiments are mapped all the same; one of them is no scan, and stops nothing."""
+    if not second["promoted"]:
+        pytest.fail(f"the challenger was to be better for this test: {second['why']}")
+    place = open_store(root)
+    rollback(place)
+    profiles = read_profiles(samples_folder() / "roi_3_radial_crop.npz")
+    write_profiles(place.url(layout.experiment_profiles("roi_3")), profiles.x, profiles.y[:3, :4])
+    place.write(layout.experiment_profiles("torn"), b"PK nothing")
+    third = retrain(document(training=BETTER), root)
+    assert (third["model"], third["promoted"], third["champion"]) == (second["model"], False, first["model"])
+    assert "only a person" in third["why"]
+    for name in ("roi_1", "roi_2", "roi_3"):
+        assert place.exists(layout.evaluation(second["model"], name))
+    text = artifacts_of(latest_run("retrain"))["decision"].data
+    assert "experiments mapped: roi_1, roi_2, roi_3" in text
+    assert "left out: torn: " in text
+    place.delete(layout.experiment_profiles("torn"))
+
+
+def test_a_run_that_was_stopped_is_continued(root, first, second, monkeypatch):
+    """It ends before it has decided; the next run trains nothing again, and decides."""
+    place = open_store(root)
+    spec = document(training={"epochs": 1}, rule={**RULE, "least_experiments": 99})
+    with monkeypatch.context() as patch:
+        patch.setattr(retraining, "settle", lambda *args: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            retrain(spec, root)
+    models, considered = list_models(place), read_registry(place).considered
+    assert len(models) == 3
+    assert len({item.model for item in considered}) == 2, "nothing was decided about the third"
+    with monkeypatch.context() as patch:
+        patch.setattr(fit, "fit", lambda *args: pytest.fail("trained again"))
+        outcome = retrain(spec, root)
+    assert list_models(place) == models
+    assert not outcome["promoted"]
+    assert "at least 99" in outcome["why"]
+    assert read_registry(place).considered[0].model == outcome["model"]
+    assert latest_run("predict").state_name == "Reused"
+
+
+def test_a_simulation_of_other_phases_is_refused_before_any_work(root, first):
+    place = open_store(root)
+    before = list_simulations(place)
+    with pytest.raises(InputError, match="the champion knows"):
+        retrain(document(simulation={**SIMULATION, "phases": ["pb", "pbi2_2h"]}), root)
+    assert list_simulations(place) == before
+
+
+def test_the_form_explains_itself(root):
+    from prefect.utilities.callables import parameter_schema
+
+    definitions = parameter_schema(retrain).definitions
+    for name in ("RetrainingSpec", "PromotionSpec"):
+        described = definitions[name]["properties"].values()
+        assert all(item.get("description") or "$ref" in item or "allOf" in item for item in described), name
+    assert Path(retraining.__file__).name == "retrain.py"
