@@ -119,7 +119,10 @@ def short_count(n: int) -> str:
 
 def _places(urls: Mapping[str, str]) -> list[str]:
     """Return a list in Markdown; a browser opens http alone, everything else is to be copied."""
-    return [f"- [{name}]({url})" if url.startswith("http") else f"- {name}: `{url}`" for name, url in urls.items()]
+    return [
+        f"- [{name}]({url})" if url.startswith("http") else f"- {name}: `{url.removeprefix('file://')}`"
+        for name, url in urls.items()
+    ]
 
 
 def _four_figures(value: Any) -> Any:

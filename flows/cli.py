@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flows import cli_dataset, cli_doctor, cli_intake, cli_operate
+from flows import cli_dataset, cli_doctor, cli_intake, cli_keep, cli_operate
 from flows.cli_options import Changes, Json, Simulations, Store, without_credentials
 from flows.command_group import CommandGroup
 
@@ -216,7 +216,7 @@ def pipeline(
     console.show_json(outcome) if as_json else console.show_line(outcome["report"])
 
 
-for commands in (cli_dataset, cli_operate, cli_doctor, cli_intake):
+for commands in (cli_dataset, cli_operate, cli_doctor, cli_keep, cli_intake):
     commands.register(app)
 
 

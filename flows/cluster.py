@@ -147,8 +147,8 @@ def meaning(future: Future, address: str) -> BaseException:
         )
     if isinstance(error, ImportError | AttributeError) or "deserializ" in str(error):
         return ClusterSetupError(
-            f"the Dask cluster at {address} cannot load difsims ({_first_line(error.__cause__ or error)}); install "
-            "the same version of difsims where its scheduler and its workers run, and restart them"
+            f"workers of the Dask cluster at {address} cannot load difsims ({_first_line(error.__cause__ or error)}); "
+            "install the same versions of Python, Dask and difsims on all of them, and restart them"
         )
     return error
 

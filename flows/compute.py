@@ -15,7 +15,7 @@ from difsims_core.config.simulation import SimulationSpec
 from difsims_core.dataset import build
 from difsims_core.dataset.plan import Plan
 from difsims_core.dataset.receipts import read_receipts
-from difsims_core.dataset.remote import block_order, write_remote_block
+from difsims_core.dataset.remote import block_order
 from difsims_core.storage.objects import open_store
 from flows.cluster import Cluster, cluster, lost, meaning
 from flows.failures import may_go_away
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 MOST_GROUPS_AT_ONCE = 64
 """All groups of a dataset: with a cluster the flow's threads only wait."""
 
+_WRITE_BLOCK = "difsims_core.dataset.remote:write_remote_block"
 _POLL_SECONDS = 1.0  # between looks at a stop request and at the cluster
 _ordering = Lock()
 _given_up: set[str] = set()  # datasets whose run failed while groups were in flight
@@ -99,7 +100,7 @@ def _write_on_cluster(
         with (
             cluster(address) as found,
             closing(
-                map_blocks(found, write_remote_block, missing, order, lambda: progress(there + patterns))
+                map_blocks(found, _WRITE_BLOCK, missing, order, lambda: progress(there + patterns))
             ) as written,
         ):
             for block in written:
@@ -119,7 +120,7 @@ def _write_on_cluster(
 
 def map_blocks(
     found: Cluster,
-    function: Callable[..., Any],
+    function: str,
     blocks: Sequence[int],
     order: Mapping[str, Any],
     still_wanted: Callable[[], None],
@@ -133,7 +134,7 @@ def map_blocks(
     found
         The cluster.
     function
-        Of a block number and the keyword arguments of ``order``; importable where scheduler and workers run.
+        Of a block number and the keyword arguments of ``order``, as ``module:name``; workers can import it.
     blocks, order
         What to call it with.
     still_wanted
@@ -146,7 +147,9 @@ def map_blocks(
     """
     attempt = uuid.uuid4().hex[:8]  # the failure of a key is remembered as long as anybody holds its future
     keys = [(f"block-of-{order['simulation_id']}", block, attempt) for block in blocks]
-    futures: list[Future] = found.client.map(function, blocks, key=keys, pure=False, **order)
+    futures: list[Future] = found.client.map(
+        _call_by_name(), blocks, key=keys, pure=False, function=function, order=dict(order)
+    )
     waiting: dict[Any, tuple[int, Future]] = dict(zip(keys, zip(blocks, futures, strict=True), strict=True))
     failure: BaseException | None = None
     try:
@@ -165,6 +168,21 @@ def map_blocks(
             found.client.cancel([future for _, future in waiting.values()])
     if failure is not None:
         raise failure
+
+
+def _call_by_name() -> Callable[..., Any]:
+    """Return a function that travels as its code, and imports what it calls where it runs.
+
+    Dask sends a function of a module by name, and a worker that cannot import it dies of the message, as does each
+    that takes over from it. This one raises ``ImportError``, and the scheduler needs nothing of ours.
+    """
+
+    def call(block: int, function: str, order: dict[str, Any]) -> Any:
+        from pkgutil import resolve_name
+
+        return resolve_name(function)(block, **order)
+
+    return call
 
 
 def _ended(found: Cluster, futures: list[Future], still_wanted: Callable[[], None]) -> Iterator[Future]:

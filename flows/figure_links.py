@@ -11,8 +11,8 @@ from difsims_core.storage.objects import ObjectStore
 from flows.settings import load_settings
 
 _DAY = 24 * 60 * 60
-# (width in pixels, colours), the best first. Prefect's UI prints a data: URI in full below its picture.
-_SIZES = ((640, 32), (640, 16), (560, 16), (480, 16), (400, 16), (320, 8))
+# (width in pixels, quality), the best first. Not a palette: few colours would swap those of the phases.
+_SIZES = ((800, 60), (720, 45), (640, 40), (560, 35), (480, 30), (400, 25), (320, 20))
 THUMBNAIL_BYTES = 12_000
 
 
@@ -29,7 +29,7 @@ def browser_url(store: ObjectStore, key: str) -> tuple[str, str] | None:
     settings = load_settings()
     way = settings.figure_links
     if settings.public_url and way in ("auto", "public"):
-        return f"{settings.public_url.rstrip('/')}/{quote(key)}", "it lasts"
+        return f"{settings.public_url.rstrip('/')}/{quote(key)}", "public link"
     if way in ("auto", "signed") and (link := store.signed_url(key, settings.link_days * _DAY)) is not None:
         until = datetime.now(UTC) + timedelta(days=settings.link_days)
         return link, f"this link lasts until {until:%Y-%m-%d}"
@@ -46,7 +46,8 @@ def picture_url(store: ObjectStore, key: str) -> tuple[str, str]:
         return found
     place = quote(place_of(store, key), safe="/")
     picture = base64.b64encode(thumbnail(store.read(key))).decode()
-    return f"data:image/png;name={place};base64,{picture}", "shown small"
+    # Browsers take the line end out of the address; the UI, which prints it too, breaks its line there.
+    return f"data:image/webp;name={place};base64,\n{picture}", "shown small"
 
 
 def place_of(store: ObjectStore, key: str) -> str:
@@ -54,27 +55,26 @@ def place_of(store: ObjectStore, key: str) -> str:
     return store.url(key).removeprefix("file://")
 
 
-def thumbnail(png: bytes, limit: int = THUMBNAIL_BYTES) -> bytes:
-    """Return a picture as a PNG of few colours, as large as fits into ``limit`` bytes (its smallest form if none does).
+def thumbnail(picture: bytes, limit: int = THUMBNAIL_BYTES) -> bytes:
+    """Return a picture as WebP, as good as fits into ``limit`` bytes (its smallest form if none does).
 
     Parameters
     ----------
-    png
-        The picture.
+    picture
+        A PNG.
     limit
         Bytes.
     """
     from PIL import Image
 
-    with Image.open(io.BytesIO(png)) as opened:
-        picture = opened.convert("RGB")
+    with Image.open(io.BytesIO(picture)) as opened:
+        whole = opened.convert("RGB")
     small = b""
-    for most, colours in _SIZES:
-        width = min(most, picture.width)
-        size = (width, max(1, round(picture.height * width / picture.width)))
+    for most, quality in _SIZES:
+        width = min(most, whole.width)
+        size = (width, max(1, round(whole.height * width / whole.width)))
         buffer = io.BytesIO()
-        reduced = picture.resize(size, Image.Resampling.LANCZOS)
-        reduced.quantize(colours, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
+        whole.resize(size, Image.Resampling.LANCZOS).save(buffer, "WEBP", quality=quality, method=6)
         small = buffer.getvalue()
         if len(small) <= limit:
             break

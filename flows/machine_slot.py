@@ -40,7 +40,7 @@ def machine_slot(slots: int, folder: Path | None = None) -> Iterator[None]:
     if not slots:
         yield
         return
-    lock = _wait_for_one(slots, folder or _folder())
+    lock = _wait_for_one(slots, folder or machine_slot_folder())
     try:
         yield
     finally:
@@ -66,7 +66,8 @@ def _wait_for_one(slots: int, folder: Path) -> FileLock:
             raise Stopped("stopped while waiting for a slot of this machine")
 
 
-def _folder() -> Path:
+def machine_slot_folder() -> Path:
+    """Return the folder of the slots of this user, which is made when it is not there."""
     user = os.getuid() if hasattr(os, "getuid") else re.sub(r"\W", "_", getpass.getuser())
     folder = Path(tempfile.gettempdir()) / f"difsims-slots-{user}"
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from prefect import flow
@@ -64,7 +63,7 @@ def predict(model: Model = "champion", experiments: Experiments = _EVERYTHING, s
         message = f"no experiments to predict below {place.url(layout.PROFILES)}"
         say(message)
         return nothing_new([], message)
-    listed = _listed(place, urls)
+    listed, tries = _listed(place, urls), load_settings().intake_tries
     results, failures = [], {}
     with working(f"predict {model}", "predicting", len(urls), "maps") as work:
         for done, url in enumerate(urls, start=1):
@@ -73,7 +72,8 @@ def predict(model: Model = "champion", experiments: Experiments = _EVERYTHING, s
             except ExperimentError as error:
                 failures[url] = str(error)
             work.reach("maps", done, experiment_name(url))
-    _keep_outcomes(place, model, listed, failures)
+    outcomes = [Outcome(info, failures.get(url)) for url, info in listed.items()]
+    _keep(place, model, outcomes, tries)
     return _conclude(place, results, list(failures.values()))
 
 
@@ -92,13 +92,10 @@ def _listed(store: ObjectStore, urls: list[str]) -> dict[str, ObjectInfo]:
     return {url: known[key] for url, key in keys.items() if key in known}
 
 
-def _keep_outcomes(
-    store: ObjectStore, model: str, listed: Mapping[str, ObjectInfo], failures: Mapping[str, str]
-) -> None:
+def _keep(store: ObjectStore, model: str, outcomes: list[Outcome], tries: int) -> None:
     """Keep for the intake what became of the store's scans; it is no reason to lose predictions."""
-    outcomes = [Outcome(info, failures.get(url)) for url, info in listed.items()]
     try:
-        record(store, model.rstrip("/").rsplit("/", 1)[-1], outcomes, tries=load_settings().intake_tries)
+        record(store, model.rstrip("/").rsplit("/", 1)[-1], outcomes, tries=tries)
     except StoreError as error:
         warn(f"the intake does not know of these predictions and will ask for them again: {error}")
 

@@ -106,7 +106,7 @@ class FaultProxy:
 
     @faults.setter
     def faults(self, faults: Faults) -> None:
-        self._faults, self._random = faults, random.Random(faults.seed)
+        self._faults, self._random = faults, random.Random(faults.seed)  # noqa: S311
 
     async def run(self, started: threading.Event, stop: asyncio.Event) -> None:
         """Serve until asked to stop."""

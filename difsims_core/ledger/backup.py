@@ -19,6 +19,7 @@ from difsims_core.errors import CorruptDataError, InputError, MissingObjectError
 from difsims_core.learn.bundle import NETWORK, RECORD
 from difsims_core.ledger import intake_record
 from difsims_core.ledger.champions import Registry, registry_from
+from difsims_core.ledger.lineage import moment
 from difsims_core.storage import layout
 from difsims_core.storage.objects import ObjectStore, open_store
 
@@ -39,12 +40,15 @@ class Backup:
         URL of it.
     documents : tuple of str
         Keys of what it holds.
+    damaged : tuple of str
+        Keys of what is no JSON in the store, and was left out.
     size : int
         Bytes.
     """
 
     folder: str
     documents: tuple[str, ...]
+    damaged: tuple[str, ...]
     size: int
 
 
@@ -81,6 +85,8 @@ def backup(store: ObjectStore, folder: str | Path) -> Backup:
     ------
     InputError
         If it holds something, or lies within the store.
+    CorruptDataError
+        If the registry of the store is damaged: a copy of it would be of no use.
     """
     target = open_store(folder)
     if f"{target.root}/".startswith(f"{store.root}/"):
@@ -90,13 +96,18 @@ def backup(store: ObjectStore, folder: str | Path) -> Backup:
             f"{target.root}: expected an empty folder, found files in it; choose a new one for every backup"
         )
     # The registry first: every model that it names is then among the records, which are read after it.
-    registry = _read([layout.model_registry()], store)
-    documents = registry | _read(_keys(store), store)
-    checked = {key: {"sha256": _sha256(data), "size": len(data)} for key, data in sorted(documents.items())}
+    key = layout.model_registry()
+    found = _read([key], store)
+    if key in found:
+        registry_from(found[key], store.url(key))
+    found |= _read(_keys(store), store)
+    documents = {key: data for key, data in sorted(found.items()) if _is_json(data)}
+    checked = {key: {"sha256": _sha256(data), "size": len(data)} for key, data in documents.items()}
     _each(documents, lambda key: target.write(key, documents[key]))
     created = datetime.now(UTC).isoformat(timespec="seconds")
     target.write_json(MANIFEST, {"format": _FORMAT, "store": store.root, "created": created, "documents": checked})
-    return Backup(target.root, tuple(checked), sum(map(len, documents.values())))
+    damaged = tuple(key for key in found if key not in documents)
+    return Backup(target.root, tuple(documents), damaged, sum(map(len, documents.values())))
 
 
 def restore(store: ObjectStore, folder: str | Path, *, overwrite: bool = False) -> Restored:
@@ -130,10 +141,9 @@ def restore(store: ObjectStore, folder: str | Path, *, overwrite: bool = False) 
         _require_older(store, present, wanted)
     written, same, left = [], [], {}
     for key, (found, _) in _each(documents, lambda key: _held(store, key)).items():
-        reason = _why_left(store, key, found, documents[key], overwrite=overwrite)
         if found == documents[key]:
             same.append(key)
-        elif reason:
+        elif reason := _why_left(store, key, found, documents[key], overwrite=overwrite):
             left[key] = reason
         else:
             written.append(key)
@@ -189,8 +199,8 @@ def _sound_documents(source: ObjectStore) -> dict[str, bytes]:
     wrong = [key for key, checksum in checksums.items() if _sha256(documents.get(key, b"")) != checksum]
     if wrong:
         raise CorruptDataError(
-            f"{source.root}: {len(wrong)} of {len(checksums)} documents are missing or damaged ({', '.join(wrong[:5])}); "
-            "nothing was restored, use another backup"
+            f"{source.root}: {len(wrong)} of {len(checksums)} documents are missing or damaged "
+            f"({', '.join(wrong[:5])}); nothing was restored, use another backup"
         )
     return documents
 
@@ -206,7 +216,8 @@ def _why_left(store: ObjectStore, key: str, found: bytes | None, wanted: bytes, 
         held = _sha256(store.read(network))
     except MissingObjectError:
         return f"its network is gone ({NETWORK}): the record alone is no model"
-    return "" if held == json.loads(wanted)["model_sha256"] else f"its network ({NETWORK}) is another one"
+    same = f'"{held}"'.encode() in wanted  # the record names the checksum of its network
+    return "" if same else f"its network ({NETWORK}) is another one"
 
 
 def _require_older(store: ObjectStore, present: bytes | None, wanted: bytes) -> None:
@@ -226,8 +237,11 @@ def _require_older(store: ObjectStore, present: bytes | None, wanted: bytes) -> 
 
 def _latest(registry: Registry) -> datetime:
     champion = [] if registry.champion is None else [registry.champion.since]
-    moments = [*champion, *(item.when for item in registry.considered[:1])]
-    return max(map(datetime.fromisoformat, moments), default=datetime.min.replace(tzinfo=UTC))
+    times = [*champion, *(item.when for item in registry.considered[:1])]
+    try:
+        return max(map(moment, times), default=datetime.min.replace(tzinfo=UTC))
+    except ValueError:
+        return datetime.max.replace(tzinfo=UTC)  # nobody can tell: then it is not overwritten unasked
 
 
 def _held(store: ObjectStore, key: str) -> tuple[bytes | None, str | None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -91,7 +91,9 @@ def read_lineage(store: ObjectStore) -> Lineage:
     def beside(name: str, *folders: _Folders) -> list[ObjectInfo]:
         return [info for folder in folders for info in folder.get(name, ())]
 
-    jobs = [partial(_dataset, store, name, beside(name, reports)) for name in list_simulations(store)]
+    jobs: list[Callable[[], Item | None]] = [
+        partial(_dataset, store, name, beside(name, reports)) for name in list_simulations(store)
+    ]
     jobs += [
         partial(_model, store, name, beside(name, models, predictions, evaluations, reports))
         for name in filter(layout.is_model_id, models)
@@ -101,22 +103,23 @@ def read_lineage(store: ObjectStore) -> Lineage:
     with ThreadPoolExecutor(_READERS) as pool:
         items = [future.result() for future in [pool.submit(job) for job in jobs]]
         elsewhere = list(pool.map(partial(_datasets_behind, store), strange))
-    return Lineage({item.id: item for item in items}, frozenset().union(*elsewhere))
+    return Lineage({item.id: item for item in items if item is not None}, frozenset().union(*elsewhere))
 
 
-def _dataset(store: ObjectStore, name: str, figures: list[ObjectInfo]) -> Item:
+def _dataset(store: ObjectStore, name: str, figures: list[ObjectInfo]) -> Item | None:
+    """Return a dataset; None for an empty folder, which SeaweedFS lists after the objects are gone."""
     key = layout.simulation(name)
     try:
         record = store.read_json(layout.completion(name))
-        made, size = _moment(record["completed"]), int(record["stored_bytes"])
-        item = Item("dataset", name, size + _size(figures), made, _latest(figures), fingerprint=record["fingerprint"])
+        made, size = moment(record["completed"]), int(record["stored_bytes"])
+        found = str(record["fingerprint"])
+        return Item("dataset", name, size + _size(figures), made, _latest(figures), fingerprint=found)
     except MissingObjectError:
         objects = [*store.describe(key), *figures]
         found = _fingerprint_within(store, key)
-        item = Item("dataset", name, _size(objects), None, _latest(objects), fingerprint=found)
+        return Item("dataset", name, _size(objects), None, _latest(objects), fingerprint=found) if objects else None
     except (CorruptDataError, KeyError, TypeError, ValueError) as error:
-        item = Item("dataset", name, trouble=f"{store.url(layout.completion(name))}: {error}")
-    return item
+        return Item("dataset", name, trouble=f"{store.url(layout.completion(name))}: {error}")
 
 
 def _fingerprint_within(store: ObjectStore, key: str) -> str | None:
@@ -137,7 +140,7 @@ def _model(store: ObjectStore, name: str, objects: list[ObjectInfo]) -> Item:
     try:
         record = json.loads(data)
         return item(
-            made=_moment(record["created"]),
+            made=moment(record["created"]),
             needs=frozenset(map(layout.check_simulation_id, record["sim_ids"])),
             need_fingerprints=frozenset(map(str, record["sim_fingerprints"])),
             fingerprint=str(record["training_fingerprint"]),
@@ -183,7 +186,7 @@ def _latest(objects: Iterable[ObjectInfo]) -> datetime | None:
     return max((info.modified for info in objects), default=None)
 
 
-def _moment(text: Any) -> datetime:
+def moment(text: Any) -> datetime:
     """Return the time that a record names; one without a zone is taken as UTC."""
     moment = datetime.fromisoformat(text)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

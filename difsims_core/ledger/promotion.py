@@ -138,11 +138,11 @@ def decide_first(rule: PromotionSpec, metrics: Mapping[str, Any]) -> Decision:
         _ACCURACY,
         f"{accuracy.value:.2%}",
         "none yet",
-        f"at least {accuracy.low:.2%}",
+        f"at least {accuracy.low:.2%} at {rule.confidence:.2%} confidence",
         f"more than {chance:.2%} (the most frequent phase) + {_points(rule.above_chance_fraction)}",
         accuracy.low > chance + rule.above_chance_fraction,
     )
-    said = f"{_ACCURACY} {check.challenger} on {n:,} rows, {check.difference} with certainty; {check.needed} was needed"
+    said = f"{_ACCURACY} {check.challenger} on {n:,} rows, {check.difference}; {check.needed} was needed"
     verdict = "the first champion" if check.passed else "no champion yet"
     return Decision(check.passed, f"{verdict}: {said}", (check,), {"accuracy": accuracy.value, "held_out_rows": n})
 

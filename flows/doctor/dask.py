@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
-from importlib.util import find_spec
 from typing import Any
 
 from difsims_core.storage.objects import open_store
@@ -21,13 +20,8 @@ def cluster(_patient: Patient) -> Answer | None:
     address = load_settings().dask_address
     if address is None:
         return None
-    if find_spec("distributed") is None:
-        return fail("distributed is not installed", 'pip install "difsims[dask]"')
-    try:
-        with _client(address) as client:
-            workers = client.scheduler_info(n_workers=-1)["workers"]
-    except OSError:
-        return fail(f"{address} does not answer", "start it with `dask scheduler`, or correct DIFSIMS_DASK_ADDRESS")
+    with _client(address) as client:
+        workers = client.scheduler_info(n_workers=-1)["workers"]
     if not workers:
         return fail(f"{address} has no workers", f"start some: `dask worker {address} --nthreads 1`")
     threads = sum(item["nthreads"] for item in workers.values())
@@ -91,13 +85,10 @@ def problem_of_store(root: str) -> str | None:
 
 @contextmanager
 def _client(address: str) -> Iterator[Any]:
-    from distributed import Client
+    from flows.cluster import cluster  # here: workers import this file, and need no Prefect for it
 
-    client = Client(address, timeout="10s", set_as_default=False)
-    try:
-        yield client
-    finally:
-        client.close(timeout=5)
+    with cluster(address) as joined:
+        yield joined.client
 
 
 def _difference(here: dict[str, str], there: Any) -> str:

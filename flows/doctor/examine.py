@@ -13,13 +13,13 @@ from difsims_core.errors import DifsimsError
 from flows.doctor.findings import CHECKS, Answer, Check, Finding, Patient
 
 # In the order in which they are asked and shown; a new family is a file and a name here.
-_FAMILIES = ("settings", "machine", "versions", "store", "s3", "prefect_server", "prefect_work", "dask")
+_FAMILIES = ("settings", "machine", "versions", "s3", "store", "prefect_server", "prefect_work", "dask")
 _SECRET_NAME = re.compile(r"SECRET|PASSWORD|PASSWD|TOKEN|CREDENTIAL|AUTH|KEY|CONNECTION_URL", re.IGNORECASE)
 _SHORTEST_SECRET = 4  # shorter values would blot out words; no server gives such a secret
 
 
 def examine(patient: Patient, checks: Sequence[Check] | None = None) -> Iterator[Finding]:
-    """Yield what each check finds, in the order of registration.
+    """Yield what each check finds, in the order of registration; what needs a failed one is named in the end.
 
     Parameters
     ----------
@@ -29,10 +29,11 @@ def examine(patient: Patient, checks: Sequence[Check] | None = None) -> Iterator
         Which checks; default: all of them.
     """
     failed: set[str] = set()
+    waiting: list[str] = []
     for check in checks if checks is not None else all_checks():
         if check.after in failed:
             failed.add(check.name)
-            yield Finding(check.name, "warn", "not looked at", f"first mend: {check.after}")
+            waiting.append(check.name)
             continue
         answer = _asked(check, patient)
         if answer is None:
@@ -40,6 +41,8 @@ def examine(patient: Patient, checks: Sequence[Check] | None = None) -> Iterator
         if answer.status == "fail":
             failed.add(check.name)
         yield Finding(check.name, answer.status, without_secrets(answer.found), without_secrets(answer.remedy))
+    if waiting:
+        yield Finding("others", "warn", f"not looked at: {', '.join(waiting)}", "mend what fails above, then ask again")
 
 
 def all_checks() -> list[Check]:
@@ -55,7 +58,7 @@ def without_secrets(text: str) -> str:
     for name, value in os.environ.items():
         if not _SECRET_NAME.search(name):
             continue
-        for secret in {value, *value.split(":")}:
+        for secret in (value, value.partition(":")[2]):  # the second: the password of user:password
             if len(secret) >= _SHORTEST_SECRET:
                 text = text.replace(secret, "…")
     return text

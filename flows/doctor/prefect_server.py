@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from typing import Any
+from urllib.parse import urlsplit
 
 from flows.doctor.findings import Answer, Patient, check, fail, ok, warn
 from flows.doctor.s3 import judge_clock
@@ -14,7 +15,7 @@ _START = "start one with `difsims up` or `prefect server start`, and set PREFECT
 _LASTING_LEASES = "prefect.server.concurrency.lease_storage.filesystem"
 
 
-@check("Prefect server", seconds=45)
+@check("Prefect", seconds=45)
 def reachable(_patient: Patient) -> Answer:
     """Look whether there is a server that knows us; without an address every command starts one of its own."""
     address = api_address()
@@ -35,7 +36,7 @@ def reachable(_patient: Patient) -> Answer:
     return ok(f"{address} answers")
 
 
-@check("version of Prefect", seconds=45, after="Prefect server")
+@check("Prefect: version", seconds=45, after="Prefect")
 def same_version(_patient: Patient) -> Answer | None:
     """Look whether server and client are of one version, and of the one that this project knows."""
     from prefect import __version__ as own
@@ -54,7 +55,7 @@ def same_version(_patient: Patient) -> Answer | None:
     return ok(own)
 
 
-@check("clock of Prefect", seconds=45, after="Prefect server")
+@check("Prefect: clock", seconds=45, after="Prefect")
 def clock(_patient: Patient) -> Answer | None:
     """Look whether the server and this machine agree on the time: schedules and heartbeats need it."""
     if api_address() is None:
@@ -64,7 +65,28 @@ def clock(_patient: Patient) -> Answer | None:
     return judge_clock(headers, (asked + time.time()) / 2, "schedules fire late, live runs look dead")
 
 
-@check("leases of Prefect", seconds=45, after="Prefect server")
+@check("Prefect: UI", seconds=45, after="Prefect")
+def ui(_patient: Patient) -> Answer | None:
+    """Look where the pages of the UI look for the API: elsewhere, they stay empty."""
+    address = api_address()
+    if address is None or not address.rstrip("/").endswith("/api"):
+        return None
+    import httpx
+
+    place = address.rstrip("/").removesuffix("/api")
+    answer = httpx.get(f"{place}/ui-settings", timeout=20)
+    if answer.status_code != httpx.codes.OK:
+        return None  # a server without UI
+    told = str(answer.json().get("api_url", "")).rstrip("/")
+    if urlsplit(told).port != urlsplit(address).port:
+        return warn(
+            f"its pages ask {told} and stay empty; the API is at {address}",
+            "start the server with PREFECT_UI_API_URL, or PREFECT_API_URL, at the address that browsers use",
+        )
+    return ok(f"{place}, asking {told}")
+
+
+@check("Prefect: leases", seconds=45, after="Prefect")
 def leases(_patient: Patient) -> Answer | None:
     """Look where the server keeps who holds a concurrency slot: in memory, a restart forgets it."""
     settings = _server_settings()
@@ -79,7 +101,7 @@ def leases(_patient: Patient) -> Answer | None:
     return ok(storage.rsplit(".", 1)[-1])
 
 
-@check("events of Prefect", seconds=45, after="Prefect server")
+@check("Prefect: services", seconds=45, after="Prefect")
 def services(_patient: Patient) -> Answer | None:
     """Look whether the services that triggers and schedules need are switched on."""
     found = _server_settings().get("server", {}).get("services", {})

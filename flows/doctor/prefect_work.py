@@ -9,51 +9,50 @@ from typing import Any
 
 from flows.doctor.findings import Answer, Patient, check, fail, ok, warn
 from flows.doctor.prefect_server import api_address, ask
+from flows.stack.deploy import Deployments
+from flows.stack.programs import POOL
 
-WORK_POOL = "difsims"
-DEPLOYMENTS = tuple(
-    f"{flow}/local"
-    for flow in (
-        "simulate", "simulate-sweep", "train", "predict", "evaluate", "pipeline", "retrain", "watch-experiments",
-    )
-)  # fmt: skip
 _DEPLOY = "deploy them: `difsims up`, or `prefect --no-prompt deploy --all --prefect-file deployments/prefect.yaml`"
-_WORKER = f"start one: `prefect worker start --pool {WORK_POOL}`"
+_WORKER = f"start one: `prefect worker start --pool {POOL}`"
 _SETTLED = timedelta(minutes=3)  # the scheduler looks once a minute
 
 
-@check("deployments", seconds=45, after="Prefect server")
+@check("Prefect: deployments", seconds=45, after="Prefect")
 def deployments(_patient: Patient) -> Answer | None:
     """Look whether every flow can be run from the UI."""
     if api_address() is None:
         return None
-    missing = [name for name in DEPLOYMENTS if _one(f"/deployments/name/{name}") is None]
-    if len(missing) == len(DEPLOYMENTS):
+    wanted = Deployments.of(None).names
+    flows = {item["id"]: item["name"] for item in ask("POST", "/flows/filter", {"limit": 200})}
+    named = {"deployments": {"name": {"any_": sorted({name.partition("/")[2] for name in wanted})}}, "limit": 200}
+    there = {f"{flows.get(item['flow_id'])}/{item['name']}" for item in ask("POST", "/deployments/filter", named)}
+    missing = [name for name in wanted if name not in there]
+    if len(missing) == len(wanted):
         return warn("none: flows run from the command line alone", _DEPLOY)
     if missing:
         return warn(f"missing: {', '.join(missing)}", _DEPLOY)
-    return ok(f"{len(DEPLOYMENTS)} are there")
+    return ok(f"{len(wanted)} are there")
 
 
-@check("worker", seconds=45, after="Prefect server")
+@check("Prefect: worker", seconds=45, after="Prefect")
 def worker(_patient: Patient) -> Answer | None:
     """Look whether somebody takes the runs of the work pool."""
     if api_address() is None:
         return None
-    pool = _one(f"/work_pools/{WORK_POOL}")
+    pool = _one(f"/work_pools/{POOL}")
     if pool is None:
-        make = f"`prefect work-pool create {WORK_POOL} --type process`"
-        return warn(f"there is no work pool {WORK_POOL!r}", f"`difsims up` makes it, or {make}")
+        make = f"`prefect work-pool create {POOL} --type process`"
+        return warn(f"there is no work pool {POOL!r}", f"`difsims up` makes it, or {make}")
     if pool.get("is_paused"):
-        return fail(f"the work pool {WORK_POOL!r} is paused", f"`prefect work-pool resume {WORK_POOL}`")
-    known = ask("POST", f"/work_pools/{WORK_POOL}/workers/filter", {"limit": 200})
+        return fail(f"the work pool {POOL!r} is paused", f"`prefect work-pool resume {POOL}`")
+    known = ask("POST", f"/work_pools/{POOL}/workers/filter", {"limit": 200})
     online = [item["name"] for item in known if item.get("status") == "ONLINE"]
     if not online:
-        return fail(f"no worker of the pool {WORK_POOL!r} is online; runs wait for ever", _WORKER)
+        return fail(f"no worker of the pool {POOL!r} is online; runs wait for ever", _WORKER)
     return ok(f"{', '.join(online)} {'is' if len(online) == 1 else 'are'} online")
 
 
-@check("late runs", seconds=45, after="worker")
+@check("Prefect: late runs", seconds=45, after="Prefect: worker")
 def late_runs(_patient: Patient) -> Answer | None:
     """Look whether runs wait that should have begun."""
     if api_address() is None:
@@ -64,7 +63,7 @@ def late_runs(_patient: Patient) -> Answer | None:
     return ok("none")
 
 
-@check("schedules", seconds=45, after="Prefect server")
+@check("Prefect: schedules", seconds=45, after="Prefect")
 def schedules(_patient: Patient) -> Answer | None:
     """Look whether the scheduler plans runs ahead for every active schedule."""
     if api_address() is None:
@@ -82,17 +81,31 @@ def schedules(_patient: Patient) -> Answer | None:
     return ok(f"{len(settled)} active, each with a run ahead")
 
 
-@check("dead runs", seconds=45, after="Prefect server")
+@check("Prefect: dead runs", seconds=45, after="Prefect")
 def dead_runs(_patient: Patient) -> Answer | None:
-    """Look whether an automation ends runs whose heartbeats have stopped; they keep their slot for good otherwise."""
+    """Look whether runs whose heartbeats have stopped are ended, and no living ones; dead ones keep their slot."""
     if api_address() is None:
         return None
     found = [item for item in ask("POST", "/automations/filter", {"limit": 200}) if _ends_dead_runs(item)]
     if not found:
         return warn("no automation ends runs whose heartbeats have stopped", "`difsims up` makes it; see deployments/")
-    if not any(item.get("enabled") for item in found):
+    enabled = [item for item in found if item.get("enabled")]
+    if not enabled:
         return warn(f"the automation {found[0]['name']!r} is switched off", "switch it on in the UI, under Automations")
-    return ok(f"the automation {next(item['name'] for item in found if item.get('enabled'))!r} ends them")
+    patience, own = min(item["trigger"].get("within", 0) for item in enabled), _heartbeat_seconds()
+    if own is None or own >= patience:
+        pace = f"every {own} s" if own else "never"
+        return fail(
+            f"runs of this shell send a heartbeat {pace} and count as dead after {patience:.0f} s without one",
+            f"set PREFECT_FLOWS_HEARTBEAT_FREQUENCY={max(30, int(patience) // 3)} (30 is the least)",
+        )
+    return ok(f"{enabled[0]['name']!r} ends them after {patience:.0f} s without a heartbeat")
+
+
+def _heartbeat_seconds() -> int | None:
+    from prefect.settings import get_current_settings
+
+    return get_current_settings().flows.heartbeat_frequency
 
 
 def _one(path: str) -> Any:

@@ -21,7 +21,7 @@ _STRANGE = 60
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
-@check("credentials")
+@check("S3: credentials")
 def credentials(patient: Patient) -> Answer | None:
     """Look which variables of S3 are set; their values stay unread."""
     if not _on_s3(patient):
@@ -39,7 +39,7 @@ def credentials(patient: Patient) -> Answer | None:
     return ok(f"{', '.join(there) or 'a file of credentials'} {'are' if len(there) > 1 else 'is'} there")
 
 
-@check("S3 server", seconds=15)
+@check("S3", seconds=15)
 def server(patient: Patient) -> Answer | None:
     """Look whether the server answers at all, whatever it says."""
     address = _address(patient)
@@ -58,7 +58,7 @@ def server(patient: Patient) -> Answer | None:
     return ok(f"{address} answers")
 
 
-@check("clock of the store", seconds=15, after="S3 server")
+@check("S3: clock", seconds=15, after="S3")
 def clock(patient: Patient) -> Answer | None:
     """Look whether the server and this machine agree on the time: signed requests need it."""
     address = _address(patient)

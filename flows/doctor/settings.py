@@ -9,8 +9,10 @@ from difsims_core.registry import nearest
 from difsims_core.storage.objects import open_store
 from flows.doctor.findings import Answer, Patient, check, ok, warn
 from flows.settings import Settings, load_settings
+from flows.stack.environment import MARK
 
 _PREFIX = "DIFSIMS_"
+_OWN = (MARK, "DIFSIMS_VERSION")  # `difsims up` tells its processes
 
 
 @check("settings")
@@ -20,10 +22,10 @@ def settings(_patient: Patient) -> Answer:
     return ok(", ".join(f"{name}={value}" for name, value in changed.items()) or "all as they come")
 
 
-@check("names of settings")
+@check("settings: spelling")
 def names_of_settings(_patient: Patient) -> Answer | None:
     """Look for variables that look like settings and are none: a slip of the pen is silent otherwise."""
-    known = [_PREFIX + name.upper() for name in Settings.model_fields]
+    known = [*(_PREFIX + name.upper() for name in Settings.model_fields), *_OWN]
     strange = sorted(name for name in os.environ if name.startswith(_PREFIX) and name not in known)
     if not strange:
         return None
@@ -33,7 +35,7 @@ def names_of_settings(_patient: Patient) -> Answer | None:
     )
 
 
-@check("links to figures", after="settings")
+@check("settings: figures", after="settings")
 def links_to_figures(patient: Patient) -> Answer:
     """Look whether the ways to figures fit the store."""
     found = load_settings()

@@ -29,7 +29,7 @@ _LINK_SECONDS = 60
 _UNSAFE = "two runs could both believe that they won; use a server that enforces it, such as SeaweedFS 4 or AWS S3"
 
 
-@check("store", seconds=60, after="S3 server")
+@check("store", seconds=60, after="S3")
 def reachable(patient: Patient) -> Answer:
     """Look whether the root can be listed: the bucket exists, the credentials are accepted."""
     store = open_store(patient.store)

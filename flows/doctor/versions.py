@@ -14,7 +14,7 @@ _TRAPS = (
 )
 
 
-@check("version traps")
+@check("packages: versions")
 def version_traps(_patient: Patient) -> Answer:
     """Look for installed versions with which Prefect 3.8 does not work."""
     found, wrong, remedies = [], [], []
@@ -30,7 +30,7 @@ def version_traps(_patient: Patient) -> Answer:
     return ok(", ".join(found))
 
 
-@check("Prefect home")
+@check("Prefect: home")
 def prefect_home(_patient: Patient) -> Answer:
     """Look whether Prefect's folder can be written: profiles, the database of a local server, local results."""
     from prefect.settings import get_current_settings
@@ -45,7 +45,7 @@ def prefect_home(_patient: Patient) -> Answer:
     return ok(str(home))
 
 
-@check("results of tasks")
+@check("Prefect: results")
 def results_of_tasks(_patient: Patient) -> Answer:
     """Look whether Prefect keeps results as JSON: a pickle runs code when it is read."""
     from prefect.settings import get_current_settings
@@ -56,7 +56,7 @@ def results_of_tasks(_patient: Patient) -> Answer:
     return ok("kept as JSON")
 
 
-@check("credentials of Prefect")
+@check("Prefect: credentials")
 def credentials_of_prefect(_patient: Patient) -> Answer | None:
     """Look for two kinds of credentials at once: requests would use one, event streams the other."""
     from prefect.settings import get_current_settings
@@ -70,17 +70,6 @@ def credentials_of_prefect(_patient: Patient) -> Answer | None:
     if api.key:
         return ok("PREFECT_API_KEY is set")
     return ok("PREFECT_API_AUTH_STRING is set") if api.auth_string else None
-
-
-@check("heartbeats of runs")
-def heartbeats_of_runs(_patient: Patient) -> Answer:
-    """Look whether runs of this machine send heartbeats, without which a dead one stays RUNNING for good."""
-    from prefect.settings import get_current_settings
-
-    seconds = get_current_settings().flows.heartbeat_frequency
-    if seconds is None:
-        return warn("off: a run whose machine dies stays RUNNING for good", "set PREFECT_FLOWS_HEARTBEAT_FREQUENCY=30")
-    return ok(f"every {seconds} s")
 
 
 def release(text: str) -> tuple[int, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import httpx
@@ -10,6 +11,8 @@ from flows.stack.errors import StackError
 
 _SECONDS = 30
 _PAGE = 200
+_BUSY = {429, 502, 503}
+_PAUSES = (0.5, 1, 2, 4, 8)
 
 
 class PrefectApi:
@@ -68,6 +71,16 @@ class PrefectApi:
                 return found
 
     def _ask(self, method: str, path: str, body: Any) -> httpx.Response:
+        """Send a request, again where the server is busy: with SQLite it answers 503 when its database is locked."""
+        answer = self._ask_once(method, path, body)
+        for pause in _PAUSES:
+            if answer.status_code not in _BUSY:
+                break
+            time.sleep(pause)
+            answer = self._ask_once(method, path, body)
+        return answer
+
+    def _ask_once(self, method: str, path: str, body: Any) -> httpx.Response:
         try:
             return httpx.request(method, f"{self.url}{path}", json=body, auth=self._auth, timeout=_SECONDS)
         except httpx.HTTPError as error:

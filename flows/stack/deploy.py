@@ -103,8 +103,8 @@ class Deploying:
             said = "\n".join(f"    {line}" for line in lines)
             ended = f"no end after {patience.seconds:.0f} s" if code is None else f"exit code {code}"
             raise StackError(
-                f"deploying {deployments.path} failed ({ended}); missing: {', '.join(absent) or 'none'}; the last lines of "
-                f"{self.log}:\n{said}"
+                f"deploying {deployments.path} failed ({ended}); missing: {', '.join(absent) or 'none'}; the last "
+                f"lines of {self.log}:\n{said}"
             )
 
     def give_up(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
 import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,6 +104,7 @@ def program_environment(folder: StackFolder, stack: str, services: Services) -> 
         **services.variables(),
         **server,
         "DIFSIMS_VERSION": __version__,
+        "PATH": os.pathsep.join(filter(None, [str(Path(sys.executable).parent), shell.get("PATH")])),
         "PREFECT_HOME": str(folder.prefect_home),
         "PYTHONPATH": _python_path(shell.get("PYTHONPATH", "")),
         "PYTHONUNBUFFERED": "1",

@@ -129,7 +129,7 @@ def problem_of_store(root: str) -> Problem:
 
 
 def problem_of_worker(api: PrefectApi, supervisor: Supervisor) -> Problem:
-    """Return a look at the worker of a stack: has its server heard of this very process?"""
+    """Return a look at the worker of a stack, which is well when the server has heard of this very process."""
 
     def look() -> str | None:
         state = supervisor.states()["worker"]

@@ -28,26 +28,28 @@ def stack_processes(stack: str) -> list[psutil.Process]:
     return found
 
 
-def orphans(stack: str, supervisor: psutil.Process | None) -> list[psutil.Process]:
-    """Return the processes of a stack that its supervisor does not know of."""
-    known = set()
-    if supervisor is not None:
+def flow_runs(processes: Iterable[psutil.Process]) -> dict[str, list[psutil.Process]]:
+    """Return the processes of each flow run among others, by its id."""
+    found: dict[str, list[psutil.Process]] = {}
+    for process in processes:
         try:
-            known = {supervisor, *supervisor.children(recursive=True)}
-        except psutil.NoSuchProcess:
-            known = {supervisor}
-    return [process for process in stack_processes(stack) if process not in known]
+            run = process.environ().get("PREFECT__FLOW_RUN_ID")
+        except (psutil.Error, OSError):
+            continue
+        if run:
+            found.setdefault(run, []).append(process)
+    return found
 
 
-def end(processes: Iterable[psutil.Process]) -> list[psutil.Process]:
-    """Ask processes to end and kill those that do not; return the killed ones."""
+def end(processes: Iterable[psutil.Process], seconds: float = _SECONDS_TO_END) -> list[psutil.Process]:
+    """Ask processes to end and kill those that do not within a time; return the killed ones."""
     asked = list(processes)
     for process in asked:
         try:
             process.terminate()
         except psutil.NoSuchProcess:
             continue
-    _, alive = psutil.wait_procs(asked, _SECONDS_TO_END)
+    _, alive = psutil.wait_procs(asked, seconds)
     for process in alive:
         try:
             process.kill()

@@ -6,6 +6,7 @@ Only for the stack's own server: elsewhere others may be at work.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from flows.stack.api import PrefectApi
 from flows.stack.folder import StackFolder
 from flows.stack.programs import POOL
 
+_WITH_PROCESS = ["RUNNING", "PENDING", "CANCELLING"]
 _CRASHED = {
     "type": "CRASHED",
     "name": "Crashed",
@@ -35,10 +37,9 @@ def repair_records(api: PrefectApi) -> list[str]:
     sixty looks for new experiments of an hour do not.
     """
     done = []
-    lost = _pool_runs(api, ["RUNNING", "PENDING", "CANCELLING"])
+    lost = _pool_runs(api, _WITH_PROCESS)
     for run in lost:
-        state = _CANCELLED if run["state"]["type"] == "CANCELLING" else _CRASHED
-        api.post(f"/flow_runs/{run['id']}/set_state", {"state": state})
+        _record_end(api, run)
     if lost:
         done.append(f"{len(lost)} runs that were lost with an earlier stop are Crashed now: {_names(lost)}")
     held = [limit for limit in api.all("/v2/concurrency_limits/filter", {}) if limit["active_slots"]]
@@ -54,9 +55,23 @@ def repair_records(api: PrefectApi) -> list[str]:
     return done
 
 
-def interrupted_runs(api: PrefectApi, since: datetime) -> list[str]:
-    """Return the names of the runs that crashed since a moment."""
-    return [run["name"] for run in _pool_runs(api, ["CRASHED"]) if _time(run["end_time"]) >= since]
+def crash_interrupted(api: PrefectApi, ids: Iterable[str]) -> list[str]:
+    """Record that runs whose processes were just stopped crashed; return the names of those to run again."""
+    names = []
+    for run_id in ids:
+        run = api.get(f"/flow_runs/{run_id}")
+        if run is None or run["state"]["type"] in {"COMPLETED", "FAILED", "CANCELLED"}:
+            continue
+        if not run["auto_scheduled"]:  # the next one of a schedule comes by itself
+            names.append(run["name"])
+        if run["state"]["type"] in _WITH_PROCESS:
+            _record_end(api, run)
+    return names
+
+
+def _record_end(api: PrefectApi, run: dict[str, Any]) -> None:
+    state = _CANCELLED if run["state"]["type"] == "CANCELLING" else _CRASHED
+    api.post(f"/flow_runs/{run['id']}/set_state", {"state": state})
 
 
 def _pool_runs(api: PrefectApi, states: list[str]) -> list[dict[str, Any]]:

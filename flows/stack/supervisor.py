@@ -1,4 +1,4 @@
-"""Supervision by ``supervisord``: it starts programs, starts what died again, keeps logs, and stops in reverse order."""
+"""Supervision by ``supervisord``: it starts what died again, keeps logs, and stops in reverse order."""
 
 from __future__ import annotations
 

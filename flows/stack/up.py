@@ -8,7 +8,6 @@ import shlex
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from threading import Event
 
 from flows.stack import deploy, health, repair
@@ -18,9 +17,9 @@ from flows.stack.errors import StackError
 from flows.stack.folder import Memory, StackFolder
 from flows.stack.health import Patience, StoppedError
 from flows.stack.options import UpOptions, choose_services
-from flows.stack.processes import described, end, orphans, stack_processes
+from flows.stack.processes import described, end, stack_processes
 from flows.stack.programs import Program, s3_program, server_program, worker_program
-from flows.stack.stop import stop_stack
+from flows.stack.stop import stop_flow_runs, stop_programs
 from flows.stack.supervisor import Supervisor
 from flows.stack.watch import watch_over
 from flows.stack.zombies import crash_zombies
@@ -139,7 +138,8 @@ class Stack:
             if problem := plan.api.problem():
                 raise StackError(f"no Prefect server at {plan.services.api}: {problem}")
             return
-        self._tell("waiting for the Prefect server (about half a minute)")
+        if not plan.adopted:
+            self._tell("waiting for the Prefect server (about half a minute)")
         self._supervisor.start_program("server")
         health.await_health("server", plan.api.problem, self._supervisor, patience)
         self._tell(f"the Prefect server is ready at {plan.api.address}")
@@ -173,24 +173,13 @@ class Stack:
     def _stop(self, plan: _Plan) -> None:
         """Stop in the reverse order; flow runs are stopped while the server can still take note of it."""
         self._tell("stopping")
-        since = datetime.now(UTC)
         if self._supervisor.answers():
-            self._supervisor.stop_program("worker")
-            end(orphans(plan.memory.id, self._supervisor.process()))
-            self._tell_of_interrupted(plan, since)
-        for note in stop_stack(self._supervisor, plan.memory.id, sum(item.stop_seconds for item in plan.programs)):
-            self._tell(note)
+            stop_flow_runs(self._supervisor, plan.memory.id, plan.api, self._tell)
+        seconds = sum(program.stop_seconds for program in plan.programs)
+        stop_programs(self._supervisor, plan.memory.id, seconds, self._tell)
         self._tell(
             f"everything is stopped; `difsims up --folder {shlex.quote(str(self._folder.root))}` goes on with it"
         )
-
-    def _tell_of_interrupted(self, plan: _Plan, since: datetime) -> None:
-        try:
-            names = repair.interrupted_runs(plan.api, since)
-        except StackError:
-            return  # without a server there is nothing to tell
-        if names:
-            self._tell(f"stopped half-way: {', '.join(names)}; what they finished is kept, run them again to go on")
 
     def _summary(self, plan: _Plan, seconds: float) -> str:
         services, folder = plan.services, self._folder

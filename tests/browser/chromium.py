@@ -84,8 +84,8 @@ class Page:
 def browsing(folder: Path, width: int = 1500, height: int = 1300) -> Iterator[Page]:
     """Give a page of a fresh browser, which is closed, by its process id, at the end."""
     command = [
-        chromium_binary(), "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
-        "--disable-background-networking", "--remote-debugging-port=0", f"--user-data-dir={folder}",
+        chromium_binary(), "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+        "--no-first-run", "--disable-background-networking", "--remote-debugging-port=0", f"--user-data-dir={folder}",
         f"--window-size={width},{height}", "--hide-scrollbars", "about:blank",
     ]  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
@@ -93,7 +93,7 @@ def browsing(folder: Path, width: int = 1500, height: int = 1300) -> Iterator[Pa
         process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
     try:
         port = _port(process, folder)
-        with urlopen(Request(f"http://127.0.0.1:{port}/json/new?about:blank", method="PUT"), timeout=30) as answer:  # noqa: S310
+        with urlopen(Request(f"http://127.0.0.1:{port}/json/new?about:blank", method="PUT"), timeout=30) as answer:
             address = json.load(answer)["webSocketDebuggerUrl"]
         with connect(address, max_size=None, open_timeout=30) as connection:
             yield Page(connection)

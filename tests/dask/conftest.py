@@ -19,7 +19,11 @@ from tests.dask_service import DaskCluster, running_dask  # noqa: E402
 
 @pytest.fixture(scope="session")
 def shared_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskCluster]:
-    with running_dask(tmp_path_factory.mktemp("dask"), workers=1, threads=2) as cluster:
+    folder = tmp_path_factory.mktemp("dask")
+    bare = folder / "bare.py"
+    bare.write_text("import sys\nsys.modules['difsims_core'] = None\n")  # the scheduler needs nothing of ours
+    environment = {"DASK_DISTRIBUTED__SCHEDULER__PRELOAD": str(bare)}
+    with running_dask(folder, workers=1, threads=2, scheduler_environment=environment) as cluster:
         yield cluster
 
 

@@ -11,14 +11,13 @@ import pytest
 from difsims_core.dataset import build
 from difsims_core.dataset.remote import block_order, write_remote_block
 from difsims_core.dataset.verify import verify
-from difsims_core.errors import InputError, MissingObjectError, StoreAccessError, StoreError
+from difsims_core.errors import InputError, MissingObjectError, SpecError, StoreAccessError, StoreError
 from difsims_core.storage.objects import open_store
 from flows import cluster as cluster_module
 from flows import compute
 from flows.cluster import ClusterError, ClusterSetupError, cluster
 from flows.progress import Stopped
 from flows.settings import load_settings
-from tests.dask import functions
 from tests.dask.conftest import use
 from tests.services import free_ports
 
@@ -89,20 +88,26 @@ def test_what_is_no_address_is_refused(address):
         pytest.fail("there is no cluster")
 
 
-def test_a_worker_with_another_engine_is_refused(own_cluster, store, spec, tmp_path):
-    preload = tmp_path / "older.py"
-    preload.write_text("import difsims_core.dataset.simulate as s\ns.ENGINE_VERSION = 'older'\n")
-    own_cluster.start_worker(preload=preload)
-    plan = _begin(store, spec)
-    with pytest.raises(InputError, match=r"found difsims .* with engine older.*Install the same version"):
-        compute.write_group(store.root, spec, plan, range(2))
+def test_another_engine_is_refused(store, spec, monkeypatch):
+    order = block_order(spec, _begin(store, spec), store.root)
+    monkeypatch.setattr("difsims_core.dataset.simulate.ENGINE_VERSION", "older")
+    with pytest.raises(InputError, match=r"worker on .* with engine older.*Install the same version") as refused:
+        write_remote_block(0, **order)
+    assert f"begun by {order['made_by']}" in str(refused.value)
+
+
+def test_parameters_that_another_version_does_not_know_are_refused(store, spec):
+    order = block_order(spec, _begin(store, spec), store.root)
+    order["document"] = order["document"].replace('"seed"', '"seedling"')
+    with pytest.raises(SpecError, match=r"worker on .*seedling.*install the same version"):
+        write_remote_block(0, **order)
 
 
 def test_a_worker_without_difsims_is_refused(own_cluster, store, spec, tmp_path):
     preload = tmp_path / "without.py"
     preload.write_text("import sys\nsys.modules['difsims_core'] = None\n")
     own_cluster.start_worker(preload=preload)
-    with pytest.raises(ClusterSetupError, match=r"cannot load difsims .*install the same version"):
+    with pytest.raises(ClusterSetupError, match=r"cannot load difsims .*install the same versions"):
         compute.write_group(store.root, spec, _begin(store, spec), range(2))
 
 
@@ -127,7 +132,7 @@ def test_a_block_that_kills_its_workers_is_given_up(tmp_path, monkeypatch):
 
     with running_dask(tmp_path / "dask", workers=1, scheduler_environment=_NO_FAILURES) as frail:
         with cluster(frail.address) as found, pytest.raises(ClusterError, match=r"given up .*give workers more"):
-            list(compute.map_blocks(found, functions.die, [0], {"simulation_id": "sim"}, _nothing))
+            list(compute.map_blocks(found, "tests.dask.functions:die", [0], {"simulation_id": "sim"}, _nothing))
 
 
 _NO_FAILURES = {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0"}
@@ -146,40 +151,39 @@ def test_a_stop_request_cancels_what_waits(cluster, tmp_path):
 
     with cluster_module.cluster(cluster.address) as found:
         with pytest.raises(Stopped):
-            list(compute.map_blocks(found, functions.touch, range(40), order, stop))
+            list(compute.map_blocks(found, "tests.dask.functions:touch", range(40), order, stop))
         assert len(list(tmp_path.iterdir())) < 10
         time.sleep(2)
         assert len(list(tmp_path.iterdir())) < 10
 
 
-@pytest.mark.parametrize(("kind", "error", "others"), [("for a while", StoreError, 6), ("for good", StoreAccessError, 0)])
+@pytest.mark.parametrize(
+    ("kind", "error", "others"), [("for a while", StoreError, 6), ("for good", StoreAccessError, 0)]
+)
 def test_a_failure_that_may_go_away_leaves_the_other_blocks_alone(cluster, tmp_path, kind, error, others):
     order = {"simulation_id": "sim", "folder": str(tmp_path), "kind": kind}
     with cluster_module.cluster(cluster.address) as found, pytest.raises(error, match=kind):
-        list(compute.map_blocks(found, functions.fail, range(7), order, _nothing))
+        list(compute.map_blocks(found, "tests.dask.functions:fail", range(7), order, _nothing))
     assert (len(list(tmp_path.iterdir())) == 6) == bool(others)
 
 
-def test_a_lost_scheduler_is_an_error_and_its_return_no_new_work(own_cluster, store, spec, monkeypatch):
+def test_a_lost_scheduler_is_an_error_and_what_was_written_is_kept(own_cluster, store, spec, monkeypatch):
     monkeypatch.setattr(compute, "_POLL_SECONDS", 0.2)
     own_cluster.start_worker()
     plan = _begin(store, spec)
 
-    def stop_at_the_second(patterns):
-        if patterns >= 2 * ROWS and own_cluster.scheduler.poll() is None:
+    def lose_the_scheduler(patterns):
+        if patterns:
             own_cluster.stop_scheduler()
 
     with pytest.raises(ClusterError, match=rf"{own_cluster.address} was lost.*`dask scheduler`"):
-        compute.write_group(store.root, spec, plan, range(plan.n_blocks), stop_at_the_second)
-    before = _receipts(store, plan)
-    assert 2 <= len(before)
+        compute.write_group(store.root, spec, plan, range(plan.n_blocks), lose_the_scheduler)
     own_cluster.stop_workers()
-    own_cluster.start_scheduler()
-    own_cluster.start_worker()
     before = _receipts(store, plan)
+    assert before
+    monkeypatch.setenv("DIFSIMS_COMPUTE", "threads")
     compute.write_group(store.root, spec, plan, range(plan.n_blocks))
-    after = _receipts(store, plan)
-    assert {key: after[key] for key in before} == before
+    assert before.items() <= _receipts(store, plan).items()
     assert build.finish(store, plan)["n_blocks"] == 5
 
 

@@ -10,8 +10,8 @@ import pytest
 from prefect.client.orchestration import get_client
 
 from difsims_core.errors import ChampionChangedError
-from difsims_core.ledger.registry import promote, read_registry
 from difsims_core.learn.bundle import RECORD
+from difsims_core.ledger.registry import promote, read_registry
 from difsims_core.storage import layout, s3_retries
 from flows.simulate import simulate
 from tests.fault_proxy import Chosen, Faults
@@ -26,7 +26,7 @@ LOST = Chosen("PutObject", "registry.json", forwarded=True, times=1)
 
 
 @pytest.mark.slow
-def test_a_run_completes_with_the_right_bytes_and_shows_the_retries(proxy, store, spec, undisturbed, caplog, monkeypatch):
+def test_a_run_completes_with_the_right_bytes_and_tells_of_it(proxy, store, spec, undisturbed, caplog, monkeypatch):
     monkeypatch.setattr(s3_retries, "_retries", 0)  # the process counts, and says so at 1, 2, 4, 8, …
     plan = build_blocks(store, spec)
     proxy.faults = BAD_DAY

@@ -20,9 +20,9 @@ KILLS = 4
 
 
 def test_a_killed_store_is_waited_for(spec, undisturbed, tmp_path, monkeypatch):
-    seed = random.randrange(2**32)
+    seed = random.randrange(2**32)  # noqa: S311
     print("moments drawn with seed", seed)  # noqa: T201 - pytest shows it when the test fails
-    moments = random.Random(seed)
+    moments = random.Random(seed)  # noqa: S311
     with running_server(tmp_path / "weed") as server:
         for name, value in server.service.environment.items():
             monkeypatch.setenv(name, value)

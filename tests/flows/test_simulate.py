@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from difsims_core.dataset import build
 from difsims_core.dataset.open import open_simulation
@@ -12,6 +15,8 @@ from difsims_core.dataset.simulate import Simulator
 from difsims_core.errors import StoreAccessError, StoreError
 from difsims_core.storage.objects import open_store
 from flows import tasks
+from flows.machine_slot import machine_slot_folder
+from flows.progress import Stopped
 from flows.simulate import simulate
 from tests.flows.conftest import read_record, record_files
 from tests.flows.prefect_records import artifacts_of, latest_run, runs_tagged
@@ -116,6 +121,88 @@ def test_refused_credentials_are_not_tried_again(store, tiny, monkeypatch):
         simulate(tiny, store)
     assert len(calls) == 1
     assert latest_run("simulate").state.is_failed()
+
+
+def test_when_one_group_fails_for_good_the_others_end(store, tiny, monkeypatch):
+    monkeypatch.setenv("DIFSIMS_GROUPS_AT_ONCE", "2")
+    monkeypatch.setenv("DIFSIMS_BLOCKS_PER_GROUP", "1")
+    second_works, ends = threading.Event(), []
+
+    def write_group(_store, _spec, _id, blocks, progress):
+        if blocks.start == 0:
+            second_works.wait(60)
+            raise StoreAccessError("refused")
+        second_works.set()
+        try:
+            while True:
+                progress(0)
+                time.sleep(0.01)
+        except Stopped as error:
+            ends.append(str(error))
+            raise
+
+    monkeypatch.setattr(build, "write_group", write_group)
+    spec = tiny.model_copy(update={"n_patterns": 5000})
+    build.begin(open_store(store), spec, block_rows=1024)
+    with pytest.raises(StoreAccessError, match="refused"):
+        simulate(spec, store)
+    assert [end.split(";")[0] for end in ends] == ["another group of this dataset failed"]
+
+
+def test_only_so_many_groups_are_at_work_at_once(store, tiny, monkeypatch):
+    monkeypatch.setenv("DIFSIMS_GROUPS_AT_ONCE", "3")
+    monkeypatch.setenv("DIFSIMS_BLOCKS_PER_GROUP", "1")
+    original, lock, at_work, most = build.write_group, threading.Lock(), [0], [0]
+
+    def write_group(*args, **kwargs):
+        with lock:
+            at_work[0] += 1
+            most[0] = max(most[0], at_work[0])
+        time.sleep(0.2)
+        try:
+            return original(*args, **kwargs)
+        finally:
+            with lock:
+                at_work[0] -= 1
+
+    monkeypatch.setattr(build, "write_group", write_group)
+    spec = tiny.model_copy(update={"n_patterns": 8 * 1024})
+    build.begin(open_store(store), spec, block_rows=1024)
+    simulate(spec, store)
+    assert most == [3]
+
+
+def test_a_finished_dataset_is_announced_once(store, tiny, monkeypatch):
+    told = []
+    monkeypatch.setattr("flows.simulate.announce", lambda *args, **kwargs: told.append((args, kwargs)))
+    simulation = simulate(tiny, store)
+    simulate(tiny, store)
+    ((arguments, named),) = told
+    assert arguments == ("dataset.complete", simulation, store)
+    assert named["labels"]["difsims.patterns"] == "600"
+
+
+def test_a_second_simulation_waits_for_the_slot_of_the_machine(store, tiny, monkeypatch, tmp_path):
+    monkeypatch.setenv("DIFSIMS_SIMULATIONS_A_MACHINE", "1")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    told = []
+
+    class Listener:
+        def said(self, text):
+            told.append(text)
+            if text.startswith("waiting"):
+                held.release()
+
+        def moved(self, work): ...
+
+        def ended(self, work): ...
+
+    monkeypatch.setattr("flows.progress.listeners", [Listener()])
+    folder = machine_slot_folder()
+    held = FileLock(folder / "slot-0.lock", thread_local=False)
+    held.acquire()
+    simulate(tiny, store)
+    assert [text.split(":")[0] for text in told[:2]] == ["waiting", "another simulation has ended, this one begins"]
 
 
 def test_the_cache_key_names_everything_a_group_depends_on(store, tiny):

@@ -19,7 +19,7 @@ from difsims_core.storage.objects import open_store
 from tests.ledger.fake_datasets import build_fake
 
 NAMES = ("pbi2_2h", "gratia_2h", "pb")
-N = 3000
+N = 2100
 A, B = (f"cnn-00000000-0000-4000-8000-00000000000{digit}" for digit in "ab")
 
 
@@ -44,11 +44,13 @@ class Knowing:
 
 def wrong_every(step, *, offset=0):
     """Answer with the label, but for some patterns."""
-    return lambda seed, index: (index + (index % step == offset)) % 3
+    return lambda _seed, index: (index + (index % step == offset)) % 3
 
 
-def seen_by(model, index):
-    return part_of(index, model.training.held_out_fraction, model.training.seed) == Part.TEST
+def rows_held_out_by(seed, *models, n=N):
+    """Return (seed, index) of the patterns of a dataset that all these models have held out for scores."""
+    parts = [part_of(np.arange(n), model.training.held_out_fraction, model.training.seed) for model in models]
+    return [(seed, int(i)) for i in np.flatnonzero(np.all([part == Part.TEST for part in parts], axis=0))]
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +121,7 @@ def test_the_test_part_of_both_is_counted_by_class(store, first, eager):
     champion = bundle(B, [first], Knowing([first], other))
     seen = []
     found = compare(store, challenger, champion, progress=seen.append)
-    rows = [(3, i) for i in range(N) if seen_by(challenger, i)]
+    rows = rows_held_out_by(3, challenger)
     np.testing.assert_array_equal(found.held_out.counts, expected(rows, one, other))
     assert found.held_out.phases == NAMES
     assert seen[-1] == found.held_out.n == len(rows)
@@ -130,9 +132,9 @@ def test_another_split_leaves_only_what_both_have_held_out(store, first, eager):
     one, other = wrong_every(7), wrong_every(5)
     challenger = bundle(A, [first], Knowing([first], one), seed=1)
     champion = bundle(B, [first], Knowing([first], other), seed=2, held_out_fraction=0.5)
-    rows = [(3, i) for i in range(N) if seen_by(challenger, i) and seen_by(champion, i)]
+    rows = rows_held_out_by(3, challenger, champion)
     found = compare(store, challenger, champion).held_out
-    assert 50 < found.n < 150
+    assert 30 < found.n < 110
     np.testing.assert_array_equal(found.counts, expected(rows, one, other))
 
 
@@ -141,8 +143,8 @@ def test_a_dataset_of_another_seed_counts_whole_and_a_relative_does_not(store, f
     one = wrong_every(7)
     challenger = bundle(A, sims, Knowing(sims, one), seed=1)
     champion = bundle(B, [first], Knowing(sims, one), seed=2)
-    common = [(3, i) for i in range(N) if seen_by(challenger, i) and seen_by(champion, i)]
-    whole = [(8, i) for i in range(N) if seen_by(challenger, i)]
+    common = rows_held_out_by(3, challenger, champion)
+    whole = rows_held_out_by(8, challenger)
     found = compare(store, challenger, champion).held_out
     np.testing.assert_array_equal(found.counts, expected([*common, *common, *whole], one, one))
 
@@ -153,7 +155,7 @@ def test_when_a_dataset_of_the_champion_is_gone_all_are_taken_as_seen(store, fir
     lost = replace(bundle(B, [first], seed=2), sim_ids=("sim-00000000-0000-4000-8000-000000000000",))
     vars(lost)["model"] = Knowing([stranger], one)
     assert seen_seeds(store, lost) is None
-    rows = [(8, i) for i in range(N) if seen_by(challenger, i) and seen_by(lost, i)]
+    rows = rows_held_out_by(8, challenger, lost)
     assert compare(store, challenger, lost).held_out.n == len(rows)
 
 
@@ -161,7 +163,7 @@ def test_rows_that_the_challenger_was_not_given_do_not_count(store, first, eager
     one = wrong_every(7)
     challenger = bundle(A, [first], Knowing([first], one), max_patterns=1000)
     champion = bundle(B, [first], Knowing([first], one))
-    rows = [i for i in range(1000) if seen_by(challenger, i)]
+    rows = rows_held_out_by(3, challenger, n=1000)
     assert compare(store, challenger, champion).held_out.n == len(rows)
 
 

@@ -18,7 +18,7 @@ from difsims_core.ledger import intake
 from difsims_core.ledger.intake import Outcome, look, read_entries, record
 from difsims_core.storage import layout
 from difsims_core.storage.objects import open_store
-from tests.ledger.test_intake import START, TRIES, crown, listed, put, scan_bytes
+from tests.ledger.uploads import START, TRIES, crown, listed, put, scan_bytes
 
 NAMES = st.sampled_from(["a", "b", "c"])
 
@@ -101,6 +101,6 @@ class Intake(RuleBasedStateMachine):
 
 
 Intake.TestCase.settings = settings(
-    max_examples=15, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=25, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
 )
 test_whatever_happens_in_any_order = Intake.TestCase

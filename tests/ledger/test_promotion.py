@@ -196,12 +196,16 @@ def test_the_rule_reads_as_sentences_with_its_numbers():
     assert text.count(". ") >= 3
 
 
-@pytest.fixture
-def store(tmp_path):
-    store = open_store(tmp_path / "store")
+def store_with_models(url):
+    store = open_store(url)
     for model in (A, B, C):
         store.write_json(f"{layout.model(model)}/bundle.json", {})
     return store
+
+
+@pytest.fixture
+def store(tmp_path):
+    return store_with_models(tmp_path / "store")
 
 
 def yes(_champion):
@@ -269,9 +273,10 @@ def test_after_three_changes_it_gives_up_for_now(store):
     assert [(item.ingredients, item.promoted) for item in registry.considered] == [("", False)], "to be looked at again"
 
 
-def test_two_at_once_cannot_both_win(store):
+def test_two_at_once_cannot_both_win(store_url):
     """Both have read the registry and decided before either writes."""
-    for attempt in range(10):
+    store = store_with_models(store_url)
+    for attempt in range(5):
         meeting, outcomes, errors = threading.Barrier(2), {}, []
 
         def run(model, attempt=attempt, meeting=meeting, outcomes=outcomes, errors=errors):

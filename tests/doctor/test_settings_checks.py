@@ -1,0 +1,69 @@
+"""Checks of our own variables and of the machine."""
+
+from __future__ import annotations
+
+import tempfile
+
+import pytest
+
+from flows.doctor import machine, settings
+from flows.doctor.examine import all_checks, examine
+from flows.doctor.findings import Patient
+
+
+def look(name: str):
+    (check,) = [item for item in all_checks() if item.name == name]
+    return next(examine(Patient(), [check]), None)
+
+
+def test_a_setting_that_cannot_be_used_is_named_with_its_remedy(monkeypatch):
+    monkeypatch.setenv("DIFSIMS_LINK_DAYS", "30")
+    finding = look("settings")
+    assert finding.status == "fail"
+    assert "DIFSIMS_LINK_DAYS='30'" in finding.found
+    assert finding.remedy
+
+
+def test_a_slip_of_the_pen_is_found(monkeypatch):
+    assert look("settings: spelling") is None
+    monkeypatch.setenv("DIFSIMS_STOER", "/somewhere")
+    assert "did you mean 'DIFSIMS_STORE'" in look("settings: spelling").remedy
+
+
+@pytest.mark.parametrize(
+    ("variables", "store", "status"),
+    [
+        ({}, "folder", "ok"),
+        ({"FIGURE_LINKS": "public"}, "folder", "warn"),
+        ({"FIGURE_LINKS": "signed"}, "folder", "warn"),
+        ({"FIGURE_LINKS": "signed"}, "s3://lab/x", "ok"),
+        ({"PUBLIC_URL": "files.lab/x"}, "s3://lab/x", "warn"),
+        ({"PUBLIC_URL": "https://files.lab/x"}, "s3://lab/x", "ok"),
+    ],
+)
+def test_ways_to_figures_must_fit_the_store(variables, store, status, monkeypatch):
+    for name, value in variables.items():
+        monkeypatch.setenv(f"DIFSIMS_{name}", value)
+    assert settings.links_to_figures(Patient(store)).status == status
+
+
+@pytest.mark.parametrize(("free", "status"), [(8 * 2**30, "ok"), (2**30, "warn")])
+def test_little_memory_is_a_warning(free, status, monkeypatch):
+    monkeypatch.setattr(machine, "_free_memory", lambda: free)
+    answer = machine.memory(Patient())
+    assert answer is not None
+    assert answer.status == status
+
+
+def test_a_temporary_folder_must_be_writable(monkeypatch, tmp_path):
+    assert machine.temporary_folder(Patient()).status == "ok"
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    answer = machine.temporary_folder(Patient())
+    assert answer.status == "fail"
+    assert "TMPDIR" in answer.remedy
+
+
+def test_what_is_missing_is_named(monkeypatch):
+    assert machine.packages(Patient()).status == "ok"
+    monkeypatch.setattr(machine, "find_spec", lambda name: None if name == "keras" else name)
+    assert machine.packages(Patient()).found == "missing: keras"

@@ -1,0 +1,217 @@
+"""The registry of models: one champion, whoever writes at once, and a way back."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from difsims_core.errors import ChampionChangedError, CorruptDataError, InputError, MissingObjectError, StoreError
+from difsims_core.ledger import registry as ledger
+from difsims_core.ledger.registry import (
+    Consideration,
+    Registry,
+    promote,
+    read_registry,
+    record,
+    resolve_model,
+    rollback,
+)
+from difsims_core.storage import layout
+from difsims_core.storage.objects import ObjectStore, open_store
+from tests.ledger.small_stores import put_model
+
+
+@pytest.fixture
+def store(store_url: str) -> ObjectStore:
+    return open_store(store_url)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> ObjectStore:
+    return open_store(tmp_path / "store")
+
+
+def crown(store: ObjectStore, model: str, **options) -> Registry:
+    return promote(store, read_registry(store), model, **({"why": "w", "scores": {"f1": 0.5}, "by": "hand"} | options))
+
+
+def noted(number: int) -> Consideration:
+    return Consideration(f"{number:064d}", None, False, "nothing new", "2026-01-01T00:00:00+00:00")
+
+
+def test_a_store_without_registry_has_no_champion(store):
+    assert read_registry(store) == Registry()
+    with pytest.raises(MissingObjectError, match="no champion yet; `difsims retrain`"):
+        resolve_model(store, "champion")
+
+
+def test_champions_follow_each_other(store):
+    first, second = put_model(store), put_model(store)
+    crown(store, first, why="the first")
+    registry = crown(store, second, why="better", scores={"accuracy": 0.75}, by="retrain", ingredients="a" * 64)
+    assert registry == read_registry(store)
+    assert (registry.champion.model, registry.champion.why, registry.champion.by) == (second, "better", "retrain")
+    assert registry.champion.scores == {"accuracy": 0.75}
+    assert [item.model for item in registry.former] == [first]
+    (decision,) = registry.considered
+    assert (decision.model, decision.promoted, decision.ingredients) == (second, True, "a" * 64)
+    assert resolve_model(store, "champion") == second
+    assert resolve_model(store, first) == first
+    assert resolve_model(store, "s3://elsewhere/model") == "s3://elsewhere/model"
+
+
+def test_the_champion_again_is_no_change(files):
+    model = put_model(files)
+    registry = crown(files, model)
+    again = crown(files, model, why="another reason")
+    assert (again.champion, again.former) == (registry.champion, ())
+
+
+def test_of_two_promotions_at_once_one_wins(store):
+    models = [put_model(store) for _ in range(2)]
+    seen = read_registry(store)
+
+    def attempt(model):
+        try:
+            return promote(store, seen, model, why="w", scores={}, by="retrain").champion.model
+        except ChampionChangedError as error:
+            return error
+
+    with ThreadPoolExecutor(2) as pool:
+        results = list(pool.map(attempt, models))
+    (lost,) = [item for item in results if isinstance(item, ChampionChangedError)]
+    assert "was not promoted; compare it with the present champion" in str(lost)
+    registry = read_registry(store)
+    assert registry.champion.model in models
+    assert registry.former == ()
+
+
+def test_a_promotion_on_what_was_read_before_another_one_is_refused(files):
+    first, second = put_model(files), put_model(files)
+    old = crown(files, first)
+    crown(files, second)
+    with pytest.raises(ChampionChangedError, match=first):
+        promote(files, old, first, why="late", scores={}, by="retrain")
+    assert read_registry(files).champion.model == second
+
+
+@pytest.mark.parametrize("scores", [{"f1": float("nan")}, {"f1": float("inf")}])
+def test_scores_are_numbers(files, scores):
+    with pytest.raises(InputError, match="NaN or infinity in f1"):
+        crown(files, put_model(files), scores=scores)
+    assert not files.exists(layout.model_registry())
+
+
+def test_a_model_that_is_not_there_is_no_champion(files):
+    with pytest.raises(MissingObjectError, match="is gone"):
+        crown(files, layout.new_model_id())
+    with pytest.raises(InputError, match="expected the id of a model"):
+        crown(files, "cnn-x")
+
+
+def test_every_decision_at_once_is_noted(store):
+    crown(store, put_model(store))
+    seen = read_registry(store)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda number: record(store, seen, noted(number)), range(4)))
+    registry = read_registry(store)
+    assert {item.ingredients for item in registry.considered} == {noted(number).ingredients for number in range(4)}
+    assert registry.champion == seen.champion
+    assert record(store, registry, noted(0)) == registry
+
+
+def test_the_latest_decisions_stay(files, monkeypatch):
+    monkeypatch.setattr(ledger, "_CONSIDERED", 3)
+    registry = Registry()
+    for number in range(5):
+        registry = record(files, registry, noted(number))
+    assert registry.considered == (noted(4), noted(3), noted(2))
+
+
+def test_others_that_always_come_first(files, monkeypatch):
+    monkeypatch.setattr(ObjectStore, "replace", lambda *_: False)
+    with pytest.raises(StoreError, match="other processes changed it 20 times"):
+        record(files, Registry(), noted(1))
+
+
+def test_the_way_back(files):
+    a, b, c = (put_model(files) for _ in range(3))
+    for model in (a, b, c):
+        crown(files, model, scores={"f1": 0.25 if model == b else 0.5})
+    registry = rollback(files)
+    assert (registry.champion.model, registry.champion.by) == (b, "rollback")
+    assert registry.champion.scores == {"f1": 0.25}
+    assert registry.champion.why == f"rolled back from {c}"
+    assert [item.model for item in registry.former] == [c, b, a]
+    assert rollback(files, why="worse still").champion.model == a
+    with pytest.raises(InputError, match=f"no champion before {a}; name one of {b}, {c} with --to"):
+        rollback(files)
+    assert rollback(files, c).champion.model == c
+    with pytest.raises(InputError, match=rf"expected a former champion \({a}, {b}\), found '{c}'"):
+        rollback(files, c)
+
+
+def test_no_way_back(files):
+    with pytest.raises(InputError, match="there is no champion yet"):
+        rollback(files)
+    crown(files, put_model(files))
+    with pytest.raises(InputError, match="it is the first one"):
+        rollback(files)
+    with pytest.raises(InputError, match="there are none"):
+        rollback(files, layout.new_model_id())
+
+
+def test_no_way_back_to_a_model_that_is_gone(store):
+    first, second, third = (put_model(store) for _ in range(3))
+    for model in (first, second, third):
+        crown(store, model)
+    store.delete(f"{layout.model(second)}/bundle.json")
+    before = read_registry(store)
+    with pytest.raises(MissingObjectError, match=f"{second}: this model is gone"):
+        rollback(store)
+    assert read_registry(store) == before
+    assert rollback(store, first).champion.model == first
+
+
+@settings(max_examples=25, deadline=None)
+@given(steps=st.lists(st.sampled_from(["new", "new", "back"]), max_size=12))
+def test_steps_back_undo_promotions_one_by_one(steps, tmp_path_factory):
+    store = open_store(tmp_path_factory.mktemp("registry"))
+    line: list[str] = []
+    for step in steps:
+        if step == "new":
+            line.append(put_model(store))
+            assert crown(store, line[-1]).champion.model == line[-1]
+        elif len(line) > 1:
+            line.pop()
+            assert rollback(store).champion.model == line[-1]
+        else:
+            with pytest.raises(InputError):
+                rollback(store)
+
+
+DAMAGE = {
+    "half": lambda text: text[: len(text) // 2],
+    "empty": lambda _text: "",
+    "list": lambda _text: "[]",
+    "newer": lambda text: json.dumps(json.loads(text) | {"format": 2}),
+    "no champion": lambda _text: json.dumps({"format": 1, "former": [], "considered": []}),
+    "no id": lambda text: text.replace("cnn-", "x"),
+    "scores": lambda text: text.replace('"f1": 0.5', '"f1": "high"'),
+    "not a list": lambda text: json.dumps(json.loads(text) | {"former": [1]}),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_registry_says_what_to_restore(files, damage):
+    crown(files, put_model(files))
+    key = layout.model_registry()
+    files.write(key, DAMAGE[damage](files.read(key).decode()).encode())
+    for operation in (read_registry, rollback, lambda store: resolve_model(store, "champion")):
+        with pytest.raises(CorruptDataError, match=r"registry.json: not the registry of models .*`difsims restore"):
+            operation(files)

@@ -1,0 +1,331 @@
+"""What may go from a store, and that nothing else does, whatever happens meanwhile."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from difsims_core.config.learning import TrainingSpec
+from difsims_core.config.signal import PostprocessingSpec
+from difsims_core.config.simulation import SimulationSpec
+from difsims_core.errors import ChampionChangedError, CorruptDataError, InputError
+from difsims_core.learn.bundle import ModelBundle, load_bundle
+from difsims_core.ledger.registry import read_registry, rollback
+from difsims_core.ledger.retention import RetentionPlan, apply_retention, plan_retention
+from difsims_core.storage import layout
+from difsims_core.storage.objects import ObjectStore, open_store
+from tests.ledger.fake_datasets import build_fake
+from tests.ledger.small_stores import (
+    contents,
+    fingerprint,
+    later,
+    names_in,
+    put_dataset,
+    put_model,
+    put_prediction,
+    put_report,
+    rewrite,
+    write_registry,
+)
+
+NOW = later(100)  # what is written by a test is 100 days old
+YESTERDAY = (NOW - timedelta(days=1)).isoformat()
+STRANGE = (
+    "experiments/profiles/roi_1_radial_crop.npz",
+    "experiments/raw/roi_1.mib",
+    "simulations/notes.txt",
+    "simulations/mine.zarr/zarr.json",
+    "models/readme.md",
+    "models/mine/model.keras",
+    "predictions/mine/a.npz",
+    "reports/cover.png",
+    "reports/posters/a.png",
+    "cache/kernels/a",
+    "exports/a.npz",
+)
+
+
+@pytest.fixture
+def store(store_url: str) -> ObjectStore:
+    return open_store(store_url)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> ObjectStore:
+    return open_store(tmp_path / "store")
+
+
+def plan_for(store: ObjectStore, keep_days: int = 30, keep_former: int = 1, keep: tuple[str, ...] = ()):
+    return plan_retention(store, now=NOW, keep_days=keep_days, keep_former=keep_former, keep=keep)
+
+
+def going(plan: RetentionPlan) -> set[str]:
+    return {item.id for item in plan.going}
+
+
+def why(plan: RetentionPlan, name: str) -> str:
+    return next(item.why for item in (*plan.going, *plan.kept) if item.id == name)
+
+
+def test_what_goes_takes_everything_of_its_own_and_nothing_else(store):
+    for key in STRANGE:
+        store.write(key, b"mine")
+    kept_data, lost_data = put_dataset(store), put_dataset(store)
+    champion = put_model(store, datasets=[kept_data], scans=["roi_1"])
+    former = put_model(store, datasets=[kept_data], scans=["roi_1"])
+    lost = put_model(store, datasets=[lost_data, kept_data], scans=["roi_1", "roi_2"])
+    report = put_report(store, "run-0123", lost, lost_data)
+    write_registry(store, champion, [former, lost])
+    before = contents(store)
+    plan = plan_for(store)
+    assert contents(store) == before
+    assert [(item.kind, item.id) for item in plan.going] == [
+        ("report", report),
+        ("model", lost),
+        ("dataset", lost_data),
+    ]
+    assert {item.id for item in plan.kept} == {champion, former, kept_data}
+    mine = {key for key in before if lost in key or lost_data in key or report in key}
+    indices = {layout.model_index(fingerprint(lost)), layout.simulation_index(fingerprint(lost_data))}
+    records = {layout.completion(lost_data), f"{layout.simulation(lost_data)}/zarr.json", layout.receipt(lost_data, 0)}
+    assert plan.size == sum(len(before[key]) for key in mine - records)  # a dataset says itself how large its data are
+    assert apply_retention(store, plan) == plan.going
+    assert contents(store) == {key: data for key, data in before.items() if key not in mine | indices}
+    assert plan_for(store).going == ()
+    assert apply_retention(store, plan) == ()
+
+
+def test_reasons_are_given(files):
+    used, idle, young = put_dataset(files), put_dataset(files), put_dataset(files, created=YESTERDAY)
+    champion, former = put_model(files, datasets=[used]), put_model(files)
+    named, unused = put_model(files), put_model(files)
+    write_registry(files, champion, [former, champion, unused])
+    plan = plan_for(files, keep=(named,))
+    assert why(plan, champion) == "the champion since 2020-01-01T00:00:00+00:00"
+    assert why(plan, former) == "one of the last 1 former champions"
+    assert why(plan, used) == f"{champion} descends from it"
+    assert why(plan, young) == f"made {YESTERDAY[:10]}, less than 30 days ago"
+    assert why(plan, named) == "named to be kept"
+    assert why(plan, unused) == "made 2020-01-01; no champion and in no kept report"
+    assert why(plan, idle) == "made 2020-01-01; no kept model or report descends from it"
+    assert going(plan) == {unused, idle}
+
+
+def test_a_kept_report_keeps_what_it_shows(files):
+    data = put_dataset(files)
+    model = put_model(files, datasets=[data])
+    old = put_report(files, "run-old", model)
+    named = put_report(files, "run-named", f"s3://lab/predictions/{model}/roi_1.npz")
+    assert going(plan_for(files)) == {old, named, model, data}
+    plan = plan_for(files, keep=(named,))
+    assert going(plan) == set()
+    assert why(plan, model) == f"{named} shows it"
+    assert why(plan, old) == "everything that it shows is kept"
+
+
+def test_what_was_written_lately_is_young(files):
+    data = put_dataset(files)
+    model = put_model(files, datasets=[data], scans=["roi_1"])
+    moment = (NOW - timedelta(days=2)).timestamp()
+    os.utime(Path(files.root.removeprefix("file://")) / layout.prediction(model, "roi_1"), (moment, moment))
+    plan = plan_for(files)
+    assert why(plan, model).startswith("written to on ")
+    assert going(plan) == set()
+    assert going(plan_for(files, keep_days=1)) == {model, data}
+
+
+def test_datasets_are_found_by_fingerprint_too(files):
+    again = put_dataset(files)
+    champion = put_model(files, datasets=[layout.new_simulation_id()], fingerprints=[fingerprint(again)])
+    write_registry(files, champion)
+    assert why(plan_for(files), again) == f"{champion} descends from it"
+
+
+def test_a_dataset_that_is_being_written_stays(files):
+    data = put_dataset(files, whole=False)
+    piece = Path(files.root.removeprefix("file://")) / layout.simulation(data) / "1d/x_px/c/0/0"
+    assert why(plan_for(files), data).startswith("never finished, last written ")
+    moment = (NOW - timedelta(hours=1)).timestamp()
+    os.utime(piece, (moment, moment))
+    assert why(plan_for(files), data).startswith("written to on ")
+
+
+def test_predictions_of_models_of_other_stores_keep_their_datasets(store):
+    data, elsewhere = put_dataset(store), layout.new_model_id()
+    put_prediction(store, elsewhere, "roi_1", [data])
+    store.write(layout.prediction(elsewhere, "roi_2"), b"damaged")
+    plan = plan_for(store)
+    assert going(plan) == set()
+    assert "another store descends from it" in why(plan, data)
+
+
+def test_what_cannot_be_read_stays_with_what_it_names(files):
+    data, lost = put_dataset(files), put_dataset(files)
+    model = put_model(files, datasets=[data])
+    damaged = put_dataset(files)
+    key = f"{layout.model(model)}/bundle.json"
+    files.write(key, files.read(key)[:-20])
+    files.write(layout.completion(damaged), b"[]")
+    plan = plan_for(files)
+    assert going(plan) == {lost}
+    assert "its record cannot be read: restore or delete it by hand" in why(plan, model)
+    assert layout.completion(damaged) in why(plan, damaged)
+
+
+def test_a_damaged_registry_stops_everything(files):
+    put_model(files)
+    files.write(layout.model_registry(), b"{")
+    with pytest.raises(CorruptDataError):
+        plan_for(files)
+
+
+def test_what_is_to_be_kept_must_exist(files):
+    model = put_model(files)
+    with pytest.raises(InputError, match=f"to keep, found {model}x, champion; correct or drop them"):
+        plan_for(files, keep=(model, f"{model}x", "champion"))
+
+
+@pytest.mark.parametrize(("days", "former"), [(0, 1), (-1, 1), (1, -1)])
+def test_terms_without_sense_are_refused(files, days, former):
+    with pytest.raises(InputError, match="at least 1 day"):
+        plan_for(files, keep_days=days, keep_former=former)
+
+
+def test_a_time_has_a_zone(files):
+    with pytest.raises(InputError, match="with its zone"):
+        plan_retention(files, now=datetime(2026, 1, 1), keep_days=1, keep_former=1)  # noqa: DTZ001
+
+
+def test_old_results_of_tasks_go(files):
+    for name in ("a", "b/c"):
+        files.write(layout.cache(f"results/{name}"), b"{}")
+    moment = (NOW - timedelta(days=2)).timestamp()
+    os.utime(Path(files.root.removeprefix("file://")) / "cache/results/a", (moment, moment))
+    plan = plan_for(files)
+    (results,) = plan.going
+    assert (results.kind, results.size) == ("results", 2)
+    assert results.why.startswith("1 results of tasks")
+    apply_retention(files, plan)
+    assert files.list() == ["cache/results/a"]
+
+
+def test_a_registry_that_changes_stops_the_deletion(files):
+    models = [put_model(files) for _ in range(3)]
+    write_registry(files, models[0], models[1:])
+    plan = plan_for(files)
+    assert going(plan) == {models[2]}
+    rollback(files, models[2])
+    before = contents(files)
+    with pytest.raises(ChampionChangedError, match="nothing more is deleted, plan again"):
+        apply_retention(files, plan_with(files, plan, {models[1]}))
+    assert contents(files) == before
+
+
+def plan_with(store: ObjectStore, plan: RetentionPlan, names: set[str]) -> RetentionPlan:
+    """Return the present plan with the registry version of an older one."""
+    present = plan_for(store)
+    assert going(present) == names
+    return RetentionPlan(present.going, present.kept, present.terms, plan.registry_version)
+
+
+def test_what_has_come_to_be_needed_since_the_plan_stays(files):
+    data = put_dataset(files)
+    plan = plan_for(files)
+    assert going(plan) == {data}
+    put_model(files, datasets=[data], created=YESTERDAY)
+    assert apply_retention(files, plan) == ()
+    assert files.exists(layout.completion(data))
+
+
+def test_an_index_that_names_another_one_by_now_stays(files):
+    data, model = put_dataset(files), put_model(files)
+    new_data, new_model = layout.new_simulation_id(), layout.new_model_id()
+    rewrite(files, layout.simulation_index(fingerprint(data)), id=new_data)
+    rewrite(files, layout.model_index(fingerprint(model)), id=new_model)
+    apply_retention(files, plan_for(files))
+    assert names_in(files) == {new_data, new_model}
+
+
+class Stopped(BaseException):
+    """The process ends here."""
+
+
+@pytest.mark.parametrize("steps", range(14))
+def test_a_deletion_that_is_stopped_leaves_nothing_that_looks_whole(files, monkeypatch, steps):
+    data = put_dataset(files)
+    model = put_model(files, datasets=[data], scans=["roi_1"])
+    put_report(files, "run-1", model, data)
+    before = contents(files)
+    plan, left = plan_for(files), steps
+    delete, delete_tree = ObjectStore.delete, ObjectStore.delete_tree
+
+    def count_down() -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise Stopped
+
+    def stopping_delete(self, key):
+        count_down()
+        delete(self, key)
+
+    def stopping_delete_tree(self, prefix):
+        keys = self.list(prefix)
+        for key in keys[: len(keys) // 2]:
+            delete(self, key)
+        count_down()
+        delete_tree(self, prefix)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ObjectStore, "delete", stopping_delete)
+        patch.setattr(ObjectStore, "delete_tree", stopping_delete_tree)
+        try:
+            apply_retention(files, plan)
+        except Stopped:
+            assert contents(files)
+    now = contents(files)
+    if f"{layout.model(model)}/bundle.json" in now:
+        assert {key for key in before if model in key} <= now.keys()
+    if layout.completion(data) in now:
+        assert {key for key in before if data in key} <= now.keys()
+    if layout.report("run-1") in now:
+        assert now == before
+    apply_retention(files, plan_for(files))
+    assert contents(files) == {}
+
+
+def test_real_records_are_understood(files):
+    simulation = build_fake(files, SimulationSpec(n_patterns=1100, seed=3))
+    idle = build_fake(files, SimulationSpec(n_patterns=1100, seed=4))
+    bundle = ModelBundle(
+        id=layout.new_model_id(),
+        phases=("a", "b"),
+        q_axis=np.arange(147.0),
+        preprocessing=PostprocessingSpec(),
+        sim_ids=(simulation.id,),
+        sim_fingerprints=(simulation.fingerprint,),
+        training=TrainingSpec(),
+        training_fingerprint=fingerprint("training"),
+        split={},
+        metrics={},
+        history=(),
+        versions={},
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    files.write_json(f"{layout.model(bundle.id)}/bundle.json", bundle.to_document())
+    assert load_bundle(bundle.id, files).sim_ids == (simulation.id,)
+    write_registry(files, bundle.id)
+    plan = plan_for(files)
+    assert going(plan) == {idle.id}
+    (item,) = plan.going
+    assert item.size == idle.completion["stored_bytes"]
+    apply_retention(files, plan)
+    assert names_in(files) == {bundle.id, simulation.id}
+    assert read_registry(files).champion.model == bundle.id
+    assert simulation["1d/x_px"][:].shape == (1100, 147)
+    again = build_fake(files, SimulationSpec(n_patterns=1100, seed=4))
+    assert again.id != idle.id
