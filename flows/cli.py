@@ -132,19 +132,25 @@ def train(
 @app.command(epilog="Example: difsims predict cnn-7c1d… scans/*_radial_crop.npz s3://lab/scans/*.npz")
 def predict(
     ctx: typer.Context,
-    model: Annotated[str, typer.Argument(metavar="CNN", help="Id or URL of a trained classifier.")],
+    model: Annotated[str, typer.Argument(metavar="CNN", help="Id or URL of a trained classifier, or: champion.")],
     experiments: Annotated[
-        list[str], typer.Argument(metavar="EXPERIMENT…", help="Files, folders, globs or s3:// URLs.")
-    ],
+        list[str] | None,
+        typer.Argument(
+            metavar="[EXPERIMENT…]",
+            help="Files, folders, globs or s3:// URLs (default: all below experiments/profiles/ of the store).",
+        ),
+    ] = None,
     store: Store = None,
     as_json: Json = False,
 ) -> None:
     """Map the phases of measured profiles; prints one prediction file a line."""
     from difsims_core.learn.bundle import load_bundle
+    from difsims_core.ledger.registry import resolve_model
     from difsims_core.storage.objects import expand_urls, open_store
     from flows import console
 
-    scans, model_id = expand_urls(experiments), load_bundle(model, open_store(store)).id
+    scans, place = expand_urls(experiments or ()), open_store(store)
+    model_id = load_bundle(resolve_model(place, model), place).id
     with _flows(ctx, "flows.predict"):
         from flows.predict import predict as flow
 
@@ -214,6 +220,51 @@ def pipeline(
 
         outcome = flow(document, store)
     console.show_json(outcome) if as_json else console.show_line(outcome["report"])
+
+
+@app.command(epilog="Example: difsims retrain --set training.epochs=20 --store s3://lab/difsims")
+def retrain(
+    ctx: typer.Context,
+    spec: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[SPEC.yaml]", help="Sections datasets, simulation, training, rule, ….", show_default=False
+        ),
+    ] = None,
+    changes: Changes = None,
+    store: Store = None,
+    as_json: Json = False,
+) -> None:
+    """Train a challenger when anything is new, and promote it where the rule says so; the last line is the champion."""
+    from difsims_core.config.documents import apply_changes, load_spec, make_spec
+    from difsims_core.config.retraining import RetrainingSpec
+    from flows import console
+
+    if spec is not None:
+        document = load_spec(spec, RetrainingSpec, changes or ())
+    else:
+        document = make_spec(apply_changes({}, changes or ()), RetrainingSpec, source="--set")
+    with _flows(ctx, "flows.retrain"):
+        from flows.retrain import retrain as flow
+
+        outcome = flow(document, store)
+    console.show_json(outcome) if as_json else console.show_line(outcome["champion"] or "no champion")
+
+
+@app.command(epilog="Example: difsims watch --store s3://lab/difsims")
+def watch(ctx: typer.Context, store: Store = None, as_json: Json = False) -> None:
+    """Look once for new experiments in the store and announce them; prints one URL a line."""
+    from flows import console
+
+    with _flows(ctx, "flows.watch"):
+        from flows.watch import watch_experiments
+
+        announced = watch_experiments(store)
+    if as_json:
+        console.show_json(announced)
+    else:
+        for url in announced:
+            console.show_line(url)
 
 
 for commands in (cli_dataset, cli_operate, cli_doctor, cli_keep, cli_intake):

@@ -15,6 +15,7 @@ from difsims_core.ledger.comparison import Comparison
 
 _ACCURACY = "held-out accuracy"
 _PEAKS = "peaks F1 above the null"
+_GAIN = "gain"
 _NO_ROWS = (
     "no row is held out for both; train with the champion's seed and held_out_fraction, or on datasets of other seeds"
 )
@@ -76,6 +77,7 @@ def rule_in_words(rule: PromotionSpec) -> str:
     """Return the rule as sentences with its numbers."""
     least = rule.least_experiments
     experiments = f" Both must have mapped at least {least} experiments." if least else ""
+    bounds = f"Bounds are one-sided at {100 * rule.confidence:g}% confidence."
     return (
         f"A challenger replaces the champion when, on rows that neither has seen, it loses at most "
         f"{_points(rule.accuracy_tolerance_fraction)} of accuracy and, of no phase, more than "
@@ -83,8 +85,8 @@ def rule_in_words(rule: PromotionSpec) -> str:
         f"it loses at most {rule.peaks_tolerance_f1:g} of peaks F1 above the null, and at most "
         f"{rule.phases_tolerance_fraction:.0%} of the phases fit no better than the null any longer; and when it is "
         f"better in accuracy (by {_points(rule.accuracy_gain_fraction)} or more) or in peaks F1 above the null (by "
-        f"{rule.peaks_gain_f1:g} or more), beyond the sampling error, while the champion is so in neither. Bounds are "
-        f"one-sided at {rule.confidence:.2%} confidence. In doubt the champion stays.{experiments} A first champion "
+        f"{rule.peaks_gain_f1:g} or more), beyond the sampling error, while the champion is so in neither. {bounds} "
+        f"In doubt the champion stays.{experiments} A first champion "
         f"must reach, at that confidence, an accuracy of {_points(rule.above_chance_fraction)} more than always naming "
         "the most frequent phase."
     )
@@ -107,12 +109,14 @@ def decide(rule: PromotionSpec, comparison: Comparison) -> Decision:
     wanted = ((_ACCURACY, accuracy, rule.accuracy_gain_fraction), (_PEAKS, peaks, rule.peaks_gain_f1))
     ahead = [name for name, gain, least in wanted if _is_gain(gain, least)]
     behind = [name for name, gain, least in wanted if _is_gain(-gain, least)]
+    shown = {_ACCURACY: _as_points(accuracy), _PEAKS: _as_f1(peaks)}
     better = Check(
-        "better in something, worse in nothing",
-        ", ".join(ahead) or "nothing",
-        ", ".join(behind) or "nothing",
-        "",
-        f"{_points(rule.accuracy_gain_fraction)} of accuracy or {rule.peaks_gain_f1:g} of F1, beyond sampling error",
+        _GAIN,
+        f"better in {' and '.join(ahead) or 'nothing'}",
+        f"better in {' and '.join(behind) or 'nothing'}",
+        "; ".join(f"{name} {gain}" for name, gain in shown.items() if name == _ACCURACY or comparison.scans),
+        f"{_points(rule.accuracy_gain_fraction)} of accuracy or {rule.peaks_gain_f1:g} of F1, beyond the sampling "
+        "error, and none of these for the champion",
         bool(ahead) and not behind,
     )
     checks = (*checks, better)
@@ -122,10 +126,15 @@ def decide(rule: PromotionSpec, comparison: Comparison) -> Decision:
         said = "; ".join(map(_objection, failed[:_MOST_OBJECTIONS]))
         more = f"; and {len(failed) - _MOST_OBJECTIONS} more" if len(failed) > _MOST_OBJECTIONS else ""
         return Decision(False, f"the champion stays: {said}{more}", checks, scores, comparison.left_out)
-    shown = {_ACCURACY: _as_points(accuracy), _PEAKS: _as_f1(peaks)}
     gains = " and ".join(f"{name} ({shown[name]})" for name in ahead)
     basis = f"{comparison.held_out.n:,} held-out rows and {len(comparison.scans)} experiments"
-    return Decision(True, f"better in {gains} and worse in nothing, on {basis}", checks, scores, comparison.left_out)
+    return Decision(
+        True,
+        f"better in {gains}; nothing is lost beyond the tolerances, on {basis}",
+        checks,
+        scores,
+        comparison.left_out,
+    )
 
 
 def decide_first(rule: PromotionSpec, metrics: Mapping[str, Any]) -> Decision:
@@ -138,7 +147,7 @@ def decide_first(rule: PromotionSpec, metrics: Mapping[str, Any]) -> Decision:
         _ACCURACY,
         f"{accuracy.value:.2%}",
         "none yet",
-        f"at least {accuracy.low:.2%} at {rule.confidence:.2%} confidence",
+        f"at least {accuracy.low:.2%} at {100 * rule.confidence:g}% confidence",
         f"more than {chance:.2%} (the most frequent phase) + {_points(rule.above_chance_fraction)}",
         accuracy.low > chance + rule.above_chance_fraction,
     )
@@ -195,7 +204,7 @@ def _scan_checks(rule: PromotionSpec, comparison: Comparison, peaks: Estimate) -
     scored = [scan for scan in scans if scan.phases]
     means = [sum(scan.margin(model) for scan in scored) / len(scored) for model in ("challenger", "champion")]
     beaten = [sum(margin > 0 for margin in side) for side in zip(*pairs, strict=True)]
-    lost = (beaten[1] - beaten[0]) / len(pairs)
+    gained = (beaten[0] - beaten[1]) / len(pairs)
     return [
         *checks,
         Check(
@@ -210,9 +219,9 @@ def _scan_checks(rule: PromotionSpec, comparison: Comparison, peaks: Estimate) -
             "phases that fit better than the null",
             f"{beaten[0]} of {len(pairs)}",
             f"{beaten[1]} of {len(pairs)}",
-            f"{-lost:+.0%}",
+            f"{gained:+.0%}",
             f"loses at most {rule.phases_tolerance_fraction:.0%}",
-            lost <= rule.phases_tolerance_fraction,
+            gained >= -rule.phases_tolerance_fraction,
         ),
     ]
 
@@ -234,7 +243,7 @@ def _scores(comparison: Comparison) -> dict[str, float]:
 
 
 def _points(fraction: float) -> str:
-    return f"{100 * fraction:g} points"
+    return f"{100 * fraction:g} point{'' if fraction == 0.01 else 's'}"
 
 
 def _as_points(gain: Estimate) -> str:

@@ -61,13 +61,17 @@ class Page:
         return found["result"].get("value")
 
     def await_value(self, expression: str, seconds: float = 60) -> Any:
-        """Return the value of an expression as soon as it is true."""
+        """Return the value of an expression as soon as it is true; while a page loads it may not be defined."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            if found := self.value(expression):
+            if found := self.value(f"(() => {{ try {{ return {expression} }} catch {{ return null }} }})()"):
                 return found
             time.sleep(0.2)
         raise AssertionError(f"{expression} is not true after {seconds:.0f} s; the page says:\n{self.text()[:3000]}")
+
+    def await_text(self, text: str) -> None:
+        """Wait until a reader sees a text."""
+        self.await_value(f"document.body.innerText.includes({json.dumps(text)})")
 
     def text(self) -> str:
         """Return what a reader sees."""

@@ -147,7 +147,7 @@ def test_a_new_dataset_makes_a_challenger_that_is_compared(root, first, second, 
     found = artifacts_of(latest_run("retrain"))
     names = [row["name"] for row in json.loads(found["comparison"].data)]
     assert names[0] == "held-out accuracy"
-    assert {"recall of gratia_2h", "peaks F1 above the null", "better in something, worse in nothing"} <= set(names)
+    assert {"recall of gratia_2h", "peaks F1 above the null", "gain"} <= set(names)
     assert {first["model"], second["model"]} <= set(latest_run("retrain").tags)
 
 

@@ -1,0 +1,156 @@
+"""What people see of a run in Prefect's UI, in a real browser: its summary, its maps, its scores, its log.
+
+One server, one browser and two small pipelines serve all tests: one into a folder, whose figures lie within the
+artifacts, and one into a real S3 store, whose figures are signed links.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.browser.chromium import Page, browsing, chromium_binary
+from tests.browser.prefect_site import running_prefect
+from tests.services import S3Service
+
+pytestmark = [pytest.mark.browser, pytest.mark.service]
+
+ROOT = Path(__file__).resolve().parents[2]
+MAPS = ("roi_1", "roi_2")
+FOLDER, S3 = 0, 1  # the order in which the pipelines run
+IMAGE = "Array.from(document.images).find(image => image.src.includes('phase-map') && image.naturalWidth > 0)"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A pipeline run: where its pages are and what it returned."""
+
+    site: str
+    id: str
+    artifacts: dict[str, str]
+    outcome: dict[str, Any]
+
+    def page_of(self, key: str, ui: str = "/v2") -> str:
+        return f"{self.site}{ui}/artifacts/artifact/{self.artifacts[key]}"
+
+    def tab(self, name: str) -> str:
+        return f"{self.site}/v2/runs/flow-run/{self.id}?tab={name}"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    chromium_binary()  # before anything is started for nothing
+    with running_prefect(tmp_path_factory.mktemp("prefect")) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def page(site: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    with browsing(tmp_path_factory.mktemp("chromium")) as tab:
+        yield tab
+
+
+@pytest.fixture(scope="module")
+def runs(site: str, s3_service: S3Service, tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
+    home = tmp_path_factory.mktemp("client")
+    stores = [f"file://{home / 'store'}", f"s3://{s3_service.bucket}/{os.urandom(4).hex()}"]
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "DIFSIMS_"))},
+        **s3_service.environment,
+        "PREFECT_HOME": str(home),
+        "PREFECT_API_URL": f"{site}/api",
+        "PYTHONPATH": str(ROOT),
+    }
+    command = [sys.executable, "-m", "tests.browser.two_pipelines", *stores]
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False, timeout=400)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert s3_service.secret_key not in done.stdout + done.stderr
+    return [_run(site, outcome) for outcome in json.loads(done.stdout.splitlines()[-1])]
+
+
+def _run(site: str, outcome: dict[str, Any]) -> Run:
+    tagged = {"flow_runs": {"tags": {"all_": [outcome["model"]]}}, "flows": {"name": {"any_": ["pipeline"]}}}
+    (run,) = httpx.post(f"{site}/api/flow_runs/filter", json=tagged).json()
+    asked = {"artifacts": {"flow_run_id": {"any_": [run["id"]]}}, "limit": 200}
+    found = httpx.post(f"{site}/api/artifacts/filter", json=asked).json()
+    return Run(site, run["id"], {item["key"]: item["id"] for item in found}, outcome)
+
+
+@pytest.mark.parametrize("ui", ["/v2", ""])
+@pytest.mark.parametrize(("which", "scheme"), [(FOLDER, "data:image/webp"), (S3, "http://127.0.0.1")])
+def test_the_phase_map_is_really_loaded(which, scheme, ui, runs, page, tmp_path):
+    page.open(runs[which].page_of("roi-1-phase-map", ui))
+    width, height, source = page.await_value(f"({IMAGE}) && [{IMAGE}.naturalWidth, {IMAGE}.naturalHeight, {IMAGE}.src]")
+    page.screenshot(tmp_path / "phase_map.png")
+    assert source.startswith(scheme)
+    assert width > height > 150
+    if which == S3:
+        assert width > 1000, "the figure itself, not a thumbnail"
+    assert "Phases and confidence of roi_1" in page.text()
+    assert "roi_1-phase-map.png" in page.text()
+
+
+@pytest.mark.parametrize("which", [FOLDER, S3])
+def test_the_evaluation_table_names_the_maps(which, runs, page, tmp_path):
+    page.open(runs[which].page_of("evaluation"))
+    cells = page.await_value("Array.from(document.querySelectorAll('td')).map(cell => cell.innerText.trim())")
+    page.screenshot(tmp_path / "evaluation.png")
+    headings = page.value("Array.from(document.querySelectorAll('th')).map(cell => cell.innerText.trim())")
+    rows = [dict(zip(headings, cells[i : i + len(headings)], strict=True)) for i in range(0, len(cells), len(headings))]
+    assert [row["map"] for row in rows] == list(MAPS)
+    for row, scores in zip(rows, runs[which].outcome["scores"], strict=True):
+        assert float(row["accuracy"]) == pytest.approx(scores["accuracy"], rel=1e-3)
+
+
+@pytest.mark.parametrize("which", [FOLDER, S3])
+def test_the_page_of_the_run_leads_to_all_of_it(which, runs, page, tmp_path):
+    page.open(runs[which].tab("Artifacts"))
+    page.await_text("roi-2-phase-map")
+    page.screenshot(tmp_path / "run.png")
+    links = page.value("Array.from(document.querySelectorAll('a')).map(link => link.getAttribute('href'))")
+    for key in ("summary", "progress", "evaluation", "roi-1-phase-map", "roi-2-phase-map", "report"):
+        assert any(runs[which].artifacts[key] in (link or "") for link in links), key
+
+
+def test_the_summary_answers_what_people_ask(runs, page, tmp_path):
+    run = runs[S3]
+    page.open(run.page_of("summary"))
+    page.await_text("Where:")
+    page.screenshot(tmp_path / "summary.png")
+    text = page.text()
+    for expected in ("What ran:", "On what:", "How far: complete", "How good:", "roi_1", "of simulated patterns"):
+        assert expected in text
+    for made in (run.outcome["simulation"], run.outcome["model"], *run.outcome["predictions"], run.outcome["report"]):
+        assert made in text.replace("\n", "")
+
+
+def test_the_report_in_the_store_opens_as_a_page(runs, page, tmp_path):
+    page.open(runs[S3].page_of("report"))
+    link = page.await_value("(Array.from(document.links).find(link => link.innerText.startsWith('open')) || {}).href")
+    page.open(link)
+    page.await_value("document.title === 'Maps in s3' && document.images.length > 3")
+    page.screenshot(tmp_path / "report.png")
+    assert page.value("Array.from(document.images).every(image => image.naturalWidth > 0)")
+    assert runs[S3].outcome["model"] in page.text()
+
+
+def test_progress_and_log_tell_the_story_in_ten_lines(runs, page, tmp_path):
+    page.open(runs[FOLDER].page_of("progress"))
+    page.await_text("Progress: 100%")
+    page.open(runs[FOLDER].tab("Logs"))
+    page.await_text("5 of 5")
+    page.screenshot(tmp_path / "log.png")
+    logged = {"logs": {"flow_run_id": {"any_": [runs[FOLDER].id]}}, "sort": "TIMESTAMP_ASC"}
+    lines = [item["message"] for item in httpx.post(f"{runs[FOLDER].site}/api/logs/filter", json=logged).json()]
+    assert 5 <= len(lines) <= 10, lines
+    for number, word in enumerate(("dataset", "model", "phase maps", "scores", "report"), start=1):
+        assert any(line.startswith(f"{number} of 5") and word in line for line in lines), word

@@ -1,0 +1,52 @@
+"""S3 over https with a certificate of one's own: trusted when ``AWS_CA_BUNDLE`` names it, refused otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from difsims_core.config.simulation import SimulationSpec
+from difsims_core.dataset.build import build
+from difsims_core.dataset.verify import verify
+from difsims_core.errors import StoreAccessError
+from difsims_core.storage.objects import ObjectStore, open_store
+from tests.services import running_server
+
+pytestmark = pytest.mark.service
+
+SPEC = SimulationSpec.model_validate({"n_patterns": 300, "output": {"x_all": False}})
+
+
+@pytest.fixture(scope="module")
+def secure_server(certificate, tmp_path_factory) -> Iterator[dict[str, str]]:
+    with running_server(tmp_path_factory.mktemp("secure"), certificate=certificate) as server:
+        yield server.service.environment
+
+
+@pytest.fixture
+def store(secure_server, monkeypatch) -> ObjectStore:
+    for name, value in secure_server.items():
+        monkeypatch.setenv(name, value)
+    assert secure_server["AWS_ENDPOINT_URL"].startswith("https://")
+    return open_store("s3://difsims/tls")
+
+
+def test_a_certificate_that_is_trusted(store, certificate, monkeypatch):
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(certificate[0]))
+    assert verify(store, build(store, SPEC), resimulate=1).ok
+
+
+@pytest.mark.slow
+def test_a_certificate_that_is_not(store, certificate):
+    with pytest.raises(StoreAccessError, match=r"certificate.*AWS_CA_BUNDLE"):
+        store.write("object", b"1")
+
+
+def test_plain_text_is_not_spoken(store, secure_server, certificate, monkeypatch):
+    """Who asks without TLS gets no data, and no credentials go anywhere: S3 signs, it does not send the secret."""
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(certificate[0]))
+    store.write("object", b"1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", secure_server["AWS_ENDPOINT_URL"].replace("https://", "http://"))
+    with pytest.raises(StoreAccessError, match="https"):
+        store.read("object")

@@ -1,0 +1,226 @@
+"""The parts of a stack, without starting one."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import socket
+import stat
+import subprocess
+import sys
+from importlib import import_module
+
+import pytest
+import yaml
+
+from difsims_core.resources import deployments_file
+from flows.stack import environment as environments
+from flows.stack.credentials import keep_credentials
+from flows.stack.environment import MARK, Services, program_environment, write_environments
+from flows.stack.errors import StackError, StackOptionError
+from flows.stack.folder import Memory, StackFolder
+from flows.stack.options import UpOptions, choose_services
+from flows.stack.ports import choose_ports, is_free
+from flows.stack.processes import end, stack_processes
+from flows.stack.programs import s3_program, server_program, worker_program
+from flows.stack.repair import forget_leases
+from flows.stack.supervisor import configuration
+
+
+@pytest.fixture
+def folder(tmp_path) -> StackFolder:
+    found = StackFolder(tmp_path / "stack")
+    found.prepare()
+    return found
+
+
+def mode(path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def listen(port: int = 0) -> socket.socket:
+    taken = socket.socket()
+    taken.bind(("127.0.0.1", port))
+    taken.listen()
+    return taken
+
+
+def test_credentials_are_made_once_and_only_their_owner_reads_them(folder):
+    made = keep_credentials(folder, auth=None)
+    assert mode(folder.credentials) == 0o600
+    assert mode(folder.root) == 0o700
+    assert made.login is None
+    assert len({made.admin.secret_key, made.reader.secret_key, made.admin.access_key, made.reader.access_key}) == 4
+    assert keep_credentials(folder, auth=None) == made
+    assert not [secret for secret in made.secrets if secret in repr(made)]
+
+
+def test_the_reader_may_not_write(folder):
+    keep_credentials(folder, auth=None)
+    identities = json.loads(folder.credentials.read_text())["identities"]
+    assert {item["name"]: item["actions"] for item in identities}["reader"] == ["Read", "List"]
+
+
+def test_a_login_comes_and_goes_on_request_and_stays_otherwise(folder):
+    plain = keep_credentials(folder, auth=None)
+    login = keep_credentials(folder, auth=True)
+    assert login.login is not None
+    assert login.login.startswith("difsims:")
+    assert login.admin == plain.admin
+    assert keep_credentials(folder, auth=None) == login
+    assert keep_credentials(folder, auth=True) == login
+    assert keep_credentials(folder, auth=False) == plain
+
+
+def test_a_damaged_credentials_file_is_named_and_not_quoted(folder):
+    folder.credentials.write_text('{"identities": "hunter2"')
+    with pytest.raises(StackError, match=r"credentials\.json: not what `difsims up` writes") as caught:
+        keep_credentials(folder, auth=None)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_nothing_that_everybody_may_read_holds_a_secret(folder):
+    made = keep_credentials(folder, auth=True)
+    ports = choose_ports({}, {}, ("s3", "prefect"))
+    programs = [s3_program(folder, ports), server_program(ports), worker_program("worker")]
+    text = configuration(folder, programs)
+    assert all(f"[program:{name}]" in text for name in ("s3", "server", "worker"))
+    assert not [secret for secret in made.secrets if secret in text]
+
+
+def test_programs_inherit_secrets_and_the_shell_files_are_private(folder, monkeypatch):
+    made = keep_credentials(folder, auth=True)
+    monkeypatch.setenv("AWS_PROFILE", "somebody")
+    monkeypatch.setenv("PREFECT_API_AUTH_STRING", "other:login")
+    monkeypatch.setenv("PREFECT_WORKER_QUERY_SECONDS", "7")
+    services = Services(made, s3_port=1, prefect_port=2)
+    found = program_environment(folder, "an-id", services)
+    assert found["AWS_SECRET_ACCESS_KEY"] == made.admin.secret_key
+    assert found["PREFECT_API_AUTH_STRING"] == found["PREFECT_SERVER_API_AUTH_STRING"] == made.login
+    assert "AWS_PROFILE" not in found
+    assert found["PREFECT_WORKER_QUERY_SECONDS"] == "7"
+    assert found["DIFSIMS_SIMULATIONS_A_MACHINE"] == "1"
+    assert found[MARK] == "an-id"
+    write_environments(folder, services)
+    assert mode(folder.environment) == mode(folder.reader_environment) == 0o600
+    assert made.admin.secret_key not in folder.reader_environment.read_text()
+    assert MARK not in folder.environment.read_text()
+
+
+def test_existing_services_keep_the_users_own_credentials(folder, monkeypatch):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "theirs")
+    monkeypatch.setenv("PREFECT_API_AUTH_STRING", "their:login")
+    services = Services(keep_credentials(folder, auth=True), s3="s3://lab/difsims", prefect_api="http://lab:4200/api")
+    found = program_environment(folder, "an-id", services)
+    assert found["AWS_ACCESS_KEY_ID"] == "theirs"
+    assert found["DIFSIMS_STORE"] == "s3://lab/difsims"
+    assert found["PREFECT_API_AUTH_STRING"] == services.login == "their:login"
+    assert "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE" not in found
+    write_environments(folder, services)
+    assert "their" not in folder.environment.read_text().replace("lab", "")
+
+
+def test_an_installed_package_is_not_put_on_the_path_again(monkeypatch):
+    assert environments._python_path("") == str(deployments_file().parents[1])
+    monkeypatch.setattr(environments.sysconfig, "get_path", lambda _name: str(deployments_file().parents[1]))
+    assert environments._python_path("/elsewhere") == "/elsewhere"
+
+
+def test_ports_are_kept_and_chosen_anew_where_they_are_taken():
+    first = choose_ports({}, {}, ("s3", "prefect"))
+    assert len(set(first.values())) == len(first) == 11
+    assert choose_ports(first, {}, ("s3", "prefect")) == first
+    with listen(first["prefect"]):
+        assert not is_free(first["prefect"])
+        second = choose_ports(first, {}, ("s3", "prefect"))
+    assert second["prefect"] != first["prefect"]
+    assert second["s3"] == first["s3"]
+
+
+def test_a_port_that_is_insisted_on_is_not_replaced():
+    with listen() as taken, pytest.raises(StackOptionError, match="is taken; choose another --s3-port"):
+        choose_ports({}, {"s3": taken.getsockname()[1]}, ("s3",))
+
+
+def test_a_stack_cannot_change_its_store(folder):
+    folder.remember(Memory(ports={"s3": 1}))
+    options = UpOptions(folder.root, s3="s3://lab/difsims")
+    with pytest.raises(StackOptionError, match="use another --folder"):
+        choose_services(folder, options, lambda _line: None, running=False)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"s3": "/data/store"}, "expected s3://bucket/prefix"),
+        ({"prefect_api": "lab:4200"}, "expected an address such as"),
+        ({"prefect_api": "http://me:secret@lab:4200/api"}, "must not carry a login"),
+    ],
+)
+def test_addresses_that_cannot_be_used_are_refused(folder, options, message):
+    with pytest.raises(StackOptionError, match=message) as caught:
+        choose_services(folder, UpOptions(folder.root, **options), lambda _line: None, running=False)
+    assert "secret" not in str(caught.value)
+
+
+def test_of_two_only_one_holds_a_folder(folder):
+    code = (
+        "from pathlib import Path; from flows.stack.folder import StackFolder\n"
+        f"with StackFolder(Path({str(folder.root)!r})).held(): print('held')"
+    )
+    with folder.held():
+        refused = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert f"its `difsims up` is running already (process {os.getpid()})" in refused.stderr
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False).stdout == "held\n"
+
+
+def test_a_path_that_supervisor_would_misread_is_refused(tmp_path):
+    with pytest.raises(StackOptionError, match="must not hold #"):
+        StackFolder(tmp_path / "a #1").prepare()
+
+
+def test_sockets_of_a_long_path_lie_elsewhere(tmp_path):
+    found = StackFolder(tmp_path / ("long" * 40))
+    found.prepare()
+    assert len(str(found.sockets)) < 60
+    assert mode(found.sockets) == 0o700
+    found.sockets.rmdir()
+
+
+def test_processes_are_found_by_their_mark_and_ended(tmp_path):
+    command = [sys.executable, "-c", "import subprocess, sys; subprocess.run([sys.executable, '-c', 'input()'])"]
+    environment = dict(os.environ) | {MARK: "test-mark"}
+    with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE) as process:
+        while len(stack_processes("test-mark")) < 2:
+            assert process.poll() is None
+        assert end(stack_processes("test-mark")) == []
+        assert stack_processes("test-mark") == []
+
+
+def test_old_leases_are_forgotten(folder):
+    forget_leases(folder)
+    folder.leases.mkdir()
+    (folder.leases / "expirations.json").write_text("{}")
+    forget_leases(folder)
+    assert list(folder.leases.iterdir()) == []
+
+
+def test_memory_comes_back_whole(folder):
+    assert folder.recall() is None
+    memory = Memory(ports={"s3": 8333}, deployed="abc")
+    folder.remember(memory)
+    assert folder.recall() == memory
+    assert dataclasses.asdict(memory)["id"] == memory.id
+
+
+def test_every_deployment_names_a_flow_that_is_there():
+    entries = yaml.safe_load(deployments_file().read_text())["deployments"]
+    assert len(entries) == 8
+    for entry in entries:
+        module, _, function = entry["entrypoint"].rpartition(".")
+        assert getattr(import_module(module), function).name == entry["flow_name"]
+        assert entry["name"] == "local"
+        assert entry["work_pool"]["name"] == "difsims"
+        for trigger in entry.get("triggers", []):
+            assert trigger["match"] == {"difsims.store": "{{ $DIFSIMS_STORE }}"}

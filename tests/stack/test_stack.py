@@ -1,0 +1,225 @@
+"""`difsims up` from its first start to its second, with real services; the tests of this file follow each other."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from difsims_core.dataset.open import open_simulation
+from difsims_core.ledger.registry import promote, read_registry
+from difsims_core.resources import samples_folder
+from difsims_core.storage.objects import open_store
+from flows.stack.credentials import keep_credentials
+from flows.stack.processes import stack_processes
+from tests.stack_service import RunningStack, running_stack, wait_until
+
+pytestmark = [pytest.mark.stack, pytest.mark.service, pytest.mark.slow]
+
+TINY = {"n_patterns": 600, "seed": 3, "output": {"x_all": False}}
+LONG = {"n_patterns": 30_000_000, "seed": 8, "output": {"x_all": False}}
+FLOWS = {
+    "simulate", "simulate-sweep", "train", "predict", "evaluate", "pipeline", "retrain", "watch-experiments",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+    with running_stack(tmp_path_factory.mktemp("stack") / "state", "--auth", quick_zombies=True) as found:
+        variables = found.variables
+        os.environ.update({name: value for name, value in variables.items() if name.startswith("AWS_")})
+        yield found
+        for name in variables:
+            os.environ.pop(name, None)
+
+
+@pytest.fixture(scope="module")
+def first(stack: RunningStack) -> dict[str, dict[str, Any]]:
+    """One run of each flow that a person starts, as the API tells them."""
+    simulate = stack.submit("simulate/local", {"spec": TINY})
+    sweep = stack.submit("simulate-sweep/local", {"spec": TINY, "axes": {"seed": [3, 4]}})
+    stack.wait(simulate)
+    (dataset,) = (tag for tag in stack.read(simulate)["tags"] if tag.startswith("sim-"))
+    pipeline = stack.submit("pipeline/local", {"spec": {"simulation": TINY, "training": {"epochs": 1}}})
+    train = stack.submit("train/local", {"simulations": [dataset], "spec": {"epochs": 2}})
+    stack.wait(train)
+    (model,) = (tag for tag in stack.read(train)["tags"] if tag.startswith("cnn-"))
+    predict = stack.submit("predict/local", {"model": model, "experiments": [str(samples_folder() / "roi_1*.npz")]})
+    stack.wait(predict)
+    evaluate = stack.submit("evaluate/local", {"predictions": [f"{stack.store}/predictions/{model}"]})
+    ids = {
+        "simulate": simulate, "simulate-sweep": sweep, "pipeline": pipeline, "train": train, "predict": predict,
+        "evaluate": evaluate,
+    }  # fmt: skip
+    return {name: stack.wait(run) | {"model": model, "dataset": dataset} for name, run in ids.items()}
+
+
+def test_it_says_where_everything_is_and_how_to_begin(stack):
+    text = stack.out.read_text()
+    assert stack.variables["PREFECT_API_URL"].removesuffix("/api") in text
+    assert f"source {stack.folder.environment}" in text
+    assert "prefect deployment run 'pipeline/local'" in text
+    assert str(stack.folder.credentials) in text
+
+
+def test_the_server_asks_for_the_login(stack):
+    url = stack.variables["PREFECT_API_URL"]
+    assert httpx.get(f"{url}/admin/version").status_code == httpx.codes.UNAUTHORIZED
+    assert stack.api.problem() is None
+
+
+def test_all_deployments_are_there_with_schedules_limits_and_forms(stack):
+    found = {item["name"] + "/" + item["id"]: item for item in stack.api.all("/deployments/filter", {})}
+    flows = {stack.api.get(f"/flows/{item['flow_id']}")["name"]: item for item in found.values()}
+    assert set(flows) == FLOWS
+    assert all(item["description"] and item["version"] and "difsims" in item["tags"] for item in flows.values())
+    assert flows["simulate"]["global_concurrency_limit"]["limit"] == 1
+    assert flows["simulate"]["concurrency_options"]["collision_strategy"] == "ENQUEUE"
+    assert flows["retrain"]["schedules"][0]["schedule"]["cron"] == "0 2 * * *"
+    assert flows["watch-experiments"]["schedules"][0]["schedule"]["interval"] == 60
+    fields = flows["simulate"]["parameter_openapi_schema"]["definitions"]["SimulationSpec"]["properties"]
+    assert fields["n_patterns"]["minimum"] == 1
+
+
+def test_a_parameter_out_of_range_is_refused_with_its_reason(stack):
+    command = [
+        sys.executable, "-m", "prefect", "deployment", "run", "simulate/local", "-p", 'spec={"n_patterns": -1}',
+    ]  # fmt: skip
+    done = subprocess.run(
+        command, env=stack.environment, cwd=stack.folder.scratch, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "-1 is less than the minimum of 1" in " ".join((done.stdout + done.stderr).split())
+
+
+@pytest.mark.parametrize("flow", ["simulate", "simulate-sweep", "train", "predict", "evaluate", "pipeline"])
+def test_each_flow_runs_from_its_deployment(stack, first, flow):
+    run = first[flow]
+    assert run["state"]["type"] == "COMPLETED", stack.logs_of(run["id"])
+    assert stack.artifacts_of(run["id"]), "a run leaves something to look at"
+
+
+def test_what_the_runs_made_lies_in_the_store(stack, first):
+    dataset = open_simulation(first["simulate"]["dataset"], open_store(stack.store))
+    assert dataset.n_patterns == TINY["n_patterns"]
+    points = [run for run in stack.runs_of("simulate") if run["parent_task_run_id"] is None]
+    assert len(points) >= 2
+    assert "roi_1" in first["evaluate"]["tags"]
+
+
+def test_a_new_scan_is_found_mapped_by_the_champion_and_scored_by_itself(stack, first):
+    place = open_store(stack.store)
+    promote(place, read_registry(place), first["train"]["model"], why="test", scores={}, by="hand")
+    place.upload(samples_folder() / "roi_2_radial_crop.npz", "experiments/profiles/roi_2_radial_crop.npz")
+    stack.wait(stack.submit("watch-experiments/local", {}))
+
+    def scored() -> bool:
+        return any("roi_2" in run["tags"] and run["state"]["type"] == "COMPLETED" for run in stack.runs_of("evaluate"))
+
+    def late() -> str:
+        runs = stack.runs_of("watch-experiments")[:3] + stack.runs_of("predict")[:3] + stack.runs_of("evaluate")[:3]
+        return "\n".join(f"{run['name']} {run['state']['name']}: {stack.logs_of(run['id'])}" for run in runs)
+
+    wait_until(scored, 240, late)
+
+
+def test_no_secret_is_seen_anywhere(stack, first):
+    secrets = keep_credentials(stack.folder, auth=None).secrets
+    assert len(secrets) == 3
+    allowed = {stack.folder.credentials, stack.folder.environment, stack.folder.reader_environment}
+    assert {path.stat().st_mode & 0o777 for path in allowed} == {0o600}
+    files = [path for path in stack.folder.root.rglob("*") if path.is_file() and path not in allowed]
+    assert any(path.name == "prefect.db" for path in files)
+    for path in [*files, stack.out, stack.err]:
+        content = path.read_bytes()
+        assert not [secret for secret in secrets if secret.encode() in content], path
+    for process in psutil.process_iter():
+        try:
+            command = " ".join(process.cmdline())
+        except psutil.Error:
+            continue
+        assert not [secret for secret in secrets if secret in command], process
+
+
+def test_a_second_up_on_the_same_folder_is_refused(stack, tmp_path):
+    command = [sys.executable, "-m", "flows.cli", "up", "--folder", str(stack.folder.root)]
+    done = subprocess.run(command, env=stack.environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert f"is running already (process {stack.process.pid}); end that one with Ctrl-C" in done.stderr
+    assert stack.api.problem() is None
+
+
+def test_a_stack_whose_up_was_killed_is_taken_over(stack, first):
+    before, automations = stack.pids, stack.api.all("/automations/filter", {})
+    stack.process.kill()
+    stack.process.wait()
+    stack.start()
+    assert "this one takes over" in stack.story
+    assert stack.pids == before
+    assert stack.api.all("/automations/filter", {}) == automations
+
+
+@pytest.mark.kill
+def test_killed_processes_cost_no_slot(stack, first):
+    """The server alone: the run keeps its slot. Worker and run together: the run crashes, the next one gets the slot."""
+    holder = stack.submit("simulate/local", {"spec": LONG})
+    stack.wait(holder, "RUNNING")
+    os.kill(stack.pids["server"], signal.SIGKILL)
+    wait_until(lambda: stack.pids["server"] != 0 and stack.api.problem() is None, 120, lambda: stack.story)
+    waiting = stack.submit("simulate/local", {"spec": TINY | {"seed": 12}})
+    stack.wait(waiting, "AwaitingConcurrencySlot")
+    assert stack.read(holder)["state"]["type"] == "RUNNING"
+    victims = [stack.pids["worker"], *stack.flow_pids(holder)]
+    assert len(victims) >= 2
+    for pid in victims:
+        os.kill(pid, signal.SIGKILL)
+    lost = stack.wait(holder)
+    assert lost["state"]["type"] == "CRASHED"
+    assert "no heartbeat" in lost["state"]["message"]
+    assert stack.wait(waiting)["state"]["type"] == "COMPLETED"
+
+
+def test_ctrl_c_stops_everything_and_leaves_nothing(stack, first):
+    running = stack.submit("simulate/local", {"spec": LONG})
+    stack.wait(running, "RUNNING")
+    assert len(stack_processes(stack.id)) >= 4
+    assert stack.interrupt() == 0, stack.story
+    assert stack_processes(stack.id) == []
+    assert "stopped half-way: simulate 30M" in stack.story
+    assert "still there" not in stack.story
+
+
+def test_a_stopped_stack_goes_on_with_its_data_ports_and_credentials(stack, first):
+    variables, memory = stack.variables, stack.folder.recall()
+    stack.start()
+    assert stack.variables == variables
+    assert stack.folder.recall() == memory
+    assert "deploying" not in stack.story
+    again = stack.wait(stack.submit("simulate/local", {"spec": TINY}))
+    assert again["state"]["name"] == "Reused"
+    assert first["simulate"]["dataset"] in again["tags"]
+    held = [
+        item for item in stack.api.all("/v2/concurrency_limits/filter", {}) if item["name"].startswith("deployment")
+    ]
+    assert held
+    for limit in held:
+        stack.api.patch(f"/v2/concurrency_limits/{limit['id']}", {"active_slots": 1})
+    assert stack.interrupt() == 0
+
+
+def test_slots_that_a_crash_left_behind_are_freed_by_the_next_start(stack, first):
+    shutil.rmtree(stack.folder.leases)
+    stack.start()
+    assert "slots that nobody held any more are free" in stack.story
+    assert stack.wait(stack.submit("simulate/local", {"spec": TINY}))["state"]["name"] == "Reused"
+    assert stack.interrupt() == 0
+    assert Path(stack.folder.credentials).exists()
