@@ -5,10 +5,19 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from contextvars import copy_context
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+
+class ContextPool(ThreadPoolExecutor):
+    """A pool whose threads work in the context of whoever submits: what they log belongs to the run of that one."""
+
+    def submit(self, fn: Callable[..., R], /, *args: Any, **kwargs: Any) -> Future[R]:
+        """Schedule a call."""
+        return super().submit(copy_context().run, fn, *args, **kwargs)
 
 
 def overlap(items: Iterable[T], consume: Callable[[T], R], workers: int = 2) -> Iterator[R]:
@@ -18,7 +27,7 @@ def overlap(items: Iterable[T], consume: Callable[[T], R], workers: int = 2) -> 
     first failure of either side ends it: what waits is dropped, what runs is waited for, the failure is raised.
     """
     pending: deque[Future[R]] = deque()
-    with ThreadPoolExecutor(workers, thread_name_prefix="difsims-write") as pool:
+    with ContextPool(workers, thread_name_prefix="difsims-write") as pool:
         try:
             for item in items:
                 pending.append(pool.submit(consume, item))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from difsims_core.dataset.overlap import ContextPool
 from difsims_core.dataset.peaks import peak_arrays
 from difsims_core.errors import CorruptDataError, MissingObjectError
 from difsims_core.storage import layout
@@ -110,7 +110,7 @@ def read_receipts(store: ObjectStore, plan: Plan, blocks: Iterable[int] | None =
     there = set(store.list(layout.receipts(plan.id)))
     wanted = range(plan.n_blocks) if blocks is None else blocks
     wanted = [block for block in wanted if layout.receipt(plan.id, block) in there]
-    with ThreadPoolExecutor(_READERS, thread_name_prefix="difsims-receipt") as pool:
+    with ContextPool(_READERS, thread_name_prefix="difsims-receipt") as pool:
         found = pool.map(lambda block: read_receipt(store, plan, block), wanted)
         return {receipt.block: receipt for receipt in found if receipt is not None}
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from difsims_core.dataset.overlap import ContextPool
 from difsims_core.dataset.peaks import FLAT
 from difsims_core.dataset.receipts import Receipt, block_arrays, checksum, make_receipt, write_receipt
 from difsims_core.errors import InputError
@@ -49,7 +49,7 @@ def store_block(store: ObjectStore, plan: Plan, targets: Mapping[str, zarr.Array
         write_shard(targets[path], number, arrays[path], partial=path in FLAT)
         return checksum(arrays[path])
 
-    with ThreadPoolExecutor(_SHARDS_AT_ONCE, thread_name_prefix="difsims-shard") as pool:
+    with ContextPool(_SHARDS_AT_ONCE, thread_name_prefix="difsims-shard") as pool:
         checksums = dict(zip(arrays, pool.map(write, arrays), strict=True))
     receipt = make_receipt(plan, block, checksums, {path: list(rows.shape) for path, rows in arrays.items()})
     write_receipt(store, plan, receipt)

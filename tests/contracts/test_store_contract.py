@@ -93,7 +93,7 @@ import sys
 from difsims_core.storage.objects import open_store
 store = open_store(sys.argv[1])
 sys.stdin.read(1)
-for _ in range(3):
+for _ in range(25):
     while True:
         data, version = store.read_versioned("count")
         if store.replace("count", b"%d" % (int(data) + 1), version):
@@ -102,7 +102,9 @@ for _ in range(3):
 
 
 @pytest.mark.slow
-def test_no_change_is_lost_between_processes(store):
+def test_no_change_is_lost_between_processes(tmp_path):
+    """Of files; on S3 it is the server that decides, whoever asks."""
+    store = open_store(tmp_path)
     store.write("count", b"0")
     children = [
         subprocess.Popen([sys.executable, "-c", COUNT, store.root], stdin=subprocess.PIPE, text=True) for _ in range(4)
@@ -110,7 +112,7 @@ def test_no_change_is_lost_between_processes(store):
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda child: child.communicate("x"), children))
     assert [child.returncode for child in children] == [0] * 4
-    assert store.read("count") == b"12"
+    assert store.read("count") == b"100"
 
 
 def test_objects_are_described(store):

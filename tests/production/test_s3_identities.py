@@ -48,7 +48,7 @@ CHANGES = {
     "upload": lambda store: store.upload(__file__, "object"),
     "simulate": lambda store: build(store, SPEC),
     "promote": lambda store: promote(store, read_registry(store), THIRD, why="mine", scores={}, by="hand"),
-    "rollback": lambda store: rollback(store),
+    "rollback": rollback,
 }
 
 

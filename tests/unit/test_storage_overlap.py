@@ -2,10 +2,11 @@
 
 import threading
 import time
+from contextvars import ContextVar
 
 import pytest
 
-from difsims_core.dataset.overlap import overlap
+from difsims_core.dataset.overlap import ContextPool, overlap
 
 
 def test_results_come_in_order():
@@ -73,3 +74,11 @@ def test_a_maker_that_fails_lets_running_writers_end():
     with pytest.raises(ZeroDivisionError):
         list(overlap(items(), consume))
     assert ended == [1]
+
+
+def test_threads_work_in_the_context_of_their_caller():
+    run: ContextVar[str] = ContextVar("run")
+    run.set("mine")
+    assert list(overlap(range(3), lambda _item: run.get())) == ["mine"] * 3
+    with ContextPool(2) as pool:
+        assert list(pool.map(lambda _item: run.get(), range(3))) == ["mine"] * 3
