@@ -55,15 +55,15 @@ def links(key: str, urls: Mapping[str, str], description: str) -> None:
     )
 
 
-def link(store: ObjectStore, key: str, object_key: str, description: str) -> None:
-    """Leave the place of an object, with a link that a browser can open where there is one."""
+def link(store: ObjectStore, key: str, object_key: str, description: str) -> str | None:
+    """Leave the place of an object, and a link that a browser can open; return that, or None where there is none."""
     found = browser_url(store, object_key)
     lines = [f"`{place_of(store, object_key)}`"]
     if found is not None:
         lines.insert(0, f"[open]({found[0]}) ({found[1]})\n")
-    create_markdown_artifact(
-        "\n".join([f"### {description}", "", *lines]), key=artifact_key(key), description=description
-    )
+    text = "\n".join([f"### {description}", "", *lines])
+    create_markdown_artifact(text, key=artifact_key(key), description=description)
+    return None if found is None else found[0]
 
 
 def summary(*, what: str, on: str, far: str, good: str = "", where: Mapping[str, str] | None = None) -> None:

@@ -82,7 +82,7 @@ def show_model(root: str, model_id: str) -> float:
         what=f"trained {bundle.training.network}, seed {bundle.training.seed}",
         on=f"{', '.join(bundle.sim_ids)}: {bundle.split['n_train']:,} patterns of {', '.join(bundle.phases)}",
         far=f"complete: {len(history)} of at most {bundle.training.epochs} epochs",
-        good=f"accuracy {metrics['accuracy']:.2%} on {metrics['n']:,} patterns that it has never seen",
+        good=f"right on {metrics['accuracy']:.2%} of {metrics['n']:,} patterns that it has never seen",
         where={model_id: store.url(layout.model(model_id))},
     )
     return float(metrics["accuracy"])

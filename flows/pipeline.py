@@ -92,8 +92,8 @@ def _map_and_report(
     written = report(place.root, spec, simulation, model, scores, title)
     told = f"{'reused' if written['reused'] else 'wrote'} the report {written['url']}"
     show(told)
-    link(place, "report", written["key"], title)
-    page.reach(told, {"report": written["url"]})
+    opened = link(place, "report", written["key"], title)
+    page.reach(told, {"report": written["url"]} | ({"open the report": opened} if opened else {}))
     return {
         "simulation": simulation,
         "model": model,
@@ -110,4 +110,4 @@ def _on_what(spec: PipelineSpec) -> str:
 
 
 def _held_out(place: ObjectStore, model: str) -> str:
-    return f"{load_bundle(model, place).metrics['accuracy']:.2%} of simulated patterns right that it has never seen"
+    return f"right on {load_bundle(model, place).metrics['accuracy']:.1%} of the simulated patterns held out"

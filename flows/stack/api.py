@@ -12,7 +12,7 @@ from flows.stack.errors import StackError
 _SECONDS = 30
 _PAGE = 200
 _BUSY = {429, 502, 503}
-_PAUSES = (0.5, 1, 2, 4, 8)
+_PAUSES = (0.5, 1, 2, 4, 8, 0)
 
 
 class PrefectApi:
@@ -72,21 +72,20 @@ class PrefectApi:
 
     def _ask(self, method: str, path: str, body: Any) -> httpx.Response:
         """Send a request, again where the server is busy: with SQLite it answers 503 when its database is locked."""
-        answer = self._ask_once(method, path, body)
         for pause in _PAUSES:
-            if answer.status_code not in _BUSY:
-                break
+            try:
+                answer = httpx.request(method, f"{self.url}{path}", json=body, auth=self._auth, timeout=_SECONDS)
+                if answer.status_code not in _BUSY:
+                    return answer
+                said = str(answer.status_code)
+            except httpx.TimeoutException as error:
+                said = type(error).__name__
+            except httpx.HTTPError as error:
+                raise StackError(
+                    f"no answer from Prefect at {self.url} ({type(error).__name__}); check that it runs, and its address"
+                ) from error
             time.sleep(pause)
-            answer = self._ask_once(method, path, body)
-        return answer
-
-    def _ask_once(self, method: str, path: str, body: Any) -> httpx.Response:
-        try:
-            return httpx.request(method, f"{self.url}{path}", json=body, auth=self._auth, timeout=_SECONDS)
-        except httpx.HTTPError as error:
-            raise StackError(
-                f"no answer from Prefect at {self.url} ({type(error).__name__}); check that it runs, and its address"
-            ) from error
+        raise StackError(f"Prefect at {self.url} is too busy to answer {path} ({said} after {len(_PAUSES)} tries)")
 
     def _value(self, answer: httpx.Response, path: str) -> Any:
         if answer.is_error:

@@ -62,7 +62,11 @@ def _says(found: Any, wanted: Any) -> bool:
     if isinstance(wanted, dict):
         return isinstance(found, dict) and all(_says(found.get(key), value) for key, value in wanted.items())
     if isinstance(wanted, list):
-        return isinstance(found, list) and len(found) == len(wanted) and all(any(_says(a, b) for a in found) for b in wanted)
+        return (
+            isinstance(found, list)
+            and len(found) == len(wanted)
+            and all(any(_says(a, b) for a in found) for b in wanted)
+        )
     return found == wanted
 
 

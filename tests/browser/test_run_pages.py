@@ -134,10 +134,11 @@ def test_the_summary_answers_what_people_ask(runs, page, tmp_path):
     page.await_text("Where:")
     page.screenshot(tmp_path / "summary.png")
     text = page.text()
-    for expected in ("What ran:", "On what:", "How far: complete", "How good:", "roi_1", "of simulated patterns"):
+    for expected in ("What ran:", "On what:", "How far: complete", "How good: right on", "roi_1"):
         assert expected in text
     for made in (run.outcome["simulation"], run.outcome["model"], *run.outcome["predictions"], run.outcome["report"]):
         assert made in text.replace("\n", "")
+    assert page.value("Array.from(document.links).some(link => link.innerText === 'open the report')")
 
 
 def test_the_report_in_the_store_opens_as_a_page(runs, page, tmp_path):

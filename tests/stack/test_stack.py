@@ -21,11 +21,12 @@ from difsims_core.resources import samples_folder
 from difsims_core.storage.objects import open_store
 from flows.stack.credentials import keep_credentials
 from flows.stack.processes import stack_processes
-from tests.stack_service import RunningStack, running_stack, wait_until
+from tests.stack_service import RUN_SECONDS, RunningStack, running_stack, wait_until
 
 pytestmark = [pytest.mark.stack, pytest.mark.service, pytest.mark.slow]
 
 TINY = {"n_patterns": 600, "seed": 3, "output": {"x_all": False}}
+TRAINING = {"epochs": 2}
 LONG = {"n_patterns": 30_000_000, "seed": 8, "output": {"x_all": False}}
 FLOWS = {
     "simulate", "simulate-sweep", "train", "predict", "evaluate", "pipeline", "retrain", "watch-experiments",
@@ -44,23 +45,33 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
 
 @pytest.fixture(scope="module")
 def first(stack: RunningStack) -> dict[str, dict[str, Any]]:
-    """One run of each flow that a person starts, as the API tells them."""
-    simulate = stack.submit("simulate/local", {"spec": TINY})
+    """One run of each flow, as the API tells them; from the new scan on they start each other."""
+    runs = {"simulate": stack.wait(stack.submit("simulate/local", {"spec": TINY}))}
+    dataset = tagged(runs["simulate"], "sim-")
     sweep = stack.submit("simulate-sweep/local", {"spec": TINY, "axes": {"seed": [3, 4]}})
-    stack.wait(simulate)
-    (dataset,) = (tag for tag in stack.read(simulate)["tags"] if tag.startswith("sim-"))
-    pipeline = stack.submit("pipeline/local", {"spec": {"simulation": TINY, "training": {"epochs": 1}}})
-    train = stack.submit("train/local", {"simulations": [dataset], "spec": {"epochs": 2}})
-    stack.wait(train)
-    (model,) = (tag for tag in stack.read(train)["tags"] if tag.startswith("cnn-"))
-    predict = stack.submit("predict/local", {"model": model, "experiments": [str(samples_folder() / "roi_1*.npz")]})
-    stack.wait(predict)
-    evaluate = stack.submit("evaluate/local", {"predictions": [f"{stack.store}/predictions/{model}"]})
-    ids = {
-        "simulate": simulate, "simulate-sweep": sweep, "pipeline": pipeline, "train": train, "predict": predict,
-        "evaluate": evaluate,
-    }  # fmt: skip
-    return {name: stack.wait(run) | {"model": model, "dataset": dataset} for name, run in ids.items()}
+    runs["train"] = stack.wait(stack.submit("train/local", {"simulations": [dataset], "spec": TRAINING}))
+    pipeline = stack.submit("pipeline/local", {"spec": {"simulation": TINY, "training": TRAINING}})
+    place = open_store(stack.store)
+    promote(place, read_registry(place), tagged(runs["train"], "cnn-"), why="test", scores={}, by="hand")
+    place.upload(samples_folder() / "roi_2_radial_crop.npz", "experiments/profiles/roi_2_radial_crop.npz")
+    runs["watch-experiments"] = stack.wait(stack.submit("watch-experiments/local", {}))
+    for flow in ("predict", "evaluate"):
+        wait_until(lambda flow=flow: any(ended(stack, flow)), RUN_SECONDS, lambda: told(stack))
+        runs[flow] = next(ended(stack, flow))
+    return runs | {"simulate-sweep": stack.wait(sweep), "pipeline": stack.wait(pipeline)}
+
+
+def tagged(run: dict[str, Any], start: str) -> str:
+    return next(tag for tag in run["tags"] if tag.startswith(start))
+
+
+def ended(stack: RunningStack, flow: str) -> Iterator[dict[str, Any]]:
+    return (run for run in stack.runs_of(flow) if run["end_time"] and run["deployment_id"])
+
+
+def told(stack: RunningStack) -> str:
+    runs = [run for flow in ("watch-experiments", "predict", "evaluate") for run in stack.runs_of(flow)[:3]]
+    return "\n".join(f"{run['name']} {run['state']['name']}: {stack.logs_of(run['id'])}" for run in runs)
 
 
 def test_it_says_where_everything_is_and_how_to_begin(stack):
@@ -109,27 +120,19 @@ def test_each_flow_runs_from_its_deployment(stack, first, flow):
 
 
 def test_what_the_runs_made_lies_in_the_store(stack, first):
-    dataset = open_simulation(first["simulate"]["dataset"], open_store(stack.store))
+    dataset = open_simulation(tagged(first["simulate"], "sim-"), open_store(stack.store))
     assert dataset.n_patterns == TINY["n_patterns"]
-    points = [run for run in stack.runs_of("simulate") if run["parent_task_run_id"] is None]
-    assert len(points) >= 2
-    assert "roi_1" in first["evaluate"]["tags"]
+    points = {tagged(run, "sim-") for run in ended(stack, "simulate")}
+    assert len(points) == 2
+    assert tagged(first["pipeline"], "cnn-") == tagged(first["train"], "cnn-")
 
 
-def test_a_new_scan_is_found_mapped_by_the_champion_and_scored_by_itself(stack, first):
-    place = open_store(stack.store)
-    promote(place, read_registry(place), first["train"]["model"], why="test", scores={}, by="hand")
-    place.upload(samples_folder() / "roi_2_radial_crop.npz", "experiments/profiles/roi_2_radial_crop.npz")
-    stack.wait(stack.submit("watch-experiments/local", {}))
-
-    def scored() -> bool:
-        return any("roi_2" in run["tags"] and run["state"]["type"] == "COMPLETED" for run in stack.runs_of("evaluate"))
-
-    def late() -> str:
-        runs = stack.runs_of("watch-experiments")[:3] + stack.runs_of("predict")[:3] + stack.runs_of("evaluate")[:3]
-        return "\n".join(f"{run['name']} {run['state']['name']}: {stack.logs_of(run['id'])}" for run in runs)
-
-    wait_until(scored, 240, late)
+def test_a_new_scan_is_mapped_by_the_champion_and_scored_by_itself(stack, first):
+    assert first["watch-experiments"]["state"]["type"] == "COMPLETED"
+    for flow in ("predict", "evaluate"):
+        assert "roi_2" in first[flow]["tags"]
+        assert first[flow]["created_by"]["type"] == "AUTOMATION"
+    assert tagged(first["predict"], "cnn-") == tagged(first["train"], "cnn-")
 
 
 def test_no_secret_is_seen_anywhere(stack, first):
@@ -170,7 +173,7 @@ def test_a_stack_whose_up_was_killed_is_taken_over(stack, first):
 
 @pytest.mark.kill
 def test_killed_processes_cost_no_slot(stack, first):
-    """The server alone: the run keeps its slot. Worker and run together: the run crashes, the next one gets the slot."""
+    """The server alone: the run keeps its slot. Worker and run together: it crashes, and the next one gets the slot."""
     holder = stack.submit("simulate/local", {"spec": LONG})
     stack.wait(holder, "RUNNING")
     os.kill(stack.pids["server"], signal.SIGKILL)
@@ -206,7 +209,7 @@ def test_a_stopped_stack_goes_on_with_its_data_ports_and_credentials(stack, firs
     assert "deploying" not in stack.story
     again = stack.wait(stack.submit("simulate/local", {"spec": TINY}))
     assert again["state"]["name"] == "Reused"
-    assert first["simulate"]["dataset"] in again["tags"]
+    assert tagged(first["simulate"], "sim-") in again["tags"]
     held = [
         item for item in stack.api.all("/v2/concurrency_limits/filter", {}) if item["name"].startswith("deployment")
     ]
