@@ -84,7 +84,7 @@ class DaskCluster:
         from distributed import Client
 
         with Client(self.address, set_as_default=False, timeout=_START_SECONDS) as client:
-            deadline = time.monotonic() + _START_SECONDS
+            deadline = time.monotonic() + _START_SECONDS + 5 * count
             while len(client.scheduler_info(n_workers=-1)["workers"]) != count:
                 if time.monotonic() > deadline:
                     raise RuntimeError(f"expected {count} Dask workers:\n{self.log()}")

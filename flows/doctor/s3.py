@@ -21,7 +21,7 @@ _STRANGE = 60
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
-@check("S3: credentials")
+@check("S3: credentials", after="settings: store")
 def credentials(patient: Patient) -> Answer | None:
     """Look which variables of S3 are set; their values stay unread."""
     if not _on_s3(patient):
@@ -39,7 +39,7 @@ def credentials(patient: Patient) -> Answer | None:
     return ok(f"{', '.join(there) or 'a file of credentials'} {'are' if len(there) > 1 else 'is'} there")
 
 
-@check("S3", seconds=15)
+@check("S3", seconds=15, after="settings: store")
 def server(patient: Patient) -> Answer | None:
     """Look whether the server answers at all, whatever it says."""
     address = _address(patient)

@@ -35,6 +35,12 @@ def names_of_settings(_patient: Patient) -> Answer | None:
     )
 
 
+@check("settings: store")
+def store(patient: Patient) -> Answer:
+    """Look whether the address of the store can be one."""
+    return ok(open_store(patient.store).root)
+
+
 @check("settings: figures", after="settings")
 def links_to_figures(patient: Patient) -> Answer:
     """Look whether the ways to figures fit the store."""

@@ -10,6 +10,7 @@ from flows.doctor.findings import Answer, Patient, check, fail, ok, warn
 # package, first version that breaks, what then happens
 _TRAPS = (
     ("fastapi", (0, 155), "the Prefect server dies at its start"),
+    ("fastapi", (0, 151), "the Prefect server refuses `prefect deploy` (422: it sends nulls)"),
     ("sqlalchemy", (2, 1), "the Prefect scheduler fails every loop, and no schedule ever fires"),
 )
 
@@ -17,17 +18,17 @@ _TRAPS = (
 @check("packages: versions")
 def version_traps(_patient: Patient) -> Answer:
     """Look for installed versions with which Prefect 3.8 does not work."""
-    found, wrong, remedies = [], [], []
+    installed = {package: _version(package) for package, _, _ in _TRAPS}
+    wrong: dict[str, tuple[str, str]] = {}
     for package, first_broken, then in _TRAPS:
-        installed = _version(package)
-        found.append(f"{package} {installed or 'missing'}")
-        if installed is None or release(installed) >= first_broken:
-            limit = ".".join(map(str, first_broken))
-            wrong.append(f"{package} {installed or 'missing'}: {then}")
-            remedies.append(f'pip install "{package}<{limit}"')
+        number = installed[package]
+        if number is None or release(number) >= first_broken:
+            limit = min(broken for name, broken, _ in _TRAPS if name == package)
+            remedy = f'pip install "{package}<{".".join(map(str, limit))}"'
+            wrong.setdefault(package, (f"{package} {number or 'missing'}: {then}", remedy))
     if wrong:
-        return fail("; ".join(wrong), "; ".join(remedies))
-    return ok(", ".join(found))
+        return fail(*("; ".join(texts) for texts in zip(*wrong.values(), strict=True)))
+    return ok(", ".join(f"{package} {number}" for package, number in installed.items()))
 
 
 @check("Prefect: home")

@@ -117,6 +117,8 @@ _WORKER = {
     # Thirty seconds is the least that Prefect 3.8 allows; the automation against zombies counts on it.
     "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
     "PREFECT_WORKER_QUERY_SECONDS": "3",
+    # Ahead of their time, ten seconds by default, runs that wait for a slot would be asked for it again every time.
+    "PREFECT_WORKER_PREFETCH_SECONDS": "1",
     # A flow outlives a restart of the server, which takes half a minute and more.
     "PREFECT_CLIENT_MAX_RETRIES": "8",
 }
@@ -124,7 +126,7 @@ _WORKER = {
 _SERVER = {
     # In memory, the default, a killed server would forget who holds which slot, and the slot would be lost for good.
     "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
-    "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "5",
+    "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "10",
     "PREFECT_SERVER_EVENTS_EXPIRED_BUCKET_BUFFER": "PT30S",
     # An hour ahead, the default, would be sixty runs of the watch waiting after a night's pause.
     "PREFECT_SERVER_SERVICES_SCHEDULER_MIN_SCHEDULED_TIME": "PT10M",

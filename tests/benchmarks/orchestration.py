@@ -101,10 +101,10 @@ class Clock:
     def said(self, text: str) -> None:
         self._print(text)
 
-    def moved(self, work: object) -> None:
+    def moved(self, _work: object) -> None:
         pass
 
-    def ended(self, work: object) -> None:
+    def ended(self, _work: object) -> None:
         self._print("the blocks are written")
 
     def _print(self, text: str) -> None:

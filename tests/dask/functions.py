@@ -1,4 +1,4 @@
-"""What workers are asked to do in tests; they import it."""
+"""What workers are asked to do in tests and benchmarks; they import it, so that it imports little."""
 
 from __future__ import annotations
 
@@ -27,3 +27,9 @@ def fail(block: int, *, folder: str, kind: str, **_order: Any) -> None:
         raise {"for a while": StoreError, "for good": StoreAccessError}[kind](f"fails {kind}")
     time.sleep(0.2)
     Path(folder, f"{block}").touch()
+
+
+def sleep(_block: int, *, seconds: str, **_order: str) -> dict[str, Any]:
+    """Take as long as a block, and do nothing."""
+    time.sleep(float(seconds))
+    return {"written": True}

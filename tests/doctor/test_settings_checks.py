@@ -24,6 +24,13 @@ def test_a_setting_that_cannot_be_used_is_named_with_its_remedy(monkeypatch):
     assert finding.remedy
 
 
+def test_an_address_that_cannot_be_one_stops_the_other_questions_about_the_store():
+    wanted = [item for item in all_checks() if item.name.split(":")[0] in ("S3", "store") or "store" in item.name]
+    findings = list(examine(Patient("ftp://lab/x"), wanted))
+    assert [(item.name, item.status) for item in findings] == [("settings: store", "fail"), ("others", "warn")]
+    assert "ftp" in findings[0].found
+
+
 def test_a_slip_of_the_pen_is_found(monkeypatch):
     assert look("settings: spelling") is None
     monkeypatch.setenv("DIFSIMS_STOER", "/somewhere")

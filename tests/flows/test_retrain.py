@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
+from prefect.utilities.callables import parameter_schema
 
 from difsims_core.config.documents import make_spec
 from difsims_core.config.retraining import RetrainingSpec
@@ -179,11 +179,7 @@ def test_a_simulation_of_other_phases_is_refused_before_any_work(root, first):
     assert list_simulations(place) == before
 
 
-def test_the_form_explains_itself(root):
-    from prefect.utilities.callables import parameter_schema
-
+def test_the_form_explains_itself():
     definitions = parameter_schema(retrain).definitions
     for name in ("RetrainingSpec", "PromotionSpec"):
-        described = definitions[name]["properties"].values()
-        assert all(item.get("description") or "$ref" in item or "allOf" in item for item in described), name
-    assert Path(retraining.__file__).name == "retrain.py"
+        assert all(item.get("description") for item in definitions[name]["properties"].values()), name

@@ -1,4 +1,4 @@
-"""Prefect reads its environment when it is imported; a certificate for servers on 127.0.0.1."""
+"""A certificate for servers on 127.0.0.1."""
 
 from __future__ import annotations
 
@@ -10,10 +10,6 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-
-from flows.settings import quieten_prefect
-
-quieten_prefect()
 
 
 @pytest.fixture(scope="session")

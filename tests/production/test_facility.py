@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
-from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
-from typer.testing import CliRunner
 
 from difsims_core.config.documents import dump_spec, make_spec
 from difsims_core.config.learning import TrainingSpec
@@ -18,7 +18,6 @@ from difsims_core.resources import samples_folder
 from difsims_core.storage import layout
 from difsims_core.storage.npz import read_prediction
 from difsims_core.storage.objects import open_store
-from flows.cli import app
 from tests.production.postgres import Postgres, running_postgres
 from tests.production.prefect_service import PrefectService, difsims, running_prefect
 
@@ -77,45 +76,34 @@ def test_a_run_is_recorded_in_the_database(prefect, postgres, simulation, folder
     assert postgres.sql("prefect", "SELECT usesuper FROM pg_user WHERE usename = current_user").strip() == "f"
 
 
-@pytest.mark.parametrize("auth", [None, "difsims:a-password-that-nobody-has"])
-def test_strangers_are_refused_and_told_what_is_missing(prefect, document, folder, auth):
-    settings = {"PREFECT_API_URL": prefect.url} | ({} if auth is None else {"PREFECT_API_AUTH_STRING": auth})
-    done = difsims("simulate", document, "--store", str(folder / "strangers"), settings=settings)
-    assert done.returncode == 1
-    errors = [line for line in done.stderr.splitlines() if line.startswith("error:")]
-    assert len(errors) == 1, done.stderr
-    assert "PREFECT_API_AUTH_STRING" in errors[0], errors[0]
-    assert "Traceback" not in done.stderr
-    assert auth is None or auth not in done.stderr
+def test_strangers_are_refused_and_told_what_is_missing(prefect, document, folder):
+    nothing = {"PREFECT_API_URL": prefect.url}
+    wrong = known_to(prefect) | {"PREFECT_API_AUTH_STRING": "difsims:a-password-that-nobody-has"}
+    command = partial(difsims, "simulate", document, "--store", str(folder / "strangers"))
+    with ThreadPoolExecutor(2) as pool:
+        for done in pool.map(lambda settings: command(settings=settings), (nothing, wrong)):
+            assert done.returncode == 1
+            errors = [line for line in done.stderr.splitlines() if line.startswith("error:")]
+            assert len(errors) == 1, done.stderr
+            assert "PREFECT_API_AUTH_STRING" in errors[0], errors[0]
+            assert "Traceback" not in done.stderr
+            assert "a-password-that-nobody-has" not in done.stderr
     assert not (folder / "strangers").exists()
 
 
-@pytest.fixture
-def prefect_client(prefect: PrefectService) -> Iterator[None]:
-    """This process as a client of the server."""
-    with temporary_settings({PREFECT_API_URL: prefect.url, PREFECT_API_AUTH_STRING: prefect.auth}):
-        yield
-
-
-def test_prediction_needs_to_read_alone(prefect_client, s3_service, s3_store_url, tmp_path, monkeypatch):
+def test_prediction_needs_to_read_alone(prefect, s3_service, s3_store_url, tmp_path):
     """Model and experiment on S3, the identity may read and list, the phase map goes to a folder."""
     s3, spec = open_store(s3_store_url), make_spec({"n_patterns": 600, "output": {"x_all": False}})
     model = train(s3, [build(s3, spec)], TrainingSpec(epochs=1))
-    scan = next(samples_folder().glob("*_radial_crop.npz"))
-    s3.upload(scan, layout.experiment_profiles("scan"))
+    scan = s3.url(layout.experiment_profiles("scan"))
+    s3.upload(next(samples_folder().glob("*_radial_crop.npz")), layout.experiment_profiles("scan"))
     before = s3.list()
-    for name, value in s3_service.reader.environment.items():
-        monkeypatch.setenv(name, value)
-    arguments = ["predict", model.url, s3.url(layout.experiment_profiles("scan")), "--store", str(tmp_path)]
-    done = CliRunner().invoke(app, arguments)
-    assert done.exit_code == 0, done.output
+    settings = known_to(prefect, **s3_service.reader.environment)
+    done = difsims("predict", model.url, scan, "--store", str(tmp_path), settings=settings)
+    assert done.returncode == 0, done.stderr
     (found,) = done.stdout.splitlines()
-    assert read_prediction(found).cnn_id == model.id
     assert Path(found.removeprefix("file://")).is_relative_to(tmp_path)
-    assert s3.list() == before
-    refused = CliRunner().invoke(app, [*arguments[:-1], s3.root])
-    assert refused.exit_code == 1
-    assert "AccessDenied to PutObject" in refused.stderr
+    assert read_prediction(found).cnn_id == model.id
     assert s3.list() == before
 
 

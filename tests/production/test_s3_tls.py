@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
 
@@ -43,10 +45,9 @@ def test_a_certificate_that_is_not(store, certificate):
         store.write("object", b"1")
 
 
-def test_plain_text_is_not_spoken(store, secure_server, certificate, monkeypatch):
-    """Who asks without TLS gets no data, and no credentials go anywhere: S3 signs, it does not send the secret."""
-    monkeypatch.setenv("AWS_CA_BUNDLE", str(certificate[0]))
-    store.write("object", b"1")
-    monkeypatch.setenv("AWS_ENDPOINT_URL", secure_server["AWS_ENDPOINT_URL"].replace("https://", "http://"))
-    with pytest.raises(StoreAccessError, match="https"):
-        store.read("object")
+def test_nobody_is_served_without_tls(store, secure_server):
+    plain = secure_server["AWS_ENDPOINT_URL"].replace("https://", "http://")
+    with pytest.raises(HTTPError) as caught:
+        urlopen(f"{plain}/difsims", timeout=10)  # noqa: S310
+    assert caught.value.code == 400
+    assert b"HTTPS" in caught.value.read()

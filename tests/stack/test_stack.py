@@ -96,7 +96,7 @@ def test_all_deployments_are_there_with_schedules_limits_and_forms(stack):
     assert flows["simulate"]["global_concurrency_limit"]["limit"] == 1
     assert flows["simulate"]["concurrency_options"]["collision_strategy"] == "ENQUEUE"
     assert flows["retrain"]["schedules"][0]["schedule"]["cron"] == "0 2 * * *"
-    assert flows["watch-experiments"]["schedules"][0]["schedule"]["interval"] == 60
+    assert flows["watch-experiments"]["schedules"][0]["schedule"]["interval"] == 120
     fields = flows["simulate"]["parameter_openapi_schema"]["definitions"]["SimulationSpec"]["properties"]
     assert fields["n_patterns"]["minimum"] == 1
 
