@@ -73,7 +73,7 @@ class Check:
     after : str
         A check that must not fail before this one makes sense; empty: none.
     number : int
-        Place in the order of registration.
+        Place among those of its file.
     """
 
     name: str

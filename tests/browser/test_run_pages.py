@@ -18,10 +18,14 @@ from typing import Any
 import httpx
 import pytest
 
+from flows.doctor.examine import all_checks, examine
+from flows.doctor.findings import Patient
+from flows.settings import quieten_prefect
 from tests.browser.chromium import Page, browsing, chromium_binary
 from tests.browser.prefect_site import running_prefect
 from tests.services import S3Service
 
+quieten_prefect()
 pytestmark = [pytest.mark.browser, pytest.mark.service]
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -162,3 +166,14 @@ def test_progress_and_log_tell_the_story_in_ten_lines(runs, page, tmp_path):
     assert 5 <= len(lines) <= 10, lines
     for number, word in enumerate(("dataset", "model", "phase maps", "scores", "report"), start=1):
         assert any(line.startswith(f"{number} of 5") and word in line for line in lines), word
+
+
+def test_the_doctor_finds_a_bare_server_well_and_without_workers(site):
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    with temporary_settings(updates={PREFECT_API_URL: f"{site}/api"}):
+        wanted = [check for check in all_checks() if check.name.split(":")[0] == "Prefect"]
+        found = {item.name.removeprefix("Prefect: "): item.status for item in examine(Patient(), wanted)}
+    assert {name for name, status in found.items() if status == "warn"} >= {"deployments", "worker", "dead runs"}
+    assert [found[name] for name in ("Prefect", "version", "clock", "UI", "services", "schedules")] == ["ok"] * 6
+    assert "fail" not in found.values()
