@@ -12,9 +12,9 @@ from difsims_core.ledger.registry import CHAMPION, resolve_model
 from difsims_core.storage import layout
 from difsims_core.storage.npz import PREDICTION_ENDING, TRUTH_ENDING
 from difsims_core.storage.objects import ObjectStore, expand_urls, files_in, open_store
-from flows.artifacts import reused, table, tag_run
+from flows.artifacts import reused, tag_run
 from flows.events import announce
-from flows.illustrate import show_evaluation
+from flows.illustrate import show_evaluation, show_scores
 from flows.nothing_new import nothing_new
 from flows.parameters import CrystalFolder, ExperimentFolder, Predictions, StoreUrl, TruthFolder
 from flows.progress import say, working
@@ -89,7 +89,7 @@ def _of_champion(store: ObjectStore) -> list[str]:
 
 def _conclude(root: str, rows: list[dict[str, Any]], failures: list[str]) -> list[dict[str, Any]]:
     """Leave the table of scores, announce those that are new, and return the rows."""
-    table("evaluation", rows, f"Scores of {len(rows)} maps")
+    show_scores(rows, len(failures))
     fresh = [row for row in rows if not row["reused"]]
     if fresh:
         say(f"evaluated {', '.join(row['map'] for row in fresh)}")

@@ -14,8 +14,9 @@ from difsims_core.ledger.scans import list_scans, scan_key
 from difsims_core.storage import layout
 from difsims_core.storage.npz import experiment_name
 from difsims_core.storage.objects import ObjectInfo, ObjectStore, expand_urls, open_store
-from flows.artifacts import links, reused, tag_run
+from flows.artifacts import reused, tag_run
 from flows.events import announce, warn
+from flows.illustrate import show_predictions
 from flows.nothing_new import nothing_new
 from flows.parameters import Experiments, Model, StoreUrl
 from flows.progress import say, working
@@ -103,7 +104,7 @@ def _keep(store: ObjectStore, model: str, outcomes: list[Outcome], tries: int) -
 def _conclude(place: ObjectStore, results: list[dict[str, Any]], failures: list[str]) -> list[str]:
     """Tell of the predictions, tag the run, announce what is new, and return the URLs."""
     tag_run(*{result["model"] for result in results}, *(result["name"] for result in results))
-    links("predictions", {result["name"]: result["url"] for result in results}, "Predicted phase maps")
+    show_predictions(results, len(failures))
     for result in results:
         if result["n_invalid"]:
             say(f"{result['name']}: {result['n_invalid']} pixels without a usable profile got a uniform probability")

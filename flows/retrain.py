@@ -25,7 +25,7 @@ from difsims_core.ledger.settle import Settlement, settle
 from difsims_core.storage import layout
 from difsims_core.storage.npz import experiment_name
 from difsims_core.storage.objects import ObjectStore, open_store
-from flows.artifacts import table, tag_run
+from flows.artifacts import summary, table, tag_run
 from flows.evaluate import evaluate
 from flows.events import announce
 from flows.nothing_new import nothing_new
@@ -194,6 +194,13 @@ def _show(challenge: _Challenge, settlement: Settlement, left_out: Mapping[str, 
         f"**The rule.** {rule_in_words(challenge.rule)}",
     ]
     create_markdown_artifact("\n\n".join(lines), key="decision", description=f"Why {model} is the champion or not")
+    summary(
+        what=f"retrained: {model}",
+        on=f"{len(challenge.datasets)} datasets, {len(challenge.mapped)} experiments",
+        far="promoted" if decision.promote else "not promoted",
+        good=decision.why,
+        where={model: challenge.place.url(layout.model(model))},
+    )
 
 
 def _choose_datasets(store: str, spec: RetrainingSpec, simulated: str | None) -> list[Simulation]:

@@ -25,7 +25,6 @@ _PORTS = (
 _START_SECONDS = 60
 _STOP_SECONDS = 3  # a test store is thrown away: no need to wait for its tidy end
 _ALL_ACTIONS = ("Admin", "Read", "Write", "List", "Tagging")
-_READ_ACTIONS = ("Read", "List")
 
 
 @dataclass(frozen=True)
@@ -130,9 +129,10 @@ class S3Server:
         return [*command, *self.options]
 
     def _write_identities(self) -> None:
+        bucket = self.service.bucket
         found = [
             ("tests", self.service.access_key, self.service.secret_key, _ALL_ACTIONS),
-            ("reader", self.service.reader_key, self.service.reader_secret, _READ_ACTIONS),
+            ("reader", self.service.reader_key, self.service.reader_secret, [f"Read:{bucket}", f"List:{bucket}"]),
         ]
         identities = [
             {"name": name, "credentials": [{"accessKey": key, "secretKey": secret}], "actions": list(actions)}

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from contextvars import copy_context
 from importlib import import_module
 from threading import Thread
 
@@ -102,5 +103,5 @@ def _in_background(function: Callable[[], Answer | None]) -> Future[Answer | Non
         except BaseException as error:  # noqa: BLE001 - handed to whoever waits
             future.set_exception(error)
 
-    Thread(target=call, daemon=True, name="doctor").start()
+    Thread(target=copy_context().run, args=(call,), daemon=True, name="doctor").start()
     return future

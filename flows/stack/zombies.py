@@ -17,7 +17,7 @@ _WITHOUT_START = 240
 # has ended cannot become Crashed.
 _ENDS = ["Completed", "Reused", "Nothing new", "Failed", "TimedOut", "Cancelled", "Crashed"]
 _PAUSES = ["Scheduled", "AwaitingRetry", "Paused", "Suspended"]
-_FLOWS = [
+FLOWS = [
     "simulate", "simulate-sweep", "train", "predict", "evaluate", "pipeline", "preprocess", "retrain",
     "watch-experiments",
 ]  # fmt: skip
@@ -89,7 +89,7 @@ def _automation(name: str, *, after: list[str], expect: list[str], seconds: int,
             "expect": [f"prefect.flow-run.{event}" for event in expect],
             "match": {"prefect.resource.id": "prefect.flow-run.*"},
             # Flows of others may send heartbeats at another pace.
-            "match_related": {"prefect.resource.role": "flow", "prefect.resource.name": _FLOWS},
+            "match_related": {"prefect.resource.role": "flow", "prefect.resource.name": FLOWS},
             "for_each": ["prefect.resource.id"],
             "threshold": 1,
             "within": seconds,

@@ -1,4 +1,4 @@
-"""What it costs to find out how far a dataset of 10⁹ patterns is: its objects, empty, in a folder and on a real S3 server.
+"""What it costs to find out how far a dataset of 10⁹ patterns is: its objects, empty, in a folder and on a S3 server.
 
     python -m tests.benchmarks.many_blocks [--patterns 1000000000] [--file | --s3]
 
@@ -64,11 +64,11 @@ def measure(store: ObjectStore, spec: SimulationSpec) -> None:
     pages = -(-plan.n_blocks // _PAGE)
     listings = objects // plan.n_blocks * pages
     print(
-        f"{store.root.split(':', maxsplit=1)[0]:<5}{plan.n_patterns:>14,} patterns: {plan.n_blocks:,} blocks, {objects:,} "
-        f"objects and {plan.n_blocks:,} receipts of {receipt_bytes / 1e3:.1f} kB, written in {filled:.0f} s "
-        f"({(objects + plan.n_blocks) / filled:,.0f} objects/s)\n"
-        f"     no receipts found in {nothing:.2f} s (1 listing); all found and read in {reading:.1f} s ({pages} listings, "
-        f"{plan.n_blocks:,} reads); finished in {finishing:.1f} s (these, and {listings} more listings)",
+        f"{store.root.split(':', maxsplit=1)[0]:<5}{plan.n_patterns:>14,} patterns: {plan.n_blocks:,} blocks, "
+        f"{objects:,} objects and {plan.n_blocks:,} receipts of {receipt_bytes / 1e3:.1f} kB, written in "
+        f"{filled:.0f} s ({(objects + plan.n_blocks) / filled:,.0f} objects/s)\n"
+        f"     no receipts found in {nothing:.2f} s (1 listing); all found and read in {reading:.1f} s ({pages} "
+        f"listings, {plan.n_blocks:,} reads); finished in {finishing:.1f} s (these, and {listings} more listings)",
         flush=True,
     )
 

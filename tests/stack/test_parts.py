@@ -16,7 +16,9 @@ import yaml
 
 from difsims_core.resources import deployments_file
 from flows.stack import environment as environments
+from flows.stack import zombies
 from flows.stack.credentials import keep_credentials
+from flows.stack.deploy import Deployments
 from flows.stack.environment import MARK, Services, program_environment, write_environments
 from flows.stack.errors import StackError, StackOptionError
 from flows.stack.folder import Memory, StackFolder
@@ -212,6 +214,18 @@ def test_memory_comes_back_whole(folder):
     folder.remember(memory)
     assert folder.recall() == memory
     assert dataclasses.asdict(memory)["id"] == memory.id
+
+
+def test_deployments_are_made_again_when_something_of_them_changes(tmp_path):
+    shipped, other = Deployments.of(None), Deployments.of(tmp_path / "prefect.yaml")
+    other.path.write_text(shipped.path.read_text() + "# another one\n")
+    digests = {shipped.digest("s3://difsims"), shipped.digest("s3://lab/difsims"), other.digest("s3://difsims")}
+    assert len(digests) == 3
+    assert shipped.digest("s3://difsims") in digests
+
+
+def test_the_watch_for_zombies_knows_every_flow():
+    assert {name.split("/")[0] for name in Deployments.of(None).names} <= set(zombies.FLOWS)
 
 
 def test_every_deployment_names_a_flow_that_is_there():

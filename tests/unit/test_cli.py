@@ -14,7 +14,10 @@ from typer.testing import CliRunner
 
 from flows.cli import app
 
-COMMANDS = ("demo", "simulate", "convert", "train", "predict", "evaluate", "pipeline", "export", "verify", "phases")
+COMMANDS = (
+    "demo", "simulate", "convert", "train", "predict", "evaluate", "pipeline", "export", "verify", "phases",
+    "up", "doctor", "champion", "rollback", "retention", "backup", "restore", "intake", "retrain", "watch",
+)  # fmt: skip
 ROOT = Path(__file__).resolve().parents[2]
 
 
