@@ -12,6 +12,7 @@ from prefect import Task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.context import TaskRunContext
+from prefect.runtime import task_run
 
 from difsims_core.config.learning import TrainingSpec
 from difsims_core.config.simulation import SimulationSpec
@@ -107,6 +108,11 @@ def _bundle(store: str, model: str) -> ModelBundle:
     return load_bundle(model, open_store(store))
 
 
+def _named(verb: str) -> Callable[[], str]:
+    """Return the namer of tasks that work on one file: its name alone, paths would fill the timeline."""
+    return lambda: f"{verb} {str(task_run.parameters['url']).rstrip('/').rsplit('/', 1)[-1]}"
+
+
 begin_dataset = stored(_begin_dataset, "begin dataset")
 write_blocks = stored(
     _write_blocks,
@@ -125,6 +131,6 @@ finish_dataset = stored(
 )
 find_trained = stored(_find_trained, "find trained model")
 train_model = stored(_train_model, "train model")
-predict_one = stored(_predict_one, "predict", task_run_name="predict {url}")
-score = stored(scoring.score_prediction, "score", task_run_name="score {url}")
+predict_one = stored(_predict_one, "predict", task_run_name=_named("predict"))
+score = stored(scoring.score_prediction, "score", task_run_name=_named("score"))
 report = stored(write_report, "write report")

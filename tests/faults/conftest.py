@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from botocore.retries.standard import ExponentialBackoff
 
 from flows.settings import quieten_prefect
 
@@ -18,6 +19,7 @@ from difsims_core.config.documents import dump_spec, make_spec  # noqa: E402
 from difsims_core.config.simulation import SimulationSpec  # noqa: E402
 from difsims_core.dataset import build  # noqa: E402
 from difsims_core.storage.objects import ObjectStore, open_store  # noqa: E402
+from flows import tasks  # noqa: E402
 from tests.fault_proxy import FaultProxy, fault_proxy  # noqa: E402
 from tests.faults.datasets import ROWS, Dataset, build_blocks  # noqa: E402
 from tests.services import S3Service  # noqa: E402
@@ -65,3 +67,12 @@ def proxy(s3_store_url: str, s3_service: S3Service, monkeypatch: pytest.MonkeyPa
 @pytest.fixture
 def store(s3_store_url: str) -> ObjectStore:
     return open_store(s3_store_url)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many tries as ever, and next to no time between them: for failures that waiting does not cure."""
+    monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0.01)
+    for task in (tasks.begin_dataset, tasks.finished_blocks, tasks.write_blocks):
+        monkeypatch.setattr(task, "retry_delay_seconds", [0.01])
+        monkeypatch.setattr(task, "retries", 1)

@@ -15,7 +15,6 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from difsims_core.storage.objects import open_store
-from flows import tasks
 from tests.faults.commands import assert_one_line, assert_resumed, run_simulate
 from tests.faults.datasets import build_blocks, count_blocks
 from tests.services import S3Server, running_server
@@ -25,10 +24,9 @@ Fault = Callable[[Path], AbstractContextManager[None]]
 
 @pytest.mark.service
 @pytest.mark.slow
-def test_a_full_s3_store(tmp_path, spec, document, undisturbed, monkeypatch):
+def test_a_full_s3_store(tmp_path, spec, document, undisturbed, impatient, monkeypatch):
     """SeaweedFS with room for a few megabytes; with more room the same run goes on."""
     room = ["-master.volumeSizeLimitMB=1", "-volume.max=3"]
-    monkeypatch.setattr(tasks.write_blocks, "retries", 0)
     with running_server(tmp_path / "weed", room) as server:
         for name, value in server.service.environment.items():
             monkeypatch.setenv(name, value)
@@ -108,12 +106,11 @@ def full_disk(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, Fau
     return tmp_path, request.param
 
 
-def test_a_full_disk(full_disk, spec, document, undisturbed, monkeypatch):
+def test_a_full_disk(full_disk, spec, document, undisturbed, impatient, monkeypatch):
     folder, fault = full_disk
     store = open_store(folder / "store")
     plan = build_blocks(store, spec, [0, 3])
     simulated = count_blocks(monkeypatch)
-    monkeypatch.setattr(tasks.write_blocks, "retries", 0)
     with fault(folder):
         result = run_simulate(document, store.root)
     assert_one_line(result, 1, "disk that holds it is full", "free space", "finished blocks are kept")

@@ -9,7 +9,6 @@ from datetime import timedelta
 import botocore.auth
 import pytest
 
-from flows import tasks
 from tests.fault_proxy import Chosen, Faults
 from tests.faults.commands import assert_one_line, assert_resumed, run_simulate
 from tests.faults.datasets import build_blocks, count_blocks, finished
@@ -53,8 +52,6 @@ def slow_clock(request: pytest.FixtureRequest) -> Iterator[None]:
 def closed_port(request: pytest.FixtureRequest) -> Iterator[None]:
     with request.getfixturevalue("monkeypatch").context() as patch:
         patch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_ports(1)[0]}")
-        for task in (tasks.begin_dataset, tasks.write_blocks, tasks.finished_blocks):
-            patch.setattr(task, "retries", 0)  # that they are tried again is held elsewhere; here it takes a minute
         yield
 
 
@@ -66,10 +63,10 @@ def closed_port(request: pytest.FixtureRequest) -> Iterator[None]:
         (no_credentials, ("no credentials found", "set AWS_ACCESS_KEY_ID")),
         (read_only, ("AccessDenied to PutObject", "may not")),
         (slow_clock, ("RequestTimeTooSkewed", "clock")),
-        pytest.param(closed_port, ("127.0.0.1", "AWS_ENDPOINT_URL"), marks=pytest.mark.slow),
+        (closed_port, ("127.0.0.1", "AWS_ENDPOINT_URL")),
     ],
 )
-def test_a_refusing_store_costs_no_work(cause, said, store, spec, document, request):
+def test_a_refusing_store_costs_no_work(cause, said, store, spec, document, impatient, request):
     plan = build_blocks(store, spec, [0])
     with cause(request):
         assert_one_line(run_simulate(document, store.root), 1, *said)
@@ -86,11 +83,12 @@ def test_a_refusing_store_costs_no_work(cause, said, store, spec, document, requ
         (507, "XMinioStorageFull", ("XMinioStorageFull", "full", "free space")),
     ],
 )
-def test_a_store_that_begins_to_refuse(status, code, said, proxy, store, spec, document, undisturbed, monkeypatch):
+def test_a_store_that_begins_to_refuse(
+    status, code, said, proxy, store, spec, document, undisturbed, impatient, monkeypatch
+):
     """In the middle of a run, after some blocks and a part of the next one."""
     plan = build_blocks(store, spec, [0, 3])
     simulated = count_blocks(monkeypatch)
-    monkeypatch.setattr(tasks.write_blocks, "retries", 0)
     proxy.faults = Faults(chosen=[Chosen("PutObject", plan.id, status, code, skip=30)])
     assert_one_line(run_simulate(document, store.root), 1, *said)
     assert proxy.counts["failed"] > 0
