@@ -99,9 +99,7 @@ def _write_on_cluster(
         order = _order(spec, plan, store_url)
         with (
             cluster(address) as found,
-            closing(
-                map_blocks(found, _WRITE_BLOCK, missing, order, lambda: progress(there + patterns))
-            ) as written,
+            closing(map_blocks(found, _WRITE_BLOCK, missing, order, lambda: progress(there + patterns))) as written,
         ):
             for block in written:
                 start, stop = plan.rows(block)

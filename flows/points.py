@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import cast
 from uuid import UUID
 
 from prefect.client.orchestration import get_client
@@ -129,13 +130,14 @@ class PointRuns:
         unfinished = [run for run in earlier if run.state is None or not run.state.is_final()]
         if unfinished:
             return unfinished[0]
-        return run_deployment(
+        run = run_deployment(
             self._deployment,
             parameters={"spec": point.spec.to_document(), "store": self._root},
             timeout=0,
             tags=[tag, self._tag],
             idempotency_key=f"{tag}-{len(earlier)}",
         )
+        return cast("FlowRun", run)  # outside an event loop it is no coroutine
 
     def _look(self) -> None:
         """Ask how all submitted runs are, with one request."""

@@ -8,10 +8,11 @@ from collections import Counter
 from typing import Annotated, Any
 
 from httpx import TransportError
-from prefect import flow
+from prefect import Flow, State, flow
 from prefect.artifacts import create_table_artifact
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import ArtifactUpdate
+from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import CancelledRun, PrefectHTTPStatusError
 from prefect.runtime import flow_run
 
@@ -55,9 +56,9 @@ def _run_name() -> str:
     return f"sweep of {' × '.join(f'{len(values)} {key}' for key, values in axes.items()) or 'one point'}"
 
 
-def _cancel_points(_flow: object, run: Any, _state: object) -> None:
+def _cancel_points(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:  # noqa: ARG001 - Prefect's names
     """Stop the runs of the points with the sweep that started them."""
-    cancel_runs(_tag(run.id))
+    cancel_runs(_tag(flow_run.id))
 
 
 def _tag(run_id: object) -> str:

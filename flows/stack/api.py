@@ -72,6 +72,7 @@ class PrefectApi:
 
     def _ask(self, method: str, path: str, body: Any) -> httpx.Response:
         """Send a request, again where the server is busy: with SQLite it answers 503 when its database is locked."""
+        said = ""
         for pause in _PAUSES:
             try:
                 answer = httpx.request(method, f"{self.url}{path}", json=body, auth=self._auth, timeout=_SECONDS)
