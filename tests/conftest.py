@@ -7,7 +7,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.services import S3Service, running_s3
+from flows.settings import quieten_prefect
+
+quieten_prefect()
+
+# First of all: when Prefect sets up logging it closes the handlers that TensorFlow has made, and with them the stream
+# by which pytest captures.
+import prefect.main  # noqa: E402, F401
+
+from tests.services import S3Service, running_s3  # noqa: E402
 
 for _name in [name for name in os.environ if name.startswith("AWS_")]:
     del os.environ[_name]

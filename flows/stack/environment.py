@@ -127,7 +127,6 @@ _SERVER = {
     # In memory, the default, a killed server would forget who holds which slot, and the slot would be lost for good.
     "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
     "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "10",
-    "PREFECT_SERVER_EVENTS_EXPIRED_BUCKET_BUFFER": "PT30S",
     # An hour ahead, the default, would be sixty runs of the watch waiting after a night's pause.
     "PREFECT_SERVER_SERVICES_SCHEDULER_MIN_SCHEDULED_TIME": "PT10M",
 }

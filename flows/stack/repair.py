@@ -15,12 +15,7 @@ from flows.stack.folder import StackFolder
 from flows.stack.programs import POOL
 
 _WITH_PROCESS = ["RUNNING", "PENDING", "CANCELLING"]
-_CRASHED = {
-    "type": "CRASHED",
-    "name": "Crashed",
-    "message": "the stack was stopped while it ran. What it finished is kept; run it again to go on",
-}
-_CANCELLED = {"type": "CANCELLED", "name": "Cancelled", "message": "the stack was stopped before it had ended"}
+_STOPPED = "the stack was stopped while it ran. What it finished is kept, run it again"
 
 
 def forget_leases(folder: StackFolder) -> None:
@@ -37,9 +32,9 @@ def repair_records(api: PrefectApi) -> list[str]:
     sixty looks for new experiments of an hour do not.
     """
     done = []
-    lost = _pool_runs(api, _WITH_PROCESS)
+    lost = pool_runs(api, _WITH_PROCESS)
     for run in lost:
-        _record_end(api, run)
+        crash(api, run, _STOPPED)
     if lost:
         done.append(f"{len(lost)} runs that were lost with an earlier stop are Crashed now: {_names(lost)}")
     held = [limit for limit in api.all("/v2/concurrency_limits/filter", {}) if limit["active_slots"]]
@@ -47,7 +42,7 @@ def repair_records(api: PrefectApi) -> list[str]:
         api.patch(f"/v2/concurrency_limits/{limit['id']}", {"active_slots": 0})
     if held:
         done.append(f"slots that nobody held any more are free: {', '.join(limit['name'] for limit in held)}")
-    missed = _missed(_pool_runs(api, ["SCHEDULED"]))
+    missed = _missed(pool_runs(api, ["SCHEDULED"]))
     for run in missed:
         api.delete(f"/flow_runs/{run['id']}")
     if missed:
@@ -65,16 +60,19 @@ def crash_interrupted(api: PrefectApi, ids: Iterable[str]) -> list[str]:
         if not run["auto_scheduled"]:  # the next one of a schedule comes by itself
             names.append(run["name"])
         if run["state"]["type"] in _WITH_PROCESS:
-            _record_end(api, run)
+            crash(api, run, _STOPPED)
     return names
 
 
-def _record_end(api: PrefectApi, run: dict[str, Any]) -> None:
-    state = _CANCELLED if run["state"]["type"] == "CANCELLING" else _CRASHED
+def crash(api: PrefectApi, run: dict[str, Any], message: str) -> None:
+    """Record that a run has ended without a word: as cancelled where that was wanted, as crashed otherwise."""
+    name = "Cancelled" if run["state"]["type"] == "CANCELLING" else "Crashed"
+    state = {"type": name.upper(), "name": name, "message": message}
     api.post(f"/flow_runs/{run['id']}/set_state", {"state": state})
 
 
-def _pool_runs(api: PrefectApi, states: list[str]) -> list[dict[str, Any]]:
+def pool_runs(api: PrefectApi, states: list[str]) -> list[dict[str, Any]]:
+    """Return the runs of the work pool in some states (types), the latest first."""
     body = {
         "flow_runs": {"state": {"type": {"any_": states}}},
         "work_pools": {"name": {"any_": [POOL]}},

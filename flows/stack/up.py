@@ -16,6 +16,7 @@ from flows.stack.environment import Services, program_environment, write_environ
 from flows.stack.errors import StackError
 from flows.stack.folder import Memory, StackFolder
 from flows.stack.health import Patience, StoppedError
+from flows.stack.lost import LostRuns
 from flows.stack.options import UpOptions, choose_services
 from flows.stack.processes import described, end, stack_processes
 from flows.stack.programs import Program, s3_program, server_program, worker_program
@@ -82,7 +83,8 @@ class Stack:
             try:
                 self._start(plan, Patience(self._options.seconds, stop))
                 ready(self._summary(plan, time.monotonic() - started))
-                watch_over(self._supervisor, stop, self._tell)
+                lost = LostRuns(plan.api) if plan.services.prefect_api is None else None
+                watch_over(self._supervisor, lost, stop, self._tell)
             except StoppedError:
                 pass
             finally:

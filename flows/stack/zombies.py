@@ -31,8 +31,7 @@ def crash_zombies(api: PrefectApi, seconds: int = WITHOUT_HEARTBEAT) -> None:
     api
         Where to.
     seconds
-        Without a heartbeat, after which a run counts as dead; three heartbeats by default. The server adds its
-        ``PREFECT_SERVER_EVENTS_EXPIRED_BUCKET_BUFFER``.
+        Without a heartbeat, after which a run counts as dead; three heartbeats by default.
     """
     wanted = [
         _automation(

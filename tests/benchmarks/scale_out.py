@@ -2,11 +2,12 @@
 
     python -m tests.benchmarks.scale_out [--patterns 1000000] [--runs 5] [--file | --s3]
 
-A cluster with one worker and a cluster with two, each worker with one thread, stand side by side; runs alternate
-between them, so that whatever else the machine does meets both. A run begins a new dataset of bulk.yaml (another seed),
-writes all its blocks as the simulate flow does, through ``flows.compute.write_group``, and finishes it; time covers all
-of that. All workers have compiled and loaded everything on a small dataset before. The S3 server runs on the same
-machine and shares its processors, so that two workers there are three busy processes.
+A cluster with one worker of one thread, a cluster with two such workers and one with a worker of two threads stand
+side by side; runs alternate between them, so that whatever else the machine does meets all. A run begins a new dataset
+of bulk.yaml (another seed each time), writes all its blocks as the simulate flow does, through
+``flows.compute.write_group``, and finishes it; time covers all of that. All workers have compiled and loaded everything
+on a small dataset before. The S3 server runs on the same machine and shares its processors, so that two workers there
+are three busy processes.
 
 Before and after, the ceiling: what one process that computes blocks in memory makes, and two of them at once. That
 ratio is what the machine gives, with nothing of ours between.
@@ -21,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 from difsims_core import SimulationSpec, load_spec
@@ -32,6 +34,8 @@ from flows.settings import quieten_prefect
 from tests.dask_service import DaskCluster, running_dask
 from tests.services import running_s3
 
+_ONE, _TWO = "one worker", "two workers"
+_CLUSTERS = {_ONE: (1, 1), _TWO: (2, 1), "one worker of two threads": (1, 2)}  # workers, and threads of each
 _TARGET = 1.7
 _WARM_UP = 65_536
 _CEILING_SECONDS = 8.0
@@ -55,7 +59,7 @@ print(patterns / (time.perf_counter() - began), flush=True)
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--patterns", type=int, default=1_000_000, help="patterns of a run")
-    parser.add_argument("--runs", type=int, default=5, help="runs with one worker, and as many with two")
+    parser.add_argument("--runs", type=int, default=5, help="runs of each cluster")
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--s3", action="store_true", help="only to a SeaweedFS server on this machine")
     where.add_argument("--file", action="store_true", help="only to a temporary folder")
@@ -98,30 +102,34 @@ def computing(processes: int) -> list[float]:
 
 
 def compare(spec: SimulationSpec, store: str, folder: Path, *, runs: int) -> None:
-    """Print the times of both clusters to one store, and their ratio."""
+    """Print the times of all clusters to one store, and their ratios."""
     environment = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
-    with (
-        running_dask(folder / "one", workers=1, environment=environment) as one,
-        running_dask(folder / "two", workers=2, environment=environment) as two,
-    ):
-        clusters = {1: one, 2: two}
+    with ExitStack() as stack:
+        clusters = {
+            name: stack.enter_context(
+                running_dask(folder / str(number), workers=workers, threads=threads, environment=environment)
+            )
+            for number, (name, (workers, threads)) in enumerate(_CLUSTERS.items())
+        }
         for cluster in clusters.values():
             run(spec.model_copy(update={"n_patterns": _WARM_UP, "seed": 1}), store, cluster)
-        seconds: dict[int, list[float]] = {1: [], 2: []}
-        for number in range(2 * runs):
-            workers = 1 + number % 2
-            took = run(spec.model_copy(update={"seed": 100 + number}), store, clusters[workers])
-            seconds[workers].append(took)
-            print(f"  {workers} worker{'s' * (workers > 1)}: {took:.2f} s", flush=True)
-    alone, both = (statistics.median(seconds[workers]) for workers in (1, 2))
-    ratios = sorted(first / second for first, second in zip(seconds[1], seconds[2], strict=True))
-    print(
-        f"{store.split(':', maxsplit=1)[0]:<5}{spec.n_patterns:>10,} patterns, medians of {runs} runs: one worker "
-        f"{alone:.2f} s ({spec.n_patterns / alone:,.0f} patterns/s), two {both:.2f} s "
-        f"({spec.n_patterns / both:,.0f} patterns/s): {alone / both:.2f} times as fast (pairs {ratios[0]:.2f} … "
-        f"{ratios[-1]:.2f}; target {_TARGET}: {'met' if alone / both >= _TARGET else 'MISSED'})",
-        flush=True,
-    )
+        seconds: dict[str, list[float]] = {name: [] for name in clusters}
+        for number in range(runs):
+            for name, cluster in clusters.items():
+                took = run(spec.model_copy(update={"seed": 100 + number}), store, cluster)
+                seconds[name].append(took)
+                print(f"  {name}: {took:.2f} s", flush=True)
+    print(f"{store.split(':', maxsplit=1)[0]:<5}{spec.n_patterns:>10,} patterns, medians of {runs} runs:")
+    alone = statistics.median(seconds[_ONE])
+    for name, times in seconds.items():
+        median = statistics.median(times)
+        ratios = sorted(first / second for first, second in zip(seconds[_ONE], times, strict=True))
+        verdict = f"; target {_TARGET}: {'met' if alone / median >= _TARGET else 'MISSED'}" if name == _TWO else ""
+        print(
+            f"     {name:<26}{median:8.2f} s {spec.n_patterns / median:10,.0f} patterns/s {alone / median:6.2f} times "
+            f"as fast as one (run by run {ratios[0]:.2f} … {ratios[-1]:.2f}{verdict})",
+            flush=True,
+        )
 
 
 def run(spec: SimulationSpec, store_url: str, cluster: DaskCluster) -> float:

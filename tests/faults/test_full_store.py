@@ -24,7 +24,8 @@ Fault = Callable[[Path], AbstractContextManager[None]]
 
 @pytest.mark.service
 @pytest.mark.slow
-def test_a_full_s3_store(tmp_path, spec, document, undisturbed, impatient, monkeypatch):
+@pytest.mark.usefixtures("impatient")
+def test_a_full_s3_store(tmp_path, spec, document, undisturbed, monkeypatch):
     """SeaweedFS with room for a few megabytes; with more room the same run goes on."""
     room = ["-master.volumeSizeLimitMB=1", "-volume.max=3"]
     with running_server(tmp_path / "weed", room) as server:
@@ -106,7 +107,8 @@ def full_disk(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, Fau
     return tmp_path, request.param
 
 
-def test_a_full_disk(full_disk, spec, document, undisturbed, impatient, monkeypatch):
+@pytest.mark.usefixtures("impatient")
+def test_a_full_disk(full_disk, spec, document, undisturbed, monkeypatch):
     folder, fault = full_disk
     store = open_store(folder / "store")
     plan = build_blocks(store, spec, [0, 3])

@@ -56,6 +56,7 @@ def closed_port(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.mark.service
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize(
     ("cause", "said"),
     [
@@ -66,7 +67,7 @@ def closed_port(request: pytest.FixtureRequest) -> Iterator[None]:
         (closed_port, ("127.0.0.1", "AWS_ENDPOINT_URL")),
     ],
 )
-def test_a_refusing_store_costs_no_work(cause, said, store, spec, document, impatient, request):
+def test_a_refusing_store_costs_no_work(cause, said, store, spec, document, request):
     plan = build_blocks(store, spec, [0])
     with cause(request):
         assert_one_line(run_simulate(document, store.root), 1, *said)
@@ -75,6 +76,7 @@ def test_a_refusing_store_costs_no_work(cause, said, store, spec, document, impa
 
 
 @pytest.mark.service
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize(
     ("status", "code", "said"),
     [
@@ -83,9 +85,7 @@ def test_a_refusing_store_costs_no_work(cause, said, store, spec, document, impa
         (507, "XMinioStorageFull", ("XMinioStorageFull", "full", "free space")),
     ],
 )
-def test_a_store_that_begins_to_refuse(
-    status, code, said, proxy, store, spec, document, undisturbed, impatient, monkeypatch
-):
+def test_a_store_that_begins_to_refuse(status, code, said, proxy, store, spec, document, undisturbed, monkeypatch):
     """In the middle of a run, after some blocks and a part of the next one."""
     plan = build_blocks(store, spec, [0, 3])
     simulated = count_blocks(monkeypatch)

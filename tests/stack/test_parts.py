@@ -9,7 +9,10 @@ import socket
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
+from typing import Any
 
 import pytest
 import yaml
@@ -22,6 +25,7 @@ from flows.stack.deploy import Deployments
 from flows.stack.environment import MARK, Services, program_environment, write_environments
 from flows.stack.errors import StackError, StackOptionError
 from flows.stack.folder import Memory, StackFolder
+from flows.stack.lost import LostRuns
 from flows.stack.options import UpOptions, choose_services
 from flows.stack.ports import choose_ports, is_free
 from flows.stack.processes import end, stack_processes
@@ -41,11 +45,13 @@ def mode(path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def listen(port: int = 0) -> socket.socket:
-    taken = socket.socket()
-    taken.bind(("127.0.0.1", port))
-    taken.listen()
-    return taken
+@contextmanager
+def listening(port: int = 0) -> Iterator[int]:
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind(("127.0.0.1", port))
+        taken.listen()
+        yield taken.getsockname()[1]
 
 
 def test_credentials_are_made_once_and_only_their_owner_reads_them(folder):
@@ -133,7 +139,7 @@ def test_ports_are_kept_and_chosen_anew_where_they_are_taken():
     first = choose_ports({}, {}, ("s3", "prefect"))
     assert len(set(first.values())) == len(first) == 11
     assert choose_ports(first, {}, ("s3", "prefect")) == first
-    with listen(first["prefect"]):
+    with listening(first["prefect"]):
         assert not is_free(first["prefect"])
         second = choose_ports(first, {}, ("s3", "prefect"))
     assert second["prefect"] != first["prefect"]
@@ -141,8 +147,8 @@ def test_ports_are_kept_and_chosen_anew_where_they_are_taken():
 
 
 def test_a_port_that_is_insisted_on_is_not_replaced():
-    with listen() as taken, pytest.raises(StackOptionError, match="is taken; choose another --s3-port"):
-        choose_ports({}, {"s3": taken.getsockname()[1]}, ("s3",))
+    with listening() as taken, pytest.raises(StackOptionError, match="is taken; choose another --s3-port"):
+        choose_ports({}, {"s3": taken}, ("s3",))
 
 
 def test_a_stack_cannot_change_its_store(folder):
@@ -198,6 +204,36 @@ def test_processes_are_found_by_their_mark_and_ended(tmp_path):
             assert process.poll() is None
         assert end(stack_processes("test-mark")) == []
         assert stack_processes("test-mark") == []
+
+
+class Records:
+    """Runs of a server, and the states that were set."""
+
+    def __init__(self, *runs: dict[str, Any]) -> None:
+        self.runs, self.ended = list(runs), {}
+
+    def all(self, _path: str, _body: dict[str, Any]) -> list[dict[str, Any]]:
+        return [run for run in self.runs if run["id"] not in self.ended]
+
+    def post(self, path: str, body: dict[str, Any]) -> None:
+        self.ended[path.split("/")[2]] = body["state"]["type"]
+
+
+def test_a_run_without_a_process_is_lost_after_a_second_look():
+    records = Records(
+        {"id": "gone", "name": "one", "state": {"type": "RUNNING"}},
+        {"id": "unwanted", "name": "two", "state": {"type": "CANCELLING"}},
+        {"id": "begins", "name": "three", "state": {"type": "PENDING"}},
+        {"id": "alive", "name": "four", "state": {"type": "RUNNING"}},
+    )
+    lost = LostRuns(records)
+    environment = dict(os.environ) | {"PREFECT__FLOW_RUN_ID": "alive"}
+    with subprocess.Popen([sys.executable, "-c", "input()"], env=environment, stdin=subprocess.PIPE) as process:
+        assert lost.look() == []
+        assert lost.look() == ["one", "two"]
+        assert records.ended == {"gone": "CRASHED", "unwanted": "CANCELLED"}
+        assert [lost.look() for _ in range(4)] == [[], [], [], ["three"]]
+        process.kill()
 
 
 def test_old_leases_are_forgotten(folder):
