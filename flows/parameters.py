@@ -32,9 +32,16 @@ Retraining = Annotated[
     RetrainingSpec, described("on what the challenger is trained, how, and when it becomes the champion")
 ]
 Simulations = Annotated[list[str], described("ids or URLs of complete datasets with the same phases and q axis")]
-Model = Annotated[str, described("id or URL of a trained model")]
-Experiments = Annotated[list[str], described("files, folders, globs or URLs of measured profiles (npz)")]
-Predictions = Annotated[list[str], described("files, folders, globs or URLs of predictions (npz)")]
+Model = Annotated[str, described("id or URL of a trained model, or: champion")]
+Experiments = Annotated[
+    list[str],
+    described(
+        "files, folders, globs or URLs of measured profiles (npz); none: all below experiments/profiles of the store"
+    ),
+]
+Predictions = Annotated[
+    list[str], described("files, folders, globs or URLs of predictions (npz); none: all of the champion")
+]
 ExperimentFolder = Annotated[
     str | None, described("folder of the scans; empty: where each prediction says that its scan lies")
 ]

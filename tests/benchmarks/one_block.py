@@ -1,11 +1,11 @@
 """What one block of a dataset costs a worker of a cluster: processor time, requests, bytes and memory.
 
-    python -m tests.benchmarks.one_block [--patterns 1000000000] [--blocks 4] [--threads 1 2 4]
+    python -m tests.benchmarks.one_block [--patterns 1000000000] [--blocks 4] [--threads 1 2 4] [--shards 4]
 
 The plan is that of bulk.yaml with so many patterns. Blocks are written by what workers call, ``write_remote_block``, in
 processes of their own: into a temporary folder and to a real S3 server on this machine, by as many threads as
 ``--threads`` says, ``--blocks`` each. Processor time is that of the worker's process and does not depend on what else
-the machine does; seconds do. Memory is the most that the process had resident, all it had loaded before included.
+the machine does; seconds do. ``--shards`` is how many arrays of a block are written at once. Memory is the most that the process had resident, all it had loaded before included.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from difsims_core import SimulationSpec, load_spec
-from difsims_core.dataset import build
+from difsims_core.dataset import build, writing
 from difsims_core.dataset.remote import block_order, write_remote_block
 from difsims_core.dataset.simulate import Simulator
 from difsims_core.resources import specs_folder
@@ -37,6 +37,7 @@ def main() -> None:
     parser.add_argument("--patterns", type=int, default=10**9, help="patterns of the plan")
     parser.add_argument("--blocks", type=int, default=4, help="blocks that each thread writes, two at least")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2, 4], help="threads of a worker, in turn")
+    parser.add_argument("--shards", type=int, default=4, help="shards of a block that are written at once")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.worker:
@@ -53,8 +54,9 @@ def main() -> None:
 
 def show(store: str, threads: int, chosen: argparse.Namespace) -> None:
     """Run a worker in a process of its own and print what it found."""
-    size = [f"--patterns={chosen.patterns}", f"--blocks={chosen.blocks}", f"--threads={threads}", f"--worker={store}"]
-    command = [sys.executable, "-m", "tests.benchmarks.one_block", *size]
+    options = [f"--{name}={getattr(chosen, name)}" for name in ("patterns", "blocks", "shards")]
+    options += [f"--threads={threads}", f"--worker={store}"]
+    command = [sys.executable, "-m", "tests.benchmarks.one_block", *options]
     found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     print(
         f"{store.split(':', maxsplit=1)[0]:<5}{threads} threads, blocks of {found['rows']:,}: {found['all']:.2f} s of "
@@ -67,6 +69,7 @@ def show(store: str, threads: int, chosen: argparse.Namespace) -> None:
 
 def work(store_url: str, threads: int, chosen: argparse.Namespace) -> None:
     """Write blocks in this process and print, as JSON, what that took."""
+    writing._SHARDS_AT_ONCE = chosen.shards
     spec = load_spec(specs_folder() / "bulk.yaml", SimulationSpec, [f"n_patterns={chosen.patterns}"])
     store, simulator = open_store(store_url), Simulator.prepare(spec)
     plan = build.begin(store, spec, simulator=simulator)

@@ -21,12 +21,16 @@ from flows import tasks
 from flows.evaluate import evaluate
 from flows.pipeline import pipeline
 from flows.predict import predict
+from flows.retrain import retrain
 from flows.simulate import simulate
 from flows.sweep import simulate_sweep
 from flows.train import train
+from flows.watch import watch_experiments
 
 
-@pytest.mark.parametrize("flow", [simulate, simulate_sweep, train, predict, evaluate, pipeline])
+@pytest.mark.parametrize(
+    "flow", [simulate, simulate_sweep, train, predict, evaluate, pipeline, retrain, watch_experiments]
+)
 def test_every_parameter_is_described(flow):
     properties = parameter_schema(flow).properties
     assert "store" in properties
