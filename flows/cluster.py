@@ -193,6 +193,11 @@ def _connect(address: str) -> Client:
             "correct DIFSIMS_DASK_ADDRESS"
         ) from None
     except (ValueError, TypeError) as error:
+        if address.startswith("tls://"):
+            raise ClusterSetupError(
+                f"no way to speak TLS with {address} ({_first_line(error)}); set DASK_DISTRIBUTED__COMM__TLS__CA_FILE, "
+                "DASK_DISTRIBUTED__COMM__TLS__CLIENT__CERT and DASK_DISTRIBUTED__COMM__TLS__CLIENT__KEY to its certificates"
+            ) from None
         raise ClusterSetupError(
             f"DIFSIMS_DASK_ADDRESS={address!r} is not the address of a scheduler ({_first_line(error)}); expected "
             "tcp://host:8786 or tls://host:8786"

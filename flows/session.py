@@ -88,6 +88,8 @@ def _connect(address: str | None, modules: tuple[str, ...]) -> None:
             problem = answer.result()
     except (OSError, RuntimeError) as error:
         problem = error
+    if isinstance(problem, PrefectUnavailableError):
+        raise problem
     if problem is not None:
         place = f"at {address}" if address else "on this machine"
         raise PrefectUnavailableError(f"no Prefect server {place}: {_first_line(problem)}; {_REMEDY}") from problem
@@ -97,9 +99,22 @@ def _connect(address: str | None, modules: tuple[str, ...]) -> None:
 
 def _problem_of_prefect() -> Exception | None:
     from prefect.client.orchestration import get_client
+    from prefect.exceptions import PrefectHTTPStatusError
 
     with get_client(sync_client=True) as client:
-        return client.api_healthcheck()
+        problem = client.api_healthcheck()
+        if problem is not None:
+            return problem
+        try:
+            client.api_version()  # health is told to everybody
+        except PrefectHTTPStatusError as error:
+            if error.response.status_code not in (401, 403):
+                return error
+            return PrefectUnavailableError(
+                f"the Prefect server at {_address()} wants a login, and refuses this one; set PREFECT_API_AUTH_STRING "
+                "to its user:password"
+            )
+        return None
 
 
 def _in_background(function: Callable[[], Any]) -> Future[Any]:

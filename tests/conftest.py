@@ -14,6 +14,7 @@ quieten_prefect()
 # First of all: when Prefect sets up logging it closes the handlers that TensorFlow has made, and with them the stream
 # by which pytest captures.
 import prefect.main  # noqa: E402, F401
+from prefect.testing.utilities import prefect_test_harness  # noqa: E402
 
 from tests.services import S3Service, running_s3  # noqa: E402
 
@@ -27,6 +28,13 @@ os.environ.update(
     PREFECT_SERVER_ANALYTICS_ENABLED="false",
     TF_CPP_MIN_LOG_LEVEL="3",
 )
+
+
+@pytest.fixture(scope="session")
+def prefect_server() -> Iterator[None]:
+    """One Prefect server for all tests of flows in this process: a start takes half a minute."""
+    with prefect_test_harness(server_startup_timeout=180):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -98,7 +98,10 @@ def _from_shorthand(value: Any) -> Any:
     return value
 
 
-Distribution = Annotated[Fixed | Uniform | LogUniform | Choice, BeforeValidator(_from_shorthand)]
+Distribution = Annotated[
+    Fixed | Uniform | LogUniform | Choice,
+    BeforeValidator(_from_shorthand, json_schema_input_type=float | Fixed | Uniform | LogUniform | Choice),
+]
 
 
 def within(low: float, high: float, unit: str) -> AfterValidator:

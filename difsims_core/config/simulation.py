@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from difsims_core.config.augmentation import BackgroundSpec, NoiseSpec, SpotsSpec
 from difsims_core.config.base import Spec
@@ -34,6 +34,10 @@ class PhaseSpec(Spec):
     lattice_scale: _Relative | None = Field(
         default=None, description="isotropic factor on a, b, c of this phase; default: lattice_scale of the document"
     )
+
+
+def _name_or_phase(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
 
 
 class MicroscopeSpec(Spec):
@@ -140,7 +144,9 @@ class SimulationSpec(Spec):
 
     n_patterns: int = Field(default=75_000, ge=1, le=10**10, description="patterns of all phases together")
     seed: int = Field(default=10, ge=0, lt=2**63, description="seed of all random numbers")
-    phases: tuple[PhaseSpec, ...] = Field(
+    phases: tuple[
+        Annotated[PhaseSpec, BeforeValidator(_name_or_phase, json_schema_input_type=str | PhaseSpec)], ...
+    ] = Field(
         default=(
             PhaseSpec(name="p4mbm_scaled_mixed_halide"),
             PhaseSpec(name="gratia_2h"),
@@ -198,8 +204,6 @@ class SimulationSpec(Spec):
     def _names_stand_for_phases(cls, value: Any) -> Any:
         if isinstance(value, str):
             raise ValueError(f"expected a list of phases, found the single name {value!r}; write [{value}]")  # noqa: TRY004
-        if isinstance(value, list | tuple):
-            return [{"name": item} if isinstance(item, str) else item for item in value]
         return value
 
     @field_validator("combinations", mode="before")

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from difsims_core.errors import InputError, MissingObjectError
 from difsims_core.storage.s3_connection import connection, identity
-from difsims_core.storage.s3_errors import error_code, is_conflict, translated
+from difsims_core.storage.s3_errors import check_deleted, error_code, is_conflict, translated
 from difsims_core.storage.schemes import SCHEMES, ObjectInfo, Scheme
 
 _BUCKET = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9]$")
@@ -115,7 +115,8 @@ class S3Objects(Scheme):
         keys = [{"Key": item.split("/", 1)[1]} for item in self.list(path)]
         for first in range(0, len(keys), _DELETE_AT_ONCE):
             some = {"Objects": keys[first : first + _DELETE_AT_ONCE], "Quiet": True}
-            self._call(path, lambda fs, some=some: fs.call_s3("delete_objects", Bucket=bucket, Delete=some))
+            answer = self._call(path, lambda fs, some=some: fs.call_s3("delete_objects", Bucket=bucket, Delete=some))
+            check_deleted(path, answer)
 
     @contextmanager
     def writing(self, path: str) -> Iterator[Path]:

@@ -60,6 +60,22 @@ def translated(path: str) -> Iterator[None]:
         raise _meaning(path, error) from None
 
 
+def check_deleted(path: str, answer: dict[str, Any]) -> None:
+    """Raise what an answer to DeleteObjects says of single keys; the request itself counts as done all the same.
+
+    Raises
+    ------
+    StoreError
+        If a key could not be removed.
+    """
+    for problem in answer.get("Errors", ())[:1]:
+        bucket, code = path.split("/", 1)[0], problem.get("Code", "")
+        url = f"s3://{bucket}/{problem.get('Key', '')}"
+        if code in _REFUSED:
+            raise StoreAccessError(f"{url}: this identity may not delete ({code} to DeleteObjects); {_CREDENTIALS}")
+        raise StoreError(f"{url}: could not be deleted ({code}: {problem.get('Message', '')}); try again")
+
+
 def _meaning(path: str, error: Exception) -> StoreError:
     url, code, kind = f"s3://{path}", error_code(error), type(error).__name__
     if refusal := _refusal(path, error, code):
@@ -70,13 +86,15 @@ def _meaning(path: str, error: Exception) -> StoreError:
         return StoreError(f"{url}: the store is full ({code or 507}); {_FREE_SPACE}")
     reason = f"{kind} {code}".strip()
     hint = "try again"
+    if kind == "EndpointConnectionError":
+        hint = "try again when the server runs, or correct AWS_ENDPOINT_URL"
     if code == "InternalError" and _operation(error) in _WRITES:
         # SeaweedFS tells its own log alone that no volume has room: `No writable volumes and no free volumes left`
         hint = f"try again. Servers that are full may answer so too: look at the disk of the store; {_FREE_SPACE}"
     return StoreError(f"{url}: the store failed ({reason}: {_redacted(str(error))}); it may be temporary: {hint}")
 
 
-def _refusal(path: str, error: Exception, code: str) -> str | None:
+def _refusal(path: str, error: Exception, code: str) -> str | None:  # noqa: PLR0911 one a cause
     """Return why another try will not help, and what would."""
     kind = type(error).__name__
     if code == "NoSuchBucket":
@@ -87,9 +105,19 @@ def _refusal(path: str, error: Exception, code: str) -> str | None:
         return _refused(error, code or kind)
     if code in _ELSEWHERE:
         return f"the bucket lives in another region ({code}); set AWS_REGION"
+    if kind == "SSLError":
+        return _not_trusted(error)
     if isinstance(error, ValueError):
         return f"{_redacted(str(error))}; check AWS_ENDPOINT_URL, AWS_REGION and the URL"
     return None
+
+
+def _not_trusted(error: Exception) -> str:
+    reason = _redacted(str(error)).rsplit("] ", 1)[-1]
+    return (
+        f"the certificate of the store is not trusted, or it does not speak TLS ({reason}); set AWS_CA_BUNDLE to the "
+        "file of the authority that signed it, and check AWS_ENDPOINT_URL"
+    )
 
 
 def _refused(error: Exception, code: str) -> str:
@@ -100,6 +128,11 @@ def _refused(error: Exception, code: str) -> str:
     ahead = _seconds_ahead(error)
     if code != "RequestTimeTooSkewed" and abs(ahead) < _SKEW_SECONDS:
         operation = _operation(error)
+        if code == "AccessDenied":
+            return (
+                f"this identity may not do that here ({code}{f' to {operation}' if operation else ''}); give it the "
+                "right, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to one that has it"
+            )
         return f"the store refuses these credentials ({code}{f' to {operation}' if operation else ''}); {_CREDENTIALS}"
     amount = f" by {abs(ahead) / 60:.0f} minutes, {'ahead' if ahead > 0 else 'behind'}" if abs(ahead) > 60 else ""
     return (

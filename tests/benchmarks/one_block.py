@@ -4,8 +4,9 @@
 
 The plan is that of bulk.yaml with so many patterns. Blocks are written by what workers call, ``write_remote_block``, in
 processes of their own: into a temporary folder and to a real S3 server on this machine, by as many threads as
-``--threads`` says, ``--blocks`` each. Processor time is that of the worker's process and does not depend on what else
-the machine does; seconds do. ``--shards`` is how many arrays of a block are written at once. Memory is the most that the process had resident, all it had loaded before included.
+``--threads`` says, ``--blocks`` each, with ``--shards`` arrays of a block on their way at once. Processor time is that
+of the worker's process and does not depend on what else the machine does; seconds do. Memory is the most that it
+had resident, with all it had loaded before.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from difsims_core.dataset import build
+from difsims_core.dataset import build, remote
 from difsims_core.dataset.remote import block_order, write_remote_block
 from difsims_core.dataset.verify import verify
 from difsims_core.errors import InputError, MissingObjectError, SpecError, StoreAccessError, StoreError
@@ -121,11 +121,23 @@ def test_a_folder_that_the_worker_does_not_see_is_named(store, spec):
 def test_a_block_that_exists_is_no_work(store, spec):
     plan = _begin(store, spec)
     order = block_order(spec, plan, store.root)
-    assert all(isinstance(value, str) for value in order.values())
+    prepared = remote._prepared.cache_info().misses
     assert write_remote_block(4, **order)["written"]
     again = write_remote_block(4, **order)
     assert not again["written"]
     assert again["patterns"] == spec.n_patterns - 4 * ROWS
+    assert remote._prepared.cache_info().misses == prepared + 1, "tables are built once a process"
+
+
+def test_a_cluster_without_workers_is_waited_for_but_not_for_ever(own_cluster, store, spec, monkeypatch, caplog):
+    monkeypatch.setattr(compute, "_POLL_SECONDS", 0.1)
+    monkeypatch.setattr(cluster_module, "_LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(cluster_module, "_NO_WORKERS_SECONDS", 0.5)
+    caplog.set_level("INFO", "flows.progress")
+    plan = _begin(store, spec)
+    with pytest.raises(ClusterError, match=rf"no worker for .*`dask worker {own_cluster.address}`"):
+        compute.write_group(store.root, spec, plan, range(plan.n_blocks))
+    assert any("has no worker" in record.message and "waiting" in record.message for record in caplog.records)
 
 
 def test_a_block_that_kills_its_workers_is_given_up(tmp_path, monkeypatch):

@@ -8,30 +8,19 @@ from pathlib import Path
 import pytest
 from botocore.retries.standard import ExponentialBackoff
 
-from flows.settings import quieten_prefect
-
-quieten_prefect()
-
-from prefect.settings import PREFECT_API_URL  # noqa: E402 - Prefect reads its environment when imported
-from prefect.testing.utilities import prefect_test_harness  # noqa: E402
-
-from difsims_core.config.documents import dump_spec, make_spec  # noqa: E402
-from difsims_core.config.simulation import SimulationSpec  # noqa: E402
-from difsims_core.dataset import build  # noqa: E402
-from difsims_core.storage.objects import ObjectStore, open_store  # noqa: E402
-from flows import tasks  # noqa: E402
-from tests.fault_proxy import FaultProxy, fault_proxy  # noqa: E402
-from tests.faults.datasets import ROWS, Dataset, build_blocks  # noqa: E402
-from tests.services import S3Service  # noqa: E402
+from difsims_core.config.documents import dump_spec, make_spec
+from difsims_core.config.simulation import SimulationSpec
+from difsims_core.dataset import build
+from difsims_core.storage.objects import ObjectStore, open_store
+from flows import tasks
+from tests.fault_proxy import FaultProxy, fault_proxy
+from tests.faults.datasets import ROWS, Dataset, build_blocks
+from tests.services import S3Service
 
 
 @pytest.fixture(scope="session", autouse=True)
-def prefect_server() -> Iterator[None]:
-    if PREFECT_API_URL.value():  # other tests of this session have started one
-        yield
-        return
-    with prefect_test_harness(server_startup_timeout=180):
-        yield
+def server(prefect_server: None) -> None:
+    """Every test here runs flows."""
 
 
 @pytest.fixture(scope="session")

@@ -1,27 +1,19 @@
-"""One Prefect server for all tests of flows: a start takes half a minute."""
+"""What tests of flows have in common."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from flows.settings import quieten_prefect
-
-quieten_prefect()
-
-from prefect.testing.utilities import prefect_test_harness  # noqa: E402 - Prefect reads its environment when imported
-
-from difsims_core.config.documents import make_spec  # noqa: E402
-from difsims_core.config.simulation import SimulationSpec  # noqa: E402
+from difsims_core.config.documents import make_spec
+from difsims_core.config.simulation import SimulationSpec
 
 
 @pytest.fixture(scope="session", autouse=True)
-def prefect_server() -> Iterator[None]:
-    with prefect_test_harness(server_startup_timeout=120):
-        yield
+def server(prefect_server: None) -> None:
+    """Every test here runs flows."""
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ def _client_error(code: str, *, kind: type[OSError] = OSError, status: int = 400
         (_client_error("Odd", status=507), StoreError, r"store is full \(Odd\); free space"),
         (_client_error("InsufficientStorage"), StoreError, "store is full.*another store"),
         (_client_error("QuotaExceeded"), StoreError, "store is full.*another store"),
-        (_client_error("AccessDenied"), StoreAccessError, r"refuses these credentials \(AccessDenied to PutObject\)"),
+        (_client_error("AccessDenied"), StoreAccessError, r"AccessDenied to PutObject"),
         (_client_error("RequestTimeTooSkewed"), StoreAccessError, "clock of this machine differs.*set it right"),
         (EndpointConnectionError(endpoint_url="http://127.0.0.1:1"), StoreError, "try again"),
         (TimeoutError("slow"), StoreError, "try again"),
