@@ -196,7 +196,7 @@ def _connect(address: str) -> Client:
         if address.startswith("tls://"):
             raise ClusterSetupError(
                 f"no way to speak TLS with {address} ({_first_line(error)}); set DASK_DISTRIBUTED__COMM__TLS__CA_FILE, "
-                "DASK_DISTRIBUTED__COMM__TLS__CLIENT__CERT and DASK_DISTRIBUTED__COMM__TLS__CLIENT__KEY to its certificates"
+                "DASK_DISTRIBUTED__COMM__TLS__CLIENT__CERT and DASK_DISTRIBUTED__COMM__TLS__CLIENT__KEY"
             ) from None
         raise ClusterSetupError(
             f"DIFSIMS_DASK_ADDRESS={address!r} is not the address of a scheduler ({_first_line(error)}); expected "
