@@ -26,6 +26,8 @@ HEAVY = {
     "prefect": lambda path: path.parts[0] == "flows",
     "tensorflow": lambda path: "learn" in path.parts or path.as_posix() == "difsims_core/dataset/loader.py",
     "keras": lambda path: "learn" in path.parts,
+    "dask": lambda path: path.parts[0] == "flows",
+    "distributed": lambda path: path.parts[0] == "flows",
     "fsspec": lambda path: "storage" in path.parts,
     "s3fs": lambda path: "storage" in path.parts,
     "obstore": lambda path: "storage" in path.parts,

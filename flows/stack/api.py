@@ -33,11 +33,11 @@ class PrefectApi:
         try:
             answer = httpx.get(f"{self.url}/admin/version", auth=self._auth, timeout=_SECONDS)
         except httpx.HTTPError as error:
-            return f"{type(error).__name__}: {error}"
+            return f"{type(error).__name__}; check that it runs, and its address"
         if answer.status_code == httpx.codes.UNAUTHORIZED:
             return "it refuses this login; check PREFECT_API_AUTH_STRING (user:password)"
         if answer.is_error or not isinstance(_json(answer), str):
-            return f"it answers {answer.status_code} to /admin/version; is {self.url} the address of a Prefect API?"
+            return f"it answers {answer.status_code} to /admin/version; the address of a Prefect API ends with /api"
         return None
 
     def get(self, path: str) -> Any:

@@ -104,7 +104,16 @@ class Stack:
             programs.insert(0, server_program(memory.ports))
         if services.s3 is None:
             programs.insert(0, s3_program(self._folder, memory.ports))
-        return _Plan(memory, services, programs, adopted)
+        plan = _Plan(memory, services, programs, adopted)
+        self._check_existing(plan)
+        return plan
+
+    def _check_existing(self, plan: _Plan) -> None:
+        """Refuse services that are not there before anything is started."""
+        if plan.services.s3 is not None and (problem := health.problem_of_store(plan.services.s3)()):
+            raise StackError(f"the store {plan.services.s3} cannot be used: {problem}")
+        if plan.services.prefect_api is not None and (problem := plan.api.problem()):
+            raise StackError(f"no Prefect server at {plan.services.prefect_api}: {problem}")
 
     def _clear(self, stack: str) -> None:
         """End what a killed supervisor has left behind: nobody watches over it any more."""
@@ -125,20 +134,15 @@ class Stack:
         self._start_worker(plan, patience)
 
     def _start_s3(self, plan: _Plan, patience: Patience) -> None:
-        look = health.problem_of_store(plan.services.store)
         if plan.services.endpoint is None:
-            if problem := look():
-                raise StackError(f"the store {plan.services.store} cannot be used: {problem}")
             return
         self._supervisor.start_program("s3")
         health.await_health("s3", health.problem_of_s3(plan.services.endpoint), self._supervisor, patience)
-        health.await_health("s3", look, self._supervisor, patience)
+        health.await_health("s3", health.problem_of_store(plan.services.store), self._supervisor, patience)
         self._tell(f"SeaweedFS is ready at {plan.services.endpoint}")
 
     def _start_server(self, plan: _Plan, patience: Patience) -> None:
         if plan.services.prefect_api is not None:
-            if problem := plan.api.problem():
-                raise StackError(f"no Prefect server at {plan.services.api}: {problem}")
             return
         if not plan.adopted:
             self._tell("waiting for the Prefect server (about half a minute)")
@@ -185,14 +189,15 @@ class Stack:
 
     def _summary(self, plan: _Plan, seconds: float) -> str:
         services, folder = plan.services, self._folder
-        login = f", login and password in {folder.credentials.name}" if plan.services.login else ""
+        secrets = folder.credentials if None in (services.s3, services.prefect_api) else "those of this environment"
+        login = f" (login in {folder.credentials.name})" if services.prefect_api is None and services.login else ""
         place = f" at {services.endpoint}" if services.endpoint else ""
         return "\n".join(
             [
                 f"difsims is up after {seconds:.0f} s",
-                f"  pages        {plan.api.address}{login if services.prefect_api is None else ''}",
+                f"  pages        {plan.api.address}{login}",
                 f"  store        {services.store}{place}",
-                f"  credentials  {folder.credentials}",
+                f"  credentials  {secrets}",
                 f"  logs         {folder.logs}",
                 "the first run, in another shell:",
                 f"  source {shlex.quote(str(folder.environment))}",
