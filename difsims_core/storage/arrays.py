@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from difsims_core.storage import blosc as _its_own_zstd  # noqa: F401 - before Zarr loads it
+
+# isort: split
+
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field

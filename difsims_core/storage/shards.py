@@ -12,12 +12,15 @@ Zarr v3 ``sharding_indexed`` codec: the pieces one after another, then for each 
 
 from __future__ import annotations
 
+from difsims_core.storage.blosc import Blosc
+
+# isort: split
+
 from typing import Any
 
 import google_crc32c
 import numpy as np
 import zarr
-from numcodecs import Blosc
 from zarr.codecs import BloscCodec, ShardingCodec
 
 from difsims_core.errors import InputError

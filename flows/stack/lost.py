@@ -31,9 +31,20 @@ class LostRuns:
         """Compare once, declare crashed what was without a process often enough, and return the names of these."""
         runs = pool_runs(self._api, list(_LOOKS))
         alive = flow_runs(psutil.process_iter())
-        lost = [run for run in runs if run["id"] not in alive]
+        lost = [run for run in runs if run["id"] not in alive and not _somebody_elses(run["infrastructure_pid"])]
         self._seen = Counter({run["id"]: self._seen[run["id"]] + 1 for run in lost})
         gone = [run for run in lost if self._seen[run["id"]] >= _LOOKS[run["state"]["type"]]]
         for run in gone:
             crash(self._api, run, _MESSAGE)
         return [run["name"] for run in gone]
+
+
+def _somebody_elses(pid: str | None) -> bool:
+    """Return whether the process that a worker reported is there and belongs to another user, with his own worker."""
+    try:
+        psutil.Process(int(pid or "")).environ()
+    except (psutil.AccessDenied, PermissionError):
+        return True
+    except (ValueError, psutil.Error):
+        pass
+    return False

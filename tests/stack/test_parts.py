@@ -221,10 +221,10 @@ class Records:
 
 def test_a_run_without_a_process_is_lost_after_a_second_look():
     records = Records(
-        {"id": "gone", "name": "one", "state": {"type": "RUNNING"}},
-        {"id": "unwanted", "name": "two", "state": {"type": "CANCELLING"}},
-        {"id": "begins", "name": "three", "state": {"type": "PENDING"}},
-        {"id": "alive", "name": "four", "state": {"type": "RUNNING"}},
+        {"id": "gone", "infrastructure_pid": None, "name": "one", "state": {"type": "RUNNING"}},
+        {"id": "unwanted", "infrastructure_pid": None, "name": "two", "state": {"type": "CANCELLING"}},
+        {"id": "begins", "infrastructure_pid": None, "name": "three", "state": {"type": "PENDING"}},
+        {"id": "alive", "infrastructure_pid": None, "name": "four", "state": {"type": "RUNNING"}},
     )
     lost = LostRuns(records)
     environment = dict(os.environ) | {"PREFECT__FLOW_RUN_ID": "alive"}

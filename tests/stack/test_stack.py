@@ -192,9 +192,9 @@ def test_no_secret_is_seen_anywhere(stack, first):
         assert not [secret for secret in secrets if secret in command], process
 
 
-def test_a_second_up_on_the_same_folder_is_refused(stack, tmp_path):
+def test_a_second_up_on_the_same_folder_is_refused(stack):
     command = [sys.executable, "-m", "flows.cli", "up", "--folder", str(stack.folder.root)]
-    done = subprocess.run(command, env=stack.environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, env=stack.environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert f"is running already (process {stack.process.pid}); end that one with Ctrl-C" in done.stderr
     assert stack.api.problem() is None

@@ -1,5 +1,8 @@
 """Shards are encoded here, and the bytes are those that Zarr would write."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import zarr
@@ -111,3 +114,25 @@ def test_shards_that_we_did_not_lay_out_are_refused():
         encode_shard(plain, np.zeros(4, np.float32))
     with pytest.raises(InputError, match="opened by open_group"):
         write_shard(plain, 0, np.zeros(4, np.float32))
+
+
+SHARD = """
+import sys
+import numpy as np
+from difsims_core.storage.arrays import ArrayTemplate, GroupTemplate, create_arrays, get_array, open_group
+from difsims_core.storage.objects import open_store
+from difsims_core.storage.shards import write_shard
+store = open_store(sys.argv[1])
+create_arrays(store, "g", GroupTemplate({"x": ArrayTemplate((1024, 147), "<f4", ("a", "b"), 1024, 1024)}))
+rows = (np.random.default_rng(0).normal(size=(1024, 147)).cumsum(axis=1) * 8).round().astype("<f4") / 8
+write_shard(get_array(open_group(store, "g"), "x"), 0, rows)
+"""
+
+
+def test_the_bytes_do_not_depend_on_what_else_is_loaded(tmp_path):
+    """TensorFlow brings another zstd and shows it to the whole process."""
+    for name, before in (("plain", ""), ("late", "import tensorflow\n")):
+        subprocess.run([sys.executable, "-c", before + SHARD, str(tmp_path / name)], check=True, capture_output=True)
+    written = [(tmp_path / name / "g" / "x" / "c" / "0" / "0").read_bytes() for name in ("plain", "late")]
+    assert len(written[0]) > 10_000
+    assert written[0] == written[1]
