@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import botocore.session
 import pytest
@@ -18,6 +19,7 @@ from difsims_core.storage.objects import open_store
 from tests.faults.commands import assert_one_line, assert_resumed, run_simulate
 from tests.faults.datasets import build_blocks, count_blocks
 from tests.services import S3Server, running_server
+from tests.stack_service import wait_until
 
 Fault = Callable[[Path], AbstractContextManager[None]]
 
@@ -47,16 +49,29 @@ def fill(server: S3Server) -> None:
 
 
 def _write_much(bucket: str) -> None:
-    once = Config(retries={"max_attempts": 0}, s3={"addressing_style": "path"})
-    client = botocore.session.get_session().create_client("s3", config=once)
+    client = _client()
     for number in range(100):
         client.put_object(Bucket=bucket, Key=f"filling/{number}", Body=os.urandom(500_000))
+
+
+def _client() -> Any:
+    once = Config(retries={"max_attempts": 0}, s3={"addressing_style": "path"})
+    return botocore.session.get_session().create_client("s3", config=once)
 
 
 def enlarge(server: S3Server) -> None:
     server.stop()
     server.options = ("-volume.max=30",)
     server.start()
+    # It says that it is ready before it has found all that it holds.
+    wait_until(lambda: _holds(server.service.bucket, "filling/0"), 60, lambda: "what was stored is not found again")
+
+
+def _holds(bucket: str, key: str) -> bool:
+    try:
+        return bool(_client().get_object(Bucket=bucket, Key=key)["Body"].read())
+    except ClientError:
+        return False
 
 
 @contextmanager

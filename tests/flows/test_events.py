@@ -164,7 +164,7 @@ def test_fresh_scores_are_announced_once_a_model(store, monkeypatch, tmp_path):
     def score(_root, url, *_others):
         name = url.rsplit("/", 1)[-1].removesuffix(".npz")
         scores = f"{store}/evaluations/{MODEL}/{name}.json"
-        return {"model": MODEL, "map": name, "scores": scores, "reused": name == "old"}
+        return {"model": MODEL, "map": name, "scores": scores, "reused": name == "old", "accuracy": 0.9}
 
     monkeypatch.setattr(flows_evaluate, "score", score)
     monkeypatch.setattr(flows_evaluate, "show_evaluation", lambda *_, **__: None)

@@ -95,7 +95,7 @@ def tagged(run: dict[str, Any], start: str) -> str:
 def ended(stack: RunningStack, flow: str) -> Iterator[dict[str, Any]]:
     """Runs that had something to do, and have ended."""
     runs = (run for run in stack.runs_of(flow) if run["end_time"] and run["deployment_id"])
-    return (run for run in runs if run["state"]["name"] not in {"Nothing new", "Reused"})
+    return (run for run in runs if run["state"]["name"] not in {"Nothing new", "Reused", "Cancelled"})
 
 
 def crash_automations(stack: RunningStack) -> list[dict[str, Any]]:
