@@ -16,6 +16,9 @@ quieten_prefect()
 import prefect.main  # noqa: E402, F401
 from prefect.testing.utilities import prefect_test_harness  # noqa: E402
 
+# Before any test loads orix by itself: the processes of the tests begin at once, and on a new installation each of
+# them would compile it.
+import difsims_core.crystal.libraries  # noqa: E402, F401
 from tests.services import S3Service, running_s3  # noqa: E402
 
 for _name in [name for name in os.environ if name.startswith("AWS_")]:

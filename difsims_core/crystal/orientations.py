@@ -6,10 +6,8 @@ import hashlib
 import io
 
 import numpy as np
-from orix.crystal_map import Phase
-from orix.quaternion import Rotation
-from orix.sampling import get_sample_fundamental
 
+from difsims_core.crystal.libraries import Phase, Rotation, get_sample_fundamental
 from difsims_core.errors import CrystalError, InputError
 from difsims_core.storage.urls import read_url
 

@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import gemmi
-from diffsims.utils.sim_utils import get_scattering_params_dict
-from orix.crystal_map import Phase
 
 from difsims_core.crystal.catalogue import find_crystal
+from difsims_core.crystal.libraries import Phase, get_scattering_params_dict
 from difsims_core.errors import CrystalError
 from difsims_core.storage.objects import read_url, url_name
 

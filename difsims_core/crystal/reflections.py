@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from diffsims.utils.sim_utils import get_atomic_scattering_factors, get_scattering_params_dict
-from orix.crystal_map import Phase
 
+from difsims_core.crystal.libraries import Phase, get_atomic_scattering_factors, get_scattering_params_dict
 from difsims_core.errors import CrystalError
 
 _log = logging.getLogger(__name__)

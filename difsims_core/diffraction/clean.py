@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from orix.crystal_map import Phase
-from orix.quaternion import Rotation
 
 from difsims_core.config.documents import make_spec
 from difsims_core.config.simulation import SimulationSpec
+from difsims_core.crystal.libraries import Phase, Rotation
 from difsims_core.crystal.phases import Crystal, load_phase
 from difsims_core.crystal.rows import ReflectionRows, reflection_rows
 from difsims_core.diffraction.cake import noise_free_cakes

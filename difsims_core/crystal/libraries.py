@@ -1,0 +1,72 @@
+"""What is used of diffsims and orix; the first process on a new installation compiles orix, the others wait for it.
+
+Orix keeps its compiled functions on disk. Two processes that compile them at once can each find half of what the other
+has written, and one of eight then dies of a segmentation fault: two workers on a new machine, or two runs. A mark
+beside the compiled functions says that they are all there, and from then on nobody waits.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import tempfile
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+
+from filelock import FileLock
+
+__all__ = [
+    "Phase",
+    "Rotation",
+    "get_atomic_scattering_factors",
+    "get_sample_fundamental",
+    "get_scattering_params_dict",
+]
+
+_COMPILE_SECONDS = 300
+
+
+def _folder() -> Path:
+    """Return where Numba keeps the compiled functions of orix, or one of the same user where it cannot be known."""
+    own = os.environ.get("NUMBA_CACHE_DIR")
+    found = find_spec("orix")
+    beside = Path(found.origin).parent / "__pycache__" if found and found.origin else Path()
+    for folder in (Path(own) if own else beside, Path(tempfile.gettempdir()) / f"difsims-{os.getuid()}"):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            continue
+        if os.access(folder, os.W_OK):
+            return folder
+    return Path(tempfile.gettempdir())
+
+
+def _compile() -> None:
+    """Load orix, and call what it compiles on its first call only."""
+    from orix.quaternion import Rotation
+    from orix.vector import Vector3d
+
+    turn = Rotation.identity()
+    _ = ~turn * turn * Vector3d.xvector()
+
+
+def _compile_once() -> None:
+    name = f"difsims-orix-{version('orix')}-numba-{version('numba')}-{platform.python_version()}-{platform.node()}"
+    mark = _folder() / name
+    if mark.exists():
+        return
+    try:
+        with FileLock(f"{mark}.lock", timeout=_COMPILE_SECONDS):
+            _compile()
+            mark.touch()
+    except OSError:  # nowhere to write, or somebody is stuck: compile as everybody else would
+        _compile()
+
+
+_compile_once()
+
+from diffsims.utils.sim_utils import get_atomic_scattering_factors, get_scattering_params_dict  # noqa: E402
+from orix.crystal_map import Phase  # noqa: E402
+from orix.quaternion import Rotation  # noqa: E402
+from orix.sampling import get_sample_fundamental  # noqa: E402
