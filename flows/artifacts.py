@@ -89,7 +89,11 @@ def answers(*, what: str, on: str, far: str, good: str = "", where: Mapping[str,
 
 
 def tag_run(*tags: str) -> None:
-    """Add tags to the flow run at work: ids that are known only once it has begun."""
+    """Add tags to the flow run at work: ids that are known only once it has begun.
+
+    Not by ``prefect.tags``, which reaches the tasks of the run as well: each task with a tag asks the server for a slot
+    of that tag before it begins, which now and then takes two seconds.
+    """
     context = FlowRunContext.get()
     if context is None or context.flow_run is None:
         return

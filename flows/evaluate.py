@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from prefect import flow, tags
+from prefect import flow
 from prefect.runtime import flow_run
 
 from difsims_core.errors import ExperimentError, MissingObjectError
@@ -73,8 +73,7 @@ def evaluate(
                     raise
                 failures.append(str(error))
                 continue
-            with tags(row["model"], row["map"]):
-                show_evaluation(root, url, row["scores"], truth, redraw=not row["reused"])
+            show_evaluation(root, url, row["scores"], truth, redraw=not row["reused"])
             tag_run(row["model"], row["map"])
             rows.append(row)
             work.reach("maps", done, row["map"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from prefect import flow, tags
+from prefect import flow
 from prefect.runtime import flow_run
 
 from difsims_core.config.pipeline import PipelineSpec
@@ -66,12 +66,10 @@ def pipeline(
         simulation = simulate(spec.simulation, place.root)
         tag_run(simulation)
         page.reach(f"dataset {simulation}", {simulation: place.url(layout.simulation(simulation))})
-        with tags(simulation):
-            model = train([simulation], spec.training, place.root)
-            tag_run(model)
-            page.reach(f"model {model}", {model: place.url(layout.model(model))}, good=_held_out(place, model))
-            with tags(model):
-                return _map_and_report(place, spec, page, (simulation, model, title))
+        model = train([simulation], spec.training, place.root)
+        tag_run(model)
+        page.reach(f"model {model}", {model: place.url(layout.model(model))}, good=_held_out(place, model))
+        return _map_and_report(place, spec, page, (simulation, model, title))
 
 
 def _map_and_report(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from prefect import flow, tags
+from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 from prefect.runtime import flow_run
 
@@ -85,11 +85,10 @@ def retrain(spec: Retraining = _DEFAULT, store: StoreUrl = None) -> dict[str, An
     patterns = sum(sim.n_patterns for sim in datasets)
     say(f"training on {len(datasets)} datasets, {patterns:,} patterns; comparing on {len(scans)} experiments")
     names = [sim.id if sim.store.root == root else sim.url for sim in datasets]
-    with tags(*names[:_MOST_TAGS]):
-        model = train(names, spec.training, root)
-        mapped, broken = map_scans(model, list(scans), root)
-        challenge = _Challenge(place, spec.rule, model, names, list(scans), mapped)
-        settlement = settle(place, model, ingredients, challenge.judge)
+    model = train(names, spec.training, root)
+    mapped, broken = map_scans(model, list(scans), root)
+    challenge = _Challenge(place, spec.rule, model, names, list(scans), mapped)
+    settlement = settle(place, model, ingredients, challenge.judge)
     tag_run(model, *filter(None, (settlement.before,)), *names[:_MOST_TAGS])
     _show(challenge, settlement, left_out | broken)
     _tell(root, model, settlement)

@@ -7,7 +7,7 @@ from itertools import islice
 from queue import SimpleQueue
 from typing import Any, cast
 
-from prefect import flow, tags
+from prefect import flow
 from prefect.futures import PrefectConcurrentFuture
 from prefect.runtime import flow_run
 from prefect.task_runners import ThreadPoolTaskRunner
@@ -59,10 +59,9 @@ def simulate(spec: Simulation = _REFERENCE, store: StoreUrl = None) -> str:
         show_dataset(root, plan.id)
         return reused(plan.id, message)
     settings = load_settings()
-    with tags(plan.id):
-        with place_to_compute(settings, plan) as at_once:
-            _write(root, spec, plan, settings.blocks_per_group, at_once)
-        finish_dataset(root, plan)
+    with place_to_compute(settings, plan) as at_once:
+        _write(root, spec, plan, settings.blocks_per_group, at_once)
+    finish_dataset(root, plan)
     announce(
         "dataset.complete",
         plan.id,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prefect import flow, tags
+from prefect import flow
 from prefect.runtime import flow_run
 
 from difsims_core.config.learning import TrainingSpec
@@ -44,11 +44,12 @@ def train(simulations: Simulations, spec: Training = _DEFAULT, store: StoreUrl =
         say(message)
         show_model(root, known)
         return reused(known, message)
+    tag_run(*simulations)
     say(f"training {spec.network} for at most {spec.epochs} epochs")
-    with tags(*simulations), working("train", "training", spec.epochs, "epochs") as work:
+    with working("train", "training", spec.epochs, "epochs") as work:
         model: str = train_model(root, simulations, spec, "train")
         work.reach("epochs", spec.epochs)
-    tag_run(model, *simulations)
+    tag_run(model)
     announce("model.trained", model, root, labels={"difsims.model": model}, payload={"simulations": simulations})
     say(f"model {model}: held-out accuracy {show_model(root, model):.2%}")
     return model
