@@ -25,6 +25,7 @@ __all__ = [
 ]
 
 _COMPILE_SECONDS = 300
+_USER = getattr(os, "getuid", int)()
 
 
 def _folder() -> Path:
@@ -32,7 +33,7 @@ def _folder() -> Path:
     own = os.environ.get("NUMBA_CACHE_DIR")
     found = find_spec("orix")
     beside = Path(found.origin).parent / "__pycache__" if found and found.origin else Path()
-    for folder in (Path(own) if own else beside, Path(tempfile.gettempdir()) / f"difsims-{os.getuid()}"):
+    for folder in (Path(own) if own else beside, Path(tempfile.gettempdir()) / f"difsims-{_USER}"):
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError:

@@ -10,11 +10,14 @@ from __future__ import annotations
 import os
 import sys
 
-_flags = sys.getdlopenflags()
-sys.setdlopenflags(_flags | getattr(os, "RTLD_DEEPBIND", 0))
-try:
-    from numcodecs import Blosc
-finally:
-    sys.setdlopenflags(_flags)
+if hasattr(os, "RTLD_DEEPBIND"):
+    _flags = sys.getdlopenflags()
+    sys.setdlopenflags(_flags | os.RTLD_DEEPBIND)
+    try:
+        import numcodecs.blosc  # noqa: F401
+    finally:
+        sys.setdlopenflags(_flags)
+
+from numcodecs import Blosc
 
 __all__ = ["Blosc"]
