@@ -40,13 +40,17 @@ def up(
     ] = None,
     timeout: Annotated[float, typer.Option(min=1, help="Seconds that each service may take to start.")] = 180,
     deployments: Annotated[Path | None, typer.Option(hidden=True, help="Another prefect.yaml.")] = None,
-    zombie_seconds: Annotated[int, typer.Option(min=35, hidden=True, help="Without a heartbeat until Crashed.")] = 90,
+    zombie_seconds: Annotated[
+        int | None, typer.Option(min=35, hidden=True, help="Without a heartbeat until Crashed.")
+    ] = None,
 ) -> None:
     """Start the whole platform here: S3 store, Prefect server, deployments, worker; Ctrl-C stops all of it."""
     from flows import console
     from flows.stack.options import UpOptions
     from flows.stack.up import Stack
+    from flows.stack.zombies import WITHOUT_HEARTBEAT
 
+    zombie_seconds = zombie_seconds or WITHOUT_HEARTBEAT
     options = UpOptions(folder, s3, prefect_api, s3_port, prefect_port, auth, timeout, deployments, zombie_seconds)
     stop = Event()
     before = {number: signal.signal(number, lambda _number, _frame: stop.set()) for number in _SIGNALS}

@@ -16,7 +16,7 @@ _QUIET_PREFECT = {
     # A start takes about 26 s on two cores; Prefect's own limit is 20 s.
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
     "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",
-    # Runs without a heartbeat for 90 s are declared crashed by the automation that `difsims up` installs.
+    # Runs without a heartbeat for 150 s are declared crashed by the automation that `difsims up` installs.
     "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
     # The core's own log belongs to the run that called it; its writer threads know of no run.
     "PREFECT_LOGGING_EXTRA_LOGGERS": "difsims_core",

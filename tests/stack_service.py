@@ -114,11 +114,11 @@ class RunningStack:
             process.pid for process in stack_processes(self.id) if process.environ().get("PREFECT__FLOW_RUN_ID") == run
         ]
 
-    def submit(self, deployment: str, parameters: Mapping[str, Any]) -> str:
+    def submit(self, deployment: str, parameters: Mapping[str, Any], **job_variables: str) -> str:
         """Create a run of a deployment and return its id."""
         found = self.api.get(f"/deployments/name/{deployment}")
         assert found is not None, f"there is no deployment {deployment}"
-        body = {"parameters": dict(parameters), "state": {"type": "SCHEDULED"}}
+        body = {"parameters": dict(parameters), "state": {"type": "SCHEDULED"}, "job_variables": job_variables}
         return self.api.post(f"/deployments/{found['id']}/create_flow_run", body)["id"]
 
     def read(self, run: str) -> dict[str, Any]:

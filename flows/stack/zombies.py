@@ -10,7 +10,8 @@ from typing import Any
 
 from flows.stack.api import PrefectApi
 
-WITHOUT_HEARTBEAT = 90  # seconds: three heartbeats
+# Seconds: five heartbeats. With SQLite a server can stand still for a minute, until a lock gives way, and hears none.
+WITHOUT_HEARTBEAT = 150
 _WITHOUT_START = 240
 # Events carry the names of states; those of difsims end as "Reused" and "Nothing new" too. All events, by a wildcard,
 # would be twice the writing for a database that has one writer. An end that is missing here does no harm: a run that
@@ -31,7 +32,7 @@ def crash_zombies(api: PrefectApi, seconds: int = WITHOUT_HEARTBEAT) -> None:
     api
         Where to.
     seconds
-        Without a heartbeat, after which a run counts as dead; three heartbeats by default.
+        Without a heartbeat, after which a run counts as dead; five heartbeats by default.
     """
     wanted = [
         _automation(

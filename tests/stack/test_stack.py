@@ -126,6 +126,9 @@ def test_all_deployments_are_there_with_schedules_limits_and_forms(stack):
     flows = {stack.api.get(f"/flows/{item['flow_id']}")["name"]: item for item in found.values()}
     assert set(flows) == FLOWS
     assert all(item["description"] and item["version"] and "difsims" in item["tags"] for item in flows.values())
+    commands = {name: item["job_variables"]["command"] for name, item in flows.items()}
+    assert all(command.startswith("python -m flows.time_limit --hours ") for command in commands.values())
+    assert commands["watch-experiments"].endswith("--hours 1")
     assert flows["simulate"]["global_concurrency_limit"]["limit"] == 1
     assert flows["simulate"]["concurrency_options"]["collision_strategy"] == "ENQUEUE"
     assert flows["retrain"]["schedules"][0]["schedule"]["cron"] == "0 2 * * *"
@@ -229,6 +232,18 @@ def test_killed_processes_cost_no_slot(stack, first):
     assert lost["state"]["type"] == "CRASHED"
     assert "its process is gone" in lost["state"]["message"]
     assert stack.wait(waiting)["state"]["type"] == "COMPLETED"
+
+
+def test_a_run_that_takes_too_long_is_ended_and_costs_no_slot(stack, first):
+    endless = stack.submit("simulate/local", {"spec": LONG}, command="python -m flows.time_limit --hours 0.003")
+    late = stack.wait(endless)["state"]
+    assert (late["type"], late["name"]) == ("FAILED", "TimedOut")
+    assert "not done after 0.003 h, its time limit" in late["message"]
+    wait_until(lambda: stack.flow_pids(endless) == [], 30, lambda: "its process is still there")
+    assert stack.wait(stack.submit("simulate/local", {"spec": TINY}))["state"]["name"] == "Reused"
+    assert stack.read(endless)["state"]["name"] == "TimedOut", "its worker has overwritten what was said of it"
+    log = (stack.folder.logs / "worker.log").read_text(encoding="utf-8")
+    assert "most recent call first" in log, "where its threads stood"
 
 
 def test_ctrl_c_stops_everything_and_leaves_nothing(stack, first):
