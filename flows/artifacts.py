@@ -5,20 +5,17 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar, cast
+from typing import Any
 
 from prefect.artifacts import create_image_artifact, create_markdown_artifact, create_table_artifact
 from prefect.client.orchestration import get_client
 from prefect.context import FlowRunContext
-from prefect.states import Completed
 
 from difsims_core.storage import layout
 from difsims_core.storage.objects import ObjectStore
 from flows.figure_links import browser_url, picture_url, place_of
 
 SUMMARY = "summary"
-
-T = TypeVar("T")
 
 
 def artifact_key(text: str) -> str:
@@ -100,17 +97,6 @@ def tag_run(*tags: str) -> None:
     context.flow_run.tags = sorted({*context.flow_run.tags, *tags})
     with get_client(sync_client=True) as client:
         client.update_flow_run(context.flow_run.id, tags=context.flow_run.tags)
-
-
-def reused(value: T, message: str) -> T:
-    """Return a final state that says nothing had to be done; whoever called the flow gets ``value``."""
-    context = FlowRunContext.get()
-    if context is None:
-        return value
-    if context.flow_run is not None:
-        with get_client(sync_client=True) as client:
-            client.update_flow_run(context.flow_run.id, name=f"{context.flow_run.name} (reused)")
-    return cast("T", Completed(name="Reused", message=message, data=value))
 
 
 def short_count(n: int) -> str:

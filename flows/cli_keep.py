@@ -1,8 +1,8 @@
-"""Commands about what is kept: ``champion``, ``rollback``, ``retention``, ``backup``, ``restore``."""
+"""Commands about what is kept: ``champion``, ``promote``, ``rollback``, ``retention``, ``backup``, ``restore``."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,16 +10,18 @@ import typer
 from flows.cli_options import Json, Store, without_credentials
 
 if TYPE_CHECKING:
-    from difsims_core.ledger.registry import Champion
+    from difsims_core.ledger.registry import Champion, Registry
     from difsims_core.ledger.retention import RetentionPlan, Verdict
 
 _SHOWN = 10  # former champions and decisions
 _FOLDER = "A path, file:// or s3:// URL."
+_Why = Annotated[str, typer.Option("--why", metavar="REASON", help="Why; it is kept in the registry.")]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
     app.command(epilog="Example: difsims champion --json")(champion)
+    app.command(epilog='Example: difsims promote cnn-7c1d… --why "knows the new phase"')(promote)
     app.command(epilog='Example: difsims rollback --to cnn-7c1d… --why "maps of roi_7 were wrong"')(rollback)
     app.command(epilog="Example: difsims retention --keep-days 180 --keep sim-0b6e… --delete")(retention)
     app.command(epilog="Example: difsims backup /backups/difsims-2026-05-01")(backup)
@@ -28,59 +30,6 @@ def register(app: typer.Typer) -> None:
 
 def champion(store: Store = None, as_json: Json = False) -> None:
     """Show the champion, since when and why, the former ones, and what was decided last."""
-    show_champion(store, as_json=as_json)
-
-
-def rollback(
-    why: Annotated[str, typer.Option("--why", metavar="REASON", help="Why; it is kept in the registry.")],
-    to: Annotated[
-        str | None, typer.Option("--to", metavar="CNN", help="A former champion (default: the one before).")
-    ] = None,
-    store: Store = None,
-    as_json: Json = False,
-) -> None:
-    """Make a former champion the champion again; the last line is its id."""
-    roll_back(store, to, why, as_json=as_json)
-
-
-def retention(
-    keep_days: Annotated[int, typer.Option("--keep-days", min=1, help="Everything younger stays.")] = 90,
-    keep_former: Annotated[int, typer.Option("--keep-former", min=0, help="As many former champions stay.")] = 3,
-    keep: Annotated[
-        list[str] | None,
-        typer.Option("--keep", metavar="ID", help="A dataset, model or report that stays; may be repeated."),
-    ] = None,
-    delete: Annotated[bool, typer.Option("--delete", help="Delete it; without this, nothing is touched.")] = False,
-    store: Store = None,
-    as_json: Json = False,
-) -> None:
-    """Show which datasets, models and reports may go, with reasons; never what a kept result descends from."""
-    show_retention(store, keep_days, keep_former, keep or (), delete=delete, as_json=as_json)
-
-
-def backup(
-    folder: Annotated[
-        str, typer.Argument(metavar="FOLDER", help=f"{_FOLDER} It must be empty.", callback=without_credentials)
-    ],
-    store: Store = None,
-    as_json: Json = False,
-) -> None:
-    """Copy the registry, indices and model records of a store into a new folder, with checksums; not its data."""
-    back_up(store, folder, as_json=as_json)
-
-
-def restore(
-    folder: Annotated[str, typer.Argument(metavar="FOLDER", help=_FOLDER, callback=without_credentials)],
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what differs, a newer registry too.")] = False,
-    store: Store = None,
-    as_json: Json = False,
-) -> None:
-    """Bring back the records of a backup that a store has lost; nothing is written when the backup is damaged."""
-    restore_records(store, folder, overwrite=overwrite, as_json=as_json)
-
-
-def show_champion(store: str | None, *, as_json: bool) -> None:
-    """Print what the registry of a store says."""
     from difsims_core.ledger.registry import read_registry
     from difsims_core.storage.objects import open_store
     from flows import console
@@ -90,7 +39,7 @@ def show_champion(store: str | None, *, as_json: bool) -> None:
         console.show_json(registry.to_document())
         return
     if registry.champion is None:
-        console.show_line("there is no champion yet; `difsims retrain` promotes one")
+        console.show_line("there is no champion yet; `difsims retrain` or `difsims promote` makes one")
     else:
         console.show_table("champion", [_row(registry.champion)])
     if registry.former:
@@ -108,31 +57,56 @@ def show_champion(store: str | None, *, as_json: bool) -> None:
         console.show_table(_title("decisions", registry.considered), decisions)
 
 
-def roll_back(store: str | None, to: str | None, why: str, *, as_json: bool) -> None:
-    """Make a former champion the champion again, print its id, and announce it where a Prefect server listens."""
+def promote(
+    model: Annotated[str, typer.Argument(metavar="CNN", help="Id of a model of the store.")],
+    why: _Why,
+    store: Store = None,
+    as_json: Json = False,
+) -> None:
+    """Make a model the champion by hand, without any comparison; the last line is its id."""
     from difsims_core.ledger import registry as ledger
     from difsims_core.storage.objects import open_store
-    from flows import console
 
     place = open_store(store)
-    after = ledger.rollback(place, to, why=why)
-    now, before = after.to_document()["champion"], after.former[0].model
-    _announce(now, before, place.root)
-    console.show_json(now | {"before": before}) if as_json else console.show_line(now["model"])
+    _tell(ledger.promote_by_hand(place, model, why=why), place.root, as_json=as_json)
 
 
-def show_retention(
-    store: str | None, keep_days: int, keep_former: int, keep: Sequence[str], *, delete: bool, as_json: bool
+def rollback(
+    why: _Why,
+    to: Annotated[
+        str | None, typer.Option("--to", metavar="CNN", help="A former champion (default: the one before).")
+    ] = None,
+    store: Store = None,
+    as_json: Json = False,
 ) -> None:
-    """Print what may go and what stays; with ``delete``, let it go."""
+    """Make a former champion the champion again; the last line is its id."""
+    from difsims_core.ledger import registry as ledger
+    from difsims_core.storage.objects import open_store
+
+    place = open_store(store)
+    _tell(ledger.rollback(place, to, why=why), place.root, as_json=as_json)
+
+
+def retention(
+    keep_days: Annotated[int, typer.Option("--keep-days", min=1, help="Everything younger stays.")] = 90,
+    keep_former: Annotated[int, typer.Option("--keep-former", min=0, help="As many former champions stay.")] = 3,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option("--keep", metavar="ID", help="A dataset, model or report that stays; may be repeated."),
+    ] = None,
+    delete: Annotated[bool, typer.Option("--delete", help="Delete it; without this, nothing is touched.")] = False,
+    store: Store = None,
+    as_json: Json = False,
+) -> None:
+    """Show which datasets, models and reports may go, with reasons; never what a kept result descends from."""
     from datetime import UTC, datetime
 
     from difsims_core.ledger.retention import apply_retention, plan_retention
     from difsims_core.storage.objects import open_store
     from flows import console
 
-    place = open_store(store)
-    plan = plan_retention(place, now=datetime.now(UTC), keep_days=keep_days, keep_former=keep_former, keep=tuple(keep))
+    place, now = open_store(store), datetime.now(UTC)
+    plan = plan_retention(place, now=now, keep_days=keep_days, keep_former=keep_former, keep=tuple(keep or ()))
     if not as_json:
         _show_plan(plan)
     deleted: tuple[Verdict, ...] = ()
@@ -156,8 +130,14 @@ def show_retention(
         console.show_line(f"{len(plan.going)} items may go, {_bytes(plan.size)}{hint}")
 
 
-def back_up(store: str | None, folder: str, *, as_json: bool) -> None:
-    """Copy the records of a store into a folder and print where they lie."""
+def backup(
+    folder: Annotated[
+        str, typer.Argument(metavar="FOLDER", help=f"{_FOLDER} It must be empty.", callback=without_credentials)
+    ],
+    store: Store = None,
+    as_json: Json = False,
+) -> None:
+    """Copy the registry, indices and model records of a store into a new folder, with checksums; not its data."""
     from dataclasses import asdict
 
     from difsims_core.ledger import backup as ledger
@@ -173,8 +153,13 @@ def back_up(store: str | None, folder: str, *, as_json: bool) -> None:
         console.show_line(f"{len(made.documents)} records, {_bytes(made.size)}: {made.folder}")
 
 
-def restore_records(store: str | None, folder: str, *, overwrite: bool, as_json: bool) -> None:
-    """Bring the records of a backup back and print what became of them."""
+def restore(
+    folder: Annotated[str, typer.Argument(metavar="FOLDER", help=_FOLDER, callback=without_credentials)],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what differs, a newer registry too.")] = False,
+    store: Store = None,
+    as_json: Json = False,
+) -> None:
+    """Bring back the records of a backup that a store has lost; nothing is written when the backup is damaged."""
     from dataclasses import asdict
 
     from difsims_core.ledger import backup as ledger
@@ -192,15 +177,19 @@ def restore_records(store: str | None, folder: str, *, overwrite: bool, as_json:
     )
 
 
-def _announce(now: Mapping[str, Any], before: str, root: str) -> None:
-    """Tell a Prefect server, where there is one, so that the champion predicts what came in meanwhile."""
+def _tell(after: Registry, root: str, *, as_json: bool) -> None:
+    """Print the new champion, and announce it where a Prefect server listens: it maps what came in meanwhile."""
+    from flows import console
     from flows.settings import quieten_prefect
 
     quieten_prefect()
     from flows.events import announce
 
+    now = after.to_document()["champion"]
+    before = after.former[0].model if after.former else ""
     details = {"why": now["why"], "by": now["by"], "scores": now["scores"]}
     announce("champion.promoted", now["model"], root, labels={"difsims.before": before}, payload=details)
+    console.show_json(now | {"before": before}) if as_json else console.show_line(now["model"])
 
 
 def _show_plan(plan: RetentionPlan) -> None:

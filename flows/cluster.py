@@ -11,6 +11,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from difsims_core.errors import DifsimsError
+from difsims_core.messages import first_line
 from flows.progress import say
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ def meaning(future: Future, address: str) -> BaseException:
         )
     if isinstance(error, ImportError | AttributeError) or "deserializ" in str(error):
         return ClusterSetupError(
-            f"workers of the Dask cluster at {address} cannot load difsims ({_first_line(error.__cause__ or error)}); "
+            f"workers of the Dask cluster at {address} cannot load difsims ({first_line(error.__cause__ or error)}); "
             "install the same versions of Python, Dask and difsims on all of them, and restart them"
         )
     return error
@@ -189,17 +190,17 @@ def _connect(address: str) -> Client:
         return Client(address, timeout=_CONNECT_SECONDS, set_as_default=False, name="difsims")
     except (OSError, ImportError) as error:  # ImportError: the scheduler refuses this version of Dask
         raise ClusterError(
-            f"no Dask scheduler answers at {address} ({_first_line(error)}); start one with `dask scheduler`, or "
+            f"no Dask scheduler answers at {address} ({first_line(error)}); start one with `dask scheduler`, or "
             "correct DIFSIMS_DASK_ADDRESS"
         ) from None
     except (ValueError, TypeError) as error:
         if address.startswith("tls://"):
             raise ClusterSetupError(
-                f"no way to speak TLS with {address} ({_first_line(error)}); set DASK_DISTRIBUTED__COMM__TLS__CA_FILE, "
+                f"no way to speak TLS with {address} ({first_line(error)}); set DASK_DISTRIBUTED__COMM__TLS__CA_FILE, "
                 "DASK_DISTRIBUTED__COMM__TLS__CLIENT__CERT and DASK_DISTRIBUTED__COMM__TLS__CLIENT__KEY"
             ) from None
         raise ClusterSetupError(
-            f"DIFSIMS_DASK_ADDRESS={address!r} is not the address of a scheduler ({_first_line(error)}); expected "
+            f"DIFSIMS_DASK_ADDRESS={address!r} is not the address of a scheduler ({first_line(error)}); expected "
             "tcp://host:8786 or tls://host:8786"
         ) from None
 
@@ -214,7 +215,3 @@ def _close(client: Client) -> None:
             client.close(timeout=_CLOSE_SECONDS)
     finally:
         log.setLevel(before)
-
-
-def _first_line(error: Any) -> str:
-    return (str(error).splitlines() or [""])[0].strip() or type(error).__name__

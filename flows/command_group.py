@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from difsims_core.errors import DifsimsError, InputError
+from difsims_core.messages import first_line
 
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
 INTERRUPTION = "interrupted; finished work is kept, the same command goes on from there"
@@ -42,8 +43,7 @@ class CommandGroup(TyperGroup):
         except Exception as error:
             if type(error).__module__.startswith(("click", "typer")):
                 raise  # misuse found by Typer itself; it prints its own line and ends with 2
-            first = (str(error).splitlines() or [""])[0]
-            message = f"unexpected {type(error).__name__}: {first} (--debug shows where)"
+            message = f"unexpected {type(error).__name__}: {first_line(error)} (--debug shows where)"
             _end(ctx, message, FAILED)
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.dataset import build
-from difsims_core.dataset.plan import Plan
+from difsims_core.dataset.plan import MOST_GROUPS, Plan
 from difsims_core.dataset.receipts import read_receipts
 from difsims_core.dataset.remote import block_order
 from difsims_core.storage.objects import open_store
@@ -25,9 +25,6 @@ from flows.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from distributed import Future
-
-MOST_GROUPS_AT_ONCE = 64
-"""All groups of a dataset: with a cluster the flow's threads only wait."""
 
 _WRITE_BLOCK = "difsims_core.dataset.remote:write_remote_block"
 _POLL_SECONDS = 1.0  # between looks at a stop request and at the cluster
@@ -52,10 +49,10 @@ def place_to_compute(settings: Settings, plan: Plan) -> Iterator[int]:
         if settings.compute == "dask":
             with cluster(str(settings.dask_address)) as found:
                 say(f"blocks go to the Dask cluster at {found.address} with {found.threads} threads")
-                yield MOST_GROUPS_AT_ONCE
+                yield MOST_GROUPS  # all groups of a dataset: with a cluster the flow's threads only wait
         else:
             with machine_slot(settings.simulations_a_machine):
-                yield min(settings.groups_at_once, MOST_GROUPS_AT_ONCE)
+                yield settings.groups_at_once
     except BaseException:
         _given_up.add(plan.id)
         raise

@@ -12,10 +12,10 @@ from difsims_core.ledger.registry import CHAMPION, resolve_model
 from difsims_core.storage import layout
 from difsims_core.storage.npz import PREDICTION_ENDING, TRUTH_ENDING
 from difsims_core.storage.objects import ObjectStore, expand_urls, files_in, open_store
-from flows.artifacts import reused, tag_run
+from flows.artifacts import tag_run
 from flows.events import announce
 from flows.illustrate import show_evaluation, show_scores
-from flows.nothing_new import nothing_new
+from flows.outcome import nothing_new, reused
 from flows.parameters import CrystalFolder, ExperimentFolder, Predictions, StoreUrl, TruthFolder
 from flows.progress import say, working
 from flows.tasks import score
@@ -47,7 +47,7 @@ def evaluate(
     truth
         Folder of ``<name>_truth.npz`` maps; used for scores alone.
     crystals
-        Folder of CIF files; default: the shipped ones.
+        Folder of CIF files; default: those of the datasets behind each prediction, or the shipped ones.
     store
         Root URL of the store; default: ``DIFSIMS_STORE``.
     """

@@ -13,6 +13,8 @@ from prefect.exceptions import MissingContextError
 from prefect.logging import get_run_logger
 from prefect.settings import PREFECT_API_URL
 
+from difsims_core.messages import first_line
+
 _logger = logging.getLogger(__name__)
 
 
@@ -48,9 +50,8 @@ def announce(
     try:
         _deliver(_event(kind, id, store, labels, payload or {}))
     except Exception as error:  # noqa: BLE001 - whatever keeps the event from the server, the run goes on
-        first = (str(error).splitlines() or [""])[0]
         warn(
-            f"the event difsims.{kind} of {id} was not delivered ({type(error).__name__}: {first}); "
+            f"the event difsims.{kind} of {id} was not delivered ({type(error).__name__}: {first_line(error)}); "
             "what it would have started must be started by hand"
         )
 

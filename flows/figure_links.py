@@ -55,15 +55,13 @@ def place_of(store: ObjectStore, key: str) -> str:
     return store.url(key).removeprefix("file://")
 
 
-def thumbnail(picture: bytes, limit: int = THUMBNAIL_BYTES) -> bytes:
-    """Return a picture as WebP, as good as fits into ``limit`` bytes (its smallest form if none does).
+def thumbnail(picture: bytes) -> bytes:
+    """Return a picture as WebP, as good as fits into `THUMBNAIL_BYTES` (its smallest form if none does).
 
     Parameters
     ----------
     picture
         A PNG.
-    limit
-        Bytes.
     """
     from PIL import Image
 
@@ -76,6 +74,6 @@ def thumbnail(picture: bytes, limit: int = THUMBNAIL_BYTES) -> bytes:
         buffer = io.BytesIO()
         whole.resize(size, Image.Resampling.LANCZOS).save(buffer, "WEBP", quality=quality, method=6)
         small = buffer.getvalue()
-        if len(small) <= limit:
+        if len(small) <= THUMBNAIL_BYTES:
             break
     return small

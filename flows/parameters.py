@@ -46,5 +46,8 @@ ExperimentFolder = Annotated[
     str | None, described("folder of the scans; empty: where each prediction says that its scan lies")
 ]
 TruthFolder = Annotated[str | None, described("folder of <name>_truth.npz maps, used for scores alone; empty: none")]
-CrystalFolder = Annotated[str | None, described("folder of CIF files; empty: those that come with the package")]
+CrystalFolder = Annotated[
+    str | None,
+    described("folder of CIF files; empty: those of the datasets behind each prediction, or the shipped ones"),
+]
 Title = Annotated[str, described("heading of the report")]

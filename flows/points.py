@@ -5,15 +5,13 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import cast
 from uuid import UUID
 
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, FlowRunFilterTags
 from prefect.client.schemas.objects import FlowRun, State, StateType
-from prefect.client.schemas.sorting import FlowRunSort
 from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelling
@@ -22,10 +20,10 @@ from difsims_core.config.sweep import SweepPoint
 from difsims_core.dataset import build
 from difsims_core.errors import InputError
 from difsims_core.storage.objects import open_store
+from flows.flow_runs import find_runs
 
 _SECONDS_BETWEEN_LOOKS = 2.0
 _STARTS = 3  # of one point by one sweep, when its run crashes: the machine's fault, not the point's
-_MOST_ATTEMPTS = 200  # runs of one point that the server is asked for
 
 Changed = Callable[[int, "PointState"], None]
 
@@ -126,7 +124,7 @@ class PointRuns:
         point = self._points[number]
         digest = hashlib.sha256(f"{self._root}\n{fingerprint}".encode()).hexdigest()[:20]
         tag = f"point-{digest}"
-        earlier = _runs(tags=[tag])
+        earlier = find_runs(tags=[tag])
         unfinished = [run for run in earlier if run.state is None or not run.state.is_final()]
         if unfinished:
             return unfinished[0]
@@ -140,8 +138,8 @@ class PointRuns:
         return cast("FlowRun", run)  # outside an event loop it is no coroutine
 
     def _look(self) -> None:
-        """Ask how all submitted runs are, with one request."""
-        found = {run.id: run for run in _runs(ids=list(self._active))}
+        """Ask how all submitted runs are."""
+        found = {run.id: run for run in find_runs(ids=list(self._active))}
         for run_id, active in list(self._active.items()):
             run = found.get(run_id)
             state = run.state if run is not None else None
@@ -188,21 +186,11 @@ def check_deployment(name: str) -> None:
 
 def cancel_runs(tag: str) -> int:
     """Ask all unfinished runs with a tag to stop; return how many."""
-    unfinished = [run for run in _runs(tags=[tag]) if run.state is None or not run.state.is_final()]
+    unfinished = find_runs(tags=[tag], unfinished=True)
     with get_client(sync_client=True) as client:
         for run in unfinished:
             client.set_flow_run_state(run.id, Cancelling(message="the sweep was cancelled"))
     return len(unfinished)
-
-
-def _runs(*, ids: Sequence[UUID] = (), tags: Iterable[str] = ()) -> list[FlowRun]:
-    wanted = FlowRunFilter(
-        id=FlowRunFilterId(any_=list(ids)) if ids else None, tags=FlowRunFilterTags(all_=list(tags)) if tags else None
-    )
-    with get_client(sync_client=True) as client:
-        return client.read_flow_runs(
-            flow_run_filter=wanted, sort=FlowRunSort.EXPECTED_START_TIME_DESC, limit=_MOST_ATTEMPTS
-        )
 
 
 def _name(state: State | None) -> str:

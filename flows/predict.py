@@ -14,10 +14,10 @@ from difsims_core.ledger.scans import list_scans, scan_key
 from difsims_core.storage import layout
 from difsims_core.storage.npz import experiment_name
 from difsims_core.storage.objects import ObjectInfo, ObjectStore, expand_urls, open_store
-from flows.artifacts import reused, tag_run
+from flows.artifacts import tag_run
 from flows.events import announce, warn
 from flows.illustrate import show_predictions
-from flows.nothing_new import nothing_new
+from flows.outcome import nothing_new, reused
 from flows.parameters import Experiments, Model, StoreUrl
 from flows.progress import say, working
 from flows.settings import load_settings

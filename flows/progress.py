@@ -20,6 +20,8 @@ from prefect.context import FlowRunContext
 from prefect.exceptions import MissingContextError, PrefectHTTPStatusError
 from prefect.logging import get_run_logger
 
+from difsims_core.messages import first_line
+
 _SECONDS_BETWEEN_UPDATES = 3.0
 _ENDED_WELL = "Finished in state Completed"  # what Prefect logs of every task; the first words of the line
 _logger = logging.getLogger(__name__)
@@ -167,4 +169,4 @@ def _server_may_be_away() -> Iterator[None]:
     try:
         yield
     except (httpx.TransportError, PrefectHTTPStatusError) as error:
-        _logger.warning("progress is not told to Prefect: %s", str(error).split("\n", 1)[0] or type(error).__name__)
+        _logger.warning("progress is not told to Prefect: %s", first_line(error))

@@ -28,7 +28,7 @@ from difsims_core.storage.objects import ObjectStore, open_store
 from flows.artifacts import summary, table, tag_run
 from flows.evaluate import evaluate
 from flows.events import announce
-from flows.nothing_new import nothing_new
+from flows.outcome import nothing_new
 from flows.parameters import Retraining, StoreUrl
 from flows.predict import distinct_scans, predict
 from flows.progress import reporter, say, working

@@ -11,6 +11,7 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import ArtifactUpdate
 
+from difsims_core.messages import first_line
 from flows.artifacts import SUMMARY, answers
 from flows.progress import Work, note, working
 
@@ -74,5 +75,5 @@ def run_page(key: str, what: str, on: str, stages: int) -> Iterator[RunPage]:
         try:
             yield page
         except Exception as error:
-            page.stop((str(error).splitlines() or [type(error).__name__])[0])
+            page.stop(first_line(error))
             raise

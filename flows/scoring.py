@@ -38,8 +38,8 @@ def score_prediction(
     place, prediction = open_store(store), read_prediction(url)
     key = layout.evaluation(prediction.cnn_id, experiment_name(url))
     files = crystals_of(store, prediction, crystals)
-    inputs = _digest(url, prediction, truth, crystals, files)
-    without_truth = _digest(url, prediction, None, crystals, files)
+    parts = _inputs(url, prediction, truth, crystals, files)
+    inputs, without_truth = _digest(parts), _digest(parts | {"truth": None})
     document = _kept(store, key, inputs, without_truth if truth is None else None)
     reused = document is not None
     if document is None:
@@ -131,18 +131,24 @@ def _kept(store: str, key: str, inputs: str, without_truth: str | None) -> dict[
     if not isinstance(document, dict):
         return None
     same = document.get("inputs_sha256") == inputs
-    return document if same or document.get("inputs_without_truth_sha256") == (without_truth or "-") else None
+    same |= without_truth is not None and document.get("inputs_without_truth_sha256") == without_truth
+    return document if same else None
 
 
-def _digest(url: str, prediction: Prediction, truth: str | None, crystals: str | None, files: Mapping[str, str]) -> str:
-    """Return the SHA-256 of everything that scores depend on: prediction, experiment, truth, crystals, code."""
-    parts = {
+def _inputs(
+    url: str, prediction: Prediction, truth: str | None, crystals: str | None, files: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return everything that scores depend on: prediction, experiment, truth, crystals, code; files as SHA-256."""
+    return {
         "prediction": hashlib.sha256(read_url(url)).hexdigest(),
         "experiment": prediction.experiment_sha256,
         "truth": _sha256_of_truth(url, truth),
         "crystals": [_sha256_of_crystal(name, files.get(name), crystals) for name in prediction.phases],
         "version": __version__,
     }
+
+
+def _digest(parts: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 

@@ -8,15 +8,14 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager
-from contextvars import copy_context
 from importlib import import_module
-from threading import Thread
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from difsims_core.errors import DifsimsError
+from difsims_core.messages import first_line
 from flows import console
+from flows.background import in_background
 from flows.command_group import INTERRUPTED, INTERRUPTION
 from flows.settings import quieten_prefect
 
@@ -59,7 +58,7 @@ def flow_session(*modules: str, verbose: bool = False) -> Iterator[None]:
         yield
     except _lost_connections() as error:
         raise PrefectUnavailableError(
-            f"the connection to Prefect was lost: {_first_line(error)}; finished work is kept, {_REMEDY}"
+            f"the connection to Prefect was lost: {first_line(error)}; finished work is kept, {_REMEDY}"
         ) from error
     finally:
         signal.signal(signal.SIGINT, before)
@@ -80,7 +79,7 @@ def _connect(address: str | None, modules: tuple[str, ...]) -> None:
     started = time.monotonic()
     if address is None:
         console.story.print("[cyan]·[/cyan] starting Prefect's temporary server (about half a minute)")
-    answer = _in_background(_problem_of_prefect)
+    answer = in_background(_problem_of_prefect, "start-prefect")
     try:
         with console.story.status("loading" if address else "waiting for Prefect"):
             for name in modules:
@@ -92,7 +91,7 @@ def _connect(address: str | None, modules: tuple[str, ...]) -> None:
         raise problem
     if problem is not None:
         place = f"at {address}" if address else "on this machine"
-        raise PrefectUnavailableError(f"no Prefect server {place}: {_first_line(problem)}; {_REMEDY}") from problem
+        raise PrefectUnavailableError(f"no Prefect server {place}: {first_line(problem)}; {_REMEDY}") from problem
     if address is None:
         console.story.print(f"[cyan]·[/cyan] Prefect is ready after {time.monotonic() - started:.0f} s")
 
@@ -117,29 +116,11 @@ def _problem_of_prefect() -> Exception | None:
         return None
 
 
-def _in_background(function: Callable[[], Any]) -> Future[Any]:
-    """Call a function in a thread that does not keep the process alive."""
-    future: Future[Any] = Future()
-
-    def call() -> None:
-        try:
-            future.set_result(function())
-        except Exception as error:  # noqa: BLE001 - handed to whoever waits
-            future.set_exception(error)
-
-    Thread(target=copy_context().run, args=(call,), daemon=True, name="start-prefect").start()
-    return future
-
-
 def _lost_connections() -> tuple[type[Exception], ...]:
     import httpx
     from prefect.exceptions import PrefectHTTPStatusError
 
     return (httpx.TransportError, PrefectHTTPStatusError)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [""])[0].strip() or type(error).__name__
 
 
 def _interrupted(listener: console.TerminalListener, *, temporary: bool) -> Callable[[int, object], NoReturn]:

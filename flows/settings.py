@@ -10,13 +10,13 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from difsims_core.errors import InputError
 
-_QUIET_PREFECT = {
+QUIET_PREFECT = {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     # A start takes about 26 s on two cores; Prefect's own limit is 20 s.
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
     "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",
-    # Runs without a heartbeat for 150 s are declared crashed by the automation that `difsims up` installs.
+    # Thirty seconds is the least that Prefect 3.8 allows; the automation of `difsims up` against zombies counts on it.
     "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
     # The core's own log belongs to the run that called it; its writer threads know of no run.
     "PREFECT_LOGGING_EXTRA_LOGGERS": "difsims_core",
@@ -42,7 +42,7 @@ class Settings(BaseSettings):
     dask_address: str | None = Field(
         default=None, description="scheduler of the Dask cluster, such as tcp://127.0.0.1:8786"
     )
-    groups_at_once: int = Field(default=1, ge=1, le=256, description="groups of blocks written at once by a local flow")
+    groups_at_once: int = Field(default=1, ge=1, le=64, description="groups of blocks written at once by a local flow")
     blocks_per_group: int = Field(
         default=32, ge=1, description="blocks in one task at least; 32 take about half a minute"
     )
@@ -100,7 +100,7 @@ def quieten_prefect(*, verbose: bool = False) -> None:
     verbose
         Leave Prefect's own log on the terminal.
     """
-    for name, value in _QUIET_PREFECT.items():
+    for name, value in QUIET_PREFECT.items():
         os.environ.setdefault(name, value)
     if not verbose:
         # Logs still reach the server; only the copy on the terminal goes.

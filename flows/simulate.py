@@ -13,12 +13,13 @@ from prefect.runtime import flow_run
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from difsims_core.config.simulation import SimulationSpec
-from difsims_core.dataset.plan import Plan
+from difsims_core.dataset.plan import MOST_GROUPS, Plan
 from difsims_core.storage.objects import open_store
-from flows.artifacts import reused, short_count, tag_run
-from flows.compute import MOST_GROUPS_AT_ONCE, place_to_compute
+from flows.artifacts import short_count, tag_run
+from flows.compute import place_to_compute
 from flows.events import announce
 from flows.illustrate import show_dataset
+from flows.outcome import reused
 from flows.parameters import Simulation, StoreUrl
 from flows.progress import say, working
 from flows.results import results_in
@@ -36,7 +37,7 @@ def _run_name() -> str:
 @flow(
     name="simulate",
     flow_run_name=_run_name,
-    task_runner=cast("Any", ThreadPoolTaskRunner(max_workers=MOST_GROUPS_AT_ONCE)),
+    task_runner=cast("Any", ThreadPoolTaskRunner(max_workers=MOST_GROUPS)),
     persist_result=False,
     result_serializer="json",
 )

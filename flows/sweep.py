@@ -19,6 +19,7 @@ from prefect.runtime import flow_run
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.config.sweep import SweepPoint, make_sweep
 from difsims_core.errors import DifsimsError
+from difsims_core.messages import first_line
 from difsims_core.storage.objects import open_store
 from flows.artifacts import tag_run
 from flows.parameters import Simulation, StoreUrl, described
@@ -123,7 +124,7 @@ def run_point(point: SweepPoint, root: str) -> PointState:
     except _NO_USE_TO_GO_ON:
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, the other points go on; the run fails in the end
-        return PointState(point, f"failed: {(str(error).splitlines() or [type(error).__name__])[0]}")
+        return PointState(point, f"failed: {first_line(error)}")
 
 
 class PointTable:

@@ -7,9 +7,10 @@ from prefect.runtime import flow_run
 
 from difsims_core.config.learning import TrainingSpec
 from difsims_core.storage.objects import open_store
-from flows.artifacts import reused, tag_run
+from flows.artifacts import tag_run
 from flows.events import announce
 from flows.illustrate import show_model
+from flows.outcome import reused
 from flows.parameters import Simulations, StoreUrl, Training
 from flows.progress import say, working
 from flows.tasks import find_trained, train_model

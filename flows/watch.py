@@ -7,10 +7,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from prefect import flow
-from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import FlowFilter, FlowRunFilter
-from prefect.client.schemas.objects import TERMINAL_STATES, StateType
-from prefect.client.schemas.sorting import FlowRunSort
 from prefect.runtime import flow_run
 
 from difsims_core.errors import InputError
@@ -19,7 +15,8 @@ from difsims_core.ledger.scans import scan_key
 from difsims_core.storage.objects import ObjectStore, open_store
 from flows.artifacts import table, tag_run
 from flows.events import announce
-from flows.nothing_new import nothing_new
+from flows.flow_runs import find_runs
+from flows.outcome import nothing_new
 from flows.parameters import StoreUrl
 from flows.progress import say
 from flows.settings import load_settings
@@ -27,7 +24,6 @@ from flows.settings import load_settings
 _MOST_ROWS = 200
 _MOST_TAGS = 100
 _MOST_NAMES = 5
-_PAGE = 200
 _TOLD = {
     "announced": "announced",
     "arriving": "not whole, left for the next round",
@@ -72,7 +68,7 @@ def scans_at_work(store: ObjectStore) -> Callable[[str], bool]:
     """Return whether a run of ``predict`` that waits or runs has a scan among its experiments."""
     keys: set[str | None] = set()
     everything = False
-    for parameters in _predictions_at_work():
+    for parameters in (run.parameters for run in find_runs(flow="predict", unfinished=True)):
         try:
             keys.update(scan_key(store, str(url)) for url in parameters.get("experiments") or [])
             everything |= not parameters.get("experiments") and open_store(parameters.get("store")).root == store.root
@@ -122,22 +118,3 @@ def _summary(found: Round) -> str:
     shown = f"; the latest {_MOST_ROWS} are shown" if len(found.entries) > _MOST_ROWS else ""
     said = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
     return f"{len(found.entries)} scans: {said or 'none'}{shown}"
-
-
-def _predictions_at_work() -> list[dict[str, Any]]:
-    """Return the parameters of all runs of ``predict`` that have not ended."""
-    unfinished = sorted(set(StateType) - TERMINAL_STATES)
-    wanted = FlowRunFilter.model_validate({"state": {"type": {"any_": unfinished}}})
-    found: list[dict[str, Any]] = []
-    with get_client(sync_client=True) as client:
-        while True:
-            runs = client.read_flow_runs(
-                flow_filter=FlowFilter.model_validate({"name": {"any_": ["predict"]}}),
-                flow_run_filter=wanted,
-                sort=FlowRunSort.ID_DESC,
-                limit=_PAGE,
-                offset=len(found),
-            )
-            found += [run.parameters for run in runs]
-            if len(runs) < _PAGE:
-                return found

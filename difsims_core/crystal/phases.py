@@ -15,6 +15,7 @@ import gemmi
 from difsims_core.crystal.catalogue import find_crystal
 from difsims_core.crystal.libraries import Phase, get_scattering_params_dict
 from difsims_core.errors import CrystalError
+from difsims_core.messages import first_line
 from difsims_core.storage.objects import read_url, url_name
 
 SMALLEST_CELL = 5.0  # Å³, less than any element has
@@ -70,7 +71,7 @@ def read_cif(data: bytes, source: str, name: str) -> Phase:
     try:
         blocks = list(gemmi.cif.read_string(data.decode("utf-8", errors="replace")))
     except (ValueError, RuntimeError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        reason = first_line(error)
         raise CrystalError(f"{source}: not a readable CIF file ({reason}); check it with a structure viewer") from None
     _check_numbers(next((block for block in blocks if block.find_loop("_atom_site_fract_x")), None), source)
     with tempfile.TemporaryDirectory() as folder:
@@ -81,7 +82,7 @@ def read_cif(data: bytes, source: str, name: str) -> Phase:
                 warnings.simplefilter("ignore")
                 phase = Phase.from_cif(path)
         except Exception as error:  # noqa: BLE001 - PyCifRW and diffpy raise many kinds
-            reason = (str(error).splitlines() or [type(error).__name__])[0].replace(str(path), source)
+            reason = first_line(error).replace(str(path), source)
             raise CrystalError(
                 f"{source}: not a readable CIF file ({reason}); check it with a structure viewer"
             ) from None

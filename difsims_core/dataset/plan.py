@@ -24,7 +24,7 @@ SPOT_ROWS = 2**16
 _LARGE, _HUGE = 10**7, 10**9  # from here on fewer, larger objects (deployments/scale.md)
 _BLOCK_BYTES = 128 * 10**6  # three blocks, two of them with their compressed bytes, are in memory at a time
 _CHUNK_BYTES = 8 * 10**6
-_MOST_GROUPS = 64  # tasks of one flow run
+MOST_GROUPS = 64  # tasks of one flow run
 _LEAST_BLOCKS = 8  # of a group, so that a task is worth its overhead
 
 
@@ -82,7 +82,7 @@ class Plan:
             raise InputError(f"block {block} does not exist: this dataset has blocks 0 … {self.n_blocks - 1}")
         return block * self.block_rows, min((block + 1) * self.block_rows, self.n_patterns)
 
-    def groups(self, max_groups: int = _MOST_GROUPS, min_blocks: int = _LEAST_BLOCKS) -> tuple[range, ...]:
+    def groups(self, max_groups: int = MOST_GROUPS, min_blocks: int = _LEAST_BLOCKS) -> tuple[range, ...]:
         """Return runs of blocks, one a task: at most ``max_groups``, each at least ``min_blocks`` where possible."""
         if max_groups < 1 or min_blocks < 1:
             raise InputError(f"expected max_groups ≥ 1 and min_blocks ≥ 1, found {max_groups} and {min_blocks}")

@@ -20,6 +20,7 @@ from difsims_core.config.documents import make_spec
 from difsims_core.config.learning import TrainingSpec
 from difsims_core.config.signal import PostprocessingSpec
 from difsims_core.errors import CorruptDataError, MissingObjectError, ModelError
+from difsims_core.messages import first_line
 from difsims_core.storage import layout
 from difsims_core.storage.objects import ObjectStore, open_store
 
@@ -251,8 +252,8 @@ def _load_network(data: bytes, shown: str) -> keras.Model:
         try:
             network = keras.saving.load_model(path, compile=False, safe_mode=True)
         except Exception as error:  # noqa: BLE001 Keras raises whatever the part that failed raises
-            first = (str(error).splitlines() or [type(error).__name__])[0]
-            raise ModelError(f"{shown}: Keras cannot load this network ({first}); train the model again") from None
+            why = first_line(error)
+            raise ModelError(f"{shown}: Keras cannot load this network ({why}); train the model again") from None
     if not isinstance(network, keras.Model):
         raise ModelError(f"{shown}: expected a Keras model, found {type(network).__name__}; train the model again")
     return network

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 from difsims_core.errors import CorruptDataError
 from difsims_core.storage import layout
+
+By = Literal["retrain", "rollback", "hand"]  # how a model came to be champion
 
 _FORMAT = 1
 
@@ -28,14 +30,14 @@ class Champion:
     scores : mapping of str to float
         The numbers that decided.
     by : str
-        ``retrain``, ``rollback`` or ``hand``.
+        ``retrain``, ``rollback`` (to a former one) or ``hand``.
     """
 
     model: str
     since: str
     why: str
     scores: Mapping[str, float]
-    by: str
+    by: By
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +130,9 @@ def _registry(document: Any) -> Registry:
 def _champion(item: Mapping[str, Any]) -> Champion:
     scores = {str(name): float(value) for name, value in item["scores"].items()}
     model = layout.check_model_id(item["model"])
-    return Champion(model, str(item["since"]), str(item["why"]), scores, str(item["by"]))
+    if item["by"] not in get_args(By):
+        raise ValueError(f"expected by {' or '.join(get_args(By))}, found {item['by']!r}")
+    return Champion(model, str(item["since"]), str(item["why"]), scores, item["by"])
 
 
 def _consideration(item: Mapping[str, Any]) -> Consideration:

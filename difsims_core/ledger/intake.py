@@ -116,9 +116,7 @@ def look(
     )
 
 
-def record(
-    store: ObjectStore, model: str, outcomes: Sequence[Outcome], *, tries: int, now: datetime | None = None
-) -> None:
+def record(store: ObjectStore, model: str, outcomes: Sequence[Outcome], *, tries: int) -> None:
     """Keep what became of scans in a prediction by the champion; what another model made of them says nothing.
 
     A scan whose content is no longer the one that was predicted is left for the next round.
@@ -133,13 +131,11 @@ def record(
         One a scan.
     tries
         How often a scan may fail before it is quarantined.
-    now
-        Time of the record; default: now.
     """
     champion = read_registry(store).champion
     if not outcomes or champion is None or champion.model != model:
         return
-    at = _iso(now or datetime.now(UTC))
+    at = _iso(datetime.now(UTC))
 
     def decide(known: Entries) -> Entries:
         entries = dict(known)

@@ -165,7 +165,7 @@ def check_simulation(spec: RetrainingSpec, champion: ModelBundle | None) -> None
         raise InputError(
             f"the simulation makes {', '.join(classes)} (square roots: {sqrt}), but the champion knows "
             f"{', '.join(champion.phases)} (square roots: {champion.preprocessing.sqrt}); set phases to train for "
-            "others, and promote that model by hand"
+            "others, and make that model champion with `difsims promote`"
         )
 
 

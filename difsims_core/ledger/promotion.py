@@ -101,7 +101,8 @@ def decide(rule: PromotionSpec, comparison: Comparison) -> Decision:
     for several conditions is needed where all must hold (R. L. Berger, Technometrics 24 (1982) 295).
     """
     if comparison.refused:
-        return Decision(False, f"cannot be compared: {comparison.refused}; promote it by hand if it is wanted")
+        why = f"cannot be compared: {comparison.refused}; if it is wanted, `difsims promote` makes it champion"
+        return Decision(False, why)
     if not comparison.held_out.n:
         return Decision(False, f"the champion stays: {_NO_ROWS}")
     accuracy, peaks = _accuracy_gain(rule, comparison), _peaks_gain(rule, comparison)

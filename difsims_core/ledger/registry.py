@@ -12,7 +12,7 @@ from math import isfinite
 
 from difsims_core.errors import ChampionChangedError, InputError, MissingObjectError, StoreError
 from difsims_core.learn.bundle import RECORD
-from difsims_core.ledger.champions import Champion, Consideration, Registry, registry_from
+from difsims_core.ledger.champions import By, Champion, Consideration, Registry, registry_from
 from difsims_core.storage import layout
 from difsims_core.storage.objects import ObjectStore, to_json
 
@@ -22,14 +22,13 @@ __all__ = [
     "Consideration",
     "Registry",
     "promote",
+    "promote_by_hand",
     "read_registry",
     "record",
-    "registry_from",
     "resolve_model",
     "rollback",
 ]
 
-ROLLBACK = "rollback"  # how a champion came to be one again
 CHAMPION = "champion"  # what people may write instead of the id of a model
 _CONSIDERED = 200
 _FORMER = 1000
@@ -59,7 +58,7 @@ def promote(
     *,
     why: str,
     scores: Mapping[str, float],
-    by: str,
+    by: By,
     ingredients: str | None = None,
 ) -> Registry:
     """Make a model the champion, if the registry is still the one that was decided on; return the new one.
@@ -118,6 +117,33 @@ def record(store: ObjectStore, registry: Registry, consideration: Consideration)
     )
 
 
+def promote_by_hand(store: ObjectStore, model: str, *, why: str) -> Registry:
+    """Make a model the champion without a comparison; return the new registry.
+
+    Parameters
+    ----------
+    store
+        Where it lies.
+    model
+        Id of a model of this store: a new one, or a former champion.
+    why
+        The reason.
+
+    Raises
+    ------
+    InputError
+        If it is no id of a model, or this model is the champion.
+    MissingObjectError
+        If there is no such model.
+    ChampionChangedError
+        If another process changes the registry at the same moment.
+    """
+    registry = read_registry(store)
+    if registry.champion is not None and registry.champion.model == model:
+        raise InputError(f"{store.root}: {model} is the champion already, since {registry.champion.since}")
+    return promote(store, registry, model, why=why, scores={}, by="hand")
+
+
 def rollback(store: ObjectStore, to: str | None = None, *, why: str = "") -> Registry:
     """Make a former champion the champion again; return the new registry.
 
@@ -157,7 +183,7 @@ def rollback(store: ObjectStore, to: str | None = None, *, why: str = "") -> Reg
     model = before[-1] if to is None else to
     scores = next(item.scores for item in registry.former if item.model == model)
     reason = why or f"rolled back from {present.model}"
-    return promote(store, registry, model, why=reason, scores=scores, by=ROLLBACK)
+    return promote(store, registry, model, why=reason, scores=scores, by="rollback")
 
 
 def resolve_model(store: ObjectStore, text: str) -> str:
@@ -183,7 +209,7 @@ def _line(registry: Registry) -> list[str]:
     line: list[str] = []
     present = [] if registry.champion is None else [registry.champion]
     for champion in [*reversed(registry.former), *present]:
-        if champion.by == ROLLBACK and champion.model in line:
+        if champion.by == "rollback" and champion.model in line:
             del line[line.index(champion.model) :]
         line.append(champion.model)
     return line

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-BY = "retrain"
 _TRIES = 3
 
 
@@ -73,7 +72,7 @@ def settle(
                 challenger,
                 why=decision.why,
                 scores=decision.scores,
-                by=BY,
+                by="retrain",
                 ingredients=ingredients,
             )
         except ChampionChangedError as error:

@@ -45,13 +45,13 @@ class LocalFiles(Scheme):
 
     def write(self, path: str, data: bytes) -> None:
         """Write a file whole: temporary name, flush, rename."""
-        with _translated(path), _temporary(Path(path)) as temporary:
+        with _translated(path), temporary_beside(Path(path)) as temporary:
             _fill(temporary, data)
             temporary.replace(path)
 
     def create(self, path: str, data: bytes) -> bool:
         """Write a file unless there is one; it appears with all its bytes."""
-        with _translated(path), _temporary(Path(path)) as temporary:
+        with _translated(path), temporary_beside(Path(path)) as temporary:
             _fill(temporary, data)
             try:
                 os.link(temporary, path)
@@ -135,13 +135,13 @@ class LocalFiles(Scheme):
     @contextmanager
     def writing(self, path: str) -> Iterator[Path]:
         """Give a temporary file on the same disk; it is renamed when the block ends well."""
-        with _translated(path), _temporary(Path(path)) as temporary:
+        with _translated(path), temporary_beside(Path(path)) as temporary:
             yield temporary
             temporary.replace(path)
 
     def download(self, path: str, local: Path) -> None:
         """Copy a file."""
-        with _translated(path), _temporary(Path(local)) as temporary:
+        with _translated(path), temporary_beside(local) as temporary:
             shutil.copyfile(path, temporary)
             temporary.replace(local)
 
@@ -162,7 +162,7 @@ def _create_without_links(path: str, data: bytes) -> bool:
 
 
 @contextmanager
-def _temporary(path: Path) -> Iterator[Path]:
+def temporary_beside(path: Path) -> Iterator[Path]:
     """Yield a name beside ``path``; whatever is left under it goes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{uuid.uuid4().hex}{PARTIAL}")

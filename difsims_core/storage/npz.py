@@ -124,7 +124,35 @@ def read_profiles(url: str | Path) -> Profiles:
     with local_copy(url) as path:
         arrays, sha256 = read_members(path, ("x", "y"), shown=url), _sha256(path)
     x = axis(url, arrays["x"])
-    y = real(url, "y", arrays["y"])
+    y = _check_profiles(url, x, arrays["y"])
+    return Profiles(name, x, np.ascontiguousarray(y, np.float32), sha256)
+
+
+def write_profiles(url: str | Path, x: np.ndarray, y: np.ndarray) -> Profiles:
+    """Write measured profiles and return them as they are read again.
+
+    Parameters
+    ----------
+    url
+        ``…/<name>_radial_crop.npz``.
+    x
+        q axis in Å⁻¹ (q = 1/d), shape (n_q,).
+    y
+        Profiles, shape (…, n_q): one, a line scan or a map (ny, nx, n_q).
+
+    Raises
+    ------
+    ExperimentError
+        If they do not fit the contract; nothing is written.
+    """
+    x = axis(url, np.asarray(x))
+    y = _check_profiles(url, x, np.asarray(y)).astype(np.float32)
+    data = write_members(url, {"x": x, "y": y})
+    return Profiles(experiment_name(url), x, y, hashlib.sha256(data).hexdigest())
+
+
+def _check_profiles(url: str | Path, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    y = real(url, "y", y)
     if y.ndim < 1 or y.shape[-1] != len(x):
         raise ExperimentError(
             f"{url}: expected y of shape (…, {len(x)}), a value for each point of x, found {y.shape}; "
@@ -132,16 +160,7 @@ def read_profiles(url: str | Path) -> Profiles:
         )
     if y.size == 0:
         raise ExperimentError(f"{url}: expected at least one profile, found y of shape {y.shape}; check the scan")
-    return Profiles(name, x, np.ascontiguousarray(y, np.float32), sha256)
-
-
-def write_profiles(url: str | Path, x: np.ndarray, y: np.ndarray) -> Profiles:
-    """Write measured profiles and return them as they are read again."""
-    x, y = axis(url, np.asarray(x)), real(url, "y", np.asarray(y)).astype(np.float32)
-    if y.ndim < 1 or y.shape[-1] != len(x) or y.size == 0:
-        raise ExperimentError(f"{url}: expected y of shape (…, {len(x)}), found {y.shape}; put the q axis last")
-    data = write_members(url, {"x": x, "y": y})
-    return Profiles(experiment_name(url), x, y, hashlib.sha256(data).hexdigest())
+    return y
 
 
 def read_prediction(url: str | Path) -> Prediction:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from difsims_core.errors import ExperimentError
+from difsims_core.messages import first_line
 from difsims_core.storage.objects import local_copy, write_url
 
 _BROKEN = (  # what zipfile and NumPy raise on bytes that are not what they claim
@@ -97,14 +98,14 @@ def _header(url: str | Path, key: str, member: Any) -> tuple[tuple[int, ...], np
     return shape, dtype
 
 
-def write_members(url: str | Path, arrays: Mapping[str, Any], *, compressed: bool = True) -> bytes:
+def write_members(url: str | Path, arrays: Mapping[str, Any]) -> bytes:
     """Write arrays to an npz file, whole or not at all; return its bytes. The same arrays make the same bytes."""
     buffer = io.BytesIO()
     plain = {key: np.asarray(value) for key, value in arrays.items()}
     held = [key for key, value in plain.items() if value.dtype.hasobject]
     if held:
         raise ExperimentError(f"{url}: {', '.join(held)} would need a pickle; give plain numbers or text")
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED if compressed else zipfile.ZIP_STORED) as archive:
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for key, value in plain.items():
             with archive.open(f"{key}.npy", "w", force_zip64=True) as member:
                 npy.write_array(member, value, allow_pickle=False)
@@ -114,4 +115,4 @@ def write_members(url: str | Path, arrays: Mapping[str, Any], *, compressed: boo
 
 
 def _short(error: BaseException) -> str:
-    return (str(error).splitlines() or [""])[0][:200] or type(error).__name__
+    return first_line(error)[:200]

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from difsims_core.errors import InputError, MissingObjectError
+from difsims_core.storage.local import temporary_beside
 from difsims_core.storage.s3_connection import connection, identity
 from difsims_core.storage.s3_errors import check_deleted, error_code, is_conflict, translated
 from difsims_core.storage.schemes import SCHEMES, ObjectInfo, Scheme
@@ -128,14 +129,9 @@ class S3Objects(Scheme):
 
     def download(self, path: str, local: Path) -> None:
         """Copy an object to a file, which appears when it is whole."""
-        local = Path(local)
-        local.parent.mkdir(parents=True, exist_ok=True)
-        temporary = local.with_name(f".{uuid.uuid4().hex}.partial")
-        try:
+        with temporary_beside(local) as temporary:
             self._call(path, lambda fs: fs.get_file(path, str(temporary)))
             temporary.replace(local)
-        finally:
-            temporary.unlink(missing_ok=True)
 
     def _listed(self, path: str, kind: str, **options: str) -> Iterator[dict[str, Any]]:
         bucket, _, prefix = path.partition("/")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -11,6 +9,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from difsims_core.errors import DifsimsError, MissingObjectError, StoreAccessError, StoreError
+from difsims_core.messages import without_secrets
 
 _REFUSED = {
     "401", "403", "AccessDenied", "AccountProblem", "AllAccessDisabled", "ExpiredToken", "Forbidden",
@@ -35,7 +34,6 @@ _FREE_SPACE = (
     "free space (`difsims retention` shows what may go) or choose another store, then run again: finished work is kept"
 )
 _SKEW_SECONDS = 600  # S3 refuses requests signed 15 minutes away from its own time
-_SECRETS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 _CREDENTIALS = "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_ENDPOINT_URL"
 
 
@@ -91,7 +89,7 @@ def _meaning(path: str, error: Exception) -> StoreError:
     if code == "InternalError" and _operation(error) in _WRITES:
         # SeaweedFS tells its own log alone that no volume has room: `No writable volumes and no free volumes left`
         hint = f"try again. Servers that are full may answer so too: look at the disk of the store; {_FREE_SPACE}"
-    return StoreError(f"{url}: the store failed ({reason}: {_redacted(str(error))}); it may be temporary: {hint}")
+    return StoreError(f"{url}: the store failed ({reason}: {without_secrets(str(error))}); it may be temporary: {hint}")
 
 
 def _refusal(path: str, error: Exception, code: str) -> str | None:  # noqa: PLR0911 one a cause
@@ -108,12 +106,12 @@ def _refusal(path: str, error: Exception, code: str) -> str | None:  # noqa: PLR
     if kind == "SSLError":
         return _not_trusted(error)
     if isinstance(error, ValueError):
-        return f"{_redacted(str(error))}; check AWS_ENDPOINT_URL, AWS_REGION and the URL"
+        return f"{without_secrets(str(error))}; check AWS_ENDPOINT_URL, AWS_REGION and the URL"
     return None
 
 
 def _not_trusted(error: Exception) -> str:
-    reason = _redacted(str(error)).rsplit("] ", 1)[-1]
+    reason = without_secrets(str(error)).rsplit("] ", 1)[-1]
     return (
         f"the certificate of the store is not trusted, or it does not speak TLS ({reason}); set AWS_CA_BUNDLE to the "
         "file of the authority that signed it, and check AWS_ENDPOINT_URL"
@@ -165,11 +163,3 @@ def _metadata(error: BaseException) -> dict[str, Any]:
 
 def _operation(error: BaseException) -> str:
     return getattr(error.__cause__ or error, "operation_name", "")
-
-
-def _redacted(text: str) -> str:
-    text = re.sub(r"//[^/@\s]*@", "//…@", text)
-    for name in _SECRETS:
-        if secret := os.environ.get(name):
-            text = text.replace(secret, "…")
-    return text

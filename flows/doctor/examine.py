@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import re
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
-from contextvars import copy_context
+from collections.abc import Iterator, Sequence
 from importlib import import_module
-from threading import Thread
 
 from difsims_core.errors import DifsimsError
+from difsims_core.messages import without_secrets
+from flows.background import in_background
 from flows.doctor.findings import CHECKS, Answer, Check, Finding, Patient
 
 # In the order in which they are asked and shown; a new family is a file and a name here.
 _FAMILIES = ("settings", "machine", "versions", "s3", "store", "prefect_server", "prefect_work", "dask")
-_SECRET_NAME = re.compile(r"SECRET|PASSWORD|PASSWD|TOKEN|CREDENTIAL|AUTH|KEY|CONNECTION_URL", re.IGNORECASE)
-_SHORTEST_SECRET = 4  # shorter values would blot out words; no server gives such a secret
 
 
 def examine(patient: Patient, checks: Sequence[Check] | None = None) -> Iterator[Finding]:
@@ -58,20 +53,8 @@ def _place(check: Check) -> tuple[int, int]:
     return _FAMILIES.index(check.ask.__module__.rpartition(".")[2]), check.number
 
 
-def without_secrets(text: str) -> str:
-    """Return a text without the values of secret variables and without user names and passwords in URLs."""
-    text = re.sub(r"//[^/@\s]*@", "//…@", text)
-    for name, value in os.environ.items():
-        if not _SECRET_NAME.search(name):
-            continue
-        for secret in (value, value.partition(":")[2]):  # the second: the password of user:password
-            if len(secret) >= _SHORTEST_SECRET:
-                text = text.replace(secret, "…")
-    return text
-
-
 def _asked(check: Check, patient: Patient) -> Answer | None:
-    future = _in_background(lambda: check.ask(patient))
+    future = in_background(lambda: check.ask(patient), "doctor")
     try:
         return future.result(check.seconds)
     except TimeoutError:
@@ -91,17 +74,3 @@ def _of_error(error: Exception) -> Answer:
     if not isinstance(error, DifsimsError):
         found = f"{type(error).__name__}: {text}"
     return Answer("fail", found, remedy or "the message says what failed; mend that and run the doctor again")
-
-
-def _in_background(function: Callable[[], Answer | None]) -> Future[Answer | None]:
-    """Call a function in a thread that keeps nothing alive when it hangs."""
-    future: Future[Answer | None] = Future()
-
-    def call() -> None:
-        try:
-            future.set_result(function())
-        except BaseException as error:  # noqa: BLE001 - handed to whoever waits
-            future.set_exception(error)
-
-    Thread(target=copy_context().run, args=(call,), daemon=True, name="doctor").start()
-    return future

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import flows
 from difsims_core import __version__
-from flows.settings import _QUIET_PREFECT
+from flows.settings import QUIET_PREFECT
 from flows.stack.credentials import Credentials, KeyPair
 from flows.stack.folder import StackFolder, write_private
 from flows.stack.ports import LOOPBACK
@@ -19,6 +19,22 @@ from flows.stack.programs import BUCKET
 
 MARK = "DIFSIMS_STACK"
 _REGION = "us-east-1"  # SeaweedFS has none; the signature of a request must name one
+_WORKER = {
+    "DIFSIMS_SIMULATIONS_A_MACHINE": "1",
+    "PREFECT_WORKER_QUERY_SECONDS": "3",
+    # Ahead of their time, ten seconds by default, runs that wait for a slot would be asked for it again every time.
+    "PREFECT_WORKER_PREFETCH_SECONDS": "1",
+    # A flow outlives a restart of the server, which takes half a minute and more.
+    "PREFECT_CLIENT_MAX_RETRIES": "8",
+}
+
+_SERVER = {
+    # In memory, the default, a killed server would forget who holds which slot, and the slot would be lost for good.
+    "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
+    "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "10",
+    # An hour ahead, the default, would be sixty runs of the watch waiting after a night's pause.
+    "PREFECT_SERVER_SERVICES_SCHEDULER_MIN_SCHEDULED_TIME": "PT10M",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +113,7 @@ def program_environment(folder: StackFolder, stack: str, services: Services) -> 
     if services.prefect_api is None and services.login:
         server = {"PREFECT_SERVER_API_AUTH_STRING": services.login}
     return {
-        **_QUIET_PREFECT,
+        **QUIET_PREFECT,
         **_WORKER,
         **(_SERVER if services.prefect_api is None else {}),
         **shell,
@@ -112,29 +128,9 @@ def program_environment(folder: StackFolder, stack: str, services: Services) -> 
     }
 
 
-_WORKER = {
-    "DIFSIMS_SIMULATIONS_A_MACHINE": "1",
-    # Thirty seconds is the least that Prefect 3.8 allows; the automation against zombies counts on it.
-    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
-    "PREFECT_WORKER_QUERY_SECONDS": "3",
-    # Ahead of their time, ten seconds by default, runs that wait for a slot would be asked for it again every time.
-    "PREFECT_WORKER_PREFETCH_SECONDS": "1",
-    # A flow outlives a restart of the server, which takes half a minute and more.
-    "PREFECT_CLIENT_MAX_RETRIES": "8",
-}
-
-_SERVER = {
-    # In memory, the default, a killed server would forget who holds which slot, and the slot would be lost for good.
-    "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
-    "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "10",
-    # An hour ahead, the default, would be sixty runs of the watch waiting after a night's pause.
-    "PREFECT_SERVER_SERVICES_SCHEDULER_MIN_SCHEDULED_TIME": "PT10M",
-}
-
-
 def write_environments(folder: StackFolder, services: Services) -> None:
     """Write the files that a user sources to work with the stack; only he may read them."""
-    shared = {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": _WORKER["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"]}
+    shared = {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": QUIET_PREFECT["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"]}
     for path, pair in (
         (folder.environment, services.credentials.admin),
         (folder.reader_environment, services.credentials.reader),

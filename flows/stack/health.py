@@ -139,7 +139,7 @@ def problem_of_worker(api: PrefectApi, supervisor: Supervisor) -> Problem:
             return "its process is gone"
         body = {"workers": {"status": {"any_": ["ONLINE"]}}, "limit": 200}
         heard = [worker["last_heartbeat_time"] for worker in api.post(f"/work_pools/{POOL}/workers/filter", body)]
-        if any(datetime.fromisoformat(time.replace("Z", "+00:00")) >= started for time in heard):
+        if any(datetime.fromisoformat(moment) >= started for moment in heard):
             return None
         return f"the server has not heard of it since {started:%H:%M:%S} UTC"
 

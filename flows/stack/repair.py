@@ -95,7 +95,7 @@ def _missed(scheduled: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _time(text: str | None) -> datetime:
-    return datetime.fromisoformat(text.replace("Z", "+00:00")) if text else datetime.min.replace(tzinfo=UTC)
+    return datetime.fromisoformat(text) if text else datetime.min.replace(tzinfo=UTC)
 
 
 def _names(runs: list[dict[str, Any]]) -> str:

@@ -19,8 +19,7 @@ _WITHOUT_START = 240
 _ENDS = ["Completed", "Reused", "Nothing new", "Failed", "TimedOut", "Cancelled", "Crashed"]
 _PAUSES = ["Scheduled", "AwaitingRetry", "Paused", "Suspended"]
 FLOWS = [
-    "simulate", "simulate-sweep", "train", "predict", "evaluate", "pipeline", "preprocess", "retrain",
-    "watch-experiments",
+    "simulate", "simulate-sweep", "train", "predict", "evaluate", "pipeline", "retrain", "watch-experiments",
 ]  # fmt: skip
 
 

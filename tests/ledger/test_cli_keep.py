@@ -41,7 +41,7 @@ def crown(store: ObjectStore, *models: str) -> None:
         promote(store, read_registry(store), model, why=f"why {model}", scores={"f1": 0.5}, by="hand", ingredients="a")
 
 
-@pytest.mark.parametrize("command", ["champion", "rollback", "retention", "backup", "restore"])
+@pytest.mark.parametrize("command", ["champion", "promote", "rollback", "retention", "backup", "restore"])
 def test_help_has_an_example(command):
     result = CliRunner().invoke(app, [command, "--help"])
     assert result.exit_code == 0
@@ -49,7 +49,7 @@ def test_help_has_an_example(command):
 
 
 def test_champion(run, store):
-    assert run("champion").stdout == "there is no champion yet; `difsims retrain` promotes one\n"
+    assert run("champion").stdout == "there is no champion yet; `difsims retrain` or `difsims promote` makes one\n"
     models = [put_model(store) for _ in range(12)]
     crown(store, *models)
     said = run("champion").stdout
@@ -60,6 +60,26 @@ def test_champion(run, store):
     document = json.loads(run("champion", "--json").stdout)
     assert document["champion"]["model"] == models[-1]
     assert len(document["former"]) == 11
+
+
+def test_promotion_by_hand(run, store, monkeypatch):
+    told = []
+    monkeypatch.setattr("flows.events.announce", lambda *arguments, **details: told.append((arguments, details)))
+    first, second = put_model(store), put_model(store)
+    assert run("promote", first).exit_code == 2
+    assert run("promote", first, "--why", "the first").stdout == f"{first}\n"
+    document = json.loads(run("promote", second, "--why", "knows Pb", "--json").stdout)
+    assert (document["model"], document["before"], document["by"]) == (second, first, "hand")
+    assert read_registry(store).former[0].model == first
+    assert [arguments for arguments, _ in told] == [("champion.promoted", it, store.root) for it in (first, second)]
+    assert [details["labels"]["difsims.before"] for _, details in told] == ["", first]
+    again = run("promote", second, "--why", "again")
+    assert again.exit_code == 2
+    assert "is the champion already" in again.stderr
+    assert "expected the id of a model" in run("promote", "large_filter", "--why", "x").stderr
+    store.delete_tree(layout.model(first))
+    assert "this model is gone" in " ".join(run("promote", first, "--why", "x").stderr.split())
+    assert len(told) == 2
 
 
 def test_rollback(run, store):

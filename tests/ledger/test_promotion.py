@@ -58,7 +58,7 @@ def test_a_model_that_is_clearly_better_replaces_the_champion():
         (comparison(*BETTER, scans=scans(0.0, -0.31, 0.2, 0.2)), "phases that fit better than the null"),
         (comparison(*BETTER, lost=("roi_7",)), "not roi_7"),
         (comparison((0, 0, 2, 6), (0, 0, 2, 6)), "held-out accuracy"),
-        (comparison(*BETTER, refused="only one of the two takes square roots"), "by hand"),
+        (comparison(*BETTER, refused="only one of the two takes square roots"), "difsims promote"),
         (comparison((0, 0, 0, 0), (0, 0, 0, 0)), "no row is held out for both"),
         (comparison(*BETTER, scans=scans(-0.03, -0.03, -0.0301)), "against better in peaks F1 above the null"),
     ],

@@ -35,12 +35,12 @@ FLOWS = {
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
-    with running_stack(tmp_path_factory.mktemp("stack") / "state", "--auth", quick_zombies=True) as found:
-        variables = found.variables
-        os.environ.update({name: value for name, value in variables.items() if name.startswith("AWS_")})
+    folder = tmp_path_factory.mktemp("stack") / "state"
+    with running_stack(folder, "--auth", quick_zombies=True) as found, pytest.MonkeyPatch.context() as patch:
+        for name, value in found.variables.items():
+            if name.startswith("AWS_"):
+                patch.setenv(name, value)
         yield found
-        for name in variables:
-            os.environ.pop(name, None)
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from flows.cli import app
 
 COMMANDS = (
     "demo", "simulate", "convert", "train", "predict", "evaluate", "pipeline", "export", "verify", "phases",
-    "up", "doctor", "champion", "rollback", "retention", "backup", "restore", "intake", "retrain", "watch",
+    "up", "doctor", "champion", "promote", "rollback", "retention", "backup", "restore", "intake", "retrain", "watch",
 )  # fmt: skip
 ROOT = Path(__file__).resolve().parents[2]
 
