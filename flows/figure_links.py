@@ -19,6 +19,8 @@ THUMBNAIL_BYTES = 12_000
 def browser_url(store: ObjectStore, key: str) -> tuple[str, str] | None:
     """Return an address at which a browser finds an object and how long it lasts, or None when there is none.
 
+    None is signed with temporary credentials.
+
     Parameters
     ----------
     store
@@ -30,7 +32,9 @@ def browser_url(store: ObjectStore, key: str) -> tuple[str, str] | None:
     way = settings.figure_links
     if settings.public_url and way in ("auto", "public"):
         return f"{settings.public_url.rstrip('/')}/{quote(key)}", "public link"
-    if way in ("auto", "signed") and (link := store.signed_url(key, settings.link_days * _DAY)) is not None:
+    link = store.signed_url(key, settings.link_days * _DAY) if way in ("auto", "signed") else None
+    # A link of temporary credentials holds their token, which is a secret, and ends with them.
+    if link is not None and "X-Amz-Security-Token" not in link:
         until = datetime.now(UTC) + timedelta(days=settings.link_days)
         return link, f"this link lasts until {until:%Y-%m-%d}"
     return None

@@ -133,7 +133,7 @@ class PointRuns:
             parameters={"spec": point.spec.to_document(), "store": self._root},
             timeout=0,
             tags=[tag, self._tag],
-            idempotency_key=f"{tag}-{len(earlier)}",
+            idempotency_key=f"{tag}-after-{earlier[0].id if earlier else None}",
         )
         return cast("FlowRun", run)  # outside an event loop it is no coroutine
 

@@ -66,16 +66,19 @@ def predict(model: Model = "champion", experiments: Experiments = _EVERYTHING, s
         return nothing_new([], message)
     listed, tries = _listed(place, urls), load_settings().intake_tries
     results, failures = [], {}
-    with working(f"predict {model}", "predicting", len(urls), "maps") as work:
-        for done, url in enumerate(urls, start=1):
-            try:
-                results.append(predict_one(place.root, model, url))
-            except ExperimentError as error:
-                failures[url] = str(error)
-            work.reach("maps", done, experiment_name(url))
+    try:
+        with working(f"predict {model}", "predicting", len(urls), "maps") as work:
+            for done, url in enumerate(urls, start=1):
+                try:
+                    results.append(predict_one(place.root, model, url))
+                except ExperimentError as error:
+                    failures[url] = str(error)
+                work.reach("maps", done, experiment_name(url))
+    finally:
+        _announce(place, results)  # however it ends: what is written is to be evaluated
     outcomes = [Outcome(info, failures.get(url)) for url, info in listed.items()]
     _keep(place, model, outcomes, tries)
-    return _conclude(place, results, list(failures.values()))
+    return _conclude(results, list(failures.values()))
 
 
 def _all_scans(store: ObjectStore) -> list[str]:
@@ -101,8 +104,8 @@ def _keep(store: ObjectStore, model: str, outcomes: list[Outcome], tries: int) -
         warn(f"the intake does not know of these predictions and will ask for them again: {error}")
 
 
-def _conclude(place: ObjectStore, results: list[dict[str, Any]], failures: list[str]) -> list[str]:
-    """Tell of the predictions, tag the run, announce what is new, and return the URLs."""
+def _conclude(results: list[dict[str, Any]], failures: list[str]) -> list[str]:
+    """Tell of the predictions, tag the run, and return the URLs."""
     tag_run(*{result["model"] for result in results}, *(result["name"] for result in results))
     show_predictions(results, len(failures))
     for result in results:
@@ -112,7 +115,6 @@ def _conclude(place: ObjectStore, results: list[dict[str, Any]], failures: list[
     found = [result["url"] for result in results]
     if fresh:
         say(f"predicted {', '.join(result['name'] for result in fresh)}")
-        _announce(place, fresh)
     if failures:
         others = f"; the other {len(found)} are predicted" if found else ""
         raise ExperimentError(
@@ -125,9 +127,24 @@ def _conclude(place: ObjectStore, results: list[dict[str, Any]], failures: list[
     return reused(found, message)
 
 
-def _announce(place: ObjectStore, fresh: list[dict[str, Any]]) -> None:
-    model = fresh[0]["model"]
-    url = fresh[0]["url"] if len(fresh) == 1 else f"{place.url(layout.predictions(model))}/"
-    details = {"predictions": len(fresh), "experiments": [result["name"] for result in fresh[:100]]}
+def _announce(place: ObjectStore, results: list[dict[str, Any]]) -> None:
+    """Announce the predictions that are new, and those of a run that was stopped before it could announce them."""
+    if not results:
+        return
+    model = results[0]["model"]
+    try:
+        evaluated = set(place.list(layout.evaluations(model)))
+    except StoreError as error:
+        warn(f"predictions of {model} that were there already may be without an evaluation: {error}")
+        evaluated = {layout.evaluation(model, result["name"]) for result in results}
+    news = [
+        result
+        for result in results
+        if not result["reused"] or layout.evaluation(model, result["name"]) not in evaluated
+    ]
+    if not news:
+        return
+    url = news[0]["url"] if len(news) == 1 else f"{place.url(layout.predictions(model))}/"
+    details = {"predictions": len(news), "experiments": [result["name"] for result in news[:100]]}
     labels = {"difsims.url": url, "difsims.model": model}
     announce("predictions.written", model, place.root, labels=labels, payload=details)

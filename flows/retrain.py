@@ -89,9 +89,9 @@ def retrain(spec: Retraining = _DEFAULT, store: StoreUrl = None) -> dict[str, An
     mapped, broken = map_scans(model, list(scans), root)
     challenge = _Challenge(place, spec.rule, model, names, list(scans), mapped)
     settlement = settle(place, model, ingredients, challenge.judge)
+    _tell(root, model, settlement)  # first: nothing that follows may keep the event back
     tag_run(model, *filter(None, (settlement.before,)), *names[:_MOST_TAGS])
     _show(challenge, settlement, left_out | broken)
-    _tell(root, model, settlement)
     decision = settlement.decision
     return {"model": model, "promoted": decision.promote, "why": decision.why, "champion": settlement.champion}
 

@@ -14,8 +14,7 @@ import sys
 import threading
 from uuid import UUID
 
-from prefect.client.orchestration import get_client
-from prefect.states import Failed
+from flows.settings import quieten_prefect
 
 _MOST_HOURS = 100_000  # eleven years: timers have an end too
 _TELLING_SECONDS = 60  # for a server that does not answer
@@ -31,6 +30,7 @@ def main() -> None:
     watch.start()
     # Were the interpreter itself stuck, or the server silent: a thread that needs neither.
     faulthandler.dump_traceback_later(hours * 3600 + _TELLING_SECONDS, exit=True)
+    quieten_prefect(verbose=True)  # among others the pace of heartbeats, for a worker that was started without it
     del sys.argv[1:]  # the engine would take them for a flow run
     runpy.run_module("prefect.engine", run_name="__main__", alter_sys=True)
 
@@ -52,6 +52,9 @@ def _end(hours: float) -> None:
     print(why, file=sys.stderr, flush=True)  # noqa: T201 - the worker's log
     faulthandler.dump_traceback(all_threads=True)
     try:
+        from prefect.client.orchestration import get_client
+        from prefect.states import Failed
+
         with get_client(sync_client=True) as client:
             run = UUID(os.environ["PREFECT__FLOW_RUN_ID"])
             client.set_flow_run_state(run, Failed(name="TimedOut", message=why))  # not by force: it may just have ended

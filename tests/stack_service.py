@@ -93,7 +93,7 @@ class RunningStack:
     @property
     def api(self) -> PrefectApi:
         """Its Prefect API."""
-        variables = self.variables
+        variables = self._added | self.variables
         return PrefectApi(variables["PREFECT_API_URL"], variables.get("PREFECT_API_AUTH_STRING"))
 
     @property

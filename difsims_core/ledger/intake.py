@@ -2,7 +2,8 @@
 
 A round (`look`) compares the listing of ``experiments/profiles/`` with the record of the rounds before. A scan that
 reads by its contract is taken at once. One that does not may still be on its way: it is left while it changes, and each
-round in which it has not changed counts as a try. Whatever fails too often is quarantined until its content changes. No
+round in which it has not changed counts as a try. Whatever fails too often is quarantined until its content changes; a
+scan that nobody said anything of, which may be nobody's fault but the machine's, gets another chance now and then. No
 scan that is known and unchanged is read again, but those that failed.
 """
 
@@ -24,9 +25,10 @@ __all__ = ["Entry", "Outcome", "Round", "State", "look", "read_entries", "record
 
 _ROUND_SECONDS = 10  # rounds closer together count as one: late ones may all start at once
 _PATIENCE = 3  # rounds that an announcement may be without a run and without a result
+_ANOTHER_CHANCE_SECONDS = 6 * 3600  # until a scan that was quarantined without an answer is announced again
 _UNANSWERED = (
     "announced, but no prediction came of it: its run was stopped, or nothing predicts what is announced; look at the "
-    "runs of predict and at its automation"
+    "runs of predict and at its automation. It is announced again after six hours"
 )
 
 
@@ -197,7 +199,7 @@ def _step(before: Entry | None, info: ObjectInfo, rules: _Rules) -> Entry:
         case "arriving" | "failed" if _due(before, rules):
             problem = rules.problem(info.key)
             return _taken(before, rules) if problem is None else _failed(before, problem, rules.now, rules.tries)
-        case "waiting" if rules.champion is not None:
+        case "waiting" | "quarantined" if _has_its_chance(before, rules):
             return _taken(before, rules)
         case "announced" if _due(before, rules) and not rules.at_work(info.key):
             return _unanswered(before, rules)
@@ -205,6 +207,13 @@ def _step(before: Entry | None, info: ObjectInfo, rules: _Rules) -> Entry:
             return _in_state(before, "announced", rules.now)  # the new champion itself has been announced
         case _:
             return before
+
+
+def _has_its_chance(entry: Entry, rules: _Rules) -> bool:
+    """Return whether a scan that waits has a champion now, and one that was given up unanswered has waited enough."""
+    if entry.state == "waiting":
+        return rules.champion is not None
+    return entry.reason == _UNANSWERED and _seconds_since(entry.since, rules) >= _ANOTHER_CHANCE_SECONDS
 
 
 def _first_look(info: ObjectInfo, rules: _Rules) -> Entry:
@@ -247,8 +256,11 @@ def _fresh(info: ObjectInfo, now: str) -> Entry:
 
 
 def _due(entry: Entry, rules: _Rules) -> bool:
-    passed = datetime.fromisoformat(rules.now) - datetime.fromisoformat(entry.looked)
-    return abs(passed.total_seconds()) >= _ROUND_SECONDS  # either way: clocks are set back
+    return abs(_seconds_since(entry.looked, rules)) >= _ROUND_SECONDS  # either way: clocks are set back
+
+
+def _seconds_since(moment: str, rules: _Rules) -> float:
+    return (datetime.fromisoformat(rules.now) - datetime.fromisoformat(moment)).total_seconds()
 
 
 def _same_content(entry: Entry, info: ObjectInfo) -> bool:

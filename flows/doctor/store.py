@@ -8,13 +8,14 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Barrier
 from urllib.parse import urlsplit
 
 import httpx
 
+from difsims_core.errors import StoreError
 from difsims_core.storage import layout
 from difsims_core.storage.names import split_url
 from difsims_core.storage.objects import ObjectStore, open_store
@@ -81,8 +82,8 @@ def signed_links(patient: Patient) -> Answer | None:
         return fail(f"answered {answer.status_code}", "set DIFSIMS_FIGURE_LINKS=inline, or let the server accept them")
     if os.environ.get("AWS_SESSION_TOKEN"):
         return warn(
-            "they work, and end with the session of AWS_SESSION_TOKEN",
-            "use lasting credentials, or DIFSIMS_FIGURE_LINKS=inline",
+            "they work, but are not used: they would hold AWS_SESSION_TOKEN; figures are shown small instead",
+            "use lasting credentials where large figures are wanted",
         )
     return ok(f"they work, at {urlsplit(link).netloc}")
 
@@ -135,7 +136,8 @@ def _temporary(patient: Patient) -> Iterator[tuple[ObjectStore, str]]:
     try:
         yield store, key
     finally:
-        store.delete(key)
+        with suppress(StoreError):  # who may not write, or not delete, shall hear of that and not of this
+            store.delete(key)
 
 
 def _race(write: Callable[[], bool]) -> int:

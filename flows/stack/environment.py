@@ -19,6 +19,11 @@ from flows.stack.programs import BUCKET
 
 MARK = "DIFSIMS_STACK"
 _REGION = "us-east-1"  # SeaweedFS has none; the signature of a request must name one
+# What leads to other services in the names of botocore and Prefect.
+_ELSEWHERE = (
+    "AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3", "AWS_DEFAULT_REGION",
+    "AWS_CA_BUNDLE", "PREFECT_PROFILE", "PREFECT_API_KEY", "PREFECT_API_AUTH_STRING",
+)  # fmt: skip
 _WORKER = {
     "DIFSIMS_SIMULATIONS_A_MACHINE": "1",
     "PREFECT_WORKER_QUERY_SECONDS": "3",
@@ -93,6 +98,10 @@ class Services:
             found["PREFECT_API_AUTH_STRING"] = self.login
         return found
 
+    def replaced(self) -> list[str]:
+        """Return the variables of this process's environment that would lead to another service than the stack's."""
+        return [name for name in os.environ if self.replaces(name)]
+
     def replaces(self, name: str) -> bool:
         """Return whether a variable of the user's shell speaks of a service that the stack has of its own."""
         if name.startswith("AWS_"):
@@ -129,14 +138,20 @@ def program_environment(folder: StackFolder, stack: str, services: Services) -> 
 
 
 def write_environments(folder: StackFolder, services: Services) -> None:
-    """Write the files that a user sources to work with the stack; only he may read them."""
+    """Write the files that a user sources to work with the stack; only he may read them.
+
+    What his shell may have of other services is unset.
+    """
     shared = {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": QUIET_PREFECT["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"]}
     for path, pair in (
         (folder.environment, services.credentials.admin),
         (folder.reader_environment, services.credentials.reader),
     ):
-        lines = [f"export {name}={shlex.quote(value)}" for name, value in (services.variables(pair) | shared).items()]
-        write_private(path, "\n".join([f"# Written by `difsims up`. Use it with: source {path}", *lines, ""]))
+        variables = services.variables(pair) | shared
+        others = " ".join(name for name in _ELSEWHERE if services.replaces(name) and name not in variables)
+        lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
+        first = [f"# Written by `difsims up`. Use it with: source {path}", *([f"unset {others}"] if others else [])]
+        write_private(path, "\n".join([*first, *lines, ""]))
 
 
 def _python_path(inherited: str) -> str:

@@ -13,6 +13,7 @@ import time
 import xmlrpc.client
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -131,7 +132,7 @@ class Supervisor:
             return "    (no log)"
         return "\n".join(f"    {line}" for line in text.splitlines()[-_LAST_LINES:]) or "    (its log is empty)"
 
-    def log_file(self, name: str) -> Any:
+    def log_file(self, name: str) -> Path:
         """Return the path of a log; a program's has its name."""
         return self._folder.logs / (name if "." in name else f"{name}.log")
 

@@ -98,6 +98,8 @@ class Stack:
         memory, services = choose_services(self._folder, self._options, self._tell, running=adopted)
         self._folder.remember(memory)
         write_environments(self._folder, services)
+        for name in services.replaced():
+            os.environ.pop(name, None)
         os.environ.update(services.variables())  # this process looks at the store as its users will
         programs = [worker_program(f"difsims-{platform.node()}-{memory.id[:6]}")]
         if services.prefect_api is None:
@@ -165,7 +167,7 @@ class Stack:
             making = deploy.start_deploying(self._folder, self._deployments, environment)
         try:
             self._supervisor.start_program("worker")
-            crash_zombies(plan.api, self._options.zombie_seconds)
+            crash_zombies(plan.api, self._options.zombie_seconds, shared=plan.services.prefect_api is not None)
             look = health.problem_of_worker(plan.api, self._supervisor)
             health.await_health("worker", look, self._supervisor, patience)
             self._tell("the worker is ready")

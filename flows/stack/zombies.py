@@ -13,6 +13,9 @@ from flows.stack.api import PrefectApi
 # Seconds: five heartbeats. With SQLite a server can stand still for a minute, until a lock gives way, and hears none.
 WITHOUT_HEARTBEAT = 150
 _WITHOUT_START = 240
+# On a server with flows of others: those of the same names may keep Prefect's own pace, 180 s, and start in pods.
+_SHARED_WITHOUT_HEARTBEAT = 400
+_SHARED_WITHOUT_START = 900
 # Events carry the names of states; those of difsims end as "Reused" and "Nothing new" too. All events, by a wildcard,
 # would be twice the writing for a database that has one writer. An end that is missing here does no harm: a run that
 # has ended cannot become Crashed.
@@ -23,7 +26,7 @@ FLOWS = [
 ]  # fmt: skip
 
 
-def crash_zombies(api: PrefectApi, seconds: int = WITHOUT_HEARTBEAT) -> None:
+def crash_zombies(api: PrefectApi, seconds: int = WITHOUT_HEARTBEAT, *, shared: bool = False) -> None:
     """Install the automations, or bring them to their present form.
 
     Parameters
@@ -32,7 +35,11 @@ def crash_zombies(api: PrefectApi, seconds: int = WITHOUT_HEARTBEAT) -> None:
         Where to.
     seconds
         Without a heartbeat, after which a run counts as dead; five heartbeats by default.
+    shared
+        The server is not the stack's own: more patience, for the flows of others.
     """
+    starting = max(seconds, _SHARED_WITHOUT_START if shared else _WITHOUT_START)
+    seconds = max(seconds, _SHARED_WITHOUT_HEARTBEAT) if shared else seconds
     wanted = [
         _automation(
             "crash zombie flow runs",
@@ -45,7 +52,7 @@ def crash_zombies(api: PrefectApi, seconds: int = WITHOUT_HEARTBEAT) -> None:
             "crash flow runs that never start",
             after=["Pending"],
             expect=["Running", *_ENDS, *_PAUSES],
-            seconds=max(_WITHOUT_START, seconds),
+            seconds=starting,
             message="taken by a worker and never started: the worker is gone. Run it again",
         ),
     ]

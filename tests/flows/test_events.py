@@ -16,6 +16,7 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.runtime import flow_run
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from difsims_core.errors import StoreError
 from difsims_core.storage import layout
 from difsims_core.storage.objects import open_store
 from flows import evaluate as flows_evaluate
@@ -143,7 +144,9 @@ def fake_predictions(monkeypatch: pytest.MonkeyPatch, store: str) -> set[str]:
 def test_fresh_predictions_are_announced_by_their_url_or_their_folder(store, monkeypatch, tmp_path):
     for name in ("a", "b"):
         (tmp_path / f"{name}.npz").touch()
-    reused = fake_predictions(monkeypatch, store)
+    reused, place = fake_predictions(monkeypatch, store), open_store(store)
+    for name in ("a", "b"):
+        place.write_json(layout.evaluation(MODEL, name), {})
     for names in ({"a", "b"}, {"b"}, set()):
         reused.clear()
         reused.update({"a", "b"} - names)
@@ -158,6 +161,29 @@ def test_fresh_predictions_are_announced_by_their_url_or_their_folder(store, mon
     assert both["resource"]["difsims.model"] == MODEL
     assert both["payload"] == {"predictions": 2, "experiments": ["a", "b"]}
     assert last["event"] == "difsims.dataset.complete", "reused predictions are no news"
+
+
+def test_predictions_that_were_never_announced_are_announced_by_the_next_run(store, monkeypatch, tmp_path):
+    """The run before was killed between writing them and announcing them, or ended by a failing store."""
+    for name in ("a", "b", "c"):
+        (tmp_path / f"{name}.npz").touch()
+    reused = fake_predictions(monkeypatch, store)
+    reused.update({"a", "b", "c"})
+    open_store(store).write_json(layout.evaluation(MODEL, "a"), {})
+    flows_predict.predict(MODEL, [str(tmp_path)], store)
+    reused.clear()
+    original = flows_predict.predict_one
+
+    def failing(root, model, url):
+        if url.endswith("b.npz"):
+            raise StoreError("the store is away")
+        return original(root, model, url)
+
+    monkeypatch.setattr(flows_predict, "predict_one", failing)
+    with pytest.raises(StoreError):
+        flows_predict.predict(MODEL, [str(tmp_path)], store)
+    found = events_of(store, 2)
+    assert [event["payload"]["experiments"] for event in found] == [["b", "c"], ["a"]]
 
 
 def test_fresh_scores_are_announced_once_a_model(store, monkeypatch, tmp_path):

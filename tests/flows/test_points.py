@@ -7,9 +7,12 @@ from prefect.client.orchestration import get_client
 from prefect.states import Crashed, Failed
 
 from difsims_core.config.sweep import make_sweep
+from difsims_core.dataset import build
 from difsims_core.errors import InputError
+from difsims_core.storage.objects import open_store
 from flows import points as flows_points
 from flows.points import PointRuns, cancel_runs
+from flows.simulate import simulate
 from flows.sweep import SweepError, simulate_sweep
 
 pytestmark = pytest.mark.service
@@ -95,6 +98,32 @@ def test_no_more_runs_than_allowed_and_all_can_be_cancelled(submitted, small, st
         run = client.create_flow_run(simulate, parameters={}, tags=["sweep-y"])
         assert cancel_runs("sweep-y") == 1
         assert client.read_flow_run(run.id).state.type.value in {"CANCELLING", "CANCELLED"}
+
+
+def test_an_unfinished_run_is_taken_over_and_one_that_ended_is_followed_by_one_run(small, store, monkeypatch):
+    """By a deployment that nobody carries out."""
+    with get_client(sync_client=True) as client:
+        client.create_deployment(client.create_flow(simulate), "nobody")
+        (point,) = make_sweep(small.to_document(), {"seed": [3]}).points
+        fingerprint = build.find(open_store(store), point.spec)[0]
+
+        def sweep(tag):
+            changed = lambda *_: None  # noqa: E731
+            runs = PointRuns([point], store, deployment="simulate/nobody", at_once=1, tag=tag, changed=changed)
+            return runs._submit(0, fingerprint)
+
+        first = sweep("sweep-1")
+        assert first.parameters["spec"]["seed"] == 3
+        assert sweep("sweep-2").id == first.id, "it waits: taken over"
+        client.set_flow_run_state(first.id, Crashed(), force=True)
+        second = sweep("sweep-3")
+        client.set_flow_run_state(second.id, Crashed(), force=True)
+        client.delete_flow_run(first.id)
+        third = sweep("sweep-4")
+        assert len({first.id, second.id, third.id}) == 3, "a run that was deleted brings back no dead one"
+        ended = client.read_flow_run(second.id)
+        monkeypatch.setattr(flows_points, "find_runs", lambda **_: [ended])
+        assert sweep("sweep-5").id == third.id, "two sweeps at once that saw the same runs share the next"
 
 
 def test_failing_points_are_named(submitted, small, store, monkeypatch):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,13 +14,14 @@ from difsims_core.dataset import build
 from difsims_core.dataset.open import open_simulation
 from difsims_core.dataset.simulate import Simulator
 from difsims_core.errors import StoreAccessError, StoreError
+from difsims_core.storage import layout
 from difsims_core.storage.objects import open_store
 from flows import tasks
 from flows.machine_slot import machine_slot_folder
 from flows.progress import Stopped
 from flows.simulate import simulate
 from tests.flows.conftest import read_record, record_files
-from tests.flows.prefect_records import artifacts_of, latest_run, runs_tagged
+from tests.flows.prefect_records import artifacts_of, latest_run, runs_tagged, task_runs_of
 
 
 @pytest.fixture
@@ -205,11 +207,30 @@ def test_a_second_simulation_waits_for_the_slot_of_the_machine(store, tiny, monk
     assert [text.split(":")[0] for text in told[:2]] == ["waiting", "another simulation has ended, this one begins"]
 
 
-def test_the_cache_key_names_everything_a_group_depends_on(store, tiny):
+def test_the_cache_key_names_everything_a_group_depends_on(store, tiny, monkeypatch):
     plan = build.begin(open_store(store), tiny)
     parameters = {"store": store, "spec": tiny, "plan": plan, "first": 0, "last": 3}
-    keys = {
-        tasks.group_key(None, parameters | change) for change in ({}, {"store": store + "2"}, {"last": 4}, {"first": 1})
-    }
-    assert len(keys) == 4
+    changes = (
+        {},
+        {"store": store + "2"},
+        {"last": 4},
+        {"first": 1},
+        {"plan": replace(plan, fingerprint="f" * 64)},
+        {"plan": replace(plan, id=layout.new_simulation_id())},
+    )
+    keys = {tasks.group_key(None, parameters | change) for change in changes}
+    monkeypatch.setattr(tasks, "ENGINE_VERSION", "next")
+    keys.add(tasks.group_key(None, parameters))
+    assert len(keys) == len(changes) + 1
     assert tasks.group_key(None, parameters) == tasks.group_key(None, dict(parameters))
+
+
+def test_groups_that_are_whole_are_taken_from_the_cache(store, tiny, simulated_blocks):
+    simulation = simulate(tiny, store)
+    place = open_store(store)
+    place.delete(layout.completion(simulation))
+    assert simulate(tiny, store) == simulation
+    assert len(simulated_blocks) == 1
+    states = {run.name: run.state_name for run in task_runs_of(latest_run("simulate"))}
+    assert states["blocks 0 to 0"] == "Cached"
+    assert open_simulation(simulation, place).n_patterns == 600

@@ -27,13 +27,30 @@ def home(tmp_path: Path) -> ObjectStore:
     return place
 
 
+class Clock:
+    """The time of the rounds."""
+
+    def __init__(self) -> None:
+        self.now = START
+
+    def pass_by(self, **duration: float) -> None:
+        """Let time pass: hours, minutes, seconds."""
+        self.now += timedelta(**duration)
+
+
 @pytest.fixture
-def go() -> Callable[..., Round]:
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def go(clock: Clock) -> Callable[..., Round]:
     """Rounds a minute apart."""
-    minutes = iter(range(10**6))
 
     def one(store: ObjectStore, **options) -> Round:
-        return look(store, START + timedelta(minutes=next(minutes)), tries=TRIES, **options)
+        found = look(store, clock.now, tries=TRIES, **options)
+        clock.pass_by(minutes=1)
+        return found
 
     return one
 

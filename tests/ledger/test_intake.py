@@ -109,6 +109,23 @@ def test_an_announcement_without_an_answer_is_made_again(home, go):
     assert "no prediction came of it" in entry.reason
 
 
+def test_a_scan_without_an_answer_gets_another_chance_in_the_end(home, go, clock):
+    """Nothing predicted for a while: the scan is well, and nobody has to release it."""
+    put(home, "patient")
+    announced = [len(go(home).announce) for _ in range(12)]
+    assert sum(announced) == TRIES
+    clock.pass_by(hours=5)
+    assert go(home).announce == ()
+    clock.pass_by(hours=1)
+    assert names(go(home).announce) == ["patient"]
+    assert [len(go(home).announce) for _ in range(6)] == [0] * 6
+    assert states(home)["patient"][0] == "quarantined"
+    clock.pass_by(hours=6)
+    assert names(go(home).announce) == ["patient"]
+    outcome_of(home, "patient")
+    assert states(home) == {"patient": ("done", 0)}
+
+
 def test_a_run_that_waits_or_runs_is_waited_for(home, go):
     put(home, "long")
     urls = []

@@ -18,8 +18,10 @@ from difsims_core.resources import samples_folder
 from difsims_core.storage import layout
 from difsims_core.storage.npz import read_prediction
 from difsims_core.storage.objects import open_store
+from flows.stack.processes import stack_processes
 from tests.production.postgres import Postgres, running_postgres
 from tests.production.prefect_service import PrefectService, difsims, running_prefect
+from tests.stack_service import running_stack
 
 pytestmark = [pytest.mark.postgres, pytest.mark.service, pytest.mark.slow]
 
@@ -126,3 +128,26 @@ def remembered(prefect: PrefectService) -> dict[str, list]:
         "runs": [(run["id"], run["name"], run["state_type"], sorted(run["tags"])) for run in runs_of(prefect)],
         "artifacts": sorted((item["id"], item["key"], str(item["data"])) for item in artifacts),
     }
+
+
+def test_a_stack_on_services_that_exist_starts_a_worker_alone_and_leaves_them_running(
+    prefect, s3_service, s3_store_url, tmp_path
+):
+    """Last: it leaves deployments with schedules behind."""
+    settings = s3_service.environment | {"PREFECT_API_AUTH_STRING": prefect.auth}
+    options = ("--s3", s3_store_url, "--prefect-api", prefect.url)
+    with running_stack(tmp_path / "state", *options, environment=settings) as stack:
+        assert set(stack.pids) == {"worker"}
+        assert stack.store == s3_store_url
+        written = stack.folder.environment.read_text() + stack.folder.reader_environment.read_text()
+        assert prefect.auth.partition(":")[2] not in written + stack.story
+        assert settings["AWS_SECRET_ACCESS_KEY"] not in written + stack.story
+        spec = {"n_patterns": 600, "seed": 4, "output": {"x_all": False}}
+        run = stack.wait(stack.submit("simulate/local", {"spec": spec}))
+        assert run["state"]["type"] == "COMPLETED", stack.logs_of(run["id"])
+        (dataset,) = [tag for tag in run["tags"] if tag.startswith("sim-")]
+        assert verify(open_store(s3_store_url), dataset).ok
+        assert stack.interrupt() == 0, stack.story
+        assert stack_processes(stack.id) == []
+        assert stack.api.problem() is None, "the server belongs to somebody else"
+        assert open_store(s3_store_url).folders()

@@ -116,6 +116,24 @@ def test_programs_inherit_secrets_and_the_shell_files_are_private(folder, monkey
     assert MARK not in folder.environment.read_text()
 
 
+def test_nothing_of_the_users_shell_leads_elsewhere(folder, monkeypatch):
+    elsewhere = {"AWS_ENDPOINT_URL_S3": "https://minio.lab", "AWS_SESSION_TOKEN": "theirs", "PREFECT_API_KEY": "cloud"}
+    for name, value in elsewhere.items():
+        monkeypatch.setenv(name, value)
+    services = Services(keep_credentials(folder, auth=False), s3_port=1, prefect_port=2)
+    assert set(elsewhere) <= set(services.replaced())
+    assert "PATH" not in services.replaced()
+    write_environments(folder, services)
+    script = f"source {folder.environment} && env"
+    found = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True).stdout
+    assert not [name for name in elsewhere if f"{name}=" in found]
+    assert "AWS_ENDPOINT_URL=http://127.0.0.1:1" in found
+    existing = Services(keep_credentials(folder, auth=False), s3="s3://lab/difsims", prefect_api="http://lab:4200/api")
+    assert not {"AWS_ENDPOINT_URL_S3", "AWS_SESSION_TOKEN"} & set(existing.replaced())
+    write_environments(folder, existing)
+    assert "AWS_" not in folder.environment.read_text()
+
+
 def test_existing_services_keep_the_users_own_credentials(folder, monkeypatch):
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "theirs")
     monkeypatch.setenv("PREFECT_API_AUTH_STRING", "their:login")
