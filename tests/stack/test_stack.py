@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from difsims_core.dataset.open import open_simulation
-from difsims_core.ledger.registry import promote, read_registry
+from difsims_core.ledger.registry import read_registry
 from difsims_core.resources import samples_folder
 from difsims_core.storage.objects import open_store
 from flows.stack.credentials import keep_credentials
@@ -73,8 +73,12 @@ def first(stack: RunningStack, silent: str) -> dict[str, dict[str, Any]]:
     sweep = stack.submit("simulate-sweep/local", {"spec": TINY, "axes": {"seed": [3, 4]}})
     runs["train"] = stack.wait(stack.submit("train/local", {"simulations": [dataset], "spec": TRAINING}))
     pipeline = stack.submit("pipeline/local", {"spec": {"simulation": TINY, "training": TRAINING}})
+    model = tagged(runs["train"], "cnn-")
+    assert difsims(stack, "promote", model, "--why", "test") == f"{model}\n"
+    retrain = stack.submit("retrain/local", {"spec": {"datasets": [dataset], "training": TRAINING}})
+    wait_until(lambda: any(of_new_champions(stack)), RUN_SECONDS, lambda: told(stack))
+    runs["of a new champion"] = stack.wait(next(of_new_champions(stack))["id"])
     place = open_store(stack.store)
-    promote(place, read_registry(place), tagged(runs["train"], "cnn-"), why="test", scores={}, by="hand")
     place.upload(samples_folder() / "roi_2_radial_crop.npz", "experiments/profiles/roi_2_radial_crop.npz")
     # One of the schedule may be at work, and of two the second is cancelled.
     wait_until(
@@ -85,7 +89,22 @@ def first(stack: RunningStack, silent: str) -> dict[str, dict[str, Any]]:
     for flow in ("watch-experiments", "predict", "evaluate"):
         wait_until(lambda flow=flow: any(ended(stack, flow)), RUN_SECONDS, lambda: told(stack))
         runs[flow] = next(ended(stack, flow))
-    return runs | {"simulate-sweep": stack.wait(sweep), "pipeline": stack.wait(pipeline)}
+    left = {"simulate-sweep": sweep, "pipeline": pipeline, "retrain": retrain}
+    return runs | {flow: stack.wait(run) for flow, run in left.items()}
+
+
+def difsims(stack: RunningStack, *arguments: str) -> str:
+    """Return what a command prints to a user of the stack."""
+    command = [sys.executable, "-m", "flows.cli", *arguments]
+    done = subprocess.run(command, env=stack.environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def of_new_champions(stack: RunningStack) -> Iterator[dict[str, Any]]:
+    """Runs of predict that were started for all scans by themselves."""
+    runs = (run for run in stack.runs_of("predict") if run["created_by"]["type"] == "AUTOMATION")
+    return (run for run in runs if run["parameters"]["experiments"] == [])
 
 
 def tagged(run: dict[str, Any], start: str) -> str:
@@ -148,7 +167,7 @@ def test_a_parameter_out_of_range_is_refused_with_its_reason(stack):
     assert "-1 is less than the minimum of 1" in " ".join((done.stdout + done.stderr).split())
 
 
-@pytest.mark.parametrize("flow", ["simulate", "simulate-sweep", "train", "predict", "evaluate", "pipeline"])
+@pytest.mark.parametrize("flow", sorted(FLOWS))
 def test_each_flow_runs_from_its_deployment(stack, first, flow):
     run = first[flow]
     assert run["state"]["type"] == "COMPLETED", stack.logs_of(run["id"])
@@ -161,6 +180,14 @@ def test_what_the_runs_made_lies_in_the_store(stack, first):
     points = {tagged(run, "sim-") for run in stack.runs_of("simulate") if run["deployment_id"]}
     assert len(points) == 2
     assert tagged(first["pipeline"], "cnn-") == tagged(first["train"], "cnn-")
+
+
+def test_a_new_champion_maps_all_scans_by_itself(stack, first):
+    run, model = first["of a new champion"], tagged(first["train"], "cnn-")
+    assert run["state"]["type"] == "COMPLETED"
+    assert run["parameters"]["model"] == model
+    assert read_registry(open_store(stack.store)).champion.model == model
+    assert tagged(first["retrain"], "cnn-") == model
 
 
 def test_a_new_scan_is_mapped_by_the_champion_and_scored_by_itself(stack, first):
