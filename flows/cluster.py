@@ -92,7 +92,7 @@ class Cluster:
         try:
             return self.client.scheduler_info(n_workers=0)["total_threads"]
         except (OSError, KeyError, AttributeError):
-            raise lost(self.address) from None
+            raise connection_lost(self.address) from None
 
 
 @dataclass
@@ -126,7 +126,7 @@ def cluster(address: str) -> Iterator[Cluster]:
         _leave(address)
 
 
-def lost(address: str) -> ClusterError:
+def connection_lost(address: str) -> ClusterError:
     """Return the error of a scheduler that went away."""
     return ClusterError(
         f"the connection to the Dask scheduler at {address} was lost; finished blocks are kept. "
@@ -134,13 +134,13 @@ def lost(address: str) -> ClusterError:
     )
 
 
-def meaning(future: Future, address: str) -> BaseException:
+def failure_of(future: Future, address: str) -> BaseException:
     """Return what the failure of a task means: ours as it is, Dask's own as errors with a remedy."""
     from distributed import KilledWorker
 
     error: Any = None if future.cancelled() else future.exception(timeout=_CLOSE_SECONDS)
     if not isinstance(error, BaseException):
-        return lost(address)
+        return connection_lost(address)
     if isinstance(error, KilledWorker):
         return ClusterError(
             f"a block was given up after {error.allowed_failures + 1} workers at {address} had died of it; look at the "

@@ -17,7 +17,7 @@ from difsims_core.dataset.plan import MOST_GROUPS, Plan
 from difsims_core.dataset.receipts import read_receipts
 from difsims_core.dataset.remote import block_order
 from difsims_core.storage.objects import open_store
-from flows.cluster import Cluster, cluster, lost, meaning
+from flows.cluster import Cluster, cluster, connection_lost, failure_of
 from flows.failures import may_go_away
 from flows.machine_slot import machine_slot
 from flows.progress import Stopped, say
@@ -154,7 +154,7 @@ def map_blocks(
                 future.release()
                 yield block
                 continue
-            problem = meaning(future, found.address)
+            problem = failure_of(future, found.address)
             if not may_go_away(problem):
                 raise problem
             failure = failure or problem
@@ -193,7 +193,7 @@ def _ended(found: Cluster, futures: list[Future], still_wanted: Callable[[], Non
         except Empty:
             still_wanted()
             if found.lost:
-                raise lost(found.address) from None
+                raise connection_lost(found.address) from None
             found.look()
 
 

@@ -61,28 +61,27 @@ def pipeline(
     """
     place = open_store(store)
     check_inputs(spec)
-    stages = "simulate, train, predict, evaluate, report" if spec.experiments else "simulate, train, report"
-    with run_page("pipeline", stages, _on_what(spec), stages.count(",") + 1) as page:
+    stages = ("simulate", "train", *(("predict", "evaluate") if spec.experiments else ()), "report")
+    with run_page("pipeline", ", ".join(stages), _on_what(spec), len(stages)) as page:
         simulation = simulate(spec.simulation, place.root)
         tag_run(simulation)
         page.reach(f"dataset {simulation}", {simulation: place.url(layout.simulation(simulation))})
         model = train([simulation], spec.training, place.root)
         tag_run(model)
         page.reach(f"model {model}", {model: place.url(layout.model(model))}, good=_held_out(place, model))
-        return _map_and_report(place, spec, page, (simulation, model, title))
+        return _map_and_report(place, spec, page, simulation=simulation, model=model, title=title)
 
 
 def _map_and_report(
-    place: ObjectStore, spec: PipelineSpec, page: RunPage, made: tuple[str, str, str]
+    place: ObjectStore, spec: PipelineSpec, page: RunPage, *, simulation: str, model: str, title: str
 ) -> dict[str, Any]:
     """Predict and evaluate the scans, show the maps, write the report; return what the flow returns."""
-    simulation, model, title = made
     predictions, scores = [], []
     if spec.experiments:
         predictions = predict(model, list(spec.experiments), place.root)
         maps = {experiment_name(url): url for url in predictions}
         page.reach(f"{len(maps)} phase maps: {', '.join(maps)}", maps)
-        scores = evaluate(predictions, None, spec.truth_folder, None, place.root)
+        scores = evaluate(predictions, truth=spec.truth_folder, store=place.root)
         table("evaluation", scores, f"Scores of {len(scores)} maps")
         for row in scores[:_MOST_PICTURES]:
             show_map(place, row["model"], maps[row["map"]])

@@ -63,8 +63,7 @@ def retrain(spec: Retraining = _DEFAULT, store: StoreUrl = None) -> dict[str, An
         Root URL of the store; default: ``DIFSIMS_STORE``.
     """
     place = open_store(store)
-    root, present = place.root, read_registry(place).champion
-    champion = None if present is None else load_bundle(present.model, place)
+    root, champion = place.root, _champion(place)
     say(f"the champion is {champion.id}" if champion else "there is no champion yet")
     NETWORKS[spec.training.network]
     novelty.check_simulation(spec, champion)
@@ -154,7 +153,7 @@ def _scored(predictions: list[str], root: str) -> tuple[list[dict[str, Any]], di
     if not predictions:
         return [], {}
     try:
-        return evaluate(predictions, None, None, None, root), {}
+        return evaluate(predictions, store=root), {}
     except _BROKEN as error:
         if len(predictions) == 1:
             return [], {experiment_name(predictions[0]): str(error)}

@@ -149,8 +149,9 @@ def restore(store: ObjectStore, folder: str | Path, *, overwrite: bool = False) 
             written.append(key)
     _each(written, lambda key: store.write(key, documents[key]))
     if wanted is not None:
-        (same if present == wanted else written).append(layout.model_registry())
-        if present != wanted and not store.replace(layout.model_registry(), wanted, version):
+        unchanged = present == wanted
+        (same if unchanged else written).append(layout.model_registry())
+        if not unchanged and not store.replace(layout.model_registry(), wanted, version):
             raise StoreError(
                 f"{store.url(layout.model_registry())}: another process has changed it at this moment; look at it "
                 "(`difsims champion`), then restore again"

@@ -168,10 +168,11 @@ def release(store: ObjectStore, name: str) -> Entry:
         return [entry for entry in known.values() if entry.state == "quarantined" and name in (entry.name, entry.key)]
 
     def decide(known: Entries) -> Entries:
-        if not named(known):
+        released = named(known)
+        if not released:
             held = ", ".join(sorted(entry.name for entry in known.values() if entry.state == "quarantined"))
             raise InputError(f"expected a quarantined experiment ({held or 'there are none'}), found {name!r}")
-        return {key: entry for key, entry in known.items() if entry not in named(known)}
+        return {key: entry for key, entry in known.items() if entry not in released}
 
     before, _ = change_entries(store, decide)
     return named(before)[0]
