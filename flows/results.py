@@ -24,11 +24,11 @@ class StoreResults(WritableFileSystem):
 
     def read_path(self, path: str, _sync: bool = True) -> bytes:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Return the bytes of a result."""
-        return open_store(self.root).read(layout.cache(f"results/{path}"))
+        return open_store(self.root).read(layout.result(path))
 
     def write_path(self, path: str, content: bytes, _sync: bool = True) -> Any:
         """Write the bytes of a result."""
-        open_store(self.root).write(layout.cache(f"results/{path}"), content)
+        open_store(self.root).write(layout.result(path), content)
 
     async def aread_path(self, path: str) -> bytes:
         """Return the bytes of a result."""

@@ -27,7 +27,7 @@ from difsims_core.storage.objects import ObjectStore, open_store
 if TYPE_CHECKING:
     from difsims_core.learn.backend import keras
 
-RECORD = "bundle.json"
+RECORD = layout.MODEL_RECORD
 NETWORK = "model.keras"
 _FORMAT = 1
 

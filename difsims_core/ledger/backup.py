@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from difsims_core.errors import CorruptDataError, InputError, MissingObjectError, StoreError
-from difsims_core.learn.bundle import NETWORK, RECORD
-from difsims_core.ledger import intake_record
+from difsims_core.learn.bundle import NETWORK
 from difsims_core.ledger.champions import Registry, registry_from
 from difsims_core.ledger.lineage import moment
 from difsims_core.storage import layout
@@ -161,20 +160,20 @@ def restore(store: ObjectStore, folder: str | Path, *, overwrite: bool = False) 
 
 def _keys(store: ObjectStore) -> list[str]:
     """Return the keys of all documents but the registry."""
-    folders = (f"{layout.SIMULATIONS}/{layout.BY_FINGERPRINT}", f"{layout.MODELS}/{layout.BY_FINGERPRINT}")
+    folders = (layout.SIMULATION_INDEX, layout.MODEL_INDEX)
     models = [name for name in store.folders(layout.MODELS) if layout.is_model_id(name)]
-    found = [intake_record.RECORD, *(f"{layout.model(name)}/{RECORD}" for name in models)]
+    found = [layout.INTAKE, *(layout.model_record(name) for name in models)]
     return [*found, *(key for folder in folders for key in store.list(folder))]
 
 
 def _is_document(key: str) -> bool:
     """Return whether a key is that of a document: a manifest from elsewhere writes nothing else."""
-    if key in (layout.model_registry(), intake_record.RECORD):
+    if key in (layout.model_registry(), layout.INTAKE):
         return True
     place, _, name = key.rpartition("/")
-    if place in (f"{layout.SIMULATIONS}/{layout.BY_FINGERPRINT}", f"{layout.MODELS}/{layout.BY_FINGERPRINT}"):
+    if place in (layout.SIMULATION_INDEX, layout.MODEL_INDEX):
         return layout.is_fingerprint(name.removesuffix(".json")) and name.endswith(".json")
-    return name == RECORD and layout.is_model_id(place.removeprefix(f"{layout.MODELS}/"))
+    return name == layout.MODEL_RECORD and layout.is_model_id(place.removeprefix(f"{layout.MODELS}/"))
 
 
 def _sound_documents(source: ObjectStore) -> dict[str, bytes]:
@@ -210,9 +209,9 @@ def _why_left(store: ObjectStore, key: str, found: bytes | None, wanted: bytes, 
     """Return why a document is not brought back; empty when it is."""
     if found is not None and _is_json(found) and not overwrite:
         return "the store holds another one, later than the backup perhaps"
-    if not key.endswith(f"/{RECORD}"):
+    if not key.endswith(f"/{layout.MODEL_RECORD}"):
         return ""
-    network = f"{key.removesuffix(RECORD)}{NETWORK}"
+    network = f"{key.removesuffix(layout.MODEL_RECORD)}{NETWORK}"
     try:
         held = _sha256(store.read(network))
     except MissingObjectError:

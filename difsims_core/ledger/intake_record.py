@@ -9,12 +9,12 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
 from difsims_core.errors import CorruptDataError, MissingObjectError, StoreError
+from difsims_core.storage import layout
 from difsims_core.storage.objects import ObjectStore, to_json
 
 State = Literal["arriving", "waiting", "announced", "failed", "done", "quarantined"]
 Entries = Mapping[str, "Entry"]
 
-RECORD = "experiments/intake.json"
 _FORMAT = 1
 _ATTEMPTS = 50
 _STEP_SECONDS = 0.02
@@ -90,10 +90,10 @@ def change_entries(store: ObjectStore, decide: Callable[[Entries], Entries]) -> 
         time.sleep(attempt * _STEP_SECONDS)
         before, version = _read(store)
         after = decide(before)
-        if after == before or store.replace(RECORD, _document(after), version):
+        if after == before or store.replace(layout.INTAKE, _document(after), version):
             return before, after
     raise StoreError(
-        f"{store.url(RECORD)}: other processes changed it {_ATTEMPTS} times before this one could; try again"
+        f"{store.url(layout.INTAKE)}: other processes changed it {_ATTEMPTS} times before this one could; try again"
     )
 
 
@@ -103,15 +103,15 @@ def _document(entries: Entries) -> bytes:
 
 def _read(store: ObjectStore) -> tuple[dict[str, Entry], str | None]:
     try:
-        data, version = store.read_versioned(RECORD)
+        data, version = store.read_versioned(layout.INTAKE)
     except MissingObjectError:
         return {}, None
     try:
         entries = [_entry(item) for item in _scans(json.loads(data))]
     except (KeyError, TypeError, ValueError) as error:
         raise CorruptDataError(
-            f"{store.url(RECORD)}: not the record of experiments seen ({error}); restore it, or delete it: then every "
-            "scan is looked at anew"
+            f"{store.url(layout.INTAKE)}: not the record of experiments seen ({error}); restore it, or delete it: then "
+            "every scan is looked at anew"
         ) from None
     return {entry.key: entry for entry in entries}, version
 

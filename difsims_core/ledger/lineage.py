@@ -13,7 +13,6 @@ from typing import Any, Literal
 
 from difsims_core.dataset.open import list_simulations
 from difsims_core.errors import CorruptDataError, DifsimsError, MissingObjectError
-from difsims_core.learn.bundle import RECORD
 from difsims_core.storage import layout
 from difsims_core.storage.arrays import ROOT_DOCUMENT
 from difsims_core.storage.npz import read_prediction
@@ -132,7 +131,7 @@ def _fingerprint_within(store: ObjectStore, key: str) -> str | None:
 
 def _model(store: ObjectStore, name: str, objects: list[ObjectInfo]) -> Item:
     item = partial(Item, "model", name, _size(objects), touched=_latest(objects))
-    key = f"{layout.model(name)}/{RECORD}"
+    key = layout.model_record(name)
     try:
         data = store.read(key)
     except MissingObjectError:

@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from math import isfinite
 
 from difsims_core.errors import ChampionChangedError, InputError, MissingObjectError, StoreError
-from difsims_core.learn.bundle import RECORD
 from difsims_core.ledger.champions import By, Champion, Consideration, Registry, registry_from
 from difsims_core.storage import layout
 from difsims_core.storage.objects import ObjectStore, to_json
@@ -222,10 +221,10 @@ def _write(store: ObjectStore, registry: Registry) -> bool:
 
 
 def _require_model(store: ObjectStore, model: str) -> None:
-    if not store.exists(f"{layout.model(model)}/{RECORD}"):
+    if not store.exists(layout.model_record(model)):
         raise MissingObjectError(
-            f"{store.url(layout.model(model))}: this model is gone (no {RECORD}) and cannot be the champion; name "
-            "another one, or restore it"
+            f"{store.url(layout.model(model))}: this model is gone (no {layout.MODEL_RECORD}) and cannot be champion; "
+            "name another one, or restore it"
         )
 
 

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from difsims_core.errors import ChampionChangedError, CorruptDataError, InputError, MissingObjectError
-from difsims_core.learn.bundle import RECORD
 from difsims_core.ledger.lineage import read_lineage
 from difsims_core.ledger.registry import read_registry
 from difsims_core.ledger.retention_plan import RESULTS, RetentionPlan, Terms, Verdict, decide
@@ -125,7 +124,7 @@ def _delete(store: ObjectStore, verdict: Verdict, terms: Terms) -> None:
             store.delete_tree(layout.report_folder(name))
         case "model":
             _forget(store, verdict, layout.model_index)
-            store.delete(f"{layout.model(name)}/{RECORD}")
+            store.delete(layout.model_record(name))
             # the folder of the model goes last: as long as it is there the next deletion finds what belongs to it
             for folder in (layout.predictions, layout.evaluations, layout.report_folder, layout.model):
                 store.delete_tree(folder(name))

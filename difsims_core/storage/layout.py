@@ -22,7 +22,10 @@ PREDICTIONS = "predictions"
 EVALUATIONS = "evaluations"
 REPORTS = "reports"
 RESULTS = "cache/results"  # of tasks; anything in the cache can be computed again
-BY_FINGERPRINT = "by-fingerprint"  # folder of the records that find a dataset or a model by its fingerprint
+MODEL_RECORD = "bundle.json"  # in the folder of a model, written last
+INTAKE = "experiments/intake.json"  # what is known of each scan
+SIMULATION_INDEX = f"{SIMULATIONS}/by-fingerprint"  # folder of the records that find a dataset by its fingerprint
+MODEL_INDEX = f"{MODELS}/by-fingerprint"
 
 
 def new_simulation_id() -> str:
@@ -69,7 +72,7 @@ def check_model_id(text: str) -> str:
     return text
 
 
-def _fingerprint(text: str) -> str:
+def _check_fingerprint(text: str) -> str:
     if not is_fingerprint(text):
         raise InputError(f"expected a fingerprint of 64 hexadecimal digits, found {text!r}")
     return text
@@ -97,7 +100,7 @@ def completion(simulation_id: str) -> str:
 
 def simulation_index(fingerprint: str) -> str:
     """Return the key of the record that says which dataset has a fingerprint."""
-    return f"{SIMULATIONS}/{BY_FINGERPRINT}/{_fingerprint(fingerprint)}.json"
+    return f"{SIMULATION_INDEX}/{_check_fingerprint(fingerprint)}.json"
 
 
 def experiment_profiles(name: str) -> str:
@@ -110,9 +113,14 @@ def model(model_id: str) -> str:
     return f"{MODELS}/{check_model_id(model_id)}"
 
 
+def model_record(model_id: str) -> str:
+    """Return the key of the record of a model: what it was made from, and the checksum of its network."""
+    return f"{model(model_id)}/{MODEL_RECORD}"
+
+
 def model_index(fingerprint: str) -> str:
     """Return the key of the record that says which model has a training fingerprint."""
-    return f"{MODELS}/{BY_FINGERPRINT}/{_fingerprint(fingerprint)}.json"
+    return f"{MODEL_INDEX}/{_check_fingerprint(fingerprint)}.json"
 
 
 def model_registry() -> str:
@@ -150,9 +158,14 @@ def report(run: str) -> str:
     return f"{report_folder(run)}/index.html"
 
 
-def figure(run: str, name: str) -> str:
-    """Return the key of a figure that belongs to the report of a run."""
-    return f"{report_folder(run)}/{check_name(name)}"
+def figure(owner: str, name: str) -> str:
+    """Return the key of a figure in the report of a run, or of a dataset or a model."""
+    return f"{report_folder(owner)}/{check_name(name)}"
+
+
+def result(path: str) -> str:
+    """Return the key of the result of a task."""
+    return f"{RESULTS}/{check_key(path)}"
 
 
 def cache(key: str) -> str:

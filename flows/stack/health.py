@@ -11,6 +11,7 @@ import httpx
 import psutil
 
 from difsims_core.errors import StoreError
+from difsims_core.storage import layout
 from difsims_core.storage.objects import open_store
 from flows.stack.api import PrefectApi
 from flows.stack.errors import StackError
@@ -120,7 +121,7 @@ def problem_of_store(root: str) -> Problem:
 
     def look() -> str | None:
         try:
-            open_store(root).exists("models/registry.json")
+            open_store(root).exists(layout.model_registry())
         except StoreError as error:
             return str(error)
         return None

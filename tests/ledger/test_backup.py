@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from difsims_core.errors import CorruptDataError, InputError, MissingObjectError, StoreError
-from difsims_core.ledger import intake_record
 from difsims_core.ledger.backup import MANIFEST, backup, restore
 from difsims_core.ledger.registry import promote, read_registry
 from difsims_core.storage import layout
@@ -37,7 +36,7 @@ def filled(store: ObjectStore) -> tuple[str, str]:
     """Fill a store and return its dataset and its champion."""
     data = put_dataset(store)
     model = put_model(store, datasets=[data], scans=["roi_1"])
-    store.write_json(intake_record.RECORD, {"format": 1, "scans": []})
+    store.write_json(layout.INTAKE, {"format": 1, "scans": []})
     crown(store, model)
     return data, model
 
@@ -49,7 +48,7 @@ def crown(store: ObjectStore, model: str) -> None:
 def documents(data: str, model: str) -> set[str]:
     return {
         REGISTRY,
-        intake_record.RECORD,
+        layout.INTAKE,
         layout.simulation_index(fingerprint(data)),
         layout.model_index(fingerprint(model)),
         f"{layout.model(model)}/bundle.json",
@@ -209,9 +208,9 @@ def test_other_records_that_differ_stay_unless_told_otherwise(files, folder):
     backup(files, folder)
     index, other = layout.simulation_index(fingerprint(data)), layout.new_simulation_id()
     rewrite(files, index, id=other)
-    files.write(intake_record.RECORD, b"{half")
+    files.write(layout.INTAKE, b"{half")
     done = restore(files, folder)
-    assert done.written == (intake_record.RECORD,)
+    assert done.written == (layout.INTAKE,)
     assert done.left == {index: "the store holds another one, later than the backup perhaps"}
     assert files.read_json(index)["id"] == other
     assert restore(files, folder, overwrite=True).written == (index,)

@@ -134,7 +134,7 @@ def test_what_a_prediction_says_is_kept_while_rounds_go_on(home):
     "text", ["", "[]", '{"format": 2, "scans": []}', '{"format": 1, "scans": [{"key": 1}]}', '{"format": 1}']
 )
 def test_a_damaged_record_says_what_to_do(home, text):
-    home.write(intake_record.RECORD, text.encode())
+    home.write(layout.INTAKE, text.encode())
     with pytest.raises(CorruptDataError, match=r"intake\.json.*delete it: then every scan is looked at anew"):
         look(home, START, tries=TRIES)
 
