@@ -10,8 +10,9 @@ from typing import Any
 
 from flows.stack.api import PrefectApi
 
-# Seconds: five heartbeats. With SQLite a server can stand still for a minute, until a lock gives way, and hears none.
-WITHOUT_HEARTBEAT = 150
+# Seconds: ten heartbeats. With SQLite a server was seen to stand still for three minutes, until locks gave way, and to
+# hear none. On the stack's own machine a missing process is noticed within a minute anyway.
+WITHOUT_HEARTBEAT = 300
 _WITHOUT_START = 240
 # On a server with flows of others: those of the same names may keep Prefect's own pace, 180 s, and start in pods.
 _SHARED_WITHOUT_HEARTBEAT = 400
@@ -34,11 +35,11 @@ def crash_zombies(api: PrefectApi, seconds: int = WITHOUT_HEARTBEAT, *, shared: 
     api
         Where to.
     seconds
-        Without a heartbeat, after which a run counts as dead; five heartbeats by default.
+        Without a heartbeat, after which a run counts as dead; ten heartbeats by default.
     shared
         The server is not the stack's own: more patience, for the flows of others.
     """
-    starting = max(seconds, _SHARED_WITHOUT_START if shared else _WITHOUT_START)
+    starting = _SHARED_WITHOUT_START if shared else _WITHOUT_START
     seconds = max(seconds, _SHARED_WITHOUT_HEARTBEAT) if shared else seconds
     wanted = [
         _automation(
