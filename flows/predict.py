@@ -129,22 +129,25 @@ def _conclude(results: list[dict[str, Any]], failures: list[str]) -> list[str]:
 
 def _announce(place: ObjectStore, results: list[dict[str, Any]]) -> None:
     """Announce the predictions that are new, and those of a run that was stopped before it could announce them."""
-    if not results:
-        return
-    model = results[0]["model"]
-    try:
-        evaluated = set(place.list(layout.evaluations(model)))
-    except StoreError as error:
-        warn(f"predictions of {model} that were there already may be without an evaluation: {error}")
-        evaluated = {layout.evaluation(model, result["name"]) for result in results}
-    news = [
-        result
-        for result in results
-        if not result["reused"] or layout.evaluation(model, result["name"]) not in evaluated
-    ]
+    left = _left_unevaluated(place, [result for result in results if result["reused"]])
+    news = [result for result in results if not result["reused"] or result["name"] in left]
     if not news:
         return
+    model = news[0]["model"]
     url = news[0]["url"] if len(news) == 1 else f"{place.url(layout.predictions(model))}/"
     details = {"predictions": len(news), "experiments": [result["name"] for result in news[:100]]}
     labels = {"difsims.url": url, "difsims.model": model}
     announce("predictions.written", model, place.root, labels=labels, payload=details)
+
+
+def _left_unevaluated(place: ObjectStore, reused: list[dict[str, Any]]) -> set[str]:
+    """Return the names of predictions that were there already and have no evaluation."""
+    if not reused:
+        return set()
+    model = reused[0]["model"]
+    try:
+        evaluated = set(place.list(layout.evaluations(model)))
+    except StoreError as error:
+        warn(f"predictions of {model} that were there already may be without an evaluation: {error}")
+        return set()
+    return {result["name"] for result in reused if layout.evaluation(model, result["name"]) not in evaluated}

@@ -27,7 +27,6 @@ from difsims_core.storage.objects import ObjectStore, open_store
 if TYPE_CHECKING:
     from difsims_core.learn.backend import keras
 
-RECORD = layout.MODEL_RECORD
 NETWORK = "model.keras"
 _FORMAT = 1
 
@@ -166,7 +165,7 @@ def save_bundle(
     for name, local_path in (extra_files or {}).items():
         store.upload(local_path, f"{key}/{name}")
     record = {**bundle.to_document(), "model_sha256": hashlib.sha256(data).hexdigest()}
-    store.write_json(f"{key}/{RECORD}", record)
+    store.write_json(f"{key}/{layout.MODEL_RECORD}", record)
     return load_bundle(bundle.id, store)
 
 
@@ -187,17 +186,17 @@ def load_bundle(url_or_id: str | Path, store: ObjectStore | None = None) -> Mode
     ModelError
         If its record is not one.
     """
-    text = str(url_or_id).rstrip("/").removesuffix(f"/{RECORD}")
+    text = str(url_or_id).rstrip("/").removesuffix(f"/{layout.MODEL_RECORD}")
     if layout.is_model_id(text):
         store, key = store or open_store(), layout.model(text)
     else:
         root, _, key = text.rpartition("/")
         store = open_store(root or ("/" if text.startswith("/") else "."))
     try:
-        document = store.read_json(f"{key}/{RECORD}")
+        document = store.read_json(f"{key}/{layout.MODEL_RECORD}")
     except MissingObjectError:
         raise MissingObjectError(
-            f"{store.url(key)}: there is no trained model here (no {RECORD}); check the id and the store "
+            f"{store.url(key)}: there is no trained model here (no {layout.MODEL_RECORD}); check the id and the store "
             "(DIFSIMS_STORE), or train again: a training that was stopped leaves no model"
         ) from None
     return _from_document(document, store, key)
@@ -209,7 +208,7 @@ def list_models(store: ObjectStore) -> list[str]:
 
 
 def _from_document(document: Any, store: ObjectStore, key: str) -> ModelBundle:
-    where = f"{store.url(key)}/{RECORD}"
+    where = f"{store.url(key)}/{layout.MODEL_RECORD}"
     if not isinstance(document, dict) or document.get("format") != _FORMAT:
         found = document.get("format") if isinstance(document, dict) else type(document).__name__
         raise ModelError(

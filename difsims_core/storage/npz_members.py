@@ -53,7 +53,7 @@ def read_members(
         except _BROKEN as error:
             raise ExperimentError(
                 f"{shown or url}: expected a whole npz file (zip of .npy arrays), found a damaged one "
-                f"({_short(error)}); copy or make it again"
+                f"({first_line(error)[:200]}); copy or make it again"
             ) from None
 
 
@@ -112,7 +112,3 @@ def write_members(url: str | Path, arrays: Mapping[str, Any]) -> bytes:
     data = buffer.getvalue()
     write_url(url, data)
     return data
-
-
-def _short(error: BaseException) -> str:
-    return first_line(error)[:200]

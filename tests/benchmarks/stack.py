@@ -49,13 +49,11 @@ def submit(stack: RunningStack, seed: int) -> dict[str, Any]:
 def show_latencies(runs: list[dict[str, Any]]) -> None:
     """Print how long runs waited for their process and how long they then took."""
     for name, start, end in (("from request to running", "created", "start_time"), ("run", "start_time", "end_time")):
-        seconds = [(_moment(run[end]) - _moment(run[start])).total_seconds() for run in runs]
+        seconds = [
+            (datetime.fromisoformat(run[end]) - datetime.fromisoformat(run[start])).total_seconds() for run in runs
+        ]
         spread = f"{min(seconds):.1f} … {max(seconds):.1f}"
         print(f"{name}: median {statistics.median(seconds):.1f} s of {len(seconds)} ({spread})", flush=True)
-
-
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
 if __name__ == "__main__":

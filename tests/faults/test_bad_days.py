@@ -10,7 +10,6 @@ import pytest
 from prefect.client.orchestration import get_client
 
 from difsims_core.errors import ChampionChangedError
-from difsims_core.learn.bundle import RECORD
 from difsims_core.ledger.registry import promote, read_registry
 from difsims_core.storage import layout, s3_retries
 from flows.simulate import simulate
@@ -78,7 +77,7 @@ def test_lost_answers_of_records_and_failing_shards(proxy, store, spec, monkeypa
 def models(store):
     """Models as far as the registry looks at them."""
     for model in (FIRST, SECOND):
-        store.write_json(f"{layout.model(model)}/{RECORD}", {})
+        store.write_json(layout.model_record(model), {})
 
 
 @pytest.mark.parametrize(("status", "code"), [(500, "InternalError"), (503, "SlowDown")])

@@ -9,7 +9,6 @@ from difsims_core.dataset.build import build
 from difsims_core.dataset.open import open_simulation
 from difsims_core.dataset.verify import verify
 from difsims_core.errors import StoreAccessError
-from difsims_core.learn.bundle import RECORD
 from difsims_core.ledger.registry import promote, read_registry, rollback
 from difsims_core.storage import layout
 from difsims_core.storage.objects import ObjectStore, open_store
@@ -26,7 +25,7 @@ def filled(s3_store_url: str) -> ObjectStore:
     store = open_store(s3_store_url)
     store.write("object", b"there")
     for model in (FIRST, SECOND, THIRD):
-        store.write_json(f"{layout.model(model)}/{RECORD}", {})
+        store.write_json(layout.model_record(model), {})
     for model in (FIRST, SECOND):
         promote(store, read_registry(store), model, why="better", scores={}, by="hand")
     return store

@@ -21,6 +21,7 @@ from difsims_core.resources import samples_folder
 from difsims_core.storage.objects import open_store
 from flows.stack.credentials import keep_credentials
 from flows.stack.processes import stack_processes
+from tests.production.prefect_service import difsims
 from tests.stack_service import RUN_SECONDS, RunningStack, running_stack, wait_until
 
 pytestmark = [pytest.mark.stack, pytest.mark.service, pytest.mark.slow]
@@ -74,7 +75,9 @@ def first(stack: RunningStack, silent: str) -> dict[str, dict[str, Any]]:
     runs["train"] = stack.wait(stack.submit("train/local", {"simulations": [dataset], "spec": TRAINING}))
     pipeline = stack.submit("pipeline/local", {"spec": {"simulation": TINY, "training": TRAINING}})
     model = tagged(runs["train"], "cnn-")
-    assert difsims(stack, "promote", model, "--why", "test") == f"{model}\n"
+    promoted = difsims("promote", model, "--why", "test", settings=stack.variables)
+    assert promoted.returncode == 0, promoted.stderr
+    assert promoted.stdout == f"{model}\n"
     retrain = stack.submit("retrain/local", {"spec": {"datasets": [dataset], "training": TRAINING}})
     runs["retrain"] = stack.wait(retrain)  # it would map the new scan itself
     wait_until(lambda: any(of_new_champions(stack)), RUN_SECONDS, lambda: told(stack))
@@ -91,14 +94,6 @@ def first(stack: RunningStack, silent: str) -> dict[str, dict[str, Any]]:
         wait_until(lambda flow=flow: any(ended(stack, flow)), RUN_SECONDS, lambda: told(stack))
         runs[flow] = next(ended(stack, flow))
     return runs | {"simulate-sweep": stack.wait(sweep), "pipeline": stack.wait(pipeline)}
-
-
-def difsims(stack: RunningStack, *arguments: str) -> str:
-    """Return what a command prints to a user of the stack."""
-    command = [sys.executable, "-m", "flows.cli", *arguments]
-    done = subprocess.run(command, env=stack.environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def of_new_champions(stack: RunningStack) -> Iterator[dict[str, Any]]:
