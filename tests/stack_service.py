@@ -20,7 +20,7 @@ from flows.stack.supervisor import Supervisor
 from tests.services import free_ports
 
 READY_SECONDS = 400
-RUN_SECONDS = 480  # the server may stand still for minutes (SQLite)
+RUN_SECONDS = 480  # more than any wait for locks of the database
 _FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 
 

@@ -65,7 +65,8 @@ def s3_program(folder: StackFolder, ports: Mapping[str, int]) -> Program:
 
 def server_program(ports: Mapping[str, int]) -> Program:
     """Return the Prefect server."""
-    command = (sys.executable, "-m", "prefect", "server", "start", "--host", LOOPBACK, "--port", str(ports["prefect"]))
+    server = (sys.executable, "-m", "flows.stack.prefect_server")
+    command = (*server, "start", "--host", LOOPBACK, "--port", str(ports["prefect"]))
     return Program("server", command, priority=20, stop_seconds=20)
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from flows.stack.api import PrefectApi
 
-# Seconds: ten heartbeats. With SQLite a server was seen to stand still for three minutes, until locks gave way, and to
-# hear none. On the stack's own machine a missing process is noticed within a minute anyway.
+# Seconds: ten heartbeats. A server that waits for SQLite's locks (60 s each) hears none. On the stack's own machine a
+# missing process is noticed within a minute anyway.
 WITHOUT_HEARTBEAT = 300
 _WITHOUT_START = 240
 # On a server with flows of others: those of the same names may keep Prefect's own pace, 180 s, and start in pods.

@@ -18,7 +18,7 @@ from tests.stack_service import running_stack, wait_until
 pytestmark = [pytest.mark.stack, pytest.mark.service, pytest.mark.slow, pytest.mark.kill]
 
 KILLS = 4
-SECONDS = 480  # the server may stand still for minutes (SQLite)
+SECONDS = 480  # more than any wait for locks of the database
 
 
 def test_the_next_run_goes_on_and_the_lost_ones_are_told(tmp_path, monkeypatch):
