@@ -33,11 +33,15 @@ def browser_url(store: ObjectStore, key: str) -> tuple[str, str] | None:
     if settings.public_url and way in ("auto", "public"):
         return f"{settings.public_url.rstrip('/')}/{quote(key)}", "public link"
     link = store.signed_url(key, settings.link_days * _DAY) if way in ("auto", "signed") else None
-    # A link of temporary credentials holds their token, which is a secret, and ends with them.
-    if link is not None and "X-Amz-Security-Token" not in link:
+    if link is not None and not holds_token(link):
         until = datetime.now(UTC) + timedelta(days=settings.link_days)
         return link, f"this link lasts until {until:%Y-%m-%d}"
     return None
+
+
+def holds_token(link: str) -> bool:
+    """Return whether a link was signed with temporary credentials: it holds their token, a secret."""
+    return "X-Amz-Security-Token" in link
 
 
 def picture_url(store: ObjectStore, key: str) -> tuple[str, str]:

@@ -37,17 +37,35 @@ class PointState:
     point : SweepPoint
         What is simulated.
     state : str
-        ``waiting``, Prefect's name of the state of its run, ``complete``, or ``failed: …``.
+        ``waiting``, Prefect's name of the state of its run, ``complete``, or ``failed``.
     run : str
         Name of its flow run; empty when none was needed.
     id : str or None
         Of the complete dataset.
+    reason : str
+        Why it failed.
     """
 
     point: SweepPoint
     state: str = "waiting"
     run: str = ""
     id: str | None = None
+    reason: str = ""
+
+    @classmethod
+    def failed(cls, point: SweepPoint, reason: str, run: str = "") -> PointState:
+        """Return the state of a point that will have no dataset, and why."""
+        return cls(point, "failed", run, reason=reason)
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen to it."""
+        return self.state in ("complete", "failed")
+
+    @property
+    def told(self) -> str:
+        """The state with its reason."""
+        return f"{self.state}: {self.reason}" if self.reason else self.state
 
 
 @dataclass(slots=True)
@@ -111,7 +129,7 @@ class PointRuns:
         run = self._submit(number, fingerprint)
         if run.id in self._active:
             other = self._points[self._active[run.id].number].label
-            self._set(number, PointState(point, f"failed: simulates the same dataset as {other}", run.name))
+            self._set(number, PointState.failed(point, f"simulates the same dataset as {other}", run.name))
             return
         self._active[run.id] = _Active(number, fingerprint, run)
         self._set(number, PointState(point, _name(run.state), run.name))
@@ -160,7 +178,7 @@ class PointRuns:
             self._active[run.id] = _Active(number, active.fingerprint, run, active.starts + 1)
             self._set(number, PointState(point, f"start {active.starts + 1} after a crash", run.name))
         else:
-            self._set(number, PointState(point, f"failed: {_reason(state)}", active.run.name))
+            self._set(number, PointState.failed(point, _reason(state), active.run.name))
 
     def _show(self, active: _Active, name: str) -> None:
         if name != active.shown:

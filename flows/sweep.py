@@ -124,7 +124,7 @@ def run_point(point: SweepPoint, root: str) -> PointState:
     except _NO_USE_TO_GO_ON:
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, the other points go on; the run fails in the end
-        return PointState(point, f"failed: {first_line(error)}")
+        return PointState.failed(point, first_line(error))
 
 
 class PointTable:
@@ -138,7 +138,7 @@ class PointTable:
     @property
     def ended(self) -> int:
         """How many points are complete or have failed."""
-        return sum(state.id is not None or _failed(state) for state in self.states)
+        return sum(state.ended for state in self.states)
 
     def set(self, number: int, state: PointState) -> None:
         """Note the state of a point."""
@@ -156,12 +156,12 @@ class PointTable:
 
     def _rows(self) -> list[dict[str, str]]:
         return [
-            {"point": state.point.label, "dataset": state.id or "", "state": state.state, "run": state.run}
+            {"point": state.point.label, "dataset": state.id or "", "state": state.told, "run": state.run}
             for state in self.states[:_MOST_ROWS]
         ]
 
     def _description(self) -> str:
-        counts = Counter("failed" if _failed(state) else state.state for state in self.states)
+        counts = Counter(state.state for state in self.states)
         more = f"; the first {_MOST_ROWS} are shown" if len(self.states) > _MOST_ROWS else ""
         return f"{len(self.states)} points: {', '.join(f'{n} {name}' for name, n in counts.most_common())}{more}"
 
@@ -178,16 +178,12 @@ def conclude(states: list[PointState]) -> list[str]:
     tag_run(*ids[:_MOST_TAGS])
     failed = [state for state in states if state.id is None]
     if failed:
-        lines = [f"{state.point.label}: {state.state.removeprefix('failed: ')}" for state in failed]
+        lines = [f"{state.point.label}: {state.reason or state.state}" for state in failed]
         first = (
             f"{len(failed)} of {len(states)} points failed; the others are complete, and the same command keeps them"
         )
         raise SweepError("\n".join([first, *lines]))
     return ids
-
-
-def _failed(state: PointState) -> bool:
-    return state.state.startswith("failed")
 
 
 def _json(rows: list[dict[str, str]]) -> str:

@@ -21,6 +21,7 @@ from difsims_core.storage.names import split_url
 from difsims_core.storage.objects import ObjectStore, open_store
 from flows.doctor.findings import Answer, Patient, check, fail, ok, warn
 from flows.doctor.machine import space_in
+from flows.figure_links import holds_token
 from flows.settings import load_settings
 
 _WRITERS = 16
@@ -80,9 +81,9 @@ def signed_links(patient: Patient) -> Answer | None:
         answer = httpx.get(link, timeout=20, verify=os.environ.get("AWS_CA_BUNDLE") or True)
     if answer.content != b"figure":
         return fail(f"answered {answer.status_code}", "set DIFSIMS_FIGURE_LINKS=inline, or let the server accept them")
-    if os.environ.get("AWS_SESSION_TOKEN"):
+    if holds_token(link):
         return warn(
-            "they work, but are not used: they would hold AWS_SESSION_TOKEN; figures are shown small instead",
+            "they work, but hold the token of temporary credentials: not used, figures are shown small instead",
             "use lasting credentials where large figures are wanted",
         )
     return ok(f"they work, at {urlsplit(link).netloc}")

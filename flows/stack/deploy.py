@@ -21,6 +21,7 @@ from flows.stack.api import PrefectApi
 from flows.stack.errors import StackError
 from flows.stack.folder import StackFolder
 from flows.stack.health import Patience
+from flows.stack.logged import last_lines, start_logged
 from flows.stack.programs import POOL
 
 
@@ -67,17 +68,8 @@ def start_deploying(folder: StackFolder, deployments: Deployments, environment: 
         sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(deployments.path),
     )  # fmt: skip
     log = folder.logs / "deploy.log"
-    with log.open("wb") as file:
-        process = subprocess.Popen(  # noqa: S603 - our own command
-            command,
-            env=dict(environment),
-            cwd=folder.scratch,
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=file,
-            start_new_session=True,
-        )
-    return Deploying(process, log)
+    log.unlink(missing_ok=True)
+    return Deploying(start_logged(command, log, environment=environment, folder=folder.scratch), log)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +91,10 @@ class Deploying:
         self.give_up()
         absent = missing(api, deployments)
         if code != 0 or absent:
-            lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-20:]
-            said = "\n".join(f"    {line}" for line in lines)
             ended = f"no end after {patience.seconds:.0f} s" if code is None else f"exit code {code}"
             raise StackError(
                 f"deploying {deployments.path} failed ({ended}); missing: {', '.join(absent) or 'none'}; the last "
-                f"lines of {self.log}:\n{said}"
+                f"lines of {self.log}:\n{last_lines(self.log)}"
             )
 
     def give_up(self) -> None:

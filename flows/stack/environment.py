@@ -19,10 +19,11 @@ from flows.stack.programs import BUCKET
 
 MARK = "DIFSIMS_STACK"
 _REGION = "us-east-1"  # SeaweedFS has none; the signature of a request must name one
-# What leads to other services in the names of botocore and Prefect.
+# What in a shell leads to other services than the stack's, in the names of botocore and Prefect.
+_PLACES = ("PREFECT_PROFILE", "PREFECT_PROFILES_PATH", "PREFECT_API_KEY")
 _ELSEWHERE = (
     "AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3", "AWS_DEFAULT_REGION",
-    "AWS_CA_BUNDLE", "PREFECT_PROFILE", "PREFECT_API_KEY", "PREFECT_API_AUTH_STRING",
+    "AWS_CA_BUNDLE", "PREFECT_API_AUTH_STRING", *_PLACES,
 )  # fmt: skip
 _WORKER = {
     "DIFSIMS_SIMULATIONS_A_MACHINE": "1",
@@ -108,8 +109,7 @@ class Services:
             return self.s3 is None
         if name in {"PREFECT_API_AUTH_STRING", "PREFECT_SERVER_API_AUTH_STRING"}:
             return self.prefect_api is None
-        # A profile or a key of Prefect's cloud would lead elsewhere.
-        return name in {"PREFECT_PROFILE", "PREFECT_PROFILES_PATH", "PREFECT_API_KEY", MARK}
+        return name in {*_PLACES, MARK}
 
 
 def program_environment(folder: StackFolder, stack: str, services: Services) -> dict[str, str]:

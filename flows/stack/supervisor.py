@@ -7,7 +7,6 @@ import http.client
 import importlib.util
 import os
 import shlex
-import subprocess
 import sys
 import time
 import xmlrpc.client
@@ -20,11 +19,11 @@ import psutil
 
 from flows.stack.errors import StackError
 from flows.stack.folder import StackFolder
+from flows.stack.logged import last_lines, start_logged
 from flows.stack.programs import Program
 
 _LOG_BYTES, _LOG_FILES = "10MB", 5
 _START_SECONDS = 30
-_LAST_LINES = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +67,7 @@ class Supervisor:
         return process if str(self._folder.configuration) in command else None
 
     def start(self, programs: Sequence[Program], environment: Mapping[str, str]) -> None:
-        """Start it, without programs, in a process group of its own: Ctrl-C reaches ``difsims up`` alone.
+        """Start it, without programs.
 
         Raises
         ------
@@ -79,16 +78,8 @@ class Supervisor:
             raise StackError('supervisor is not installed; `pip install "difsims[up]"` brings it')
         self._folder.configuration.write_text(configuration(self._folder, programs), encoding="utf-8")
         command = (sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(self._folder.configuration))
-        with self.log_file("supervisord.out").open("ab") as log:
-            process = subprocess.Popen(  # noqa: S603 - our own command
-                command,
-                env=dict(environment),
-                cwd=self._folder.scratch,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        log = self.log_file("supervisord.out")
+        process = start_logged(command, log, environment=environment, folder=self._folder.scratch)
         deadline = time.monotonic() + _START_SECONDS
         while not self.answers():
             if process.poll() is not None or time.monotonic() > deadline:
@@ -126,11 +117,7 @@ class Supervisor:
 
     def last_lines(self, name: str) -> str:
         """Return the end of a log, indented."""
-        try:
-            text = self.log_file(name).read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            return "    (no log)"
-        return "\n".join(f"    {line}" for line in text.splitlines()[-_LAST_LINES:]) or "    (its log is empty)"
+        return last_lines(self.log_file(name))
 
     def log_file(self, name: str) -> Path:
         """Return the path of a log; a program's has its name."""

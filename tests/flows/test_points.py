@@ -62,8 +62,8 @@ def test_crashed_runs_start_again_and_failed_ones_do_not(submitted, small, store
     runs = PointRuns(points, store, deployment="a/b", at_once=1, tag="sweep-x", changed=changed)
     states = runs.run()
     assert len(submitted) == 2 + 3, "a failed point once after one crash, one that always crashes three times"
-    assert states[0].state == "failed: failed, no good"
-    assert states[1].state.startswith("failed: crashed")
+    assert (states[0].state, states[0].reason) == ("failed", "failed, no good")
+    assert states[1].told.startswith("failed: crashed")
 
 
 def test_a_complete_point_needs_no_run(submitted, small, store):
@@ -89,7 +89,7 @@ def test_no_more_runs_than_allowed_and_all_can_be_cancelled(submitted, small, st
                     client.set_flow_run_state(run.id, Failed(message="enough"))
 
     runs = PointRuns(points, store, deployment="a/b", at_once=3, tag="sweep-y", changed=changed)
-    assert {state.state for state in runs.run()} == {"failed: failed, enough"}
+    assert {state.told for state in runs.run()} == {"failed: failed, enough"}
     assert most == 3
     assert cancel_runs("sweep-y") == 0
     with get_client(sync_client=True) as client:

@@ -20,6 +20,12 @@ def store(store_url: str) -> ObjectStore:
 
 
 @pytest.fixture
+def files(tmp_path: Path) -> ObjectStore:
+    """An empty store on this machine."""
+    return open_store(tmp_path / "store")
+
+
+@pytest.fixture
 def home(tmp_path: Path) -> ObjectStore:
     """A store on this machine that has a champion."""
     place = open_store(tmp_path / "store")

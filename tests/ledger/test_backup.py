@@ -18,16 +18,6 @@ REGISTRY = layout.model_registry()
 
 
 @pytest.fixture
-def store(store_url: str) -> ObjectStore:
-    return open_store(store_url)
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> ObjectStore:
-    return open_store(tmp_path / "store")
-
-
-@pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return tmp_path / "backups" / "monday"
 

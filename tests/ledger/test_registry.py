@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -24,16 +23,6 @@ from difsims_core.ledger.registry import (
 from difsims_core.storage import layout
 from difsims_core.storage.objects import ObjectStore, open_store
 from tests.ledger.small_stores import put_model
-
-
-@pytest.fixture
-def store(store_url: str) -> ObjectStore:
-    return open_store(store_url)
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> ObjectStore:
-    return open_store(tmp_path / "store")
 
 
 def crown(store: ObjectStore, model: str, **options) -> Registry:

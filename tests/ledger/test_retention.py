@@ -12,28 +12,24 @@ import pytest
 from difsims_core.config.learning import TrainingSpec
 from difsims_core.config.signal import PostprocessingSpec
 from difsims_core.config.simulation import SimulationSpec
-from difsims_core.errors import ChampionChangedError, CorruptDataError, InputError
+from difsims_core.errors import CorruptDataError, InputError
 from difsims_core.learn.bundle import ModelBundle, load_bundle
-from difsims_core.ledger.registry import read_registry, rollback
-from difsims_core.ledger.retention import RetentionPlan, apply_retention, plan_retention
+from difsims_core.ledger.registry import read_registry
+from difsims_core.ledger.retention import apply_retention, plan_retention
 from difsims_core.storage import layout
-from difsims_core.storage.objects import ObjectStore, open_store
 from tests.ledger.fake_datasets import build_fake
+from tests.ledger.plans import NOW, YESTERDAY, going, plan_for, why
 from tests.ledger.small_stores import (
     contents,
     fingerprint,
-    later,
     names_in,
     put_dataset,
     put_model,
     put_prediction,
     put_report,
-    rewrite,
     write_registry,
 )
 
-NOW = later(100)  # what is written by a test is 100 days old
-YESTERDAY = (NOW - timedelta(days=1)).isoformat()
 STRANGE = (
     "experiments/profiles/roi_1_radial_crop.npz",
     "experiments/raw/roi_1.mib",
@@ -47,28 +43,6 @@ STRANGE = (
     "cache/kernels/a",
     "exports/a.npz",
 )
-
-
-@pytest.fixture
-def store(store_url: str) -> ObjectStore:
-    return open_store(store_url)
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> ObjectStore:
-    return open_store(tmp_path / "store")
-
-
-def plan_for(store: ObjectStore, keep_days: int = 30, keep_former: int = 1, keep: tuple[str, ...] = ()):
-    return plan_retention(store, now=NOW, keep_days=keep_days, keep_former=keep_former, keep=keep)
-
-
-def going(plan: RetentionPlan) -> set[str]:
-    return {item.id for item in plan.going}
-
-
-def why(plan: RetentionPlan, name: str) -> str:
-    return next(item.why for item in (*plan.going, *plan.kept) if item.id == name)
 
 
 def test_what_goes_takes_everything_of_its_own_and_nothing_else(store):
@@ -211,91 +185,6 @@ def test_old_results_of_tasks_go(files):
     assert results.why.startswith("1 results of tasks")
     apply_retention(files, plan)
     assert files.list() == ["cache/results/a"]
-
-
-def test_a_registry_that_changes_stops_the_deletion(files):
-    models = [put_model(files) for _ in range(3)]
-    write_registry(files, models[0], models[1:])
-    plan = plan_for(files)
-    assert going(plan) == {models[2]}
-    rollback(files, models[2])
-    before = contents(files)
-    with pytest.raises(ChampionChangedError, match="nothing more is deleted, plan again"):
-        apply_retention(files, plan_with(files, plan, {models[1]}))
-    assert contents(files) == before
-
-
-def plan_with(store: ObjectStore, plan: RetentionPlan, names: set[str]) -> RetentionPlan:
-    """Return the present plan with the registry version of an older one."""
-    present = plan_for(store)
-    assert going(present) == names
-    return RetentionPlan(present.going, present.kept, present.terms, plan.registry_version)
-
-
-def test_what_has_come_to_be_needed_since_the_plan_stays(files):
-    data = put_dataset(files)
-    plan = plan_for(files)
-    assert going(plan) == {data}
-    put_model(files, datasets=[data], created=YESTERDAY)
-    assert apply_retention(files, plan) == ()
-    assert files.exists(layout.completion(data))
-
-
-def test_an_index_that_names_another_one_by_now_stays(files):
-    data, model = put_dataset(files), put_model(files)
-    new_data, new_model = layout.new_simulation_id(), layout.new_model_id()
-    rewrite(files, layout.simulation_index(fingerprint(data)), id=new_data)
-    rewrite(files, layout.model_index(fingerprint(model)), id=new_model)
-    apply_retention(files, plan_for(files))
-    assert names_in(files) == {new_data, new_model}
-
-
-class Stopped(BaseException):
-    """The process ends here."""
-
-
-@pytest.mark.parametrize("steps", range(14))
-def test_a_deletion_that_is_stopped_leaves_nothing_that_looks_whole(files, monkeypatch, steps):
-    data = put_dataset(files)
-    model = put_model(files, datasets=[data], scans=["roi_1"])
-    put_report(files, "run-1", model, data)
-    before = contents(files)
-    plan, left = plan_for(files), steps
-    delete, delete_tree = ObjectStore.delete, ObjectStore.delete_tree
-
-    def count_down() -> None:
-        nonlocal left
-        left -= 1
-        if left < 0:
-            raise Stopped
-
-    def stopping_delete(self, key):
-        count_down()
-        delete(self, key)
-
-    def stopping_delete_tree(self, prefix):
-        keys = self.list(prefix)
-        for key in keys[: len(keys) // 2]:
-            delete(self, key)
-        count_down()
-        delete_tree(self, prefix)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(ObjectStore, "delete", stopping_delete)
-        patch.setattr(ObjectStore, "delete_tree", stopping_delete_tree)
-        try:
-            apply_retention(files, plan)
-        except Stopped:
-            assert contents(files)
-    now = contents(files)
-    if f"{layout.model(model)}/bundle.json" in now:
-        assert {key for key in before if model in key} <= now.keys()
-    if layout.completion(data) in now:
-        assert {key for key in before if data in key} <= now.keys()
-    if layout.report("run-1") in now:
-        assert now == before
-    apply_retention(files, plan_for(files))
-    assert contents(files) == {}
 
 
 def test_real_records_are_understood(files):
