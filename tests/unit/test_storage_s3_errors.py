@@ -11,11 +11,15 @@ from difsims_core.errors import InputError, MissingObjectError, StoreAccessError
 from difsims_core.storage.s3_errors import is_conflict, translated
 
 
-def _client_error(code: str, *, kind: type[OSError] = OSError, status: int = 400, ahead: float = 0) -> OSError:
-    """Return what s3fs raises; ``ahead`` seconds is our clock before that of the server."""
+def _client_error(
+    code: str, *, kind: type[OSError] = OSError, status: int = 400, ahead: float | None = None
+) -> OSError:
+    """Return what s3fs raises; the answer has a date where our clock is ``ahead`` seconds before that of the server."""
     error = kind(errno.EINVAL, "something")
-    date = format_datetime(datetime.now(UTC) - timedelta(seconds=ahead), usegmt=True)
-    answer = {"HTTPStatusCode": status, "HTTPHeaders": {"date": date}}
+    dates = (
+        {} if ahead is None else {"date": format_datetime(datetime.now(UTC) - timedelta(seconds=ahead), usegmt=True)}
+    )
+    answer = {"HTTPStatusCode": status, "HTTPHeaders": dates}
     error.__cause__ = ClientError({"Error": {"Code": code, "Message": "…"}, "ResponseMetadata": answer}, "PutObject")
     return error
 
