@@ -58,7 +58,8 @@ def test_the_next_run_goes_on_and_the_lost_ones_are_told(tmp_path, monkeypatch):
                 lambda: f"no new worker:\n{stack.story}",
             )
         last = stack.submit("pipeline/local", parameters)
-        assert stack.wait(last, seconds=SECONDS)["state"]["type"] == "COMPLETED", stack.logs_of(last)
+        state = stack.wait(last, seconds=SECONDS)["state"]
+        assert state["type"] == "COMPLETED", f"{state}\n{stack.logs_of(last)}"
         for run in lost:
             assert stack.wait(run, seconds=SECONDS)["state"]["type"] == "CRASHED"
         for earlier in history:

@@ -196,7 +196,7 @@ def test_a_new_scan_is_mapped_by_the_champion_and_scored_by_itself(stack, first)
 def test_a_run_without_heartbeats_becomes_crashed(stack, silent):
     lost = stack.wait(silent)
     assert lost["state"]["type"] == "CRASHED"
-    assert "no heartbeat for 45 s" in lost["state"]["message"]
+    assert "no heartbeat for 75 s" in lost["state"]["message"]
 
 
 def test_no_secret_is_seen_anywhere(stack, first):
