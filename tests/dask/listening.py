@@ -19,8 +19,9 @@ def listening_to(port: int) -> Iterator[tuple[str, list[bytes]]]:
         with suppress(OSError):
             while True:
                 near, _ = server.accept()
+                open_sockets.append(near)  # before the other end, which may be gone
                 far = socket.create_connection(("127.0.0.1", port))
-                open_sockets.extend((near, far))
+                open_sockets.append(far)
                 start(forward, near, far)
                 start(forward, far, near)
 
@@ -38,11 +39,13 @@ def listening_to(port: int) -> Iterator[tuple[str, list[bytes]]]:
 
     with socket.create_server(("127.0.0.1", 0)) as server:
         start(accept)
-        yield f"tcp://127.0.0.1:{server.getsockname()[1]}", heard
-        for one in (server, *open_sockets):
-            with suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
-        for thread in threads:
-            thread.join()
-        for one in open_sockets:
-            one.close()
+        try:
+            yield f"tcp://127.0.0.1:{server.getsockname()[1]}", heard
+        finally:
+            for one in (server, *open_sockets):
+                with suppress(OSError):
+                    one.shutdown(socket.SHUT_RDWR)
+            for thread in threads:
+                thread.join()
+            for one in open_sockets:
+                one.close()
