@@ -14,6 +14,7 @@ from flows.stack.ports import LOOPBACK
 
 BUCKET = "difsims"
 POOL = "difsims"
+PREFECT_SERVER = (sys.executable, "-m", "flows.stack.prefect_server", "start")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +66,7 @@ def s3_program(folder: StackFolder, ports: Mapping[str, int]) -> Program:
 
 def server_program(ports: Mapping[str, int]) -> Program:
     """Return the Prefect server."""
-    server = (sys.executable, "-m", "flows.stack.prefect_server")
-    command = (*server, "start", "--host", LOOPBACK, "--port", str(ports["prefect"]))
+    command = (*PREFECT_SERVER, "--host", LOOPBACK, "--port", str(ports["prefect"]))
     return Program("server", command, priority=20, stop_seconds=20)
 
 

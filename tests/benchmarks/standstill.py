@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import sys
 import tempfile
 import threading
 import time
@@ -20,8 +21,10 @@ from uuid import uuid4
 
 import httpx
 
-from tests.browser.prefect_site import OURS, running_prefect
+from flows.stack.programs import PREFECT_SERVER
+from tests.browser.prefect_site import running_prefect
 
+_AS_IT_IS = (sys.executable, "-m", "prefect", "server", "start")
 _LONG = 5.0  # seconds for an answer that does nothing
 
 
@@ -30,7 +33,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=120, help="of load on each server")
     parser.add_argument("--clients", type=int, default=12, help="that are at work at once")
     chosen = parser.parse_args()
-    for name, server in (("as it is", ("prefect", "server")), ("as difsims up starts it", OURS)):
+    for name, server in (("as it is", _AS_IT_IS), ("as difsims up starts it", PREFECT_SERVER)):
         with (
             tempfile.TemporaryDirectory(prefix="difsims-benchmark-") as folder,
             running_prefect(Path(folder) / "prefect", server) as address,

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from flows.stack.programs import PREFECT_SERVER
 from tests.services import free_ports
 
-OURS = ("flows.stack.prefect_server",)  # the module and what follows it on the command line
 _START_SECONDS = 180
 _STOP_SECONDS = 20
 
 
 @contextmanager
-def running_prefect(folder: Path, server: Sequence[str] = OURS) -> Iterator[str]:
+def running_prefect(folder: Path, server: Sequence[str] = PREFECT_SERVER) -> Iterator[str]:
     """Start a server in a folder, wait until it answers, and give its address, without ``/api``."""
     folder.mkdir(parents=True, exist_ok=True)
     (port,) = free_ports(1)
@@ -32,7 +31,7 @@ def running_prefect(folder: Path, server: Sequence[str] = OURS) -> Iterator[str]
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
     }
-    command = [sys.executable, "-m", *server, "start", "--host", "127.0.0.1", "--port", str(port)]
+    command = [*server, "--host", "127.0.0.1", "--port", str(port)]
     with log.open("wb") as file:
         process = subprocess.Popen(command, stdout=file, stderr=file, stdin=subprocess.DEVNULL, env=plain | own)
     try:

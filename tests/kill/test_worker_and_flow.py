@@ -13,12 +13,11 @@ from difsims_core.config.documents import make_spec
 from difsims_core.dataset import build
 from difsims_core.storage.objects import open_store
 from tests.kill.evidence import Finished, assert_same_bytes
-from tests.stack_service import running_stack, wait_until
+from tests.stack_service import RUN_SECONDS, running_stack, wait_until
 
 pytestmark = [pytest.mark.stack, pytest.mark.service, pytest.mark.slow, pytest.mark.kill]
 
 KILLS = 4
-SECONDS = 480  # more than any wait for locks of the database
 
 
 def test_the_next_run_goes_on_and_the_lost_ones_are_told(tmp_path, monkeypatch):
@@ -43,7 +42,7 @@ def test_the_next_run_goes_on_and_the_lost_ones_are_told(tmp_path, monkeypatch):
                 lambda run=run, written=written: (
                     len(Finished.of(store, plan.id)) > written and stack.flow_pids(run) != []
                 ),
-                SECONDS,
+                RUN_SECONDS,
                 lambda run=run: f"nothing was written by {stack.read(run)['state']}\n{stack.logs_of(run)}",
             )
             time.sleep(moments.uniform(0, 0.7))
@@ -54,14 +53,14 @@ def test_the_next_run_goes_on_and_the_lost_ones_are_told(tmp_path, monkeypatch):
             assert len(history[-1]) < plan.n_blocks, "it was complete before it could be killed"
             wait_until(
                 lambda victims=victims: stack.pids["worker"] not in (0, victims[0]),
-                SECONDS,
+                RUN_SECONDS,
                 lambda: f"no new worker:\n{stack.story}",
             )
         last = stack.submit("pipeline/local", parameters)
-        state = stack.wait(last, seconds=SECONDS)["state"]
+        state = stack.wait(last)["state"]
         assert state["type"] == "COMPLETED", f"{state}\n{stack.logs_of(last)}"
         for run in lost:
-            assert stack.wait(run, seconds=SECONDS)["state"]["type"] == "CRASHED"
+            assert stack.wait(run)["state"]["type"] == "CRASHED"
         for earlier in history:
             earlier.assert_kept_in(Finished.of(store, plan.id))
         undisturbed = open_store(tmp_path / "undisturbed")
