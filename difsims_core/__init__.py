@@ -24,6 +24,9 @@ _HOMES = {
     "load_bundle": "difsims_core.learn.bundle",
     "predict_profiles": "difsims_core.learn.predict",
     "evaluate_all": "difsims_core.evaluate.peak_positions",
+    "load_phase": "difsims_core.crystal.phases",
+    "reflection_list": "difsims_core.crystal.reflections",
+    "describe_crystal": "difsims_core.crystal.describe",
 }
 
 _FOLDERS = ("config", "crystal", "dataset", "diffraction", "evaluate", "learn", "signal", "storage")
@@ -33,15 +36,18 @@ __all__ = [
     "TrainingSpec",
     "__version__",
     "cakes",
+    "describe_crystal",
     "evaluate_all",
     "excited_spots",
     "load_bundle",
+    "load_phase",
     "load_spec",
     "load_sweep",
     "open_simulation",
     "patterns",
     "predict_profiles",
     "radial_profiles",
+    "reflection_list",
     "simulate",
 ]
 
@@ -50,6 +56,9 @@ if TYPE_CHECKING:
     from difsims_core.config.learning import TrainingSpec
     from difsims_core.config.simulation import SimulationSpec
     from difsims_core.config.sweep import load_sweep
+    from difsims_core.crystal.describe import describe_crystal
+    from difsims_core.crystal.phases import load_phase
+    from difsims_core.crystal.reflections import reflection_list
     from difsims_core.dataset.open import open_simulation
     from difsims_core.dataset.simulate import simulate
     from difsims_core.diffraction.clean import cakes, excited_spots, patterns, radial_profiles

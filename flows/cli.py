@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flows import cli_dataset, cli_doctor, cli_intake, cli_keep, cli_operate
+from flows import cli_dataset, cli_doctor, cli_intake, cli_keep, cli_operate, cli_phases
 from flows.cli_options import Changes, Json, Simulations, Store, without_credentials
 from flows.command_group import CommandGroup
 
@@ -267,7 +267,7 @@ def watch(ctx: typer.Context, store: Store = None, as_json: Json = False) -> Non
             console.show_line(url)
 
 
-for commands in (cli_dataset, cli_operate, cli_doctor, cli_keep, cli_intake):
+for commands in (cli_dataset, cli_phases, cli_operate, cli_doctor, cli_keep, cli_intake):
     commands.register(app)
 
 

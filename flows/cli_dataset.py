@@ -1,4 +1,4 @@
-"""Commands about datasets and phases that run no flow: ``export``, ``verify``, ``phases``."""
+"""Commands about datasets that run no flow: ``export``, ``verify``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command(epilog="Example: difsims export sim-0b6e… training.npz")(export)
     app.command(epilog="Example: difsims verify sim-0b6e… --resimulate 2")(verify)
-    app.command(epilog="Example: difsims phases --json")(phases)
 
 
 def export(
@@ -62,21 +61,9 @@ def verify(
         again = f", {len(report.resimulated)} simulated again" if report.resimulated else ""
         verdict = "all is well" if report.ok else f"{len(report.failures)} differences"
         console.show_line(f"{report.id}: {report.blocks} blocks checked{again}: {verdict}")
+        for warning in report.warnings:
+            console.warn(warning)
     if not report.ok:
         for failure in report.failures:
             console.fail(failure)
         raise typer.Exit(FAILED)
-
-
-def phases(as_json: Json = False) -> None:
-    """List the crystal phases that come with the package."""
-    from dataclasses import asdict
-
-    from difsims_core.crystal.catalogue import list_catalogue
-    from flows import console
-
-    entries = [asdict(entry) for entry in list_catalogue()]
-    if as_json:
-        console.show_json(entries)
-    else:
-        console.show_table("phases", entries, ("name", "formula", "space_group", "title"))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from difsims_core.config.pipeline import PipelineSpec
+from difsims_core.dataset.crystals import crystals_today
 from difsims_core.dataset.open import Simulation, open_simulation
 from difsims_core.evaluate.peak_positions import truth_of
 from difsims_core.evaluate.report import LineageStep, ReportContent, ReportMap, render_report
@@ -79,7 +80,8 @@ def _map(store: str, url: str, spec: PipelineSpec) -> ReportMap:
 
 def _lineage(simulation: Simulation, bundle: ModelBundle, scores: Sequence[dict[str, Any]]) -> tuple[LineageStep, ...]:
     attributes = simulation.attrs
-    crystals = tuple((item["name"], f"sha256 {item['sha256']}") for item in attributes["crystals"])
+    crystals = tuple((item["name"], _crystal(item)) for item in attributes["crystals"])
+    crystals += tuple((item.name, item.finding) for item in crystals_today(simulation) if item.finding)
     dataset = (
         ("fingerprint", attributes["fingerprint"]),
         ("created", attributes["created"]),
@@ -96,8 +98,14 @@ def _lineage(simulation: Simulation, bundle: ModelBundle, scores: Sequence[dict[
     )
     maps = tuple((document["experiment"], document["prediction"]) for document in scores)
     return (
-        LineageStep("crystal files", f"{len(crystals)} phases", crystals),
+        LineageStep("crystal files", f"{len(attributes['crystals'])} phases", crystals),
         LineageStep("dataset", simulation.id, dataset),
         LineageStep("model", bundle.id, trained),
         LineageStep("predictions", f"{len(maps)} maps", maps),
     )
+
+
+def _crystal(record: Mapping[str, Any]) -> str:
+    """Return how a crystal was read for a dataset."""
+    warnings = "".join(f"; {warning}" for warning in record["warnings"])
+    return f"{record['space_group']}, {record['file']} sha256 {record['sha256']}{warnings}"

@@ -11,6 +11,7 @@ import yaml
 from pydantic import ValidationError
 
 from difsims_core.config.base import Spec
+from difsims_core.config.beside import with_files_beside
 from difsims_core.config.plain_yaml import read_yaml
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.errors import SpecError
@@ -47,13 +48,15 @@ def load_spec(path: str | Path, kind: type[S] = SimulationSpec, changes: Iterabl
 def read_document(path: str | Path) -> dict[str, Any]:
     """Return the plain values of a parameter document, not validated yet.
 
+    A relative path in it is looked for beside the document; where nothing lies there it stays as it is.
+
     Raises
     ------
     SpecError
         If the file is missing or malformed.
     """
     path = Path(path)
-    return _parse(read_text(path), path)
+    return with_files_beside(_parse(read_text(path), path), path.absolute().parent)
 
 
 def read_text(path: Path) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from difsims_core.config.augmentation import BackgroundSpec, NoiseSpec, SpotsSpec
 from difsims_core.config.base import Spec
+from difsims_core.config.class_names import LONGEST, class_name
 from difsims_core.config.distributions import Distribution, Fixed, LogUniform, Uniform, within
 from difsims_core.config.imperfections import (
     AmorphousRingSpec,
@@ -25,19 +27,42 @@ _Relative = Annotated[Distribution, within(0.5, 2.0, "(relative; 1 leaves it alo
 
 
 class PhaseSpec(Spec):
-    """One candidate phase. A bare name in a document stands for ``{name: …}``."""
+    """One candidate phase. A bare name or path in a document stands for ``{name: …}`` or ``{name: …, cif: …}``."""
 
-    name: str = Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$", description="class name")
+    name: str = Field(min_length=1, max_length=LONGEST, description="class name; letters that it cannot have go")
     cif: str | None = Field(
-        default=None, description="path or s3:// URL of a CIF file; default: <name>.cif in crystal_folder"
+        default=None,
+        description="path or s3:// URL of a CIF file, relative to the document, to crystal_folder or to the working "
+        "directory; default: <name>.cif in crystal_folder, or of the phases that come along",
     )
     lattice_scale: _Relative | None = Field(
         default=None, description="isotropic factor on a, b, c of this phase; default: lattice_scale of the document"
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _usable_name(cls, data: Any) -> Any:
+        """Turn the name into one that labels, files and tables can bear; the file keeps its own."""
+        if not isinstance(data, dict) or not isinstance(data.get("name"), str):
+            return data
+        given = data["name"]
+        name = class_name(given)
+        if not name:
+            raise ValueError(
+                f"the name {given!r} has no letter or digit (A–Z, a–z, 0–9) for a class name; give the phase one, for "
+                f"example {{name: my_phase, cif: {given or 'file'}.cif}}"
+            )
+        if name != given and data.get("cif") is None:
+            return data | {"name": name, "cif": f"{given}.cif"}
+        return data | {"name": name}
+
 
 def _name_or_phase(value: Any) -> Any:
-    return {"name": value} if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    if not value.lower().endswith(".cif"):
+        return {"name": value}
+    return {"name": PurePosixPath(value).name[: -len(".cif")], "cif": value}
 
 
 class MicroscopeSpec(Spec):
@@ -157,7 +182,9 @@ class SimulationSpec(Spec):
         description="candidate phases, in the order of the class labels",
     )
     crystal_folder: str | None = Field(
-        default=None, description="folder or s3:// prefix of CIF files; default: the files that come with the package"
+        default=None,
+        description="folder or s3:// prefix of your own CIF files, beside the document or in the working directory; they "
+        "come before those that come with the package",
     )
     microscope: MicroscopeSpec = MicroscopeSpec()
     detector: DetectorSpec = DetectorSpec()

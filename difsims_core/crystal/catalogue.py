@@ -1,18 +1,23 @@
-"""Which crystal structures there are: the shipped catalogue, or the user's own folder or ``s3://`` prefix."""
+"""Which crystal structures there are: the shipped catalogue, and the user's own folder or ``s3://`` prefix."""
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import yaml
 
+from difsims_core.config.class_names import class_name
 from difsims_core.errors import CrystalError, InputError
 from difsims_core.registry import nearest
 from difsims_core.resources import crystal_folder as shipped_folder
 from difsims_core.storage.names import split_url
-from difsims_core.storage.objects import files_in
+from difsims_core.storage.objects import files_in, object_exists
+
+_log = logging.getLogger(__name__)
+_ENDING = ".cif"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,40 +56,93 @@ def list_catalogue() -> tuple[CatalogueEntry, ...]:
 
 
 def find_crystal(name: str, cif: str | None = None, folder: str | Path | None = None) -> str:
-    """Return the path or URL of the CIF file of a phase.
+    """Return the path or URL of the crystal file of a phase.
 
     Parameters
     ----------
     name
-        Phase name, or a path to a CIF file.
+        Phase name, or a path to a crystal file.
     cif
-        The file itself, when the document names it.
+        The file itself, when the document names it; a relative path is looked for in ``folder``, then in the working
+        directory.
     folder
-        Folder or ``s3://`` prefix of CIF files; default: the shipped ones.
+        Folder or ``s3://`` prefix of one's own crystal files; they come before the shipped ones.
 
     Raises
     ------
     CrystalError
         If there is no such file; the message lists the nearest name and the choices.
     """
-    if cif is not None or name.lower().endswith(".cif"):
-        source = str(cif or name)
-        scheme, path = split_url(source)
-        if scheme == "file" and not Path(path).is_file():
-            raise CrystalError(f"{name}: no CIF file at {source}; check the path")
-        return source
-    root = str(folder or shipped_folder()).rstrip("/")
+    if cif is not None or name.lower().endswith(_ENDING):
+        return _named_file(name, str(cif or name), folder)
+    own = {} if folder is None else _by_stem(crystal_files(str(folder)))
+    shipped = _by_stem(crystal_files(str(shipped_folder())))
+    file = _chosen(name, own) or _chosen(name, shipped)
+    if file is None:
+        choices = sorted({*own, *shipped})
+        place = f"in {folder} or " if folder is not None else ""
+        raise CrystalError(
+            f"no crystal file for phase {name!r} {place}among those that come along{nearest(name, choices)} (there are: "
+            f"{', '.join(choices)}); name the file with {{name: {name}, cif: path.cif}}, or its folder with "
+            "crystal_folder"
+        )
+    if name in shipped and file != shipped[name][0]:
+        _notice(f"phase {name} is read from {file}, not from the file of that name that comes along")
+    return file
+
+
+def _named_file(name: str, source: str, folder: str | Path | None) -> str:
+    if "://" in source or Path(source).expanduser().is_absolute():
+        places = [source]
+    else:
+        places = [*([] if folder is None else [f"{str(folder).rstrip('/')}/{source}"]), source]
+    found = next((place for place in places if object_exists(place)), None)
+    if found is None:
+        shown = f"{name}: " if name != source else ""
+        raise CrystalError(f"{shown}no CIF file at {' or '.join(places)}; check the path")
+    return found
+
+
+def crystal_files(folder: str) -> list[str]:
+    """Return the crystal files of a folder or ``s3://`` prefix, sorted.
+
+    Raises
+    ------
+    CrystalError
+        If there is no such folder, or it holds none.
+    """
+    root = folder.rstrip("/") or "/"
     scheme, path = split_url(root)
     if scheme == "file" and not Path(path).is_dir():
         raise CrystalError(f"the crystal folder {root} does not exist; check crystal_folder")
     try:
-        files = files_in(root, ".cif")
+        files = [file for file in files_in(root, "") if file.lower().endswith(_ENDING)]
     except InputError:
-        raise CrystalError(f"the crystal folder {root} holds no .cif file; put one CIF a phase there") from None
-    found = {file.rsplit("/", 1)[-1].removesuffix(".cif"): file for file in files}
-    if name not in found:
-        choices = sorted(found)
+        files = []
+    if not files:
+        raise CrystalError(f"the crystal folder {root} holds no .cif file; put one CIF a phase there")
+    return files
+
+
+def _by_stem(files: list[str]) -> dict[str, list[str]]:
+    """Return files by name without ending; files that differ in the case of the ending share one."""
+    found: dict[str, list[str]] = {}
+    for file in files:
+        found.setdefault(file.rsplit("/", 1)[-1][: -len(_ENDING)], []).append(file)
+    return found
+
+
+def _chosen(name: str, files: dict[str, list[str]]) -> str | None:
+    """Return the file of a name, or else the one whose class name it is."""
+    fitting = files.get(name) or [file for stem, same in files.items() if class_name(stem) == name for file in same]
+    if len(fitting) > 1:
         raise CrystalError(
-            f"no crystal file for phase {name!r} in {root}{nearest(name, choices)} (there are: {', '.join(choices)})"
+            f"phase {name!r} could be each of {', '.join(fitting)}; rename one, or say which: "
+            f"{{name: {name}, cif: {fitting[0].rsplit('/', 1)[-1]}}}"
         )
-    return found[name]
+    return fitting[0] if fitting else None
+
+
+@lru_cache(maxsize=256)
+def _notice(text: str) -> None:
+    _log.warning("%s", text)  # once a process

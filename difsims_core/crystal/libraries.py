@@ -17,9 +17,12 @@ from pathlib import Path
 from filelock import FileLock
 
 __all__ = [
+    "POINT_GROUPS",
     "Phase",
     "Rotation",
+    "Symmetry",
     "get_atomic_scattering_factors",
+    "get_point_group",
     "get_sample_fundamental",
     "get_scattering_params_dict",
 ]
@@ -70,4 +73,6 @@ _compile_once()
 from diffsims.utils.sim_utils import get_atomic_scattering_factors, get_scattering_params_dict  # noqa: E402
 from orix.crystal_map import Phase  # noqa: E402
 from orix.quaternion import Rotation  # noqa: E402
+from orix.quaternion.symmetry import Symmetry, get_point_group  # noqa: E402
+from orix.quaternion.symmetry import _groups as POINT_GROUPS  # noqa: E402
 from orix.sampling import get_sample_fundamental  # noqa: E402

@@ -7,26 +7,34 @@ import io
 
 import numpy as np
 
-from difsims_core.crystal.libraries import Phase, Rotation, get_sample_fundamental
-from difsims_core.errors import CrystalError, InputError
+from difsims_core.crystal.libraries import POINT_GROUPS, Rotation, get_sample_fundamental
+from difsims_core.crystal.point_group import proper_point_group
+from difsims_core.crystal.structure import Structure
+from difsims_core.errors import InputError
 from difsims_core.storage.urls import read_url
 
 
-def orientation_grid(phase: Phase, method: str, resolution_deg: float) -> np.ndarray:
-    """Return (m, 4) unit quaternions that cover the fundamental zone of the proper point group of a phase.
+def orientation_grid(structure: Structure, method: str, resolution_deg: float) -> np.ndarray:
+    """Return (m, 4) unit quaternions that cover the fundamental zone of the proper point group of a structure.
+
+    orix samples the group in its standard orientation; where the crystal has its axes elsewhere (unique axis b or a,
+    312, rhombohedral axes), the samples are turned with them.
 
     Parameters
     ----------
-    phase
-        orix phase with its point group.
+    structure
+        The crystal.
     method
         ``cubochoric``, ``haar_euler`` or ``quaternion``.
     resolution_deg
         Characteristic distance of neighbours, degrees.
     """
-    if phase.point_group is None:
-        raise CrystalError(f"{phase.name}: no point group is known, so no fundamental zone can be sampled")
-    rotations = get_sample_fundamental(resolution_deg, point_group=phase.point_group.proper_subgroup, method=method)
+    group = proper_point_group(structure)
+    standard = next(candidate for candidate in POINT_GROUPS if candidate.name == group.name)
+    rotations = get_sample_fundamental(resolution_deg, point_group=standard, method=method)
+    turn = group.turn_from(standard.to_matrix())
+    if not np.array_equal(turn, np.eye(3)):
+        rotations = Rotation.from_matrix(turn) * rotations
     return np.ascontiguousarray(rotations.data.reshape(-1, 4))
 
 

@@ -1,132 +1,156 @@
-"""From a CIF file to an orix phase whose atoms are ready for structure factors (PHYSICS §3)."""
+"""From the name of a phase or a crystal file to a structure that can be simulated (PHYSICS §3)."""
 
 from __future__ import annotations
 
 import hashlib
-import math
-import re
-import tempfile
-import warnings
+import logging
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
-
-import gemmi
+from typing import Any
 
 from difsims_core.crystal.catalogue import find_crystal
+from difsims_core.crystal.cif.reader import SAME_ATOM_ANGSTROM, read_structure
 from difsims_core.crystal.libraries import Phase, get_scattering_params_dict
+from difsims_core.crystal.orix_phase import structure_of, to_phase
+from difsims_core.crystal.structure import Structure
 from difsims_core.errors import CrystalError
-from difsims_core.messages import first_line
 from difsims_core.storage.objects import read_url, url_name
 
-SMALLEST_CELL = 5.0  # Å³, less than any element has
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Crystal:
-    """One phase as it was read; equal files make equal crystals.
+    """One phase as it was read; files that read the same make equal crystals.
 
     Attributes
     ----------
     name
         Class name.
     file
-        Name of the CIF file, without its folder.
+        Name of the crystal file, without its folder.
     sha256
         Of the bytes of the file.
-    phase
-        orix phase; its diffpy structure holds every atom of the cell.
+    structure_sha256
+        Of the structure as it was read.
+    structure
+        The cell and every atom in it.
     """
 
     name: str
     file: str
     sha256: str
-    phase: Phase = field(compare=False)
+    structure_sha256: str
+    structure: Structure = field(compare=False)
+
+    def record(self) -> dict[str, Any]:
+        """Return what a dataset keeps of it."""
+        names = ("name", "file", "sha256", "structure_sha256")
+        return {name: getattr(self, name) for name in names} | {
+            "space_group": self.structure.setting.symbol,
+            "warnings": list(self.structure.warnings),
+        }
+
+    @property
+    def phase(self) -> Phase:
+        """The structure as an orix phase."""
+        return to_phase(self.structure, self.name)
 
 
-def load_crystal(name: str, cif: str | None = None, folder: str | Path | None = None) -> Crystal:
-    """Read the crystal of a phase.
+def load_crystal(
+    name: str,
+    cif: str | None = None,
+    folder: str | Path | None = None,
+    same_atom_angstrom: float = SAME_ATOM_ANGSTROM,
+) -> Crystal:
+    """Find and read the crystal of a phase; what is odd about it is logged, once a process.
+
+    Parameters
+    ----------
+    name, cif, folder
+        As ``find_crystal`` takes them.
+    same_atom_angstrom
+        An image of a site that lies so close to it is the same atom, Å.
 
     Raises
     ------
     CrystalError
-        If the file is missing or malformed, or holds an element without a scattering factor.
+        If the file is missing or malformed, leaves open what is meant, or holds an element without a scattering factor.
     """
     source = find_crystal(name, cif, folder)
+    crystal = read_crystal(name, source, same_atom_angstrom)
+    _tell(source, crystal.structure.warnings)
+    return crystal
+
+
+def read_crystal(name: str, source: str, same_atom_angstrom: float = SAME_ATOM_ANGSTROM) -> Crystal:
+    """Read the crystal file at a path or URL; see ``load_crystal``."""
     data = read_url(source)
-    return Crystal(name, url_name(source), hashlib.sha256(data).hexdigest(), read_cif(data, source, name))
+    structure = _scattering(read_structure(data, source, same_atom_angstrom), source)
+    return Crystal(name, url_name(source), hashlib.sha256(data).hexdigest(), structure.sha256, structure)
 
 
-def load_phase(source: str | Path | Phase, folder: str | Path | None = None) -> Phase:
-    """Return the orix phase of a catalogue name or CIF path; a phase is checked and handed back as a copy."""
+def read_phase(phase: Phase) -> Crystal:
+    """Return an orix phase as a crystal; one whose space group has more atoms than it lists is expanded, and says so.
+
+    Raises
+    ------
+    CrystalError
+        If it holds no atoms, or one that cannot scatter.
+    """
+    name = phase.name or "the phase"
+    structure = _scattering(structure_of(phase), name)
+    return Crystal(name, "", "", structure.sha256, structure)
+
+
+def as_crystal(source: str | Path | Phase, folder: str | Path | None = None) -> Crystal:
+    """Return the crystal of a catalogue name, a crystal file or an orix phase; what is odd about it is logged."""
+    if not isinstance(source, Phase):
+        return load_crystal(str(source), folder=folder)
+    crystal = read_phase(source)
+    _tell(crystal.name, crystal.structure.warnings)
+    return crystal
+
+
+def load_phase(
+    source: str | Path | Phase, folder: str | Path | None = None, same_atom_angstrom: float = SAME_ATOM_ANGSTROM
+) -> Phase:
+    """Return the orix phase, every atom of the cell in it, of a catalogue name, a crystal file or an orix phase.
+
+    Parameters
+    ----------
+    source, folder
+        What to read, and the folder of one's own crystal files, where a name is looked for first.
+    same_atom_angstrom
+        An image of a site of a file that lies so close to it is the same atom, Å.
+
+    Raises
+    ------
+    CrystalError
+        As ``load_crystal``.
+    """
     if isinstance(source, Phase):
-        return _checked(source.deepcopy(), source.name or "the phase")
-    return load_crystal(str(source), folder=folder).phase
+        return as_crystal(source).phase
+    return load_crystal(str(source), folder=folder, same_atom_angstrom=same_atom_angstrom).phase
 
 
 def read_cif(data: bytes, source: str, name: str) -> Phase:
-    """Parse the bytes of a CIF file; ``source`` is what errors call it.
-
-    gemmi reads it first: it says what is wrong and where, and it knows an undefined value from a zero.
-    """
-    try:
-        blocks = list(gemmi.cif.read_string(data.decode("utf-8", errors="replace")))
-    except (ValueError, RuntimeError) as error:
-        reason = first_line(error)
-        raise CrystalError(f"{source}: not a readable CIF file ({reason}); check it with a structure viewer") from None
-    _check_numbers(next((block for block in blocks if block.find_loop("_atom_site_fract_x")), None), source)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "structure.cif"
-        path.write_bytes(data)
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                phase = Phase.from_cif(path)
-        except Exception as error:  # noqa: BLE001 - PyCifRW and diffpy raise many kinds
-            reason = first_line(error).replace(str(path), source)
-            raise CrystalError(
-                f"{source}: not a readable CIF file ({reason}); check it with a structure viewer"
-            ) from None
-    phase.name = name
-    return _checked(phase, source)
+    """Return the bytes of a crystal file as an orix phase; ``source`` is what errors call it."""
+    return to_phase(_scattering(read_structure(data, source), source), name)
 
 
-def _check_numbers(block: gemmi.cif.Block | None, source: str) -> None:
-    """Refuse cells and positions that are not given; diffpy would read them as zero."""
-    if block is None:
+def _scattering(structure: Structure, source: str) -> Structure:
+    """Return a structure if there is an electron scattering factor for each of its elements."""
+    absent = sorted(set(structure.atoms.elements) - get_scattering_params_dict("lobato").keys())
+    if absent:
         raise CrystalError(
-            f"{source}: holds no atom sites (_atom_site_fract_x, …); a phase needs them, not the cell alone"
+            f"{source}: no electron scattering factor is known for {', '.join(absent)}; replace the element"
         )
-    for item in ("length_a", "length_b", "length_c", "angle_alpha", "angle_beta", "angle_gamma"):
-        value = block.find_value(f"_cell_{item}")
-        if value is None or not gemmi.cif.as_number(value) > 0:
-            raise CrystalError(f"{source}: _cell_{item} is {value or 'missing'}; expected a positive number")
-    for number, site in enumerate(block.find("_atom_site_", ["fract_x", "fract_y", "fract_z"]), start=1):
-        if not all(math.isfinite(gemmi.cif.as_number(value)) for value in site):
-            raise CrystalError(f"{source}: atom site {number} has no position ({' '.join(site)}); give numbers")
+    return structure
 
 
-def _checked(phase: Phase, source: str) -> Phase:
-    """Strip oxidation states from the atoms' elements and refuse what cannot scatter."""
-    if phase.structure is None or len(phase.structure) == 0:
-        raise CrystalError(f"{source}: holds no atoms; a phase needs its atom sites, not the cell alone")
-    if not phase.structure.lattice.volume > SMALLEST_CELL:
-        raise CrystalError(
-            f"{source}: the cell has a volume of {phase.structure.lattice.volume:g} Å³; check its lengths (Å) and "
-            "angles (degrees)"
-        )
-    known = get_scattering_params_dict("lobato")
-    for atom in phase.structure:
-        element = re.sub(r"[^A-Za-z].*$", "", atom.element).capitalize()
-        if element == "D":
-            element = "H"
-        if element not in known:
-            raise CrystalError(
-                f"{source}: the element {atom.element!r} of site {atom.label or '?'} has no electron scattering "
-                "factor; write a chemical element in _atom_site_type_symbol"
-            )
-        if not 0 <= atom.occupancy <= 1:
-            raise CrystalError(
-                f"{source}: site {atom.label} has occupancy {atom.occupancy:g}, expected 0 … 1; correct the file"
-            )
-        atom.element = element
-    return phase
+@lru_cache(maxsize=256)
+def _tell(source: str, warnings: tuple[str, ...]) -> None:
+    for warning in warnings:
+        _log.warning("%s: %s", source, warning)

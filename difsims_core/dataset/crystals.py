@@ -1,14 +1,15 @@
-"""Where the crystals of a dataset lie now, and whether they are still the ones it was simulated from."""
+"""Where the crystals of a dataset lie now, and whether they are still read as when it was simulated."""
 
 from __future__ import annotations
 
-import hashlib
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from difsims_core.crystal.catalogue import find_crystal
+from difsims_core.crystal.phases import Crystal, read_crystal
 from difsims_core.errors import CrystalError, StoreError
-from difsims_core.storage.objects import read_url
 
 if TYPE_CHECKING:
     from difsims_core.dataset.open import Simulation
@@ -16,18 +17,60 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
-def crystal_files(simulation: Simulation) -> dict[str, str]:
-    """Return the path or URL of the CIF file of each phase, where it can still be found; changed files are logged."""
-    spec, found = simulation.spec, {}
-    checksums = {item["name"]: item["sha256"] for item in simulation.attrs["crystals"]}
+@dataclass(frozen=True, slots=True)
+class CrystalToday:
+    """The crystal file of one phase of a dataset, as it is now.
+
+    Attributes
+    ----------
+    name : str
+        Class name.
+    url : str or None
+        Where the file lies; None when it is gone.
+    misread : bool
+        Whether the same file is read otherwise than when the dataset was simulated, so that the dataset is wrong.
+    finding : str
+        What a user should know; empty when all is as it was.
+    """
+
+    name: str
+    url: str | None
+    misread: bool = False
+    finding: str = ""
+
+
+def crystals_today(simulation: Simulation) -> tuple[CrystalToday, ...]:
+    """Return the crystal file of each phase of a dataset and what has become of it."""
+    spec = simulation.spec
+    records = {str(item.get("name")): item for item in simulation.attrs["crystals"]}
+    found = []
     for phase in spec.phases:
         try:
             url = find_crystal(phase.name, phase.cif, spec.crystal_folder)
-            data = read_url(url)
+            crystal = read_crystal(phase.name, url)
         except (CrystalError, StoreError) as error:
-            _log.warning("the crystal file of %s is not where it was: %s", phase.name, error)
+            found.append(CrystalToday(phase.name, None, finding=f"the crystal file of {phase.name}: {error}"))
             continue
-        if hashlib.sha256(data).hexdigest() != checksums.get(phase.name):
-            _log.warning("%s has changed since %s was simulated; scores use it as it is now", url, simulation.id)
-        found[phase.name] = url
-    return found
+        found.append(_compared(crystal, url, records.get(phase.name, {}), simulation.id))
+    return tuple(found)
+
+
+def crystal_files(simulation: Simulation) -> dict[str, str]:
+    """Return the path or URL of the crystal file of each phase, where it can still be read; what changed is logged."""
+    today = crystals_today(simulation)
+    for crystal in today:
+        if crystal.finding:
+            _log.warning("%s; scores use it as it is now", crystal.finding)
+    return {crystal.name: crystal.url for crystal in today if crystal.url is not None}
+
+
+def _compared(crystal: Crystal, url: str, record: Mapping[str, Any], simulation_id: str) -> CrystalToday:
+    if crystal.structure_sha256 == record.get("structure_sha256"):
+        return CrystalToday(crystal.name, url)
+    if crystal.sha256 != record.get("sha256"):
+        return CrystalToday(crystal.name, url, finding=f"{url} has changed since {simulation_id} was simulated")
+    finding = (
+        f"{url} is read otherwise than when {simulation_id} was simulated ({len(crystal.structure.atoms)} atoms in "
+        f"{crystal.structure.setting.symbol} now); simulate it again"
+    )
+    return CrystalToday(crystal.name, url, misread=True, finding=finding)

@@ -75,7 +75,8 @@ def build_tables(spec: SimulationSpec, crystals: tuple[Crystal, ...]) -> Tables:
     _check_precession(spec, seen, geometry.beam.k)
     phases = tuple(
         reflection_rows(
-            crystal,
+            crystal.structure,
+            crystal.name,
             seen,
             spec.diffraction.scattering_factors,
             spec.diffraction.debye_waller,
@@ -134,7 +135,7 @@ def _orientations(
     if wanted.kind == "uniform":
         return None, None
     if wanted.kind == "grid":
-        return [orientation_grid(crystal.phase, wanted.method, wanted.resolution_deg) for crystal in crystals], None
+        return [orientation_grid(crystal.structure, wanted.method, wanted.resolution_deg) for crystal in crystals], None
     assert wanted.file is not None  # noqa: S101 - narrows the type; the document was checked
     read = [read_orientations(wanted.file.replace("{phase}", crystal.name)) for crystal in crystals]
     return [quaternions for quaternions, _ in read], tuple(sha256 for _, sha256 in read)
@@ -163,7 +164,7 @@ def _check_elements(spec: SimulationSpec, crystals: tuple[Crystal, ...]) -> None
     """Refuse Debye–Waller factors of elements that no phase holds."""
     wanted = spec.diffraction.debye_waller
     if isinstance(wanted, dict):
-        held = {atom.element for crystal in crystals for atom in crystal.phase.structure}
+        held = {element for crystal in crystals for element in crystal.structure.atoms.elements}
         absent = sorted(set(wanted) - held)
         if absent:
             raise InputError(f"debye_waller names {', '.join(absent)}, but the phases hold {', '.join(sorted(held))}")

@@ -65,7 +65,7 @@ def dataset_attributes(simulator: Simulator, plan: Plan) -> dict[str, Any]:
         "parameters": simulator.spec.to_document(),
         "fingerprint": plan.fingerprint,
         "versions": {"difsims": __version__, **_versions()},
-        "crystals": [{"name": item.name, "file": item.file, "sha256": item.sha256} for item in simulator.crystals],
+        "crystals": [item.record() for item in simulator.crystals],
         **({} if orientations is None else {"orientation_sha256": list(orientations)}),
         "engine_version": simulator.engine_version,
         "n_patterns": plan.n_patterns,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from difsims_core.dataset.crystals import crystals_today
 from difsims_core.dataset.open import Simulation, open_simulation
 from difsims_core.dataset.plan import Plan, fingerprint, plan_from
 from difsims_core.dataset.receipts import Receipt, block_arrays, checksum, content_digest, read_receipts
@@ -33,12 +34,15 @@ class VerifyReport:
         Blocks that were simulated again and compared byte by byte.
     failures : tuple of str
         One sentence each; empty when all is well.
+    warnings : tuple of str
+        What has changed since it was simulated and does not make it wrong: crystal files that were edited or are gone.
     """
 
     id: str
     blocks: int
     resimulated: tuple[int, ...]
     failures: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -54,7 +58,7 @@ def verify(
     *,
     simulator: Simulator | None = None,
 ) -> VerifyReport:
-    """Check a complete dataset.
+    """Check a complete dataset, and that its crystal files are read now as they were then.
 
     Parameters
     ----------
@@ -78,6 +82,8 @@ def verify(
     receipts = read_receipts(store, plan)
     if content_digest(receipts) != sim.completion["content_sha256"]:
         failures.append("the receipts are not those that the completion record was written for")
+    crystals = crystals_today(sim)
+    failures += [crystal.finding for crystal in crystals if crystal.misread]
     chosen = _sample(plan.n_blocks, resimulate)
     if chosen:
         simulator = _simulator(sim, simulator, failures)
@@ -87,7 +93,9 @@ def verify(
             failures += _check_simulation(sim, plan, block, simulator)
         if progress is not None:
             progress(block + 1)
-    return VerifyReport(sim.id, plan.n_blocks, chosen if simulator is not None else (), tuple(failures))
+    resimulated = chosen if simulator is not None else ()
+    warnings = tuple(crystal.finding for crystal in crystals if crystal.finding and not crystal.misread)
+    return VerifyReport(sim.id, plan.n_blocks, resimulated, tuple(failures), warnings)
 
 
 def _sample(n_blocks: int, wanted: int) -> tuple[int, ...]:

@@ -11,7 +11,7 @@ import numpy as np
 from difsims_core.config.documents import make_spec
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.crystal.libraries import Phase, Rotation
-from difsims_core.crystal.phases import Crystal, load_phase
+from difsims_core.crystal.phases import as_crystal
 from difsims_core.crystal.rows import ReflectionRows, reflection_rows
 from difsims_core.diffraction.cake import noise_free_cakes
 from difsims_core.diffraction.draws import Draws
@@ -201,9 +201,10 @@ class _Chosen:
             np.array([sigma_px], np.float32),
         )  # fmt: skip
         reach_px = geometry.reach_px if image is None else geometry.image_frame(image).reach
-        read = load_phase(phase)
+        crystal = as_crystal(phase)
         rows = reflection_rows(
-            Crystal(read.name, "", "", read),
+            crystal.structure,
+            crystal.name,
             reach_px * calibration,
             diffraction.scattering_factors,
             diffraction.debye_waller,

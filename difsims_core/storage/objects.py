@@ -13,7 +13,15 @@ from typing import Any
 from difsims_core.errors import CorruptDataError, InputError
 from difsims_core.storage.names import check_key, split_url, url_name
 from difsims_core.storage.schemes import SCHEMES, ObjectInfo, Scheme
-from difsims_core.storage.urls import expand_urls, files_in, local_copy, read_url, write_url, writing_url
+from difsims_core.storage.urls import (
+    expand_urls,
+    files_in,
+    local_copy,
+    object_exists,
+    read_url,
+    write_url,
+    writing_url,
+)
 
 __all__ = [
     "ObjectInfo",
@@ -21,6 +29,7 @@ __all__ = [
     "expand_urls",
     "files_in",
     "local_copy",
+    "object_exists",
     "open_store",
     "read_url",
     "to_json",

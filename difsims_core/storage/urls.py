@@ -28,6 +28,12 @@ def write_url(url: str | Path, data: bytes) -> None:
     SCHEMES[scheme].write(_checked(scheme, path), data)
 
 
+def object_exists(url: str | Path) -> bool:
+    """Return whether there is an object at a path or URL."""
+    scheme, path = split_url(url)
+    return SCHEMES[scheme].exists(_checked(scheme, path))
+
+
 def writing_url(url: str | Path) -> AbstractContextManager[Path]:
     """Give a local file to fill; it becomes the object at a URL when the block ends well, and goes when it does not."""
     scheme, path = split_url(url)

@@ -1,0 +1,46 @@
+"""Files that a parameter document names: looked for beside the document first."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from difsims_core.config.class_names import class_name
+
+_PATHS = {"cif", "crystal_folder", "file"}
+
+
+def with_files_beside(value: Any, folder: Path) -> Any:
+    """Return plain values of a document whose relative paths are absolute where something lies there beside it."""
+    if isinstance(value, Mapping):
+        return {key: _entry(key, item, folder) for key, item in value.items()}
+    if isinstance(value, list):
+        return [with_files_beside(item, folder) for item in value]
+    return value
+
+
+def _entry(key: Any, item: Any, folder: Path) -> Any:
+    if key in _PATHS and isinstance(item, str):
+        return _found(item, folder) or item
+    if key == "phases" and isinstance(item, list):
+        return [_phase(phase, folder) for phase in item]
+    return with_files_beside(item, folder)
+
+
+def _phase(phase: Any, folder: Path) -> Any:
+    """Return a phase; a file that its bare name stands for is looked for here, a plain name in the crystal folder."""
+    if not isinstance(phase, str):
+        return with_files_beside(phase, folder)
+    if phase.lower().endswith(".cif"):
+        return _found(phase, folder) or phase
+    return phase if class_name(phase) == phase else _found(f"{phase}.cif", folder) or phase
+
+
+def _found(path: str, folder: Path) -> str | None:
+    """Return where a path lies beside the document, if it does; ``{phase}`` in it stands for any name."""
+    if not path or "://" in path or "\0" in path or Path(path).expanduser().is_absolute():
+        return None
+    there = glob.glob(glob.escape(path).replace("{phase}", "*"), root_dir=folder)  # noqa: PTH207 - root_dir
+    return str((folder / path).absolute()) if there else None

@@ -1,0 +1,69 @@
+"""The unit cell of a crystal in its Cartesian frame: a along x, c* along z, as orix has it (PHYSICS §3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class UnitCell:
+    """Lengths and angles of a unit cell.
+
+    Attributes
+    ----------
+    a, b, c : float
+        Å.
+    alpha, beta, gamma : float
+        Degrees.
+    """
+
+    a: float
+    b: float
+    c: float
+    alpha: float
+    beta: float
+    gamma: float
+
+    @property
+    def lengths(self) -> tuple[float, float, float]:
+        """a, b, c in Å."""
+        return self.a, self.b, self.c
+
+    @property
+    def angles(self) -> tuple[float, float, float]:
+        """α, β, γ in degrees."""
+        return self.alpha, self.beta, self.gamma
+
+    @property
+    def metric(self) -> np.ndarray:
+        """(3, 3) scalar products of the axes, Å²."""
+        cosines = np.cos(np.radians(self.angles))
+        cosines[np.isclose(self.angles, 90)] = 0.0
+        unit = np.eye(3)
+        unit[1, 2] = unit[2, 1] = cosines[0]
+        unit[0, 2] = unit[2, 0] = cosines[1]
+        unit[0, 1] = unit[1, 0] = cosines[2]
+        return unit * np.outer(self.lengths, self.lengths)
+
+    @property
+    def volume(self) -> float:
+        """Å³; zero where the angles make no cell."""
+        return float(np.sqrt(max(np.linalg.det(self.metric), 0.0)))
+
+    @property
+    def base(self) -> np.ndarray:
+        """(3, 3) axes a, b, c as rows, Å."""
+        metric = self.metric
+        ax = self.a
+        bx = metric[0, 1] / ax
+        by = np.sqrt(metric[1, 1] - bx**2)
+        cx = metric[0, 2] / ax
+        cy = (metric[1, 2] - bx * cx) / by
+        return np.array([[ax, 0, 0], [bx, by, 0], [cx, cy, np.sqrt(metric[2, 2] - cx**2 - cy**2)]])
+
+    @property
+    def reciprocal(self) -> np.ndarray:
+        """(3, 3) reciprocal axes a*, b*, c* as rows, Å⁻¹."""
+        return np.linalg.inv(self.base).T

@@ -1,0 +1,3 @@
+"""Crystal files: text → tables → symmetry and sites → every atom of the cell (PHYSICS §3). gemmi parses; nothing is
+evaluated.
+"""

@@ -1,0 +1,268 @@
+"""Which symmetry a crystal file states: its list of operations, else its Hall symbol, its Hermann–Mauguin symbol, or its
+number, in this order (PHYSICS §3).
+
+A statement that does not decide between settings is narrowed by the cell where only one setting fits it; what stays
+open is an error, never a guess. Statements that contradict each other in their point group are an error too.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import gemmi
+import numpy as np
+
+from difsims_core.crystal.cell import UnitCell
+from difsims_core.crystal.cif.space_groups import (
+    named_setting,
+    point_group_symbol,
+    settings_of_number,
+    settings_of_symbol,
+)
+from difsims_core.crystal.cif.tables import CifBlock
+from difsims_core.crystal.setting import DENOMINATOR, Setting
+from difsims_core.errors import CrystalError
+from difsims_core.messages import first_line
+
+_LISTS = ("_space_group_symop_operation_xyz", "_symmetry_equiv_pos_as_xyz")
+_HALL = ("_space_group_name_Hall", "_symmetry_space_group_name_Hall")
+_SYMBOLS = (
+    "_space_group_name_H-M_full",
+    "_space_group_name_H-M_alt",
+    "_symmetry_space_group_name_H-M",
+    "_space_group_name_H-M",
+)
+_NUMBERS = ("_space_group_IT_number", "_symmetry_Int_Tables_number")
+_CODE = "_space_group_IT_coordinate_system_code"
+_MAGNETIC = "_space_group_symop_magn_operation_xyz"
+_TRIPLET = re.compile(r"[xyz0-9+\-*/.,]+")  # nothing else can be an operation on positions
+_MOST_OPERATIONS = 192
+_MOST_LISTED = 2 * _MOST_OPERATIONS  # so many as a list may hold with some twice
+_MOST_SHOWN = 12
+_FITS = (1e-4, 1e-3, 0.02)  # relative: the settings that fit a cell best are those that can be meant
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What one item of the file says of the symmetry.
+
+    Attributes
+    ----------
+    text : str
+        The item and its value, for messages.
+    settings : tuple of Setting
+        What it can mean; empty when it is unknown.
+    """
+
+    text: str
+    settings: tuple[Setting, ...]
+
+
+def read_symmetry(block: CifBlock, cell: UnitCell, source: str) -> tuple[Setting, tuple[str, ...]]:
+    """Return the setting that a file states for its cell, and what a user should know about how it was found.
+
+    Raises
+    ------
+    CrystalError
+        If it is malformed, contradicts itself or the cell, or leaves a choice.
+    """
+    statements = [
+        *_listed(block, source),
+        *_hall(block, source),
+        *_symbols(block),
+        *_numbers(block),
+    ]
+    known = [statement for statement in statements if statement.settings]
+    if not known:
+        return _none_stated(block, statements, source)
+    first, *others = known
+    setting = _decided(first, others, cell, source)
+    for other in others:
+        _check_agreement(first, setting, other, source)
+    if not setting.fits(cell.metric):
+        lengths, angles = ", ".join(f"{v:g}" for v in cell.lengths), ", ".join(f"{v:g}" for v in cell.angles)
+        raise CrystalError(
+            f"{source}: {first.text} does not fit the cell ({lengths} Å; {angles}°); correct the cell or the symmetry"
+        )
+    return setting, _notes(first, setting, others, statements)
+
+
+def _listed(block: CifBlock, source: str) -> list[Statement]:
+    """Return the explicit list of operations, which must be a group."""
+    found = [value for value in block.column(*_LISTS) if value is not None]
+    if not found:
+        return []
+    if len(found) > _MOST_LISTED:
+        raise CrystalError(f"{source}: lists {len(found)} symmetry operations; no space group has over 192")
+    operations = [_operation(text, place, source) for place, text in enumerate(found, start=1)]
+    rotations = np.array([op.rot for op in operations])
+    if (rotations % DENOMINATOR).any():
+        raise CrystalError(f"{source}: a symmetry operation scales the axes; expected signed sums of x, y and z")
+    rotations, translations = _distinct(rotations // DENOMINATOR, np.array([op.tran for op in operations]))
+    missing = _missing_product(rotations, translations)
+    if missing is not None:
+        raise CrystalError(
+            f"{source}: its {len(rotations)} symmetry operations are no group: {missing} follows from them but is not "
+            "listed; complete the list, or remove it and state the space group with its setting"
+        )
+    text = f"the list of {len(found)} operations" if len(found) > 1 else "the list of operations, x,y,z alone,"
+    return [Statement(text, (_named(rotations, translations),))]
+
+
+def _operation(text: str, place: int, source: str) -> gemmi.Op:
+    plain = re.sub(r"\s+", "", text).lower()
+    if _TRIPLET.fullmatch(plain):
+        try:
+            return gemmi.Op(plain)
+        except (RuntimeError, ValueError, OverflowError):
+            pass
+    raise CrystalError(
+        f"{source}: symmetry operation {place}, {text[:60]!r}, is none; expected a triplet such as '-x,y+1/2,-z'"
+    )
+
+
+def _distinct(rotations: np.ndarray, translations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return each operation once, up to lattice vectors, with the identity, which some files leave out."""
+    rows = np.concatenate([rotations.reshape(-1, 9), translations % DENOMINATOR], axis=1)
+    rows = np.concatenate([[[1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0]], rows])
+    rows = np.array(list(dict.fromkeys(map(tuple, rows.tolist()))))
+    return rows[:, :9].reshape(-1, 3, 3), rows[:, 9:]
+
+
+def _missing_product(rotations: np.ndarray, translations: np.ndarray) -> str | None:
+    """Return a product of two operations that is not among them; None when they form a group."""
+    n = len(rotations)
+    products = np.einsum("nij,mjk->nmik", rotations, rotations).reshape(n * n, 9)
+    shifts = np.einsum("nij,mj->nmi", rotations, translations) + translations[:, None]
+    rows = np.concatenate([products, shifts.reshape(n * n, 3) % DENOMINATOR], axis=1)
+    listed = set(map(tuple, np.concatenate([rotations.reshape(n, 9), translations], axis=1).tolist()))
+    absent = next((row for row in map(tuple, rows.tolist()) if row not in listed), None)
+    if absent is None:
+        return None
+    operation = gemmi.Op()
+    operation.rot = (np.array(absent[:9]).reshape(3, 3) * DENOMINATOR).clip(-999, 999).tolist()
+    operation.tran = list(absent[9:])
+    return repr(operation.triplet())
+
+
+def _named(rotations: np.ndarray, translations: np.ndarray) -> Setting:
+    """Return the operations with the symbol of the setting that has them, where the table has it."""
+    operations = []
+    for rotation, translation in zip(rotations, translations, strict=True):
+        operation = gemmi.Op()
+        operation.rot, operation.tran = (rotation * DENOMINATOR).tolist(), translation.tolist()
+        operations.append(operation)
+    named = named_setting(gemmi.GroupOps(operations), f"{len(rotations)} operations")
+    return Setting(named.symbol, named.number, rotations, translations)
+
+
+def _hall(block: CifBlock, source: str) -> list[Statement]:
+    found = block.value(*_HALL)
+    if found is None:
+        return []
+    text = f"{found[0]} {found[1]!r}"
+    try:
+        operations = gemmi.symops_from_hall(found[1])
+    except (RuntimeError, ValueError, IndexError):
+        if block.column(*_LISTS):
+            return []
+        raise CrystalError(
+            f"{source}: {text} is no Hall symbol; correct it, or list the symmetry operations "
+            "(_space_group_symop_operation_xyz)"
+        ) from None
+    return [Statement(text, (named_setting(operations, found[1]),))]
+
+
+def _symbols(block: CifBlock) -> list[Statement]:
+    code = block.value(_CODE)
+    statements = []
+    for tag in _SYMBOLS:
+        found = block.value(tag)
+        if found is None:
+            continue
+        settings = settings_of_symbol(found[1])
+        narrowed = settings_of_symbol(found[1], code[1]) if code else []
+        statements.append(Statement(f"{tag} {found[1]!r}", tuple(narrowed or settings)))
+    return statements
+
+
+def _numbers(block: CifBlock) -> list[Statement]:
+    found = block.value(*_NUMBERS)
+    if found is None:
+        return []
+    value = found[1].strip()
+    number = int(value) if re.fullmatch(r"\d{1,3}", value) else 0
+    settings = settings_of_number(number)
+    code = block.value(_CODE)
+    if code:
+        named = {setting.symbol for item in settings for setting in settings_of_symbol(item.symbol, code[1])}
+        settings = [setting for setting in settings if setting.symbol in named] or settings
+    return [Statement(f"{found[0]} {value!r}", tuple(settings))]
+
+
+def _none_stated(
+    block: CifBlock, statements: list[Statement], source: str
+) -> tuple[Setting, tuple[str, ...]]:
+    """Return P 1, what a file without any statement means; refuse what is stated but not understood."""
+    if statements or block.column(_MAGNETIC):
+        stated = statements[0].text if statements else "its magnetic symmetry"
+        raise CrystalError(
+            f"{source}: {stated} is not known to any table of space groups; list the symmetry operations "
+            "(_space_group_symop_operation_xyz), or write _space_group_name_H-M_alt 'P 1' if every atom is listed"
+        )
+    (setting,) = settings_of_symbol("P 1")
+    return setting, ("states no symmetry, so only the atoms that it lists are there (P 1)",)
+
+
+def _decided(first: Statement, others: list[Statement], cell: UnitCell, source: str) -> Setting:
+    """Return the one setting that a statement means for a cell; less weighty statements narrow it."""
+    left = _each_once(first.settings)
+    for other in others:
+        also = {setting.keys for setting in other.settings}
+        left = [setting for setting in left if setting.keys in also] or left
+    fitting = left
+    for tolerance in _FITS:
+        fitting = [setting for setting in left if setting.fits(cell.metric, tolerance)]
+        if fitting:
+            break
+    fitting = fitting or left
+    if len(fitting) > 1:  # a short monoclinic symbol means unique axis b when the cell has right angles
+        fitting = [setting for setting in fitting if setting.unique_axis_b] or fitting
+    if len(fitting) == 1:
+        return fitting[0]
+    choices = [setting.symbol for setting in fitting]
+    shown = ", ".join(f"'{choice}'" for choice in choices[:_MOST_SHOWN]) + ", …" * (len(choices) > _MOST_SHOWN)
+    raise CrystalError(
+        f"{source}: {first.text} leaves {len(choices)} settings open ({shown}), which place the atoms differently; "
+        f"add the line _space_group_name_H-M_alt '{choices[0]}' with the right one, or list the symmetry operations"
+    )
+
+
+def _each_once(settings: tuple[Setting, ...]) -> list[Setting]:
+    """Return settings without those that have the operations of an earlier one."""
+    return list({setting.keys: setting for setting in reversed(settings)}.values())[::-1]
+
+
+def _check_agreement(first: Statement, setting: Setting, other: Statement, source: str) -> None:
+    """Refuse a second statement of another point group."""
+    if all(setting.point_group != candidate.point_group for candidate in other.settings):
+        found, stated = point_group_symbol(setting), point_group_symbol(other.settings[0])
+        raise CrystalError(
+            f"{source}: contradicts itself: {first.text} has the point group {found}, {other.text} has {stated}; "
+            "remove the wrong one"
+        )
+
+
+def _notes(
+    first: Statement, setting: Setting, others: list[Statement], statements: list[Statement]
+) -> tuple[str, ...]:
+    notes = []
+    for other in others:
+        if all(setting.keys != candidate.keys for candidate in other.settings):
+            centrings = {candidate.n_centrings for candidate in other.settings}
+            points = f" ({setting.n_centrings} lattice points in the cell, not {', '.join(map(str, sorted(centrings)))})"
+            differing = points if setting.n_centrings not in centrings else ""
+            notes.append(f"{first.text} was taken although {other.text} means another group or setting{differing}")
+    unknown = [statement.text for statement in statements if not statement.settings]
+    return (*notes, *(f"{text} is not known and was passed over" for text in unknown))

@@ -1,0 +1,127 @@
+"""The bytes of a crystal file as tables of text: any encoding, any case, looped or not."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from dataclasses import dataclass
+
+import gemmi
+
+from difsims_core.errors import CrystalError
+from difsims_core.messages import first_line
+
+_BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+_VIEWER = "check it with a structure viewer"
+POSITION = "_atom_site_fract_x"
+Table = dict[str, list[str | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class CifBlock:
+    """The data block of one structure.
+
+    Attributes
+    ----------
+    name : str
+        Of the block.
+    tables : tuple of dict
+        Each loop as columns of equal length by tag, and all tags outside loops as one more table of a single row. Tags
+        are in lower case with ``_`` for ``.``, so that core CIF and its dotted form read the same; an undefined value
+        (``?`` or ``.``) is None.
+    """
+
+    name: str
+    tables: tuple[Table, ...]
+
+    def table(self, tag: str) -> Table:
+        """Return the table that has a tag; an empty one when none has."""
+        return next((table for table in self.tables if _tag(tag) in table), {})
+
+    def column(self, *tags: str) -> list[str | None]:
+        """Return the values under the first of some tags that is there; empty when none is."""
+        return next((table[_tag(tag)] for tag in tags for table in self.tables if _tag(tag) in table), [])
+
+    def text(self, tag: str) -> str | None:
+        """Return the value of a tag, if it has one."""
+        found = self.value(tag)
+        return found[1] if found else None
+
+    def value(self, *tags: str) -> tuple[str, str] | None:
+        """Return the first of some tags that has a value, and that value."""
+        for tag in tags:
+            found = [value for value in self.column(tag) if value is not None]
+            if found:
+                return tag, found[0]
+        return None
+
+
+def read_tables(data: bytes, source: str) -> CifBlock:
+    """Return the block that holds atom sites; ``source`` is what errors call the file.
+
+    Raises
+    ------
+    CrystalError
+        If the file is no CIF, no block holds atom sites, or several do.
+    """
+    text = _decoded(data, source)
+    try:
+        document = gemmi.cif.read_string(text)
+    except (ValueError, RuntimeError, IndexError, MemoryError) as error:
+        reason = re.sub(r"^string:", "line ", first_line(error))
+        raise CrystalError(f"{source}: not a readable CIF file ({reason}); {_VIEWER}") from None
+    blocks = [CifBlock(block.name, _tables(block)) for block in document]
+    with_sites = [block for block in blocks if block.table(POSITION)]
+    if not with_sites:
+        cartesian = any(block.table("_atom_site_cartn_x") for block in blocks)
+        reason = "gives Cartesian positions only; convert them to" if cartesian else "holds no atom sites; it needs"
+        raise CrystalError(f"{source}: {reason} fractional coordinates (_atom_site_fract_x, …)")
+    if len(with_sites) > 1:
+        names = ", ".join(f"data_{block.name}" for block in with_sites[:5])
+        raise CrystalError(
+            f"{source}: holds {len(with_sites)} structures ({names}); expected one, save the wanted one as a file of "
+            "its own"
+        )
+    return with_sites[0]
+
+
+def _decoded(data: bytes, source: str) -> str:
+    """Return the text of a file: UTF-8, UTF-16 with or without a mark, or else the old Western encoding."""
+    encoding = next((name for mark, name in _BOMS.items() if data.startswith(mark)), "utf-8")
+    if encoding == "utf-8" and b"\0" in data[:4]:
+        encoding = "utf-16-be" if data[0] == 0 else "utf-16-le"
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError:
+        text = data.decode("latin-1")
+    if "\0" in text:
+        raise CrystalError(f"{source}: not a readable CIF file (it holds zero bytes); {_VIEWER}")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _tables(block: gemmi.cif.Block) -> tuple[Table, ...]:
+    single: Table = {}
+    tables = [single]
+    for item in block:
+        if item.pair is not None:
+            tag, value = item.pair
+            single.setdefault(_tag(tag), [_text(value)])
+        elif item.loop is not None:
+            loop = item.loop
+            width = loop.width()
+            values = [_text(value) for value in loop.values]
+            tables.append({_tag(tag): values[i::width] for i, tag in enumerate(loop.tags)})
+    return tuple(tables)
+
+
+def _tag(tag: str) -> str:
+    return tag.lower().replace(".", "_")
+
+
+def _text(value: str) -> str | None:
+    return None if gemmi.cif.is_null(value) else gemmi.cif.as_string(value).strip()
+
+
+def number(text: str | None) -> float:
+    """Return a CIF number without its standard uncertainty; NaN where it is none."""
+    return float("nan") if text is None else gemmi.cif.as_number(text)

@@ -1,0 +1,147 @@
+"""Crystal structures to and from the phases of orix, whose diffpy structure holds every atom."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from diffpy.structure import Atom, Lattice
+from diffpy.structure import Structure as DiffpyStructure
+from diffpy.structure.spacegroups import GetSpaceGroup, SpaceGroup
+
+from difsims_core.crystal.cell import UnitCell
+from difsims_core.crystal.cif.expand import expand
+from difsims_core.crystal.cif.sites import Site, chemical_symbol
+from difsims_core.crystal.libraries import POINT_GROUPS, Phase, Rotation, Symmetry, get_point_group
+from difsims_core.crystal.plausible import implausible
+from difsims_core.crystal.point_group import cartesian_operations, same_rotations
+from difsims_core.crystal.setting import DENOMINATOR, Setting
+from difsims_core.crystal.structure import Atoms, Structure
+from difsims_core.errors import CrystalError
+
+_FULL_DIGITS = 12
+_P1 = Setting("P 1", 1, np.eye(3, dtype=np.int64)[None], np.zeros((1, 3), np.int64))
+
+
+def to_phase(structure: Structure, name: str) -> Phase:
+    """Return a structure as an orix phase.
+
+    Its space group is set where the operations are those of the standard setting and orix orients the point group as
+    the crystal has it; elsewhere only the point group is, with the operations of the crystal.
+    """
+    atoms = structure.atoms
+    columns = (atoms.elements, atoms.positions, atoms.labels, atoms.occupancies, atoms.u_iso)
+    diffpy = DiffpyStructure(
+        [
+            Atom(element, xyz=position, label=label, occupancy=float(occupancy), Uisoequiv=0.0 if np.isnan(u) else float(u))
+            for element, position, label, occupancy, u in zip(*columns, strict=True)
+        ],
+        lattice=Lattice(*structure.cell.lengths, *structure.cell.angles),
+    )
+    number, group = structure.setting.number, _point_group(structure)
+    if number is not None and _has_standard_setting(structure.setting, number):
+        standard = get_point_group(number)
+        if _same(standard, cartesian_operations(structure)):
+            return Phase(name, space_group=number, structure=diffpy)
+    return Phase(name, point_group=group, structure=diffpy)
+
+
+def structure_of(phase: Phase) -> Structure:
+    """Return the structure of an orix phase; one with a space group and only some of its atoms is expanded, and says so.
+
+    Raises
+    ------
+    CrystalError
+        If it holds no atoms, or an atom that is no chemical element or occupied more than once.
+    """
+    name = phase.name or "the phase"
+    diffpy = phase.structure
+    if diffpy is None or len(diffpy) == 0:
+        raise CrystalError(f"{name}: holds no atoms; a phase needs its atom sites, not the cell alone")
+    cell = UnitCell(*map(float, diffpy.lattice.abcABG()))
+    sites = [_site(atom, position, name) for atom, position in zip(diffpy, _fractional(phase), strict=True)]
+    setting = _P1 if phase.space_group is None else _diffpy_setting(phase.space_group)
+    atoms, notes = expand(sites, setting, cell, name)
+    if len(atoms) == len(sites):  # closed under its symmetry: as it was given, to the last bit
+        atoms, notes = _as_given(sites), ()
+    elif len(atoms) > len(sites):
+        notes = (
+            f"its {len(sites)} atoms were expanded to {len(atoms)} by the operations of {setting.symbol}",
+            *notes,
+        )
+    structure = Structure(cell, atoms, setting, warnings=notes)
+    return structure.with_warnings(*implausible(structure))
+
+
+def _site(atom: Atom, position: np.ndarray, name: str) -> Site:
+    element = chemical_symbol(atom.element or "")
+    if element is None:
+        raise CrystalError(
+            f"{name}: the element {atom.element!r} of site {atom.label or '?'} is no chemical element; write one, such "
+            "as Pb or Pb2+"
+        )
+    if not 0 <= atom.occupancy <= 1:
+        raise CrystalError(f"{name}: site {atom.label} has occupancy {atom.occupancy:g}, expected 0 … 1")
+    x, y, z = map(float, position)
+    return Site(atom.label or element, element, (x, y, z), _FULL_DIGITS, float(atom.occupancy), _u_iso(atom))
+
+
+def _u_iso(atom: Atom) -> float:
+    value = float(atom.Uisoequiv)
+    return value if math.isfinite(value) else math.nan
+
+
+def _as_given(sites: list[Site]) -> Atoms:
+    return Atoms(
+        tuple(site.label for site in sites),
+        tuple(site.element for site in sites),
+        np.array([site.position for site in sites]),
+        np.array([site.occupancy for site in sites]),
+        np.array([site.u_iso for site in sites]),
+    )
+
+
+def _fractional(phase: Phase) -> np.ndarray:
+    """Return (n, 3) fractional coordinates of the atoms.
+
+    orix turns the cell so that a ∥ x and c* ∥ z and re-expresses the atoms, after which diffpy's ``xyz`` refers to the
+    cell as it stood before; the two differ for hexagonal and oblique cells.
+    """
+    lattice = phase.structure.lattice
+    positions = np.array([atom.xyz for atom in phase.structure])
+    return positions @ np.linalg.inv(lattice.stdbase @ lattice.recbase)
+
+
+def _diffpy_setting(group: SpaceGroup) -> Setting:
+    rotations = np.array([operation.R for operation in group.iter_symops()])
+    translations = np.array([operation.t for operation in group.iter_symops()])
+    return Setting(
+        group.short_name,
+        group.number,
+        np.rint(rotations).astype(np.int64),
+        np.rint(translations * DENOMINATOR).astype(np.int64),
+    )
+
+
+def _has_standard_setting(setting: Setting, number: int) -> bool:
+    return _diffpy_setting(GetSpaceGroup(number)).keys == setting.keys
+
+
+def _point_group(structure: Structure) -> Symmetry:
+    """Return the point group with the operations that the crystal has, under the name that orix has for it if any."""
+    operations = cartesian_operations(structure)
+    for group in POINT_GROUPS:
+        if _same(group, operations):
+            return group
+    improper = np.linalg.det(operations) < 0
+    proper = np.where(improper[:, None, None], -operations, operations)
+    group = Symmetry(Rotation.from_matrix(proper).data)
+    group.improper = improper
+    group.name = structure.setting.symbol
+    return group
+
+
+def _same(group: Symmetry, operations: np.ndarray) -> bool:
+    """Return whether an orix group has just these (n, 3, 3) operations."""
+    matrices = group.to_matrix() * np.where(group.improper, -1, 1)[:, None, None]
+    return same_rotations(matrices, operations)

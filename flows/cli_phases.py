@@ -1,0 +1,105 @@
+"""``difsims phases``: which crystal phases there are, and how crystal files are read."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flows.cli_options import Json
+from flows.command_group import FAILED
+
+if TYPE_CHECKING:
+    from difsims_core.crystal.describe import CrystalDescription
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(epilog="Example: difsims phases my_crystals --json")(phases)
+
+
+def phases(
+    crystals: Annotated[
+        list[str] | None, typer.Argument(metavar="[FOLDER|FILE…]", help="Crystal files, folders of them, or names.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show how crystal files are read, those that come along or your own; ends with 1 when one cannot be."""
+    from difsims_core.crystal.describe import describe_crystal
+    from difsims_core.errors import DifsimsError
+    from flows import console
+
+    if not crystals:
+        _show_catalogue(as_json=as_json)
+        return
+    found: list[CrystalDescription] = []
+    failed = False
+    for source in _files(crystals):
+        try:
+            found.append(describe_crystal(source))
+        except DifsimsError as error:
+            failed = True
+            console.fail(str(error))
+    if as_json:
+        console.show_json([asdict(item) for item in found])
+    else:
+        for item in found:
+            _show(item)
+    if failed:
+        raise typer.Exit(FAILED)
+
+
+def _files(crystals: list[str]) -> list[str]:
+    """Return the crystal files that folders stand for, and everything else as it is."""
+    from difsims_core.crystal.catalogue import crystal_files
+
+    files: list[str] = []
+    for item in crystals:
+        is_folder = item.endswith("/") or ("://" not in item and Path(item).is_dir())
+        files += crystal_files(item) if is_folder else [item]
+    return files
+
+
+def _show_catalogue(*, as_json: bool) -> None:
+    from difsims_core.crystal.catalogue import list_catalogue
+    from difsims_core.crystal.describe import describe_crystal
+    from flows import console
+
+    entries = [(entry, describe_crystal(entry.name)) for entry in list_catalogue()]
+    if as_json:
+        console.show_json([{**asdict(entry), "as_read": asdict(read)} for entry, read in entries])
+        return
+    rows = [_row(asdict(entry), read) for entry, read in entries]
+    console.show_table("phases", rows, ("name", "formula", "space group", "cell as read", "g/cm³", "title"))
+
+
+def _row(entry: dict[str, Any], read: CrystalDescription) -> dict[str, Any]:
+    return {
+        "name": entry["name"],
+        "formula": entry["formula"],
+        "space group": entry["space_group"],
+        "cell as read": read.formula,
+        "g/cm³": f"{read.density_g_per_cm3:.2f}",
+        "title": entry["title"],
+    }
+
+
+def _show(item: CrystalDescription) -> None:
+    from flows import console
+
+    number = f" (No. {item.space_group_number})" if item.space_group_number else ""
+    lengths, angles = " ".join(f"{v:g}" for v in item.cell[:3]), " ".join(f"{v:g}" for v in item.cell[3:])
+    lines = ", ".join(
+        f"{line.d_angstrom:.4g} Å ({' '.join(map(str, line.hkl))}) {line.intensity:.0f} %" for line in item.lines
+    )
+    console.show_line(f"{item.name}  {item.source}")
+    console.show_line(f"  as read      {item.formula}, {item.atoms} positions")
+    console.show_line(f"  file says    {item.stated_formula or 'no formula'}")
+    console.show_line(f"  space group  {item.space_group}{number}, {item.operations} operations")
+    console.show_line(f"  cell         {lengths} Å, {angles}°, {item.volume_angstrom3:.5g} Å³")
+    console.show_line(f"  density      {item.density_g_per_cm3:.3g} g/cm³")
+    console.show_line(f"  strongest    {lines}")
+    for warning in item.warnings:
+        console.warn(f"{item.name}: {warning}")
