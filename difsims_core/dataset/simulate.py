@@ -12,7 +12,8 @@ from operator import index
 
 import numpy as np
 
-from difsims_core.config.simulation import SimulationSpec
+from difsims_core.config.simulation import PhaseSpec, SimulationSpec
+from difsims_core.crystal.catalogue import find_crystal
 from difsims_core.crystal.phases import Crystal, load_crystal
 from difsims_core.dataset.block import Block
 from difsims_core.dataset.readings import read_images
@@ -216,7 +217,10 @@ def _with_absolute_paths(spec: SimulationSpec) -> SimulationSpec:
         scheme, path = split_url(place)
         return path if scheme == "file" else place
 
-    phases = tuple(phase.model_copy(update={"cif": absolute(phase.cif)}) for phase in spec.phases)
+    def file(phase: PhaseSpec) -> str | None:
+        return phase.cif and absolute(find_crystal(phase.name, phase.cif, spec.crystal_folder))
+
+    phases = tuple(phase.model_copy(update={"cif": file(phase)}) for phase in spec.phases)
     orientations = spec.orientations.model_copy(update={"file": absolute(spec.orientations.file)})
     return spec.model_copy(
         update={"crystal_folder": absolute(spec.crystal_folder), "phases": phases, "orientations": orientations}

@@ -1,7 +1,6 @@
 """The shipped CIF files: one structure for every reader, and the reflections that crystallography demands.
 
-orix (through diffpy) is what the simulation reads with; gemmi and ASE are independent readers of the same files, and
-gemmi's structure factors (International Tables C, table 4.3.2.2) are an independent check of those of diffsims
+Orix (through diffpy), gemmi's own reader and ASE are independent readers of the same files, and gemmi's structure factors (International Tables C, table 4.3.2.2) are an independent check of those of diffsims
 (table 4.3.2.3).
 """
 
@@ -20,6 +19,8 @@ from diffsims.utils.sim_utils import get_kinematical_intensities
 from numpy.testing import assert_allclose
 from orix.crystal_map import Phase
 
+from difsims_core.crystal.phases import load_crystal, load_phase
+from difsims_core.crystal.point_group import proper_point_group
 from tests.crystal.expected import CELLS, CONDITIONS, LINES, PUBLISHED_X_RAY, U_ISO, WYCKOFF
 
 FOLDER = Path(__file__).parents[2] / "crystal_files"
@@ -31,6 +32,11 @@ all_phases = pytest.mark.parametrize("name", sorted(ENTRIES))
 
 @cache
 def read_phase(name: str) -> Phase:
+    return load_phase(name)
+
+
+@cache
+def read_diffpy(name: str) -> Phase:
     return Phase.from_cif(FOLDER / ENTRIES[name]["file"])
 
 
@@ -84,8 +90,7 @@ def assert_same_atoms(atoms, others) -> None:
         left.pop(matches[0])
 
 
-def orix_atoms(name: str) -> list[tuple[str, np.ndarray, float]]:
-    phase = read_phase(name)
+def orix_atoms(phase: Phase) -> list[tuple[str, np.ndarray, float]]:
     return [(a.element, x, a.occupancy) for a, x in zip(phase.structure, fractional(phase), strict=True)]
 
 
@@ -153,12 +158,12 @@ def test_the_checksum_is_that_of_the_file(name):
 
 
 @all_phases
-def test_orix_reads_the_space_group_and_the_point_group(name):
-    entry, phase = ENTRIES[name], read_phase(name)
-    assert phase.space_group.short_name == entry["space_group"]
-    # diffpy numbers a non-standard setting n000 + number: Pnam is 5062.
-    assert phase.space_group.number % 1000 == entry["space_group_number"]
-    assert phase.point_group.proper_subgroup.name == entry["proper_point_group"]
+def test_the_space_group_and_the_point_group_are_those_of_the_catalogue(name):
+    entry, structure = ENTRIES[name], load_crystal(name).structure
+    assert structure.setting.symbol == gemmi.find_spacegroup_by_name(entry["space_group"]).hm
+    assert structure.setting.number == entry["space_group_number"]
+    assert proper_point_group(structure).name == entry["proper_point_group"]
+    assert read_phase(name).point_group.proper_subgroup.name == entry["proper_point_group"]
 
 
 @all_phases
@@ -200,12 +205,17 @@ def test_the_occupancies_add_up_to_the_content_of_the_cell(name):
 
 
 @all_phases
-def test_gemmi_reads_the_same_atoms_as_orix(name):
-    assert_same_atoms(orix_atoms(name), gemmi_atoms(name))
+def test_gemmi_reads_the_same_atoms(name):
+    assert_same_atoms(orix_atoms(read_phase(name)), gemmi_atoms(name))
 
 
 @all_phases
-def test_ase_reads_the_same_atoms_as_orix(name):
+def test_diffpy_reads_the_same_atoms(name):
+    assert_same_atoms(orix_atoms(read_phase(name)), orix_atoms(read_diffpy(name)))
+
+
+@all_phases
+def test_ase_reads_the_same_atoms(name):
     ase_io = pytest.importorskip("ase.io")
     atoms = ase_io.read(FOLDER / ENTRIES[name]["file"])
     assert atoms.info["spacegroup"].no == ENTRIES[name]["space_group_number"]
@@ -215,7 +225,7 @@ def test_ase_reads_the_same_atoms_as_orix(name):
         for position, kind in zip(atoms.get_scaled_positions(), atoms.arrays["spacegroup_kinds"], strict=True)
         for element, occupancy in atoms.info["occupancy"][str(kind)].items()
     ]
-    assert_same_atoms(orix_atoms(name), found)
+    assert_same_atoms(orix_atoms(read_phase(name)), found)
 
 
 @all_phases

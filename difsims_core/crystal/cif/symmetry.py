@@ -234,8 +234,8 @@ def _decided(first: Statement, others: list[Statement], cell: UnitCell, source: 
     choices = [setting.symbol for setting in fitting]
     shown = ", ".join(f"'{choice}'" for choice in choices[:_MOST_SHOWN]) + ", …" * (len(choices) > _MOST_SHOWN)
     raise CrystalError(
-        f"{source}: {first.text} leaves {len(choices)} settings open ({shown}), which place the atoms differently; "
-        f"add the line _space_group_name_H-M_alt '{choices[0]}' with the right one, or list the symmetry operations"
+        f"{source}: {first.text} leaves {len(choices)} settings open ({shown}), which place the atoms differently; add "
+        f"the line of the right one, such as _space_group_name_H-M_alt '{choices[0]}', or list the symmetry operations"
     )
 
 
