@@ -7,13 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.polynomial import chebyshev
 
+from difsims_core.crystal.indices import FriedelHalf, friedel_half, mirrored
 from difsims_core.crystal.phases import Crystal
-from difsims_core.crystal.reflections import EXTINCT, Scatterers, indices_within, reciprocal_basis
+from difsims_core.crystal.reflections import nm_hint, reciprocal_basis
+from difsims_core.crystal.structure_factors import EXTINCT, Scatterers
 from difsims_core.errors import CrystalError
 from difsims_core.kernels.records import Lattice
 
 _TOLERANCE = 2e-6
 _NARROW, _NODES_NARROW, _NODES_WIDE = 0.05, 6, 13
+_AT_ONCE = 2**18  # reflections, so that what is needed on the way stays small
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,56 +53,54 @@ def reflection_rows(
         If every reflection in range is extinct or there is none.
     """
     basis = reciprocal_basis(crystal.phase)
-    order = np.argsort(-np.linalg.norm(basis, axis=1), kind="stable")
-    axes = basis[order]
-    indices = indices_within(axes, q_max_per_angstrom * scales[1])
-    indices = indices[np.lexsort((indices[:, 2], indices[:, 1], indices[:, 0]))]
-    rows, offsets, lengths = np.unique(indices[:, :2], axis=0, return_index=True, return_counts=True)
-    hkl = np.empty_like(indices)
-    hkl[:, order] = indices
-
-    centre, half = (scales[0] + scales[1]) / 2, (scales[1] - scales[0]) / 2
+    half = friedel_half(basis, q_max_per_angstrom * scales[1], crystal.name, along_longest_rows=True)
+    centre, half_width = (scales[0] + scales[1]) / 2, (scales[1] - scales[0]) / 2
     scatterers = Scatterers.of(crystal.phase, scattering_factors, debye_waller)
-    coefficients = _fit(scatterers, hkl, np.linalg.norm(indices @ axes, axis=1), centre, half)
-    strongest = np.abs(coefficients[np.any(indices != 0, axis=1), 0]).max(initial=0.0)
+    coefficients = _fit(scatterers, half, centre, half_width)
+    strongest = np.abs(coefficients[1:, 0]).max(initial=0.0)
     if not strongest > 0:
         raise CrystalError(
-            f"{crystal.name}: no allowed reflection with |g| ≤ {q_max_per_angstrom:g} Å⁻¹; "
-            "check the cell lengths (Å) and the detector's range"
+            f"{crystal.name}: no allowed reflection with |g| ≤ {q_max_per_angstrom:g} Å⁻¹; check the detector's range"
+            f"{nm_hint(crystal.phase)}"
         )
     coefficients[np.abs(coefficients[:, 0]) < EXTINCT * strongest] = 0.0
-    coefficients[np.all(indices == 0, axis=1)] = 0.0
-    first = indices[offsets, 2]
+    coefficients[0] = 0.0
+    h, j, low, high = half.all_rows().T
+    sizes = high - low + 1
     lattice = Lattice(
-        axes=np.ascontiguousarray(axes),
-        h=rows[:, 0].astype(np.float32),
-        j=rows[:, 1].astype(np.float32),
-        low=first.astype(np.float32),
-        high=indices[offsets + lengths - 1, 2].astype(np.float32),
-        offsets=(offsets - first).astype(np.int32),
-        intensity=np.ascontiguousarray(coefficients, dtype=np.float32),
+        axes=half.axes,
+        h=h.astype(np.float32),
+        j=j.astype(np.float32),
+        low=low.astype(np.float32),
+        high=high.astype(np.float32),
+        offsets=(np.cumsum(sizes) - sizes - low).astype(np.int32),
+        intensity=mirrored(coefficients.astype(np.float32)),
         centre=centre,
-        half=half if half > 0 else 1.0,
+        half=half_width if half_width > 0 else 1.0,
     )
-    return ReflectionRows(lattice, hkl.astype(np.int16), 1 / abs(float(np.linalg.det(basis))))
+    return ReflectionRows(lattice, mirrored(half.hkl().astype(np.int16), -1), 1 / abs(float(np.linalg.det(basis))))
 
 
-def _fit(scatterers: Scatterers, hkl: np.ndarray, g: np.ndarray, centre: float, half: float) -> np.ndarray:
+def _fit(scatterers: Scatterers, half: FriedelHalf, centre: float, half_width: float) -> np.ndarray:
     """Return (n, d) power-series coefficients of |F|² over the scales, good to 2·10⁻⁶ of the strongest reflection."""
-    if half == 0:
-        return scatterers.intensity(hkl, (g / centre)[None]).T
-    n_nodes = _NODES_NARROW if half / centre <= _NARROW else _NODES_WIDE
+    if half_width == 0:
+        return scatterers.intensity(half, np.array([centre])).T
+    n_nodes = _NODES_NARROW if half_width / centre <= _NARROW else _NODES_WIDE
     nodes = np.cos(np.pi * (np.arange(n_nodes) + 0.5) / n_nodes)
-    values = scatterers.intensity(hkl, g / (centre + half * nodes[:, None]))
+    values = scatterers.intensity(half, centre + half_width * nodes)
+    strongest = values[:, 1:].max(initial=0.0)
     transform = chebyshev.chebvander(nodes, n_nodes - 1) * (2 / n_nodes)
     transform[:, 0] /= 2
-    series = np.stack([(values * weights[:, None]).sum(axis=0) for weights in transform.T])
-    strongest = values[:, g > 0].max(initial=0.0)
-    tails = np.cumsum(np.abs(series[::-1, g > 0]), axis=0)[::-1].max(axis=1)
+    tails = np.zeros(n_nodes)
+    for start in range(0, values.shape[1], _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
+        values[:, part] = np.einsum("sd,sn->dn", transform, values[:, part])  # in loops: the same for any BLAS
+        further = values[:, part] if start else values[:, 1:_AT_ONCE]
+        tails = np.maximum(tails, np.cumsum(np.abs(further[::-1]), axis=0)[::-1].max(axis=1, initial=0.0))
     enough = np.flatnonzero(tails <= _TOLERANCE * strongest)
-    degree = int(enough[0]) if len(enough) else n_nodes
-    power = np.zeros((max(degree, 1), max(degree, 1)))
-    for d in range(len(power)):
-        row = chebyshev.cheb2poly(np.eye(len(power))[d])
+    degree = max(int(enough[0]), 1) if len(enough) else n_nodes
+    power = np.zeros((degree, degree))
+    for d in range(degree):
+        row = chebyshev.cheb2poly(np.eye(degree)[d])
         power[d, : len(row)] = row
-    return series[: len(power)].T @ power
+    return np.einsum("dn,dp->np", values[:degree], power)

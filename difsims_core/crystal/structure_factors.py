@@ -1,0 +1,157 @@
+"""Kinematical structure factors, F(hkl) = Σ_j occ_j f_j(|g|) exp(−B_j|g|²/4) exp(2πi h·x_j) (PHYSICS §3).
+
+Atoms of one kind, an element with one B, share everything but their phases, and phases do not change with the lattice
+scale: F = Σ_kinds f exp(−B|g|²/4) S, with S the phase sum of a kind, computed once for all scales.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from difsims_core.crystal.indices import FriedelHalf
+from difsims_core.crystal.libraries import Phase, get_atomic_scattering_factors, get_scattering_params_dict
+from difsims_core.errors import CrystalError
+from difsims_core.kernels.phase_sums import add_phase_sums
+
+_log = logging.getLogger(__name__)
+MOST_B = 100.0  # Å², a displacement of more than 1 Å
+EXTINCT = 1e-12  # of the strongest |F|²: below it, an intensity is the rounding of zero
+_SAME_B_DECIMALS = 12  # symmetry moves the U of an atom by its rounding
+_REFLECTIONS_AT_ONCE = 2**18  # bounds memory: some 60 MB at 13 lattice scales
+_ATOMS_AT_ONCE = 128  # whose waves stay in the second-level cache
+
+
+@dataclass(frozen=True, slots=True)
+class Scatterers:
+    """The atoms of one cell as numbers, sorted by kind.
+
+    Attributes
+    ----------
+    positions : (n, 3)
+        Fractional coordinates.
+    weights : (n,)
+        Occupancies.
+    start : (k + 1,) int64
+        Atoms of kind ``i``, an element with one B, are ``start[i]:start[i + 1]``.
+    b : (k,)
+        Debye–Waller B of each kind, Å².
+    coefficients : (k, 5, 2)
+        Scattering-factor parameters of each kind.
+    parametrisation
+        ``lobato`` or ``xtables``.
+    """
+
+    positions: np.ndarray
+    weights: np.ndarray
+    start: np.ndarray
+    b: np.ndarray
+    coefficients: np.ndarray
+    parametrisation: str
+
+    @classmethod
+    def of(cls, phase: Phase, parametrisation: str, debye_waller: str | Mapping[str, float]) -> Scatterers:
+        """Collect the atoms of a phase."""
+        atoms = list(phase.structure)
+        table = get_scattering_params_dict(parametrisation)
+        elements = np.array([atom.element for atom in atoms])
+        unknown = [element for element in np.unique(elements).tolist() if element not in table]
+        if unknown:
+            raise CrystalError(f"{phase.name}: no {parametrisation} scattering factor for {', '.join(unknown)}")
+        b = np.round(debye_waller_b(phase, debye_waller), _SAME_B_DECIMALS)
+        order = np.lexsort((b, elements))
+        elements, b = elements[order], b[order]
+        new = (elements[1:] != elements[:-1]) | (b[1:] != b[:-1])
+        first = np.concatenate([[0], np.flatnonzero(new) + 1])
+        return cls(
+            positions=fractional_positions(phase)[order],
+            weights=np.array([atom.occupancy for atom in atoms])[order],
+            start=np.append(first, len(atoms)),
+            b=b[first],
+            coefficients=np.array([table[element] for element in elements[first].tolist()], dtype=float),
+            parametrisation=parametrisation,
+        )
+
+    def intensity(self, half: FriedelHalf, scales: np.ndarray) -> np.ndarray:
+        """Return |F|² of reflections at one or more lattice scales.
+
+        Parameters
+        ----------
+        half
+            The reflections; those of the other half have the same |F|², because scattering factors are real.
+        scales
+            (s,) factors on a, b, c of the lattice that ``half`` is of; |F|² is evaluated at |g| / scale.
+
+        Returns
+        -------
+        (s, n) float64, the same for any number of processors.
+        """
+        result, begin = np.empty((len(scales), len(half))), 0
+        for part in half.parts(_REFLECTIONS_AT_ONCE):
+            n = len(part)
+            result[:, begin : begin + n] = self._intensity_at_once(part, scales)
+            begin += n
+        return result
+
+    def _intensity_at_once(self, half: FriedelHalf, scales: np.ndarray) -> np.ndarray:
+        squared = (half.lengths() / scales[:, None]) ** 2
+        real, imaginary = np.zeros_like(squared), np.zeros_like(squared)
+        for kind, b in enumerate(self.b):
+            sums = self._phase_sums(half, slice(*self.start[kind : kind + 2]))
+            for i, row in enumerate(squared):
+                f = get_atomic_scattering_factors(row, self.coefficients[kind : kind + 1], self.parametrisation)[:, 0]
+                if b:
+                    f *= np.exp(-0.25 * b * row)
+                real[i] += f * sums[0]
+                imaginary[i] += f * sums[1]
+        return real**2 + imaginary**2
+
+    def _phase_sums(self, half: FriedelHalf, atoms: slice) -> np.ndarray:
+        """Return (2, n) real and imaginary parts of Σ_j occ_j exp(2πi h·x_j) over some atoms."""
+        lowest, highest = half.rows[:, :3].min(axis=0), half.rows[:, [0, 1, 3]].max(axis=0)
+        sums = np.zeros((2, len(half)))
+        for start in range(atoms.start, atoms.stop, _ATOMS_AT_ONCE):
+            some = slice(start, min(start + _ATOMS_AT_ONCE, atoms.stop))
+            first, second, third = (
+                _waves(np.arange(low, high + 1), self.positions[some, axis])
+                for low, high, axis in zip(lowest, highest, half.order, strict=True)
+            )
+            cosine, sine = np.ascontiguousarray(third.real.T), np.ascontiguousarray(third.imag.T)
+            add_phase_sums(half.rows, first * self.weights[some], second, cosine, sine, lowest, *sums)
+        return sums
+
+
+def debye_waller_b(phase: Phase, debye_waller: str | Mapping[str, float]) -> np.ndarray:
+    """Return (n,) B of the atoms of a phase, Å²; ``debye_waller`` is ``none``, ``from_cif`` or {element: B in Å²}."""
+    atoms = list(phase.structure)
+    if debye_waller == "none":
+        return np.zeros(len(atoms))
+    if debye_waller == "from_cif":
+        b = 8 * np.pi**2 * np.array([atom.Uisoequiv for atom in atoms])
+        if not np.all((b >= 0) & (b < MOST_B)):
+            raise CrystalError(f"{phase.name}: U of an atom is negative or beyond reason; correct the CIF file (Å²)")
+        if not b.any():
+            _log.warning("%s: the crystal file gives no U, so no Debye–Waller factor is applied", phase.name)
+        return b
+    assert not isinstance(debye_waller, str)  # noqa: S101 - narrows the type; specs admit nothing else
+    return np.array([debye_waller.get(atom.element, 0.0) for atom in atoms])
+
+
+def fractional_positions(phase: Phase) -> np.ndarray:
+    """Return (n, 3) fractional coordinates of the atoms.
+
+    orix turns the cell so that a ∥ x and c* ∥ z and re-expresses the atoms, after which diffpy's ``xyz`` refers to the
+    cell as it stood before; the two differ for hexagonal and oblique cells.
+    """
+    lattice = phase.structure.lattice
+    positions = np.array([atom.xyz for atom in phase.structure])
+    return positions @ np.linalg.inv(lattice.stdbase @ lattice.recbase)
+
+
+def _waves(indices: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """Return (m, n) exp 2πi·index·position."""
+    turns = indices[:, None] * positions
+    return np.exp(2j * np.pi * (turns - np.rint(turns)))
