@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +20,10 @@ class FakeCrystal:
     name: str
     file: str
     sha256: str
+    structure_sha256: str = "1" * 64
+
+    def record(self) -> dict[str, Any]:
+        return {"name": self.name, "file": self.file, "sha256": self.sha256, "structure_sha256": self.structure_sha256}
 
 
 def _nothing(_start: int, _stop: int) -> None:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+_DECIMALS = 12  # of the axes, as orix rounds them
+
 
 @dataclass(frozen=True, slots=True)
 class UnitCell:
@@ -61,7 +63,8 @@ class UnitCell:
         by = np.sqrt(metric[1, 1] - bx**2)
         cx = metric[0, 2] / ax
         cy = (metric[1, 2] - bx * cx) / by
-        return np.array([[ax, 0, 0], [bx, by, 0], [cx, cy, np.sqrt(metric[2, 2] - cx**2 - cy**2)]])
+        base = np.array([[ax, 0, 0], [bx, by, 0], [cx, cy, np.sqrt(metric[2, 2] - cx**2 - cy**2)]])
+        return base.round(_DECIMALS)
 
     @property
     def reciprocal(self) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 from difsims_core.config.class_names import class_name
 from difsims_core.crystal.catalogue import find_crystal
 from difsims_core.crystal.libraries import Phase
-from difsims_core.crystal.phases import read_crystal, read_phase
+from difsims_core.crystal.phases import Crystal, read_crystal, read_phase
 from difsims_core.crystal.plausible import density
 from difsims_core.crystal.reflections import reflections_of
 from difsims_core.crystal.structure import Structure
@@ -116,7 +116,7 @@ def describe_crystal(source: str | Path | Phase, folder: str | Path | None = Non
         atoms=len(structure.atoms),
         volume_angstrom3=structure.cell.volume,
         density_g_per_cm3=density(structure),
-        lines=_strongest_lines(structure, crystal.name),
+        lines=_strongest_lines(crystal),
         warnings=structure.warnings,
     )
 
@@ -133,7 +133,9 @@ def content(structure: Structure) -> str:
     counts = structure.atoms.counts()
     first = [element for element in _HILL_FIRST if "C" in counts and element in counts]
     order = first + sorted(counts.keys() - set(first))
-    return " ".join(element + ("" if abs(counts[element] - 1) < 5e-4 else f"{counts[element]:.4g}") for element in order)
+    return " ".join(
+        element + ("" if abs(counts[element] - 1) < 5e-4 else f"{counts[element]:.4g}") for element in order
+    )
 
 
 def _stated(structure: Structure) -> str:
@@ -143,8 +145,8 @@ def _stated(structure: Structure) -> str:
     return formula.text if formula.units is None else f"{formula.text}, Z = {formula.units:g}"
 
 
-def _strongest_lines(structure: Structure, name: str) -> tuple[PowderLine, ...]:
-    found = reflections_of(structure, name, 1 / _SMALLEST_D)
+def _strongest_lines(crystal: Crystal) -> tuple[PowderLine, ...]:
+    found = reflections_of(crystal, 1 / _SMALLEST_D)
     lengths = np.linalg.norm(found.g, axis=1)
     order = np.argsort(lengths, kind="stable")
     line = np.concatenate([[0], np.cumsum(np.diff(lengths[order]) > _SAME_LINE_PER_ANGSTROM)])

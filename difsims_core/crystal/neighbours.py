@@ -7,6 +7,9 @@ from scipy.spatial import cKDTree
 
 from difsims_core.crystal.cell import UnitCell
 
+SAME_ATOM_ANGSTROM = 0.1
+"""Positions that are so close are the same atom; no two atoms are, but the halves of a split site."""
+
 
 def nearest_distances(positions: np.ndarray, place: np.ndarray, cell: UnitCell) -> np.ndarray:
     """Return distances (n,) of fractional positions to a place and its lattice repeats, Å.

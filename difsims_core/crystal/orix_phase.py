@@ -33,7 +33,13 @@ def to_phase(structure: Structure, name: str) -> Phase:
     columns = (atoms.elements, atoms.positions, atoms.labels, atoms.occupancies, atoms.u_iso)
     diffpy = DiffpyStructure(
         [
-            Atom(element, xyz=position, label=label, occupancy=float(occupancy), Uisoequiv=0.0 if np.isnan(u) else float(u))
+            Atom(
+                element,
+                xyz=position,
+                label=label,
+                occupancy=float(occupancy),
+                Uisoequiv=0.0 if np.isnan(u) else float(u),
+            )
             for element, position, label, occupancy, u in zip(*columns, strict=True)
         ],
         lattice=Lattice(*structure.cell.lengths, *structure.cell.angles),
@@ -59,7 +65,8 @@ def structure_of(phase: Phase) -> Structure:
     if diffpy is None or len(diffpy) == 0:
         raise CrystalError(f"{name}: holds no atoms; a phase needs its atom sites, not the cell alone")
     cell = UnitCell(*map(float, diffpy.lattice.abcABG()))
-    sites = [_site(atom, position, name) for atom, position in zip(diffpy, _fractional(phase), strict=True)]
+    pairs = enumerate(zip(diffpy, _fractional(phase), strict=True))
+    sites = [_site(atom, position, name, place) for place, (atom, position) in pairs]
     setting = _P1 if phase.space_group is None else _diffpy_setting(phase.space_group)
     atoms, notes = expand(sites, setting, cell, name)
     if len(atoms) == len(sites):  # closed under its symmetry: as it was given, to the last bit
@@ -73,7 +80,8 @@ def structure_of(phase: Phase) -> Structure:
     return structure.with_warnings(*implausible(structure))
 
 
-def _site(atom: Atom, position: np.ndarray, name: str) -> Site:
+def _site(atom: Atom, position: np.ndarray, name: str, place: int) -> Site:
+    """Return an atom as a site; each is a group of disorder of its own, as whoever built the phase has seen them all."""
     element = chemical_symbol(atom.element or "")
     if element is None:
         raise CrystalError(
@@ -83,7 +91,10 @@ def _site(atom: Atom, position: np.ndarray, name: str) -> Site:
     if not 0 <= atom.occupancy <= 1:
         raise CrystalError(f"{name}: site {atom.label} has occupancy {atom.occupancy:g}, expected 0 … 1")
     x, y, z = map(float, position)
-    return Site(atom.label or element, element, (x, y, z), _FULL_DIGITS, float(atom.occupancy), _u_iso(atom))
+    occupancy = float(atom.occupancy)
+    return Site(
+        atom.label or element, element, (x, y, z), _FULL_DIGITS, occupancy, _u_iso(atom), disorder_group=str(place)
+    )
 
 
 def _u_iso(atom: Atom) -> float:

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from difsims_core.crystal.catalogue import find_crystal
-from difsims_core.crystal.cif.reader import SAME_ATOM_ANGSTROM, read_structure
+from difsims_core.crystal.cif.reader import read_structure
 from difsims_core.crystal.libraries import Phase, get_scattering_params_dict
+from difsims_core.crystal.neighbours import SAME_ATOM_ANGSTROM
 from difsims_core.crystal.orix_phase import structure_of, to_phase
 from difsims_core.crystal.structure import Structure
 from difsims_core.errors import CrystalError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gemmi
 import numpy as np
 
-from difsims_core.crystal.neighbours import close_pairs
+from difsims_core.crystal.neighbours import SAME_ATOM_ANGSTROM, close_pairs
 from difsims_core.crystal.structure import Structure
 
 DENSITIES_G_PER_CM3 = (0.1, 25.0)  # from aerogel-like frameworks to osmium at 22.6
@@ -64,7 +64,7 @@ def _close_atoms(structure: Structure) -> list[str]:
     pairs, distances = close_pairs(atoms.positions, structure.cell, 2 * CLOSEST_OF_COVALENT * float(radii.max()))
     a, b = pairs.T
     both = atoms.occupancies[a] + atoms.occupancies[b] > 1.001  # else they are never there together
-    close = both & (distances < CLOSEST_OF_COVALENT * (radii[a] + radii[b]))
+    close = both & (distances > SAME_ATOM_ANGSTROM) & (distances < CLOSEST_OF_COVALENT * (radii[a] + radii[b]))
     shown: dict[tuple[str, str], float] = {}
     for i in np.flatnonzero(close):
         names = atoms.labels[a[i]], atoms.labels[b[i]]

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from difsims_core.crystal.indices import friedel_half, mirrored
 from difsims_core.crystal.libraries import Phase
+from difsims_core.crystal.phases import Crystal, as_crystal
+from difsims_core.crystal.structure import Structure
 from difsims_core.crystal.structure_factors import EXTINCT, Scatterers
 from difsims_core.errors import CrystalError
 
@@ -36,7 +39,7 @@ class ReflectionList:
 
 
 def reflection_list(
-    phase: Phase,
+    phase: Phase | str | Path,
     q_max_per_angstrom: float,
     scattering_factors: str = "lobato",
     debye_waller: str | Mapping[str, float] = "none",
@@ -47,7 +50,7 @@ def reflection_list(
     Parameters
     ----------
     phase
-        orix phase with its atoms.
+        orix phase with its atoms, catalogue name or crystal file.
     q_max_per_angstrom
         Largest |g| of the scaled lattice, Å⁻¹.
     scattering_factors
@@ -62,13 +65,25 @@ def reflection_list(
     CrystalError
         If no reflection lies within q_max, or far too many.
     """
-    basis = reciprocal_basis(phase) / lattice_scale
-    half = friedel_half(basis, q_max_per_angstrom, phase.name)
+    return reflections_of(as_crystal(phase), q_max_per_angstrom, scattering_factors, debye_waller, lattice_scale)
+
+
+def reflections_of(
+    crystal: Crystal,
+    q_max_per_angstrom: float,
+    scattering_factors: str = "lobato",
+    debye_waller: str | Mapping[str, float] = "none",
+    lattice_scale: float = 1.0,
+) -> ReflectionList:
+    """Return the reflections of a crystal; see ``reflection_list``."""
+    basis = crystal.structure.cell.reciprocal / lattice_scale
+    half = friedel_half(basis, q_max_per_angstrom, crystal.name)
     if len(half) == 1:
         raise CrystalError(
-            f"{phase.name}: no reflection with |g| ≤ {q_max_per_angstrom:g} Å⁻¹; raise q_max{nm_hint(phase)}"
+            f"{crystal.name}: no reflection with |g| ≤ {q_max_per_angstrom:g} Å⁻¹; raise q_max"
+            f"{nm_hint(crystal.structure)}"
         )
-    intensity = Scatterers.of(phase, scattering_factors, debye_waller).intensity(half, np.ones(1))[0]
+    intensity = Scatterers.of(crystal, scattering_factors, debye_waller).intensity(half, np.ones(1))[0]
     strongest = intensity[1:].max()
     hkl, intensity = half.hkl(), np.where(intensity < EXTINCT * strongest, 0.0, intensity)
     origin = len(half) - 1
@@ -76,14 +91,9 @@ def reflection_list(
     return ReflectionList(hkl, hkl @ basis, intensity)
 
 
-def reciprocal_basis(phase: Phase) -> np.ndarray:
-    """Return (3, 3) reciprocal axes a*, b*, c* as rows, Å⁻¹, in the crystal frame of orix."""
-    return np.array(phase.structure.lattice.recbase).T
-
-
-def nm_hint(phase: Phase) -> str:
+def nm_hint(structure: Structure) -> str:
     """Return what to add to an error when the cell is too small for its atoms, as one with lengths in nm is."""
-    lattice, n_atoms = phase.structure.lattice, sum(atom.occupancy for atom in phase.structure)
-    if max(lattice.abcABG()[:3]) < _LONGEST_IN_NM or lattice.volume < _SMALLEST_ATOM * n_atoms:
-        return f" (lengths look like nm: a cell of {lattice.volume:.3g} Å³ with {n_atoms:g} atoms; expected Å)"
+    volume, n_atoms = structure.cell.volume, float(structure.atoms.occupancies.sum())
+    if max(structure.cell.lengths) < _LONGEST_IN_NM or volume < _SMALLEST_ATOM * n_atoms:
+        return f" (lengths look like nm: a cell of {volume:.3g} Å³ with {n_atoms:g} atoms; expected Å)"
     return ""

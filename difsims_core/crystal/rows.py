@@ -9,7 +9,7 @@ from numpy.polynomial import chebyshev
 
 from difsims_core.crystal.indices import FriedelHalf, friedel_half, mirrored
 from difsims_core.crystal.phases import Crystal
-from difsims_core.crystal.reflections import nm_hint, reciprocal_basis
+from difsims_core.crystal.reflections import nm_hint
 from difsims_core.crystal.structure_factors import EXTINCT, Scatterers
 from difsims_core.errors import CrystalError
 from difsims_core.kernels.records import Lattice
@@ -52,16 +52,16 @@ def reflection_rows(
     CrystalError
         If every reflection in range is extinct or there is none.
     """
-    basis = reciprocal_basis(crystal.phase)
+    basis = crystal.structure.cell.reciprocal
     half = friedel_half(basis, q_max_per_angstrom * scales[1], crystal.name, along_longest_rows=True)
     centre, half_width = (scales[0] + scales[1]) / 2, (scales[1] - scales[0]) / 2
-    scatterers = Scatterers.of(crystal.phase, scattering_factors, debye_waller)
+    scatterers = Scatterers.of(crystal, scattering_factors, debye_waller)
     coefficients = _fit(scatterers, half, centre, half_width)
     strongest = np.abs(coefficients[1:, 0]).max(initial=0.0)
     if not strongest > 0:
         raise CrystalError(
             f"{crystal.name}: no allowed reflection with |g| ≤ {q_max_per_angstrom:g} Å⁻¹; check the detector's range"
-            f"{nm_hint(crystal.phase)}"
+            f"{nm_hint(crystal.structure)}"
         )
     coefficients[np.abs(coefficients[:, 0]) < EXTINCT * strongest] = 0.0
     coefficients[0] = 0.0

@@ -75,8 +75,7 @@ def build_tables(spec: SimulationSpec, crystals: tuple[Crystal, ...]) -> Tables:
     _check_precession(spec, seen, geometry.beam.k)
     phases = tuple(
         reflection_rows(
-            crystal.structure,
-            crystal.name,
+            crystal,
             seen,
             spec.diffraction.scattering_factors,
             spec.diffraction.debye_waller,

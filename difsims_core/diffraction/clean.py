@@ -201,10 +201,8 @@ class _Chosen:
             np.array([sigma_px], np.float32),
         )  # fmt: skip
         reach_px = geometry.reach_px if image is None else geometry.image_frame(image).reach
-        crystal = as_crystal(phase)
         rows = reflection_rows(
-            crystal.structure,
-            crystal.name,
+            as_crystal(phase),
             reach_px * calibration,
             diffraction.scattering_factors,
             diffraction.debye_waller,

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from difsims_core.crystal.phases import load_crystal
-from difsims_core.crystal.reflections import reflection_list
+from difsims_core.crystal.reflections import reflections_of
 from difsims_core.errors import CrystalError, ExperimentError
 from difsims_core.evaluate.base import ratio
 from difsims_core.evaluate.experiment_scores import (
@@ -166,7 +166,7 @@ class _LineLibrary:
             return "the background class has no lines"
         try:
             crystal = load_crystal(name, self.crystal_files.get(name), self.crystal_folder)
-            reflections = reflection_list(crystal.phase, q_max_needed(q, self.options))
+            reflections = reflections_of(crystal, q_max_needed(q, self.options))
         except CrystalError as error:
             _LOG.warning("no allowed lines for class %s: %s", name, error)
             return str(error)

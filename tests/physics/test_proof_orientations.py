@@ -23,7 +23,7 @@ from scipy.spatial import KDTree
 
 from difsims_core import radial_profiles
 from difsims_core.crystal.orientations import orientation_grid
-from difsims_core.crystal.phases import load_phase
+from difsims_core.crystal.phases import load_crystal, load_phase
 from tests.oracles.image_route import annulus_areas_px
 from tests.oracles.orientations import uniform_orientations
 from tests.physics.test_powder import RINGS, ring
@@ -35,7 +35,7 @@ all_methods = pytest.mark.parametrize("method", MEMBERS)
 
 @cache
 def grid(name: str, method: str, resolution_deg: float) -> np.ndarray:
-    return orientation_grid(load_phase(name), method, resolution_deg)
+    return orientation_grid(load_crystal(name).structure, method, resolution_deg)
 
 
 def operations(name: str) -> np.ndarray:

@@ -9,13 +9,10 @@ import numpy as np
 
 from difsims_core.crystal.cell import UnitCell
 from difsims_core.crystal.cif.sites import Site
-from difsims_core.crystal.neighbours import close_pairs, nearest_distances
+from difsims_core.crystal.neighbours import SAME_ATOM_ANGSTROM, close_pairs, nearest_distances
 from difsims_core.crystal.setting import DENOMINATOR, Setting
 from difsims_core.crystal.structure import Atoms
 from difsims_core.errors import CrystalError
-
-SAME_ATOM_ANGSTROM = 0.1
-"""Images of a site that are so close to it are the same atom; no two atoms are, but for split sites."""
 
 _ROUNDING = 3.01  # units of the last decimal place that the images of a rounded special position can be apart
 _LEAST_ANGSTROM = 1e-3
@@ -151,10 +148,8 @@ def _without_repeats(
     """
     positions = np.concatenate([orbit.positions for orbit in orbits])
     owner = np.repeat(np.arange(len(orbits)), [len(orbit.positions) for orbit in orbits])
-    first = np.concatenate([[0], np.cumsum([len(orbit.positions) for orbit in orbits])[:-1]])
     pairs, _ = close_pairs(positions, cell, same_atom)
     pairs = pairs[owner[pairs[:, 0]] != owner[pairs[:, 1]]]
-    listed = {(int(owner[a]), int(owner[b])) for a, b in pairs if a == first[owner[a]] and b == first[owner[b]]}
     dropped: set[int] = set()
     sharing: dict[int, set[int]] = {}
     for low, high in sorted({(min(a, b), max(a, b)) for a, b in owner[pairs].tolist()}):
@@ -162,8 +157,8 @@ def _without_repeats(
             continue
         one, other = orbits[low].site, orbits[high].site
         same = one.element == other.element and math.isclose(one.occupancy, other.occupancy, abs_tol=1e-3)
-        apart = (low, high) not in listed  # listed at another place: an image, however little is there
-        if same and (apart or one.occupancy + other.occupancy > _FULL):
+        nearest = np.argmin(nearest_distances(orbits[low].positions, orbits[high].positions[0], cell))
+        if same and (nearest > 0 or one.occupancy + other.occupancy > _FULL):  # an image, however little is there
             dropped.add(high)
         else:
             sharing.setdefault(low, {low}).add(high)
@@ -183,7 +178,7 @@ def _overfull(sites: list[Site], source: str, same_atom: float) -> str:
     named = ", ".join(f"{site.label} ({site.element}, {site.occupancy:g})" for site in sites)
     groups = {site.disorder_group for site in sites}
     if "" not in groups and len(groups) == len(sites):
-        return f"the sites {named} share a place as a disorder and are more than one atom together"
+        return f"the sites {named} share a place and are more than one atom together"
     raise CrystalError(
         f"{source}: the sites {named} lie within {same_atom:g} Å of each other and are more than one atom together; "
         "correct their occupancies or positions, or give each a _atom_site_disorder_group of its own if it is meant"

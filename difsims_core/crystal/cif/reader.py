@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from difsims_core.crystal.cif.expand import SAME_ATOM_ANGSTROM, expand
+from difsims_core.crystal.cif.expand import expand
 from difsims_core.crystal.cif.sites import read_cell, read_sites
 from difsims_core.crystal.cif.symmetry import read_symmetry
 from difsims_core.crystal.cif.tables import read_tables
+from difsims_core.crystal.neighbours import SAME_ATOM_ANGSTROM
 from difsims_core.crystal.plausible import implausible
 from difsims_core.crystal.structure import Formula, Structure
-
-__all__ = ["SAME_ATOM_ANGSTROM", "read_structure"]
 
 
 def read_structure(data: bytes, source: str, same_atom_angstrom: float = SAME_ATOM_ANGSTROM) -> Structure:

@@ -166,9 +166,7 @@ def _occupancy(text: str | None, shown: str, source: str) -> float:
         return 1.0
     value = number(text)
     if not 0 <= value <= _FULL:
-        raise CrystalError(
-            f"{source}: site {shown} has occupancy {text}, expected 0 … 1; correct the file"
-        )
+        raise CrystalError(f"{source}: site {shown} has occupancy {text}, expected 0 … 1; correct the file")
     return min(value, 1.0)
 
 

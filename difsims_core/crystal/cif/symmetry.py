@@ -23,7 +23,6 @@ from difsims_core.crystal.cif.space_groups import (
 from difsims_core.crystal.cif.tables import CifBlock
 from difsims_core.crystal.setting import DENOMINATOR, Setting
 from difsims_core.errors import CrystalError
-from difsims_core.messages import first_line
 
 _LISTS = ("_space_group_symop_operation_xyz", "_symmetry_equiv_pos_as_xyz")
 _HALL = ("_space_group_name_Hall", "_symmetry_space_group_name_Hall")
@@ -201,9 +200,7 @@ def _numbers(block: CifBlock) -> list[Statement]:
     return [Statement(f"{found[0]} {value!r}", tuple(settings))]
 
 
-def _none_stated(
-    block: CifBlock, statements: list[Statement], source: str
-) -> tuple[Setting, tuple[str, ...]]:
+def _none_stated(block: CifBlock, statements: list[Statement], source: str) -> tuple[Setting, tuple[str, ...]]:
     """Return P 1, what a file without any statement means; refuse what is stated but not understood."""
     if statements or block.column(_MAGNETIC):
         stated = statements[0].text if statements else "its magnetic symmetry"
@@ -254,14 +251,14 @@ def _check_agreement(first: Statement, setting: Setting, other: Statement, sourc
         )
 
 
-def _notes(
-    first: Statement, setting: Setting, others: list[Statement], statements: list[Statement]
-) -> tuple[str, ...]:
+def _notes(first: Statement, setting: Setting, others: list[Statement], statements: list[Statement]) -> tuple[str, ...]:
     notes = []
     for other in others:
         if all(setting.keys != candidate.keys for candidate in other.settings):
             centrings = {candidate.n_centrings for candidate in other.settings}
-            points = f" ({setting.n_centrings} lattice points in the cell, not {', '.join(map(str, sorted(centrings)))})"
+            points = (
+                f" ({setting.n_centrings} lattice points in the cell, not {', '.join(map(str, sorted(centrings)))})"
+            )
             differing = points if setting.n_centrings not in centrings else ""
             notes.append(f"{first.text} was taken although {other.text} means another group or setting{differing}")
     unknown = [statement.text for statement in statements if not statement.settings]
