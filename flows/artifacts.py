@@ -12,6 +12,7 @@ from prefect.client.orchestration import get_client
 from prefect.context import FlowRunContext
 
 from difsims_core.storage import layout
+from difsims_core.storage.names import as_written
 from difsims_core.storage.objects import ObjectStore
 from flows.figure_links import browser_url, picture_url, place_of
 
@@ -110,7 +111,7 @@ def short_count(n: int) -> str:
 def _places(urls: Mapping[str, str]) -> list[str]:
     """Return a list in Markdown; a browser opens http alone, everything else is to be copied."""
     return [
-        f"- [{name}]({url})" if url.startswith("http") else f"- {name}: `{url.removeprefix('file://')}`"
+        f"- [{name}]({url})" if url.startswith("http") else f"- {name}: `{as_written(url)}`"
         for name, url in urls.items()
     ]
 

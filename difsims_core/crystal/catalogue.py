@@ -11,7 +11,7 @@ import yaml
 from difsims_core.errors import CrystalError, InputError
 from difsims_core.registry import nearest
 from difsims_core.resources import crystal_folder as shipped_folder
-from difsims_core.storage.names import split_url
+from difsims_core.storage.names import split_url, url_name
 from difsims_core.storage.objects import files_in
 
 
@@ -81,7 +81,7 @@ def find_crystal(name: str, cif: str | None = None, folder: str | Path | None = 
         files = files_in(root, ".cif")
     except InputError:
         raise CrystalError(f"the crystal folder {root} holds no .cif file; put one CIF a phase there") from None
-    found = {file.rsplit("/", 1)[-1].removesuffix(".cif"): file for file in files}
+    found = {url_name(file).removesuffix(".cif"): file for file in files}
     if name not in found:
         choices = sorted(found)
         raise CrystalError(

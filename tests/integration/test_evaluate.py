@@ -114,7 +114,7 @@ def test_a_missing_experiment_or_prediction_is_named(tmp_path: Path) -> None:
     path = tmp_path / "roi_1_probability_pred.npz"
     write_prediction(path, truthful("roi_1"))
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ExperimentError, match=r"experiment 'roi_1' is not in .*empty"):
+    with pytest.raises(ExperimentError, match=r"experiment is not in .*empty.*roi_1_radial_crop\.npz"):
         evaluate_all(path, tmp_path / "empty")
     with pytest.raises(InputError, match="nothing found"):
         evaluate_all(tmp_path / "empty", samples_folder())

@@ -154,8 +154,8 @@ def test_an_experiment_is_predicted_once_until_it_changes(tmp_path):
     y[1, 1] = 0
     write_profiles(path, Q, y)
     first = predict_experiment(store, bundle, path)
-    assert (first.name, first.reused, first.n_invalid, first.n_patterns) == ("scan", False, 1, 12)
-    assert first.url == store.url(f"predictions/{bundle.id}/scan_probability_pred.npz")
+    assert (first.name, first.reused, first.n_invalid, first.n_patterns) == ("scan_radial_crop", False, 1, 12)
+    assert first.url == store.url(f"predictions/{bundle.id}/scan_radial_crop_probability_pred.npz")
 
     with np.load(first.url.removeprefix("file://"), allow_pickle=False) as stored:
         assert {"pred", "phases", "cnn_id", "x", "sim_ids", "experiment", "created"} <= set(stored.files)
@@ -166,7 +166,7 @@ def test_an_experiment_is_predicted_once_until_it_changes(tmp_path):
     assert prediction.experiment == str(path)
 
     rows = bundle.model.rows
-    assert predict_experiment(store, bundle, path) == type(first)(first.url, "scan", True, 1, 12)
+    assert predict_experiment(store, bundle, path) == type(first)(first.url, "scan_radial_crop", True, 1, 12)
     assert bundle.model.rows == rows
     write_profiles(path, Q, measured(3, 4, seed=1))
     changed = predict_experiment(store, bundle, path)
