@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -20,8 +21,14 @@ SUMMARY = "summary"
 
 
 def artifact_key(text: str) -> str:
-    """Return a text in the letters that Prefect allows in keys: lower case, digits, dashes."""
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+    """Return a text in the letters that Prefect allows in keys: lower case, digits, dashes.
+
+    Where more than underscores is lost, a digest keeps two texts apart.
+    """
+    key = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+    if key == text.replace("_", "-"):
+        return key
+    return f"{key}-{hashlib.sha256(text.encode()).hexdigest()[:8]}".strip("-")
 
 
 def table(key: str, rows: Sequence[Mapping[str, Any]], description: str) -> None:
