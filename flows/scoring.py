@@ -11,12 +11,11 @@ from difsims_core import __version__
 from difsims_core.crystal.catalogue import find_crystal
 from difsims_core.dataset.crystals import crystal_files
 from difsims_core.dataset.open import open_simulation
-from difsims_core.errors import CorruptDataError, CrystalError, ExperimentError, MissingObjectError, StoreError
+from difsims_core.errors import CorruptDataError, CrystalError, MissingObjectError, StoreError
 from difsims_core.evaluate.experiment_scores import ExperimentEvaluation
-from difsims_core.evaluate.partners import truth_url
+from difsims_core.evaluate.partners import folder_of, truth_url
 from difsims_core.evaluate.peak_positions import evaluate_all
 from difsims_core.storage import layout
-from difsims_core.storage.names import parent_url
 from difsims_core.storage.npz import Prediction, predicted_name, read_prediction
 from difsims_core.storage.objects import open_store, read_url
 
@@ -72,9 +71,7 @@ def evaluation_of(
     files: Mapping[str, str],
 ) -> ExperimentEvaluation:
     """Return everything said about one prediction."""
-    if experiments is None and "/" not in prediction.experiment:
-        raise ExperimentError(f"{url}: does not say where its experiment lies; name the folder with --experiments")
-    folder = experiments or parent_url(prediction.experiment)
+    folder = experiments or folder_of(prediction, url)
     return evaluate_all([url], folder, crystals, truth, crystal_files=files).per_experiment[0]
 
 

@@ -5,12 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from difsims_core.errors import ExperimentError
-from difsims_core.storage.names import child_url, file_name
+from difsims_core.errors import ExperimentError, InputError
+from difsims_core.storage.names import child_url, file_name, parent_url
 from difsims_core.storage.npz import TRUTH_ENDING, Prediction, Truth, predicted_name, read_truth
 from difsims_core.storage.urls import url_exists
 
 _CROPPED = "_radial_crop"
+
+
+def folder_of(prediction: Prediction, url: str | Path) -> str:
+    """Return the URL of the folder where the scan of a prediction lay when it was predicted.
+
+    Raises
+    ------
+    ExperimentError
+        If the prediction does not say it.
+    """
+    if "/" not in prediction.experiment:
+        raise ExperimentError(f"{url}: does not say where its experiment lies; name the folder with --experiments")
+    _stems(prediction, url)
+    return parent_url(prediction.experiment)
 
 
 def scan_of(prediction: Prediction, url: str | Path, folder: str | Path) -> str:
@@ -52,7 +66,12 @@ def truth_of(prediction: Prediction, url: str | Path, folder: str | Path | None)
 def _stems(prediction: Prediction, url: str | Path) -> list[str]:
     """Return the file names, without ending, that the scan may have."""
     if prediction.experiment:
-        return [file_name(prediction.experiment).removesuffix(".npz")]
+        try:
+            return [file_name(prediction.experiment).removesuffix(".npz")]
+        except InputError as error:
+            raise ExperimentError(
+                f"{url}: the place of its experiment cannot be read ({error}); predict again"
+            ) from None
     name = predicted_name(url)  # a historical prediction has it in its own file name only, and shorter
     return [f"{name}{_CROPPED}", name]
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from difsims_core.errors import ExperimentError
-from difsims_core.evaluate.partners import scan_of, truth_of, truth_url
+from difsims_core.evaluate.partners import folder_of, scan_of, truth_of, truth_url
 from difsims_core.storage.names import as_written
 from difsims_core.storage.npz import Prediction
 
@@ -50,6 +50,17 @@ def test_a_historical_prediction_finds_its_scan_by_its_own_name(folder, predicti
 def test_a_scan_that_is_not_there_is_named(folder):
     with pytest.raises(ExperimentError, match=r"p/c_probability_pred\.npz.*c_radial_crop\.npz and c\.npz"):
         scan_of(MAP, "p/c_probability_pred.npz", folder)
+
+
+@pytest.mark.parametrize("place", ["file:///a/..%2F..%2Fx.npz", "s3://me:secret@b/x.npz", "s3:/slip/x.npz"])
+def test_a_record_that_names_no_place_is_an_error_of_the_prediction(folder, place):
+    for ask in (lambda: folder_of(told(place), "p.npz"), lambda: scan_of(told(place), "p.npz", folder)):
+        with pytest.raises(ExperimentError, match=r"^p\.npz: the place of its experiment") as caught:
+            ask()
+        assert "secret" not in str(caught.value)
+    with pytest.raises(ExperimentError, match="--experiments"):
+        folder_of(MAP, "p.npz")
+    assert folder_of(told("/sc%20ans/a.npz"), "p.npz") == "file:///sc%2520ans"
 
 
 def test_a_truth_map_is_found_with_and_without_the_ending_of_the_scan(tmp_path):
