@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -12,6 +13,7 @@ from prefect.client.orchestration import get_client
 from prefect.context import FlowRunContext
 
 from difsims_core.storage import layout
+from difsims_core.storage.names import as_written
 from difsims_core.storage.objects import ObjectStore
 from flows.figure_links import browser_url, picture_url, place_of
 
@@ -19,8 +21,14 @@ SUMMARY = "summary"
 
 
 def artifact_key(text: str) -> str:
-    """Return a text in the letters that Prefect allows in keys: lower case, digits, dashes."""
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+    """Return a text in the letters that Prefect allows in keys: lower case, digits, dashes.
+
+    Where more than underscores is lost, a digest keeps two texts apart.
+    """
+    key = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+    if key == text.replace("_", "-"):
+        return key
+    return f"{key}-{hashlib.sha256(text.encode()).hexdigest()[:8]}".strip("-")
 
 
 def table(key: str, rows: Sequence[Mapping[str, Any]], description: str) -> None:
@@ -110,7 +118,7 @@ def short_count(n: int) -> str:
 def _places(urls: Mapping[str, str]) -> list[str]:
     """Return a list in Markdown; a browser opens http alone, everything else is to be copied."""
     return [
-        f"- [{name}]({url})" if url.startswith("http") else f"- {name}: `{url.removeprefix('file://')}`"
+        f"- [{name}]({url})" if url.startswith("http") else f"- {name}: `{as_written(url)}`"
         for name, url in urls.items()
     ]
 

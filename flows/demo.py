@@ -9,6 +9,7 @@ from difsims_core.config.documents import load_spec, make_spec
 from difsims_core.config.pipeline import PipelineSpec
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.resources import samples_folder, specs_folder
+from difsims_core.storage.names import as_written
 from difsims_core.storage.objects import open_store
 from flows import console
 from flows.session import flow_session
@@ -51,7 +52,7 @@ def run_demo(store: str | None, n_patterns: int, epochs: int, *, verbose: bool =
         "peaks F1: do the peaks of the pixels that a phase claims lie where its crystal allows them (1: all)?\n"
         "null F1: the best that another phase of the model reaches with the same peaks."
     )
-    console.show_line(f"report: {outcome['report'].removeprefix('file://')}")
+    console.show_line(f"report: {as_written(outcome['report'])}")
 
 
 def _row(scores: dict[str, Any]) -> dict[str, Any]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from prefect import flow
 from prefect.runtime import flow_run
 
-from difsims_core.errors import ExperimentError, MissingObjectError
+from difsims_core.errors import ExperimentError, InputError, MissingObjectError
 from difsims_core.ledger.registry import CHAMPION, resolve_model
 from difsims_core.storage import layout
-from difsims_core.storage.npz import PREDICTION_ENDING, TRUTH_ENDING
+from difsims_core.storage.npz import PREDICTION_ENDINGS, TRUTH_ENDING, experiment_name, predicted_name, read_prediction
 from difsims_core.storage.objects import ObjectStore, expand_urls, files_in, open_store
 from flows.artifacts import tag_run
 from flows.events import announce
@@ -81,9 +82,21 @@ def evaluate(
 
 
 def _of_champion(store: ObjectStore) -> list[str]:
-    """Return the URLs of all predictions of the champion."""
-    keys = store.list(layout.predictions(resolve_model(store, CHAMPION)))
-    return [store.url(key) for key in keys if key.endswith(PREDICTION_ENDING)]
+    """Return the URLs of all predictions of the champion; none under an earlier name whose scan has another by now."""
+    urls: dict[str, str] = {}
+    for key in store.list(layout.predictions(resolve_model(store, CHAMPION))):
+        if key.endswith(PREDICTION_ENDINGS):
+            with suppress(InputError):  # an object with a name that this store never gives
+                urls[predicted_name(store.url(key))] = store.url(key)
+    return [url for name, url in urls.items() if f"{name}_radial_crop" not in urls or not _is_earlier(name, url)]
+
+
+def _is_earlier(name: str, url: str) -> bool:
+    """Return whether a prediction lies under the earlier, shorter name of its scan."""
+    try:
+        return experiment_name(read_prediction(url).experiment) != name
+    except InputError:
+        return False  # its evaluation says what is wrong with it
 
 
 def _conclude(root: str, rows: list[dict[str, Any]], failures: list[str]) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ import io
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
+from difsims_core.storage.names import as_written
 from difsims_core.storage.objects import ObjectStore
 from flows.settings import load_settings
 
@@ -60,7 +61,7 @@ def picture_url(store: ObjectStore, key: str) -> tuple[str, str]:
 
 def place_of(store: ObjectStore, key: str) -> str:
     """Return where an object lies as people write it: a path, or a URL."""
-    return store.url(key).removeprefix("file://")
+    return as_written(store.url(key))
 
 
 def thumbnail(picture: bytes) -> bytes:

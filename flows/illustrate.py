@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from difsims_core.dataset.open import Simulation, open_simulation
-from difsims_core.evaluate.peak_positions import truth_of
+from difsims_core.evaluate.partners import truth_of
 from difsims_core.learn.bundle import load_bundle
 from difsims_core.storage import layout
-from difsims_core.storage.npz import experiment_name, read_prediction
+from difsims_core.storage.npz import predicted_name, read_prediction
 from difsims_core.storage.objects import ObjectStore, open_store
 from flows import artifacts
 from flows.scoring import phase_rows
@@ -90,8 +90,9 @@ def show_model(root: str, model_id: str) -> float:
 
 def show_evaluation(root: str, url: str, scores_url: str, truth: str | None, *, redraw: bool) -> None:
     """Leave the peak positions of a map by phase, the map with its confidence, and the map beside its truth."""
-    store, prediction, known = open_store(root), read_prediction(url), truth_of(experiment_name(url), truth)
-    document = store.read_json(scores_url.removeprefix(f"{store.root}/"))
+    store, prediction = open_store(root), read_prediction(url)
+    known = truth_of(prediction, url, truth)
+    document = store.read_json(store.key_of(scores_url))
     name, model_id = document["experiment"], prediction.cnn_id
     artifacts.table(f"peaks-{name}", phase_rows(document), f"Peak positions of {name} by {model_id}")
 
@@ -109,7 +110,7 @@ def show_evaluation(root: str, url: str, scores_url: str, truth: str | None, *, 
 
 def show_map(store: ObjectStore, model_id: str, url: str, *, redraw: bool = False) -> None:
     """Leave the picture of a predicted map with its confidence."""
-    name = experiment_name(url)
+    name = predicted_name(url)
 
     def draw() -> bytes:
         from difsims_core.evaluate import figures

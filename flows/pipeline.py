@@ -11,7 +11,7 @@ from difsims_core.config.pipeline import PipelineSpec
 from difsims_core.learn.bundle import load_bundle
 from difsims_core.learn.networks import NETWORKS
 from difsims_core.storage import layout
-from difsims_core.storage.npz import TRUTH_ENDING, experiment_name
+from difsims_core.storage.npz import TRUTH_ENDING, predicted_name
 from difsims_core.storage.objects import ObjectStore, expand_urls, files_in, open_store
 from flows.artifacts import link, short_count, table, tag_run
 from flows.evaluate import evaluate
@@ -79,7 +79,7 @@ def _map_and_report(
     predictions, scores = [], []
     if spec.experiments:
         predictions = predict(model, list(spec.experiments), place.root)
-        maps = {experiment_name(url): url for url in predictions}
+        maps = {predicted_name(url): url for url in predictions}
         page.reach(f"{len(maps)} phase maps: {', '.join(maps)}", maps)
         scores = evaluate(predictions, truth=spec.truth_folder, store=place.root)
         table("evaluation", scores, f"Scores of {len(scores)} maps")

@@ -11,11 +11,11 @@ from typing import Any
 from difsims_core.config.pipeline import PipelineSpec
 from difsims_core.dataset.crystals import crystals_today
 from difsims_core.dataset.open import Simulation, open_simulation
-from difsims_core.evaluate.peak_positions import truth_of
+from difsims_core.evaluate.partners import truth_of
 from difsims_core.evaluate.report import LineageStep, ReportContent, ReportMap, render_report
 from difsims_core.learn.bundle import ModelBundle, load_bundle
 from difsims_core.storage import layout
-from difsims_core.storage.npz import experiment_name, read_prediction
+from difsims_core.storage.npz import read_prediction
 from difsims_core.storage.objects import open_store
 from flows.illustrate import sample_profiles
 from flows.scoring import crystals_of, evaluation_of
@@ -40,7 +40,7 @@ def write_report(
         Heading.
     """
     place = open_store(store)
-    scores = [place.read_json(row["scores"].removeprefix(f"{place.root}/")) for row in rows]
+    scores = [place.read_json(place.key_of(row["scores"])) for row in rows]
     named = [title, simulation, model, spec.digest(), *(document["inputs_sha256"] for document in scores)]
     run = f"run-{hashlib.sha256(json.dumps(named).encode()).hexdigest()[:16]}"
     key = layout.report(run)
@@ -75,7 +75,7 @@ def _map(store: str, url: str, spec: PipelineSpec) -> ReportMap:
     prediction = read_prediction(url)
     files = crystals_of(store, prediction, None)
     evaluation = evaluation_of(url, prediction, None, spec.truth_folder, None, files)
-    return ReportMap(prediction, evaluation, truth_of(experiment_name(url), spec.truth_folder))
+    return ReportMap(prediction, evaluation, truth_of(prediction, url, spec.truth_folder))
 
 
 def _lineage(simulation: Simulation, bundle: ModelBundle, scores: Sequence[dict[str, Any]]) -> tuple[LineageStep, ...]:

@@ -23,7 +23,7 @@ from difsims_core.ledger.promotion import Decision, decide, decide_first, rule_i
 from difsims_core.ledger.registry import read_registry
 from difsims_core.ledger.settle import Settlement, settle
 from difsims_core.storage import layout
-from difsims_core.storage.npz import experiment_name
+from difsims_core.storage.npz import experiment_name, predicted_name
 from difsims_core.storage.objects import ObjectStore, open_store
 from flows.artifacts import summary, table, tag_run
 from flows.evaluate import evaluate
@@ -156,7 +156,7 @@ def _scored(predictions: list[str], root: str) -> tuple[list[dict[str, Any]], di
         return evaluate(predictions, store=root), {}
     except _BROKEN as error:
         if len(predictions) == 1:
-            return [], {experiment_name(predictions[0]): str(error)}
+            return [], {predicted_name(predictions[0]): str(error)}
     alone = [_scored([url], root) for url in predictions]
     broken = {name: reason for _, reasons in alone for name, reason in reasons.items()}
     return [row for rows, _ in alone for row in rows], broken

@@ -11,11 +11,12 @@ from difsims_core import __version__
 from difsims_core.crystal.catalogue import find_crystal
 from difsims_core.dataset.crystals import crystal_files
 from difsims_core.dataset.open import open_simulation
-from difsims_core.errors import CorruptDataError, CrystalError, ExperimentError, MissingObjectError, StoreError
+from difsims_core.errors import CorruptDataError, CrystalError, MissingObjectError, StoreError
 from difsims_core.evaluate.experiment_scores import ExperimentEvaluation
+from difsims_core.evaluate.partners import folder_of, truth_url
 from difsims_core.evaluate.peak_positions import evaluate_all
 from difsims_core.storage import layout
-from difsims_core.storage.npz import TRUTH_ENDING, Prediction, experiment_name, read_prediction
+from difsims_core.storage.npz import Prediction, predicted_name, read_prediction
 from difsims_core.storage.objects import open_store, read_url
 
 
@@ -36,7 +37,7 @@ def score_prediction(
         Folders of truth maps and of CIF files.
     """
     place, prediction = open_store(store), read_prediction(url)
-    key = layout.evaluation(prediction.cnn_id, experiment_name(url))
+    key = layout.evaluation(prediction.cnn_id, predicted_name(url))
     files = crystals_of(store, prediction, crystals)
     parts = _inputs(url, prediction, truth, crystals, files)
     inputs, without_truth = _digest(parts), _digest(parts | {"truth": None})
@@ -70,9 +71,7 @@ def evaluation_of(
     files: Mapping[str, str],
 ) -> ExperimentEvaluation:
     """Return everything said about one prediction."""
-    folder = experiments or prediction.experiment.rpartition("/")[0]
-    if not folder:
-        raise ExperimentError(f"{url}: does not say where its experiment lies; name the folder with --experiments")
+    folder = experiments or folder_of(prediction, url)
     return evaluate_all([url], folder, crystals, truth, crystal_files=files).per_experiment[0]
 
 
@@ -142,7 +141,7 @@ def _inputs(
     return {
         "prediction": hashlib.sha256(read_url(url)).hexdigest(),
         "experiment": prediction.experiment_sha256,
-        "truth": _sha256_of_truth(url, truth),
+        "truth": _sha256_of_truth(url, prediction, truth),
         "crystals": [_sha256_of_crystal(name, files.get(name), crystals) for name in prediction.phases],
         "version": __version__,
     }
@@ -152,13 +151,9 @@ def _digest(parts: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def _sha256_of_truth(url: str, truth: str | None) -> str | None:
-    if truth is None:
-        return None
-    try:
-        return hashlib.sha256(open_store(truth).read(f"{experiment_name(url)}{TRUTH_ENDING}")).hexdigest()
-    except MissingObjectError:
-        return None
+def _sha256_of_truth(url: str, prediction: Prediction, folder: str | None) -> str | None:
+    found = truth_url(prediction, url, folder)
+    return None if found is None else hashlib.sha256(read_url(found)).hexdigest()
 
 
 def _sha256_of_crystal(name: str, file: str | None, folder: str | None) -> str | None:

@@ -22,6 +22,7 @@ from difsims_core.dataset.receipts import read_receipts
 from difsims_core.dataset.simulate import ENGINE_VERSION
 from difsims_core.learn import predict, train
 from difsims_core.learn.bundle import ModelBundle, load_bundle
+from difsims_core.storage.names import url_name
 from difsims_core.storage.objects import open_store
 from flows import compute, scoring
 from flows.failures import may_go_away
@@ -110,7 +111,7 @@ def _bundle(store: str, model: str) -> ModelBundle:
 
 def _named(verb: str) -> Callable[[], str]:
     """Return the namer of tasks that work on one file: its name alone, paths would fill the timeline."""
-    return lambda: f"{verb} {str(task_run.parameters['url']).rstrip('/').rsplit('/', 1)[-1]}"
+    return lambda: f"{verb} {url_name(task_run.parameters['url'])}"
 
 
 begin_dataset = stored(_begin_dataset, "begin dataset")

@@ -12,6 +12,7 @@ from prefect.runtime import flow_run
 from difsims_core.errors import InputError
 from difsims_core.ledger.intake import Entry, Round, look
 from difsims_core.ledger.scans import scan_key
+from difsims_core.storage.npz import experiment_name
 from difsims_core.storage.objects import ObjectStore, open_store
 from flows.artifacts import table, tag_run
 from flows.events import announce
@@ -59,7 +60,7 @@ def watch_experiments(store: StoreUrl = None) -> list[str]:
         say(line)
     if not found.changed and not found.gone:
         return nothing_new([], f"nothing new; {len(found.entries)} scans are known")
-    tag_run(*(entry.name for entry in found.announce[:_MOST_TAGS]))
+    tag_run(*(experiment_name(place.url(entry.key)) for entry in found.announce[:_MOST_TAGS]))
     table("intake", [row_of(entry) for entry in found.entries[:_MOST_ROWS]], _summary(found))
     return [place.url(entry.key) for entry in found.announce]
 

@@ -183,8 +183,8 @@ class SimulationSpec(Spec):
     )
     crystal_folder: str | None = Field(
         default=None,
-        description="folder or s3:// prefix of your own CIF files, beside the document or in the working directory; they "
-        "come before those that come with the package",
+        description="folder or s3:// prefix of your own CIF files, beside the document or in the working directory; "
+        "they come before those that come with the package",
     )
     microscope: MicroscopeSpec = MicroscopeSpec()
     detector: DetectorSpec = DetectorSpec()

@@ -13,7 +13,7 @@ from difsims_core.config.class_names import class_name
 from difsims_core.errors import CrystalError, InputError
 from difsims_core.registry import nearest
 from difsims_core.resources import crystal_folder as shipped_folder
-from difsims_core.storage.names import split_url
+from difsims_core.storage.names import as_written, file_name, join_url, split_url
 from difsims_core.storage.objects import files_in, object_exists
 
 _log = logging.getLogger(__name__)
@@ -82,9 +82,9 @@ def find_crystal(name: str, cif: str | None = None, folder: str | Path | None = 
         choices = sorted({*own, *shipped})
         place = f"in {folder} or " if folder is not None else ""
         raise CrystalError(
-            f"no crystal file for phase {name!r} {place}among those that come along{nearest(name, choices)} (there are: "
-            f"{', '.join(choices)}); name the file with {{name: {name}, cif: path.cif}}, or its folder with "
-            "crystal_folder"
+            f"no crystal file for phase {name!r} {place}among those that come along{nearest(name, choices)} "
+            f"(there are: {', '.join(choices)}); name the file with {{name: {name}, cif: path.cif}}, or its folder "
+            "with crystal_folder"
         )
     if name in shipped and file != shipped[name][0]:
         _notice(f"phase {name} is read from {file}, not from the file of that name that comes along")
@@ -95,12 +95,17 @@ def _named_file(name: str, source: str, folder: str | Path | None) -> str:
     if "://" in source or Path(source).expanduser().is_absolute():
         places = [source]
     else:
-        places = [*([] if folder is None else [f"{str(folder).rstrip('/')}/{source}"]), source]
+        places = [*([] if folder is None else [_below(folder, source)]), source]
     found = next((place for place in places if object_exists(place)), None)
     if found is None:
         shown = f"{name}: " if name != source else ""
         raise CrystalError(f"{shown}no CIF file at {' or '.join(places)}; check the path")
     return found
+
+
+def _below(folder: str | Path, path: str) -> str:
+    scheme, root = split_url(folder)
+    return as_written(join_url(scheme, f"{root.rstrip('/')}/{path}"))
 
 
 def crystal_files(folder: str) -> list[str]:
@@ -128,7 +133,7 @@ def _by_stem(files: list[str]) -> dict[str, list[str]]:
     """Return files by name without ending; files that differ in the case of the ending share one."""
     found: dict[str, list[str]] = {}
     for file in files:
-        found.setdefault(file.rsplit("/", 1)[-1][: -len(_ENDING)], []).append(file)
+        found.setdefault(file_name(file)[: -len(_ENDING)], []).append(file)
     return found
 
 
@@ -138,7 +143,7 @@ def _chosen(name: str, files: dict[str, list[str]]) -> str | None:
     if len(fitting) > 1:
         raise CrystalError(
             f"phase {name!r} could be each of {', '.join(fitting)}; rename one, or say which: "
-            f"{{name: {name}, cif: {fitting[0].rsplit('/', 1)[-1]}}}"
+            f"{{name: {name}, cif: {file_name(fitting[0])}}}"
         )
     return fitting[0] if fitting else None
 

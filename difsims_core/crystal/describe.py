@@ -14,6 +14,7 @@ from difsims_core.crystal.phases import Crystal, read_crystal, read_phase
 from difsims_core.crystal.plausible import density
 from difsims_core.crystal.reflections import reflections_of
 from difsims_core.crystal.structure import Structure
+from difsims_core.storage.names import file_name
 
 _SAME_LINE_PER_ANGSTROM = 5e-4
 _LINES = 5
@@ -123,7 +124,7 @@ def describe_crystal(source: str | Path | Phase, folder: str | Path | None = Non
 
 def _name_of(source: str) -> str:
     """Return the class name that a file gets."""
-    stem = source.rsplit("/", 1)[-1]
+    stem = file_name(source)
     stem = stem[: -len(".cif")] if stem.lower().endswith(".cif") else stem
     return class_name(stem) or stem
 
@@ -133,9 +134,7 @@ def content(structure: Structure) -> str:
     counts = structure.atoms.counts()
     first = [element for element in _HILL_FIRST if "C" in counts and element in counts]
     order = first + sorted(counts.keys() - set(first))
-    return " ".join(
-        element + ("" if abs(counts[element] - 1) < 5e-4 else f"{counts[element]:.4g}") for element in order
-    )
+    return " ".join(e if abs(counts[e] - 1) < 5e-4 else f"{e}{counts[e]:.4g}" for e in order)
 
 
 def _stated(structure: Structure) -> str:

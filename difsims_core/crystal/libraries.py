@@ -72,7 +72,8 @@ _compile_once()
 
 from diffsims.utils.sim_utils import get_atomic_scattering_factors, get_scattering_params_dict  # noqa: E402
 from orix.crystal_map import Phase  # noqa: E402
-from orix.quaternion import Rotation  # noqa: E402
+from orix.quaternion import Rotation, symmetry  # noqa: E402
 from orix.quaternion.symmetry import Symmetry, get_point_group  # noqa: E402
-from orix.quaternion.symmetry import _groups as POINT_GROUPS  # noqa: E402
 from orix.sampling import get_sample_fundamental  # noqa: E402
+
+POINT_GROUPS: list[Symmetry] = symmetry._groups  # orix 0.15 has no public list of them

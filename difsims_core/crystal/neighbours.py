@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from difsims_core.crystal.cell import UnitCell
 
@@ -21,8 +21,8 @@ def nearest_distances(positions: np.ndarray, place: np.ndarray, cell: UnitCell) 
 
 
 def close_pairs(positions: np.ndarray, cell: UnitCell, within: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return (n, 2) indices of positions closer than ``within`` Å, and (n,) their distances, lattice repeats included."""
-    tree = cKDTree(positions % 1.0 % 1.0, boxsize=1.0)  # twice: a tiny negative number gives 1.0 the first time
+    """Return (n, 2) indices of positions closer than ``within`` Å, across the cell's faces too, and (n,) distances."""
+    tree = KDTree(positions % 1.0 % 1.0, boxsize=1.0)  # twice: a tiny negative number gives 1.0 the first time
     reach = within * float(np.linalg.norm(cell.reciprocal, 2))
     pairs = tree.query_pairs(min(reach, 1.0) * (1 + 1e-9), output_type="ndarray")
     distances = nearest_distances(positions[pairs[:, 0]], positions[pairs[:, 1]], cell)

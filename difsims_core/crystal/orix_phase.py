@@ -30,7 +30,7 @@ def to_phase(structure: Structure, name: str) -> Phase:
     the crystal has it; elsewhere only the point group is, with the operations of the crystal.
     """
     atoms = structure.atoms
-    columns = (atoms.elements, atoms.positions, atoms.labels, atoms.occupancies, atoms.u_iso)
+    columns = (atoms.elements, atoms.positions, atoms.labels, atoms.occupancies, np.nan_to_num(atoms.u_iso))
     diffpy = DiffpyStructure(
         [
             Atom(
@@ -53,7 +53,7 @@ def to_phase(structure: Structure, name: str) -> Phase:
 
 
 def structure_of(phase: Phase) -> Structure:
-    """Return the structure of an orix phase; one with a space group and only some of its atoms is expanded, and says so.
+    """Return the structure of an orix phase; one with a space group and only some of its atoms is expanded.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def structure_of(phase: Phase) -> Structure:
 
 
 def _site(atom: Atom, position: np.ndarray, name: str, place: int) -> Site:
-    """Return an atom as a site; each is a group of disorder of its own, as whoever built the phase has seen them all."""
+    """Return an atom as a site, a disorder group of its own: whoever built the phase has seen all of them."""
     element = chemical_symbol(atom.element or "")
     if element is None:
         raise CrystalError(
@@ -127,7 +127,7 @@ def _diffpy_setting(group: SpaceGroup) -> Setting:
     rotations = np.array([operation.R for operation in group.iter_symops()])
     translations = np.array([operation.t for operation in group.iter_symops()])
     return Setting(
-        group.short_name,
+        str(group.short_name),
         group.number,
         np.rint(rotations).astype(np.int64),
         np.rint(translations * DENOMINATOR).astype(np.int64),

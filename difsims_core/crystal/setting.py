@@ -49,8 +49,8 @@ class Setting:
         return np.unique(self.rotations, axis=0)
 
     @cached_property
-    def point_group(self) -> tuple[tuple[int, int], ...]:
-        """How many operations there are of each determinant and trace, which tells the 32 point groups apart."""
+    def point_group(self) -> tuple[tuple[int, int, int], ...]:
+        """Determinant and trace of operations, and how many have them; this tells the 32 point groups apart."""
         determinants = np.rint(np.linalg.det(self.point_operations)).astype(int)
         kinds = zip(determinants.tolist(), np.trace(self.point_operations, axis1=1, axis2=2).tolist(), strict=True)
         counts: dict[tuple[int, int], int] = {}

@@ -13,7 +13,7 @@ from difsims_core.dataset.peaks import read_peaks
 from difsims_core.errors import CorruptDataError, IncompleteDatasetError, InputError, MissingObjectError, StoreError
 from difsims_core.storage import layout
 from difsims_core.storage.arrays import ROOT_DOCUMENT, array_names, get_array, open_group
-from difsims_core.storage.objects import ObjectStore, open_store
+from difsims_core.storage.objects import ObjectStore, locate, open_store
 
 if TYPE_CHECKING:
     import zarr
@@ -140,8 +140,7 @@ def open_simulation(url_or_id: str | Path, store: ObjectStore | None = None) -> 
     """
     text = str(url_or_id).rstrip("/")
     if text.endswith(_SUFFIX):
-        root, _, key = text.rpartition("/")
-        store = open_store(root or ("." if "/" not in text else "/"))
+        store, key = locate(text)
     else:
         store = store or open_store()
         key = layout.simulation(text if layout.is_simulation_id(text) else _the_id(store, text))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +21,10 @@ from difsims_core.evaluate.experiment_scores import (
     model_axis,
 )
 from difsims_core.evaluate.matching import AllowedLines, PeakOptions, q_max_needed
-from difsims_core.storage.npz import (
-    TRUTH_ENDING,
-    Prediction,
-    Profiles,
-    Truth,
-    experiment_name,
-    read_prediction,
-    read_profiles,
-    read_truth,
-)
-from difsims_core.storage.objects import expand_urls, files_in, open_store
+from difsims_core.evaluate.partners import scan_of, truth_of
+from difsims_core.storage.names import file_name
+from difsims_core.storage.npz import TRUTH_ENDING, Prediction, Profiles, predicted_name, read_prediction, read_profiles
+from difsims_core.storage.objects import expand_urls, files_in
 
 _LOG = logging.getLogger(__name__)
 
@@ -111,7 +104,7 @@ def evaluate_all(
     crystal_folder
         Folder or prefix of CIFs; the shipped catalogue by default. A class without a CIF there is reported as such.
     truth_folder
-        Folder or prefix with ``<name>_truth.npz`` for the maps whose phases are known.
+        Folder or prefix with ``<name>_truth.npz`` for the maps whose phases are known (`partners`).
     crystal_files
         CIF files of classes that do not lie in ``crystal_folder`` under the name of the class.
     options
@@ -136,7 +129,7 @@ def evaluate_all(
     for path in expand_urls(prediction_paths):
         prediction = read_prediction(path)
         profiles = _experiment_of(prediction, path, experiments_folder)
-        truth = truth_of(profiles.name, truth_folder)
+        truth = truth_of(prediction, path, truth_folder)
         of_classes = {name: lines.of(name, model_axis(prediction, profiles)) for name in map(str, prediction.phases)}
         evaluation = evaluate_experiment(prediction, profiles, of_classes, truth, options)
         _LOG.info("evaluated %s of %s", evaluation.name, evaluation.cnn_id)
@@ -174,27 +167,12 @@ class _LineLibrary:
 
 
 def _experiment_of(prediction: Prediction, path: str, folder: str | Path) -> Profiles:
-    store = open_store(folder)
-    name = experiment_name(prediction.experiment or path)  # a historical prediction has it in its file name only
-    keys = [f"{name}_radial_crop.npz", f"{name}.npz"]
-    key = next((key for key in keys if store.exists(key)), None)
-    if key is None:
-        raise ExperimentError(
-            f"{path}: its experiment {name!r} is not in {folder} (looked for {' and '.join(keys)}); "
-            "give the folder of the experiment that was predicted"
-        )
-    profiles = read_profiles(store.url(key))
+    """Return the scan of a prediction, under the name of the prediction."""
+    scan = scan_of(prediction, path, folder)
+    profiles = read_profiles(scan)
     if prediction.experiment_sha256 and profiles.sha256 != prediction.experiment_sha256:
         raise ExperimentError(
-            f"{path}: was predicted from another version of {key} than the one in {folder} (their SHA-256 differ); "
-            "predict it again"
+            f"{path}: was predicted from another version of {file_name(scan)} than the one in {folder} (their SHA-256 "
+            "differ); predict it again"
         )
-    return profiles
-
-
-def truth_of(name: str, folder: str | Path | None) -> Truth | None:
-    """Return the truth map of the scan of this name, where the folder holds one."""
-    if folder is None:
-        return None
-    store, key = open_store(folder), f"{name}{TRUTH_ENDING}"
-    return read_truth(store.url(key)) if store.exists(key) else None
+    return replace(profiles, name=predicted_name(path))

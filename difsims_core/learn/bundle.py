@@ -22,7 +22,7 @@ from difsims_core.config.signal import PostprocessingSpec
 from difsims_core.errors import CorruptDataError, MissingObjectError, ModelError
 from difsims_core.messages import first_line
 from difsims_core.storage import layout
-from difsims_core.storage.objects import ObjectStore, open_store
+from difsims_core.storage.objects import ObjectStore, locate, open_store
 
 if TYPE_CHECKING:
     from difsims_core.learn.backend import keras
@@ -190,8 +190,7 @@ def load_bundle(url_or_id: str | Path, store: ObjectStore | None = None) -> Mode
     if layout.is_model_id(text):
         store, key = store or open_store(), layout.model(text)
     else:
-        root, _, key = text.rpartition("/")
-        store = open_store(root or ("/" if text.startswith("/") else "."))
+        store, key = locate(text)
     try:
         document = store.read_json(f"{key}/{layout.MODEL_RECORD}")
     except MissingObjectError:

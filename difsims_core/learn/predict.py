@@ -15,6 +15,7 @@ import numpy as np
 from difsims_core.errors import ExperimentError, MissingObjectError
 from difsims_core.signal.preprocess import preprocess_measured
 from difsims_core.storage import layout
+from difsims_core.storage.names import as_written, same_place
 from difsims_core.storage.npz import Prediction, read_prediction, read_profiles, write_prediction
 from difsims_core.storage.objects import ObjectStore
 
@@ -150,12 +151,13 @@ def predict_experiment(store: ObjectStore, bundle: ModelBundle, url: str | Path)
     key = layout.prediction(bundle.id, experiment.name)
     before = _read_before(store, bundle, key)
     n_patterns = int(np.prod(experiment.y.shape[:-1], dtype=np.int64))
+    moved = before is not None and not same_place(before.experiment, url)
     if before is not None and before.experiment_sha256 == experiment.sha256:
-        if before.experiment != str(url):  # the scan has moved; evaluation finds it by this
-            write_prediction(store.url(key), replace(before, experiment=str(url)))
+        if moved:  # evaluation finds the scan by this
+            write_prediction(store.url(key), replace(before, experiment=as_written(url)))
         n_invalid = 0 if before.invalid is None else int(before.invalid.sum())
         return PredictionResult(store.url(key), experiment.name, True, n_invalid, n_patterns)
-    if before is not None and before.experiment != str(url):
+    if before is not None and moved:
         raise ExperimentError(
             f"{url}: this model has predicted another scan of this name, {before.experiment}; rename one of them, or "
             f"delete {store.url(key)}"
@@ -175,7 +177,7 @@ def predict_experiment(store: ObjectStore, bundle: ModelBundle, url: str | Path)
         bundle.id,
         x=bundle.q_axis,
         sim_ids=bundle.sim_ids,
-        experiment=str(url),
+        experiment=as_written(url),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         experiment_sha256=experiment.sha256,
         invalid=invalid,

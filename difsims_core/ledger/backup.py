@@ -163,7 +163,7 @@ def _keys(store: ObjectStore) -> list[str]:
     folders = (layout.SIMULATION_INDEX, layout.MODEL_INDEX)
     models = [name for name in store.folders(layout.MODELS) if layout.is_model_id(name)]
     found = [layout.INTAKE, *(layout.model_record(name) for name in models)]
-    return [*found, *(key for folder in folders for key in store.list(folder))]
+    return [*found, *(key for folder in folders for key in store.list(folder) if _is_document(key))]
 
 
 def _is_document(key: str) -> bool:

@@ -17,7 +17,7 @@ from functools import cache
 from difsims_core.errors import DifsimsError, InputError
 from difsims_core.ledger.intake_record import Entries, Entry, State, change_entries, read_entries
 from difsims_core.ledger.registry import read_registry
-from difsims_core.ledger.scans import list_scans, name_problem, printable, scan_url
+from difsims_core.ledger.scans import list_scans, name_problem, printable, scan_name, scan_url
 from difsims_core.storage.npz import read_profiles
 from difsims_core.storage.objects import ObjectInfo, ObjectStore
 
@@ -252,8 +252,7 @@ def _in_state(entry: Entry, state: State, now: str, **changes: object) -> Entry:
 
 def _fresh(info: ObjectInfo, now: str) -> Entry:
     key = printable(info.key)
-    name = key.rsplit("/", 1)[-1].removesuffix(".npz").removesuffix("_radial_crop")
-    return Entry(key, name, info.size, info.etag, "arriving", now, looked=now)
+    return Entry(key, scan_name(info.key), info.size, info.etag, "arriving", now, looked=now)
 
 
 def _due(entry: Entry, rules: _Rules) -> bool:

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, Literal
 
 from difsims_core.dataset.open import list_simulations
-from difsims_core.errors import CorruptDataError, DifsimsError, MissingObjectError
+from difsims_core.errors import CorruptDataError, DifsimsError, InputError, MissingObjectError
 from difsims_core.storage import layout
 from difsims_core.storage.arrays import ROOT_DOCUMENT
 from difsims_core.storage.npz import read_prediction
@@ -151,7 +151,11 @@ def _model(store: ObjectStore, name: str, objects: list[ObjectInfo]) -> Item:
 
 def _is_report(name: str, reports: _Folders) -> bool:
     """Return whether a folder holds a report, and not the figures of a dataset or model."""
-    return not layout.find_ids(name) and layout.report(name) in {info.key for info in reports[name]}
+    try:
+        page = layout.report(name)
+    except InputError:
+        return False  # a folder of somebody else: no report is called so
+    return not layout.find_ids(name) and page in {info.key for info in reports[name]}
 
 
 def _report(store: ObjectStore, name: str, objects: list[ObjectInfo]) -> Item:

@@ -20,7 +20,8 @@ from difsims_core.learn.material import SAME_AXIS_PER_ANGSTROM, training_fingerp
 from difsims_core.ledger.champions import Consideration, Registry
 from difsims_core.ledger.intake import scans_to_predict
 from difsims_core.ledger.scans import list_scans, scan_key
-from difsims_core.storage.objects import expand_urls, local_copy, url_name
+from difsims_core.storage.names import url_name
+from difsims_core.storage.objects import expand_urls, local_copy
 
 if TYPE_CHECKING:
     from difsims_core.learn.bundle import ModelBundle

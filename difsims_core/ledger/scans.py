@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from difsims_core.errors import InputError
 from difsims_core.storage import layout
-from difsims_core.storage.names import split_url
-from difsims_core.storage.npz import experiment_name
+from difsims_core.storage.names import as_written, check_key
 from difsims_core.storage.objects import ObjectInfo, ObjectStore
 
-_PATTERNS = "*?[%"  # a URL with one of these stands for other names than its own
+_ENDING = "_radial_crop.npz"
 
 
 def list_scans(store: ObjectStore) -> list[ObjectInfo]:
@@ -19,29 +18,32 @@ def list_scans(store: ObjectStore) -> list[ObjectInfo]:
 def name_problem(key: str) -> str | None:
     """Return why a key cannot be that of a scan; None when it can."""
     try:
-        expected = layout.experiment_profiles(experiment_name(key))
+        check_key(key)
     except InputError as error:
-        return printable(str(error))
-    if expected != key:
-        return f"expected a scan at {expected}, found {printable(key)}; rename or move it"
-    if found := [sign for sign in _PATTERNS if sign in key]:
-        return f"{key} holds {' '.join(found)}, which stand for other characters in a URL; rename it"
-    return None
+        return str(error)
+    folder, _, name = key.rpartition("/")
+    if folder == layout.PROFILES and name.endswith(_ENDING) and name != _ENDING:
+        return None
+    return f"expected a scan at {layout.PROFILES}/<name>{_ENDING}, found {key}; rename or move it"
+
+
+def scan_name(key: str) -> str:
+    """Return the name of a scan of a store: that of its file without ``_radial_crop.npz``."""
+    return printable(key.rpartition("/")[2]).removesuffix(".npz").removesuffix("_radial_crop")
 
 
 def scan_url(store: ObjectStore, key: str) -> str:
     """Return where a scan lies, in the form of `expand_urls`: a local one is a path."""
-    scheme, path = split_url(store.url(key))
-    return path if scheme == "file" else store.url(key)
+    return as_written(store.url(key))
 
 
 def scan_key(store: ObjectStore, url: str) -> str | None:
     """Return the key of a scan of this store by path or URL; None when it lies elsewhere."""
-    scheme, path = split_url(url)
-    home_scheme, home = split_url(store.root)
-    key = path.removeprefix(f"{home.rstrip('/')}/")
-    inside = scheme == home_scheme and key != path and key.startswith(f"{layout.PROFILES}/")
-    return key if inside else None
+    try:
+        key = store.key_of(url)
+    except InputError:
+        return None
+    return key if key.startswith(f"{layout.PROFILES}/") else None
 
 
 def printable(text: str) -> str:

@@ -104,7 +104,7 @@ def simulation_index(fingerprint: str) -> str:
 
 
 def experiment_profiles(name: str) -> str:
-    """Return the key of the profiles of an experiment."""
+    """Return the key of the profiles of an experiment, by its name without ``_radial_crop``."""
     return f"{PROFILES}/{check_name(name)}_radial_crop.npz"
 
 
@@ -134,7 +134,7 @@ def predictions(model_id: str) -> str:
 
 
 def prediction(model_id: str, name: str) -> str:
-    """Return the key of the prediction of a model for an experiment."""
+    """Return the key of the prediction of a model for an experiment, by its whole name (`npz.experiment_name`)."""
     return f"{predictions(model_id)}/{check_name(name)}_probability_pred.npz"
 
 
@@ -144,7 +144,7 @@ def evaluations(model_id: str) -> str:
 
 
 def evaluation(model_id: str, name: str) -> str:
-    """Return the key of the scores of a model on an experiment."""
+    """Return the key of the scores of a model on an experiment, by the name of the prediction."""
     return f"{evaluations(model_id)}/{check_name(name)}.json"
 
 

@@ -91,7 +91,7 @@ class LocalFiles(Scheme):
         with _translated(path):
             found = []
             for folder, _, names in os.walk(path):
-                found += [f"{folder}/{name}" for name in names if not name.endswith(_NO_OBJECTS)]
+                found += [f"{folder.rstrip('/')}/{name}" for name in names if not name.endswith(_NO_OBJECTS)]
         return sorted(found)
 
     def describe(self, path: str) -> list[ObjectInfo]:

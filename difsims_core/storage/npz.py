@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from difsims_core.errors import ExperimentError
-from difsims_core.storage.names import check_name
+from difsims_core.storage.names import check_name, file_name, object_name
 from difsims_core.storage.npz_checks import as_texts, axis, real, text, texts
 from difsims_core.storage.npz_members import read_members, write_members
-from difsims_core.storage.objects import local_copy, url_name
+from difsims_core.storage.objects import local_copy
 
 PREDICTION_ENDING = "_probability_pred.npz"
 TRUTH_ENDING = "_truth.npz"
-_ENDINGS = (PREDICTION_ENDING, "_probabilty_pred.npz", "_radial_crop.npz", TRUTH_ENDING, ".npz")
+PREDICTION_ENDINGS = (PREDICTION_ENDING, "_probabilty_pred.npz")  # the second: read, never written
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,7 +26,7 @@ class Profiles:
     Attributes
     ----------
     name : str
-        Of the experiment: its file name without ``_radial_crop.npz`` or ``.npz``.
+        Of the experiment (`experiment_name`).
     x : (nq,) float64
         q axis, Å⁻¹, increasing.
     y : (…, nq) float32
@@ -96,18 +96,35 @@ class Truth:
 
 
 def experiment_name(url: str | Path) -> str:
-    """Return the name of an experiment from the name of its profiles, its prediction or its truth map.
+    """Return the name of an experiment from that of its profiles: the whole file name without ``.npz``.
+
+    Where that cannot be a name in a store, it is one with a digest (`object_name`); no two files share one.
 
     Raises
     ------
     ExperimentError
         If it is not an ``.npz`` file.
     """
-    name = url_name(url)
-    for ending in _ENDINGS:
+    return object_name(_without(url, (".npz",), "an .npz file"))
+
+
+def predicted_name(url: str | Path) -> str:
+    """Return the name under which a prediction lies: that of its experiment, earlier without ``_radial_crop``.
+
+    Raises
+    ------
+    ExperimentError
+        If it is not called like a prediction.
+    """
+    return check_name(_without(url, PREDICTION_ENDINGS, f"a prediction, …{PREDICTION_ENDING}"))
+
+
+def _without(url: str | Path, endings: tuple[str, ...], what: str) -> str:
+    name = file_name(url)
+    for ending in endings:
         if name.endswith(ending) and len(name) > len(ending):
-            return check_name(name.removesuffix(ending))
-    raise ExperimentError(f"{url}: expected the name of an .npz file, found {name!r}")
+            return name.removesuffix(ending)
+    raise ExperimentError(f"{url}: expected the name of {what}, found {name!r}")
 
 
 def read_profiles(url: str | Path) -> Profiles:

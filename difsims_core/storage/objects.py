@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from difsims_core.errors import CorruptDataError, InputError
-from difsims_core.storage.names import check_key, split_url, url_name
+from difsims_core.storage.names import check_key, join_url, split_url, url_name
 from difsims_core.storage.schemes import SCHEMES, ObjectInfo, Scheme
 from difsims_core.storage.urls import (
     expand_urls,
@@ -29,6 +29,7 @@ __all__ = [
     "expand_urls",
     "files_in",
     "local_copy",
+    "locate",
     "object_exists",
     "open_store",
     "read_url",
@@ -51,14 +52,28 @@ class ObjectStore:
     Attributes
     ----------
     root : str
-        ``file:///absolute/path`` or ``s3://bucket/prefix``, no slash at the end.
+        ``file:///absolute/path``, percent-encoded, or ``s3://bucket/prefix``; no slash at the end.
     """
 
     root: str
 
     def url(self, key: str) -> str:
         """Return the URL of a key."""
-        return f"{self.root}/{check_key(key)}"
+        return join_url(split_url(self.root)[0], self._path(key))
+
+    def key_of(self, url: str | Path) -> str:
+        """Return the key of an object by path or URL; the inverse of `url`.
+
+        Raises
+        ------
+        InputError
+            If it lies outside this store.
+        """
+        (scheme, path), (home, root) = split_url(url), split_url(self.root)
+        inside = f"{root.rstrip('/')}/"
+        if scheme != home or not path.startswith(inside):
+            raise InputError(f"{url}: lies outside the store {self.root}; name an object of this store")
+        return check_key(path.removeprefix(inside))
 
     def read(self, key: str, start: int | None = None, stop: int | None = None) -> bytes:
         """Return an object, or its bytes ``start:stop``; a negative start alone means the last bytes.
@@ -110,12 +125,14 @@ class ObjectStore:
 
     def list(self, prefix: str = "") -> list[str]:
         """Return the keys of all objects in this folder and the folders below it, sorted."""
-        return [self._key(path) for path in self._scheme.list(self._path(prefix or None))]
+        root = f"{self._path().rstrip('/')}/"
+        return [path.removeprefix(root) for path in self._scheme.list(self._path(prefix or None))]
 
     def describe(self, prefix: str = "") -> list[ObjectInfo]:
         """Return key, size, ETag and time of all objects in this folder and the folders below it, sorted by key."""
+        root = f"{self._path().rstrip('/')}/"
         found = self._scheme.describe(self._path(prefix or None))
-        return [replace(info, key=self._key(info.key)) for info in found]
+        return [replace(info, key=info.key.removeprefix(root)) for info in found]
 
     def folders(self, prefix: str = "") -> list[str]:
         """Return the names of the folders directly in this folder, sorted."""
@@ -179,9 +196,6 @@ class ObjectStore:
     def _scheme(self) -> Scheme:
         return SCHEMES[split_url(self.root)[0]]
 
-    def _key(self, path: str) -> str:
-        return path[len(self._path()) :].lstrip("/")
-
     def _path(self, key: str | None = None) -> str:
         path = split_url(self.root)[1]
         return path if key is None else f"{path.rstrip('/')}/{check_key(key)}"
@@ -201,4 +215,17 @@ def open_store(url: str | Path | None = None) -> ObjectStore:
         If the URL is malformed, of an unknown scheme, or carries credentials.
     """
     scheme, path = split_url(url if url is not None else os.environ.get("DIFSIMS_STORE") or _DEFAULT_ROOT)
-    return ObjectStore(f"{scheme}://{SCHEMES[scheme].check_root(path)}")
+    return ObjectStore(join_url(scheme, SCHEMES[scheme].check_root(path)))
+
+
+def locate(url: str | Path) -> tuple[ObjectStore, str]:
+    """Return the folder that holds an object or a tree of objects, as a store, and the name in it.
+
+    Raises
+    ------
+    InputError
+        If there is no such place.
+    """
+    scheme, path = split_url(url)
+    folder, _, name = path.rstrip("/").rpartition("/")
+    return open_store(join_url(scheme, folder or "/")), check_key(name)

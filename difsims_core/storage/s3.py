@@ -15,11 +15,12 @@ from typing import Any, cast
 
 from difsims_core.errors import InputError, MissingObjectError
 from difsims_core.storage.local import temporary_beside
+from difsims_core.storage.names import check_key
 from difsims_core.storage.s3_connection import connection, identity
 from difsims_core.storage.s3_errors import check_deleted, error_code, is_conflict, translated
 from difsims_core.storage.schemes import SCHEMES, ObjectInfo, Scheme
 
-_BUCKET = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9]$")
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9]")
 _SINGLE_PUT = 4 * 2**30  # S3 takes 5 GiB in one request
 _DELETE_AT_ONCE = 1000  # keys of one DeleteObjects request
 _WRITER = "difsims-writer"  # metadata of conditional writes: whose bytes these are
@@ -34,10 +35,13 @@ class S3Objects(Scheme):
 
     def check_root(self, path: str) -> str:
         """Return ``bucket/prefix`` without slashes at its ends."""
-        bucket = path.split("/", 1)[0]
-        if not _BUCKET.match(bucket):
+        path = path.rstrip("/")
+        bucket, _, prefix = path.partition("/")
+        if not _BUCKET.fullmatch(bucket):
             raise InputError(f"s3://{path}: {bucket!r} cannot be the name of a bucket; expected s3://bucket/prefix")
-        return path.rstrip("/")
+        if prefix:
+            check_key(prefix)  # on the way to the server '..' would lead into another bucket
+        return path
 
     def read(self, path: str, start: int | None = None, stop: int | None = None) -> bytes:
         """Return an object, or its bytes ``start:stop``, with one request."""

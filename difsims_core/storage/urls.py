@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import glob
+import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 from difsims_core.errors import InputError, MissingObjectError
 from difsims_core.storage import local as _local  # noqa: F401 registers file://
 from difsims_core.storage import s3 as _s3  # noqa: F401 registers s3://
-from difsims_core.storage.names import check_key, split_url
+from difsims_core.storage.names import as_written, check_key, join_url, split_url
 from difsims_core.storage.schemes import SCHEMES
 
 
@@ -40,6 +41,15 @@ def writing_url(url: str | Path) -> AbstractContextManager[Path]:
     return SCHEMES[scheme].writing(_checked(scheme, path))
 
 
+def url_exists(url: str | Path) -> bool:
+    """Return whether there is an object at a path or URL; there is none where no object can be called so."""
+    scheme, path = split_url(url)
+    try:
+        return SCHEMES[scheme].exists(_checked(scheme, path))
+    except InputError:
+        return False
+
+
 @contextmanager
 def local_copy(url: str | Path) -> Iterator[Path]:
     """Yield a local file with the bytes of a URL: the file itself, or a copy that goes afterwards."""
@@ -57,6 +67,9 @@ def local_copy(url: str | Path) -> Iterator[Path]:
 
 def expand_urls(patterns: str | Path | Iterable[str | Path], suffix: str = ".npz") -> list[str]:
     """Return the files that paths, URLs, globs (``*``, ``?``, ``[…]``, ``**``) and folders stand for, each once.
+
+    What is there under the very name is meant itself, whatever signs of a glob it holds. Local files are returned as
+    paths (`as_written`).
 
     Parameters
     ----------
@@ -87,25 +100,35 @@ def files_in(folder: str | Path, suffix: str) -> list[str]:
 
 
 def _match_files(path: str, suffix: str) -> list[str]:
-    if Path(path).is_dir():
-        return sorted(str(item) for item in Path(path).glob(f"*{suffix}") if item.is_file())
-    if Path(path).is_file():
-        return [path]
-    found = glob.glob(path, recursive=True)  # noqa: PTH207 pathlib has no absolute patterns
-    return sorted(item for item in found if Path(item).is_file())
+    if os.path.isdir(path):  # noqa: PTH112 pathlib raises when a name is too long
+        found = [str(item) for item in Path(path).glob(f"*{suffix}")]
+    else:
+        pattern = "/".join(_literal_first(path.split("/"), lambda part: os.path.lexists(part or "/")))
+        found = glob.glob(pattern, recursive=True)  # noqa: PTH207 pathlib has no absolute patterns
+    return [as_written(join_url("file", item)) for item in sorted(found) if Path(item).is_file()]
 
 
 def _match_objects(scheme: str, url: str, path: str, suffix: str) -> list[str]:
     """Match the keys below the longest part without wildcards."""
+    place = SCHEMES[scheme]
+    if not url.endswith("/") and not glob.has_magic(path):
+        return [join_url(scheme, path)] if place.exists(_checked(scheme, path)) else []
     if url.endswith("/"):
-        folder, pattern = path.rstrip("/"), [*map(glob.escape, path.rstrip("/").split("/")), f"*{suffix}"]
-    elif glob.has_magic(path):
-        wild = min(path.index(sign) for sign in "*?[" if sign in path)
-        folder, pattern = path[:wild].rpartition("/")[0], path.split("/")
+        folder = place.check_root(path)
+        found, pattern = place.list(folder), [*map(glob.escape, folder.split("/")), f"*{suffix}"]
     else:
-        return [url] if SCHEMES[scheme].exists(_checked(scheme, path)) else []
-    SCHEMES[scheme].check_root(folder)
-    return [f"{scheme}://{item}" for item in SCHEMES[scheme].list(folder) if _matches(item.split("/"), pattern)]
+        wild = min(path.index(sign) for sign in "*?[" if sign in path)
+        found = place.list(place.check_root(path[:wild].rpartition("/")[0]))
+        pattern = _literal_first(path.split("/"), lambda part: any(f"{item}/".startswith(f"{part}/") for item in found))
+    return [join_url(scheme, item) for item in found if _matches(item.split("/"), pattern)]
+
+
+def _literal_first(parts: list[str], is_there: Callable[[str], bool]) -> list[str]:
+    """Escape the first parts of a pattern as far as they are there letter by letter."""
+    known = 0
+    while known < len(parts) and is_there("/".join(parts[: known + 1])):
+        known += 1
+    return [*map(glob.escape, parts[:known]), *parts[known:]]
 
 
 def _matches(parts: list[str], pattern: list[str]) -> bool:

@@ -29,7 +29,7 @@ quieten_prefect()
 pytestmark = [pytest.mark.browser, pytest.mark.service]
 
 ROOT = Path(__file__).resolve().parents[2]
-MAPS = ("roi_1", "roi_2")
+MAPS = ("roi_1_radial_crop", "roi_2_radial_crop")
 FOLDER, S3 = 0, 1  # the order in which the pipelines run
 IMAGE = "Array.from(document.images).find(image => image.src.includes('phase-map') && image.naturalWidth > 0)"
 
@@ -92,15 +92,15 @@ def _run(site: str, outcome: dict[str, Any]) -> Run:
 @pytest.mark.parametrize("ui", ["/v2", ""])
 @pytest.mark.parametrize(("which", "scheme"), [(FOLDER, "data:image/webp"), (S3, "http://127.0.0.1")])
 def test_the_phase_map_is_really_loaded(which, scheme, ui, runs, page, tmp_path):
-    page.open(runs[which].page_of("roi-1-phase-map", ui))
+    page.open(runs[which].page_of("roi-1-radial-crop-phase-map", ui))
     width, height, source = page.await_value(f"({IMAGE}) && [{IMAGE}.naturalWidth, {IMAGE}.naturalHeight, {IMAGE}.src]")
     page.screenshot(tmp_path / "phase_map.png")
     assert source.startswith(scheme)
     assert width > height > 150
     if which == S3:
         assert width > 1000, "the figure itself, not a thumbnail"
-    assert "Phases and confidence of roi_1" in page.text()
-    assert "roi_1-phase-map.png" in page.text()
+    assert "Phases and confidence of roi_1_radial_crop" in page.text()
+    assert "roi_1_radial_crop-phase-map.png" in page.text()
 
 
 @pytest.mark.parametrize("which", [FOLDER, S3])

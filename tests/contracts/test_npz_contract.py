@@ -15,6 +15,7 @@ from difsims_core.errors import DifsimsError, ExperimentError, MissingObjectErro
 from difsims_core.storage.npz import (
     Prediction,
     experiment_name,
+    predicted_name,
     read_prediction,
     read_profiles,
     read_truth,
@@ -40,7 +41,7 @@ def _prediction(shape=(4, 5), n_phases=3, **changes):
 def test_the_samples_keep_the_contract(name):
     folder = resources.samples_folder()
     profiles = read_profiles(folder / f"{name}_radial_crop.npz")
-    assert (profiles.name, profiles.x.shape, profiles.y.shape) == (name, (147,), (40, 50, 147))
+    assert (profiles.name, profiles.x.shape, profiles.y.shape) == (f"{name}_radial_crop", (147,), (40, 50, 147))
     assert profiles.y.dtype == np.float32
     truth = read_truth(folder / "truth" / f"{name}_truth.npz")
     assert truth.label.shape == (40, 50)
@@ -74,7 +75,7 @@ def test_nan_in_y_is_left_to_the_classifier(tmp_path):
 def test_profiles_are_read_as_they_were_written(store_url):
     written = write_profiles(f"{store_url}/e/scan_radial_crop.npz", X, np.random.default_rng(0).random((3, 2, 147)))
     found = read_profiles(f"{store_url}/e/scan_radial_crop.npz")
-    assert found.name == "scan"
+    assert found.name == "scan_radial_crop"
     assert found.sha256 == written.sha256
     np.testing.assert_array_equal(found.y, written.y)
     np.testing.assert_array_equal(found.x, X)
@@ -181,15 +182,29 @@ def test_what_is_not_there_or_no_npz(tmp_path):
 @pytest.mark.parametrize(
     ("url", "name"),
     [
-        ("/a/roi_1_radial_crop.npz", "roi_1"),
+        ("/a/roi_3_rebin_radial_crop.npz", "roi_3_rebin_radial_crop"),
         ("s3://b/p/scan 2.npz", "scan 2"),
-        ("x_probability_pred.npz", "x"),
-        ("x_probabilty_pred.npz", "x"),
-        ("roi_1_truth.npz", "roi_1"),
+        ("a%20b.npz", "a%20b"),
+        ("file:///a%20b.npz", "a b"),
+        ("x_probability_pred.npz", "x_probability_pred"),
     ],
 )
-def test_names_of_experiments(url, name):
+def test_an_experiment_has_the_whole_name_of_its_file(url, name):
     assert experiment_name(url) == name
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("roi_3_rebin_radial_crop_probability_pred.npz", "roi_3_rebin_radial_crop"),
+        ("s3://b/roi_3_rebin_probability_pred.npz", "roi_3_rebin"),
+        ("x_probabilty_pred.npz", "x"),
+    ],
+)
+def test_a_prediction_has_the_name_of_its_experiment(url, name):
+    assert predicted_name(url) == name
+    with pytest.raises(ExperimentError, match="expected the name of a prediction"):
+        predicted_name(url.replace("_pred", "_guess"))
 
 
 def test_a_prediction_is_read_as_it_was_written(store_url):

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from difsims_core.errors import CorruptDataError, InputError, MissingObjectError
+from difsims_core.storage.names import as_written
 from difsims_core.storage.objects import ObjectStore, expand_urls, local_copy, open_store, read_url, write_url
 
 
@@ -226,6 +227,20 @@ def test_single_urls(store):
         assert path.read_bytes() == b"abc"
     with pytest.raises(MissingObjectError), local_copy(f"{store.root}/one/none.npz"):
         pass
+
+
+def test_what_is_there_under_its_very_name_is_meant_itself(store):
+    for key in ("run[1]/a.npz", "run[1]/b.npz", "run1/a.npz", "e/a[1].npz", "e/a1.npz", "e/a%20b.npz", "e/a b.npz"):
+        store.write(key, b"")
+    plain = as_written(store.root)
+    for root in (store.root, plain):
+        assert expand_urls(f"{root}/run[1]/*.npz") == [f"{plain}/run[1]/a.npz", f"{plain}/run[1]/b.npz"]
+        assert expand_urls(f"{root}/run[1]/") == [f"{plain}/run[1]/a.npz", f"{plain}/run[1]/b.npz"]
+        assert expand_urls(f"{root}/e/a[1].npz") == [f"{plain}/e/a[1].npz"]
+        assert expand_urls(f"{root}/r[u]n1/*.npz") == [f"{plain}/run1/a.npz"]
+    assert expand_urls(f"{plain}/e/a%20b.npz") == [f"{plain}/e/a%20b.npz"]
+    urls = [store.url("e/a%20b.npz"), store.url("e/a b.npz")]
+    assert expand_urls(urls) == [f"{plain}/e/a%20b.npz", f"{plain}/e/a b.npz"]
 
 
 def test_globs_and_folders(store):

@@ -1,7 +1,7 @@
 """The shipped CIF files: one structure for every reader, and the reflections that crystallography demands.
 
-Orix (through diffpy), gemmi's own reader and ASE are independent readers of the same files, and gemmi's structure factors (International Tables C, table 4.3.2.2) are an independent check of those of diffsims
-(table 4.3.2.3).
+Orix (through diffpy), gemmi's own reader and ASE are independent readers of the same files, and gemmi's structure
+factors (International Tables C, table 4.3.2.2) are an independent check of those of diffsims (table 4.3.2.3).
 """
 
 import hashlib

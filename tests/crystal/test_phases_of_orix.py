@@ -54,7 +54,7 @@ def test_reflections_of_a_phase_are_those_of_its_file():
 
 
 def test_what_cannot_scatter_is_refused_by_name():
-    with pytest.raises(CrystalError, match="the element 'Q' of site .* is no chemical element"):
+    with pytest.raises(CrystalError, match=r"the element 'Q' of site .* is no chemical element"):
         load_phase(lead_iodide(expanded=True, element="Q"))
     with pytest.raises(CrystalError, match="holds no atoms"):
         load_phase(Phase("empty", space_group=225))

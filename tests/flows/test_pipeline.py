@@ -79,12 +79,14 @@ def test_every_stage_leaves_what_the_next_one_needs(outcome, root):
     bundle = load_bundle(outcome["model"], place)
     assert bundle.sim_ids == (outcome["simulation"],)
     predictions = [read_prediction(url) for url in outcome["predictions"]]
+    names = [f"{name}_radial_crop_probability_pred.npz" for name in ("roi_1", "roi_2")]
+    assert [url.rpartition("/")[2] for url in outcome["predictions"]] == names
     assert [item.pred.shape for item in predictions] == [(4, 5, 3), (4, 5, 3)]
     np.testing.assert_allclose(predictions[0].pred[1, 2], 1 / 3, atol=1e-6)
     assert predictions[0].invalid is not None
     assert predictions[0].invalid.sum() == 1
     rows = outcome["scores"]
-    assert [row["map"] for row in rows] == ["roi_1", "roi_2"]
+    assert [row["map"] for row in rows] == ["roi_1_radial_crop", "roi_2_radial_crop"]
     assert all(0 <= row["accuracy"] <= 1 for row in rows)
     assert rows[0]["invalid"] == 1
 
@@ -107,7 +109,8 @@ def test_runs_carry_names_tags_and_artifacts(outcome, spec):
     trained = artifacts_of(latest_run("train"))
     assert {"model-scores", "model-classes", "learning-curves", "confusion", "progress"} <= set(trained)
     scored = artifacts_of(latest_run("evaluate"))
-    assert {"evaluation", "peaks-roi-1", "roi-1-phase-map", "roi-1-truth", "roi-2-phase-map"} <= set(scored)
+    assert {"evaluation", "peaks-roi-1-radial-crop", "roi-1-radial-crop-truth"} <= set(scored)
+    assert {f"{name}-radial-crop-phase-map" for name in ("roi-1", "roi-2")} <= set(scored)
     assert "predictions" in artifacts_of(latest_run("predict"))
 
 

@@ -97,7 +97,12 @@ def test_its_run_shows_what_was_decided_and_why(root, first):
     (row,) = json.loads(found["comparison"].data)
     assert row["name"] == "held-out accuracy"
     text = found["decision"].data
-    for expected in (first["model"], first["why"], "roi_1, roi_2", "In doubt the champion stays"):
+    for expected in (
+        first["model"],
+        first["why"],
+        "roi_1_radial_crop, roi_2_radial_crop",
+        "In doubt the champion stays",
+    ):
         assert expected in text
 
 
@@ -164,10 +169,10 @@ def test_after_a_rollback_the_replaced_model_stays_away(root, first, second):
     assert (third["model"], third["promoted"], third["champion"]) == (second["model"], False, first["model"])
     assert "only a person" in third["why"]
     for name in ("roi_1", "roi_2", "roi_3"):
-        assert place.exists(layout.evaluation(second["model"], name))
+        assert place.exists(layout.evaluation(second["model"], f"{name}_radial_crop"))
     text = artifacts_of(latest_run("retrain"))["decision"].data
-    assert "experiments mapped: roi_1, roi_2, roi_3" in text
-    assert "left out: torn: " in text
+    assert "experiments mapped: roi_1_radial_crop, roi_2_radial_crop, roi_3_radial_crop" in text
+    assert "left out: torn_radial_crop: " in text
     place.delete(layout.experiment_profiles("torn"))
 
 

@@ -88,7 +88,7 @@ def test_a_scan_goes_from_the_store_to_its_map_and_broken_ones_are_given_up(plac
     assert {row["experiment"]: row["state"] for row in rows_of_intake()} == {
         "good": "announced", "short": "announced", "half": "arriving",
     }  # fmt: skip
-    assert {"good", "short"} <= set(latest_run("watch-experiments").tags)
+    assert {"good_radial_crop", "short_radial_crop"} <= set(latest_run("watch-experiments").tags)
 
     with pytest.raises(ExperimentError, match=r"1 of 2 scans.*the other 1 are predicted.*short"):
         predict(experiments=[good, short], store=place.root)

@@ -12,9 +12,13 @@ import pytest
 
 from difsims_core import evaluate_all
 from difsims_core.errors import ExperimentError, InputError
+from difsims_core.ledger.registry import promote, read_registry
 from difsims_core.resources import crystal_folder, samples_folder
-from difsims_core.storage.npz import Prediction, read_profiles, read_truth, write_prediction
-from difsims_core.storage.objects import ObjectStore
+from difsims_core.storage import layout
+from difsims_core.storage.npz import Prediction, experiment_name, read_profiles, read_truth, write_prediction
+from difsims_core.storage.objects import ObjectStore, open_store
+from flows.evaluate import _of_champion
+from flows.scoring import score_prediction
 
 NAMES = ("roi_1", "roi_3")
 
@@ -114,7 +118,43 @@ def test_a_missing_experiment_or_prediction_is_named(tmp_path: Path) -> None:
     path = tmp_path / "roi_1_probability_pred.npz"
     write_prediction(path, truthful("roi_1"))
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ExperimentError, match=r"experiment 'roi_1' is not in .*empty"):
+    with pytest.raises(ExperimentError, match=r"experiment is not in .*empty.*roi_1_radial_crop\.npz"):
         evaluate_all(path, tmp_path / "empty")
     with pytest.raises(InputError, match="nothing found"):
         evaluate_all(tmp_path / "empty", samples_folder())
+
+
+@pytest.mark.parametrize("scan", ["..%2F..%2Froi_1_radial_crop", "roi 1#2?[3]", "roi\\1"])
+def test_a_scan_and_a_store_of_any_name_are_scored(tmp_path: Path, scan: str) -> None:
+    place, scans = open_store(tmp_path / "st%20ore"), tmp_path / "sc%20ans [1]"
+    for folder in (scans, scans / "truth"):
+        folder.mkdir()
+    shutil.copy(samples_folder() / "roi_1_radial_crop.npz", scans / f"{scan}.npz")
+    stem = scan.removesuffix("_radial_crop")
+    shutil.copy(samples_folder() / "truth" / "roi_1_truth.npz", scans / "truth" / f"{stem}_truth.npz")
+    model = "cnn-00000000-0000-4000-8000-000000000000"
+    told = replace(truthful("roi_1"), cnn_id=model, experiment=str(scans / f"{scan}.npz"))
+    name = experiment_name(scans / f"{scan}.npz")
+    url = place.url(layout.prediction(model, name))
+    write_prediction(url, told)
+    row = score_prediction(place.root, url, truth=str(scans / "truth"))
+    assert (row["map"], row["accuracy"], row["reused"]) == (name, 1.0, False)
+    assert row["scores"] == place.url(layout.evaluation(model, name))
+    for experiments in (None, str(scans), scans.as_uri()):
+        assert score_prediction(str(tmp_path / "st%20ore"), url, experiments, str(scans / "truth"))["reused"]
+    assert {path.relative_to(tmp_path).parts[0] for path in tmp_path.rglob("*")} == {"st%20ore", "sc%20ans [1]"}
+
+
+def test_all_maps_of_the_champion_are_those_under_present_names_and_lonely_earlier_ones(store: ObjectStore) -> None:
+    model = "cnn-00000000-0000-4000-8000-000000000000"
+    store.write(layout.model_record(model), b"{}")
+    promote(store, read_registry(store), model, why="", scores={}, by="hand")
+    for name in ("roi_1", "roi_1_radial_crop", "roi_3"):
+        write_prediction(store.url(layout.prediction(model, name)), truthful(name.removesuffix("_radial_crop")))
+    historical = f"{layout.predictions(model)}/roi_2_probabilty_pred.npz"
+    store.write(historical, b"")
+    expected = [historical, *(layout.prediction(model, name) for name in ("roi_1_radial_crop", "roi_3"))]
+    assert sorted(_of_champion(store)) == sorted(map(store.url, expected))
+    own = replace(truthful("roi_1"), experiment="/scans/roi_1.npz")
+    write_prediction(store.url(layout.prediction(model, "roi_1")), own)
+    assert store.url(layout.prediction(model, "roi_1")) in _of_champion(store)

@@ -164,7 +164,7 @@ def test_a_sample_experiment_is_mapped(store, trained):
     bundle, _ = trained
     experiment = samples_folder() / "roi_1_radial_crop.npz"
     result = predict_experiment(store, bundle, experiment)
-    assert (result.name, result.reused, result.n_patterns) == ("roi_1", False, 2000)
+    assert (result.name, result.reused, result.n_patterns) == ("roi_1_radial_crop", False, 2000)
     prediction = read_prediction(result.url)
     assert prediction.pred.shape == (40, 50, 3)
     with np.load(experiment, allow_pickle=False) as data:

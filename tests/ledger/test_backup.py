@@ -11,6 +11,7 @@ from difsims_core.errors import CorruptDataError, InputError, MissingObjectError
 from difsims_core.ledger.backup import MANIFEST, backup, restore
 from difsims_core.ledger.registry import promote, read_registry
 from difsims_core.storage import layout
+from difsims_core.storage.names import split_url
 from difsims_core.storage.objects import ObjectStore, open_store
 from tests.ledger.small_stores import contents, fingerprint, put_dataset, put_model, rewrite
 
@@ -171,6 +172,16 @@ def test_a_newer_registry_stays_unless_told_otherwise(store, folder):
     assert contents(store) == before
     assert restore(store, folder, overwrite=True).written == (REGISTRY,)
     assert read_registry(store).champion.model == old
+
+
+def test_a_name_of_somebody_else_stops_no_copy(files, folder):
+    filled(files)
+    place = split_url(files.root)[1]
+    for key in ("back\\slash.json", "notes.txt"):
+        Path(f"{place}/{layout.MODEL_INDEX}/{key}").write_bytes(b"{}")
+    made = backup(files, folder)
+    assert all("slash" not in key and "notes" not in key for key in made.documents)
+    assert restore(files, folder).same == made.documents
 
 
 def test_an_older_registry_and_a_damaged_one_are_replaced(files, folder):

@@ -17,6 +17,7 @@ from difsims_core.learn.bundle import ModelBundle, load_bundle
 from difsims_core.ledger.registry import read_registry
 from difsims_core.ledger.retention import apply_retention, plan_retention
 from difsims_core.storage import layout
+from difsims_core.storage.names import split_url
 from tests.ledger.fake_datasets import build_fake
 from tests.ledger.plans import NOW, YESTERDAY, going, plan_for, why
 from tests.ledger.small_stores import (
@@ -43,6 +44,15 @@ STRANGE = (
     "cache/kernels/a",
     "exports/a.npz",
 )
+
+
+def test_a_name_of_somebody_else_stops_no_plan(files):
+    put_report(files, "run-0123", put_model(files, datasets=[put_dataset(files)], scans=["roi_1"]))
+    for folder in ("reports/back\\slash", "predictions/new\nline", "reports/" + "x" * 250):
+        place = Path(f"{split_url(files.root)[1]}/{folder}")
+        place.mkdir(parents=True)
+        (place / "a.npz").write_bytes(b"mine")
+    assert len(plan_for(files).going) == 3
 
 
 def test_what_goes_takes_everything_of_its_own_and_nothing_else(store):

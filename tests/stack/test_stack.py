@@ -188,7 +188,7 @@ def test_a_new_champion_maps_all_scans_by_itself(stack, first):
 def test_a_new_scan_is_mapped_by_the_champion_and_scored_by_itself(stack, first):
     assert first["watch-experiments"]["state"]["type"] == "COMPLETED"
     for flow in ("predict", "evaluate"):
-        assert "roi_2" in first[flow]["tags"]
+        assert "roi_2_radial_crop" in first[flow]["tags"]
         assert first[flow]["created_by"]["type"] == "AUTOMATION"
     assert tagged(first["predict"], "cnn-") == tagged(first["train"], "cnn-")
 

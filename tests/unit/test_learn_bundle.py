@@ -54,9 +54,10 @@ def test_the_record_is_plain_json_with_the_lineage(store, saved):
 
 
 def test_a_copied_folder_is_a_model_too(store, saved, tmp_path, monkeypatch):
-    (Path(store.root.removeprefix("file://")) / "models" / saved.id).rename(tmp_path / "copy")
+    (Path(store.root.removeprefix("file://")) / "models" / saved.id).rename(tmp_path / "c%20opy #1")
     monkeypatch.chdir(tmp_path)
-    assert load_bundle(tmp_path / "copy").model.output_shape == load_bundle("copy").model.output_shape == (None, 2)
+    for place in (tmp_path / "c%20opy #1", "c%20opy #1", (tmp_path / "c%20opy #1").as_uri()):
+        assert load_bundle(place).model.output_shape == (None, 2)
 
 
 def test_a_stopped_training_leaves_no_model(store, saved):

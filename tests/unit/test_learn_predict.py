@@ -9,10 +9,12 @@ import pytest
 from difsims_core.config.learning import TrainingSpec
 from difsims_core.config.signal import PostprocessingSpec
 from difsims_core.errors import ExperimentError
+from difsims_core.evaluate.partners import scan_of
 from difsims_core.learn.bundle import ModelBundle
 from difsims_core.learn.predict import classify, predict_experiment, predict_profiles, prepare_profiles
-from difsims_core.storage.npz import read_prediction, write_profiles
-from difsims_core.storage.objects import open_store
+from difsims_core.storage.names import same_place
+from difsims_core.storage.npz import predicted_name, read_prediction, read_profiles, write_profiles
+from difsims_core.storage.objects import expand_urls, open_store
 
 Q = np.linspace(0.1, 1.3, 61)
 
@@ -154,8 +156,8 @@ def test_an_experiment_is_predicted_once_until_it_changes(tmp_path):
     y[1, 1] = 0
     write_profiles(path, Q, y)
     first = predict_experiment(store, bundle, path)
-    assert (first.name, first.reused, first.n_invalid, first.n_patterns) == ("scan", False, 1, 12)
-    assert first.url == store.url(f"predictions/{bundle.id}/scan_probability_pred.npz")
+    assert (first.name, first.reused, first.n_invalid, first.n_patterns) == ("scan_radial_crop", False, 1, 12)
+    assert first.url == store.url(f"predictions/{bundle.id}/scan_radial_crop_probability_pred.npz")
 
     with np.load(first.url.removeprefix("file://"), allow_pickle=False) as stored:
         assert {"pred", "phases", "cnn_id", "x", "sim_ids", "experiment", "created"} <= set(stored.files)
@@ -166,12 +168,49 @@ def test_an_experiment_is_predicted_once_until_it_changes(tmp_path):
     assert prediction.experiment == str(path)
 
     rows = bundle.model.rows
-    assert predict_experiment(store, bundle, path) == type(first)(first.url, "scan", True, 1, 12)
+    assert predict_experiment(store, bundle, path) == type(first)(first.url, "scan_radial_crop", True, 1, 12)
     assert bundle.model.rows == rows
     write_profiles(path, Q, measured(3, 4, seed=1))
     changed = predict_experiment(store, bundle, path)
     assert (changed.reused, changed.n_invalid) == (False, 0)
     assert np.any(read_prediction(changed.url).pred != prediction.pred)
+
+
+ODD_NAMES = [
+    "..%2F..%2F..%2Fx_radial_crop", "a%20b", "a b", "a", "a_radial_crop", "a_probability_pred", "#1?", "[1]",
+    "back\\slash", "new\nline", "\udcff", "\u202f", "x" * 250, "x" * 251, "~",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("folder", ["store", "st%20ore", "st ore", "..%2Fstore"])
+def test_every_scan_has_a_prediction_of_its_own_within_the_store(tmp_path, folder):
+    scans, home = tmp_path / "sc%20ans", tmp_path / folder
+    for number, name in enumerate(ODD_NAMES):
+        write_profiles(scans / f"{name}.npz", Q, measured(2, seed=number))
+    bundle = bundle_of()
+    for store in (open_store(home), open_store(home.as_uri())):
+        results = [predict_experiment(store, bundle, url) for url in expand_urls(scans)]
+        assert len({result.url for result in results}) == len({result.name for result in results}) == len(ODD_NAMES)
+        for url, result in zip(expand_urls(scans), results, strict=True):
+            found = read_prediction(result.url)
+            assert found.experiment == url
+            assert predicted_name(result.url) == result.name
+            assert same_place(scan_of(found, result.url, scans), url)
+            np.testing.assert_array_equal(found.pred, predict_profiles(bundle, read_profiles(url).y, Q))
+    assert all(result.reused for result in results), "a path and its URL are one store"
+    made = {path for path in tmp_path.rglob("*") if path.is_file() and path.parent != scans}
+    assert len(made) == len(ODD_NAMES)
+    assert {path.parent for path in made} == {home / "predictions" / bundle.id}
+
+
+def test_a_path_and_its_url_are_one_scan(tmp_path):
+    store, bundle, path = open_store(tmp_path / "store"), bundle_of(), tmp_path / "a b_radial_crop.npz"
+    for number, url in enumerate((path, path.as_uri(), str(path))):
+        write_profiles(path, Q, measured(2, seed=number))
+        assert not predict_experiment(store, bundle, url).reused
+    write_profiles(tmp_path / "other" / path.name, Q, measured(2, seed=9))
+    with pytest.raises(ExperimentError, match="another scan of this name"):
+        predict_experiment(store, bundle, tmp_path / "other" / path.name)
 
 
 def test_a_damaged_earlier_prediction_is_replaced(tmp_path):

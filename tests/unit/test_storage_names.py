@@ -7,6 +7,7 @@ import pytest
 from difsims_core.errors import InputError
 from difsims_core.storage import layout
 from difsims_core.storage.names import split_url, url_name
+from difsims_core.storage.npz import experiment_name
 from difsims_core.storage.objects import open_store
 
 SIM = f"sim-{uuid.UUID(int=5)}"
@@ -19,7 +20,8 @@ def test_the_layout_is_the_contract():
     assert layout.simulation_index("ab" * 32) == f"simulations/by-fingerprint/{'ab' * 32}.json"
     assert layout.experiment_profiles("roi_1") == "experiments/profiles/roi_1_radial_crop.npz"
     assert layout.model(CNN) == f"models/{CNN}"
-    assert layout.prediction(CNN, "roi_1") == f"predictions/{CNN}/roi_1_probability_pred.npz"
+    name = experiment_name("scans/roi_3_rebin_radial_crop.npz")
+    assert layout.prediction(CNN, name) == f"predictions/{CNN}/roi_3_rebin_radial_crop_probability_pred.npz"
     assert layout.evaluation(CNN, "roi_1") == f"evaluations/{CNN}/roi_1.json"
     assert layout.report("run-1") == "reports/run-1/index.html"
     assert layout.completion(SIM).startswith(layout.simulation(SIM))
@@ -58,6 +60,14 @@ def test_urls_and_paths(tmp_path, monkeypatch):
     assert open_store(tmp_path / "a" / ".." / "b").root == f"file://{tmp_path}/b"
     assert open_store("file:///x/y/").root == "file:///x/y"
     assert open_store("s3://bucket/a/b/").root == "s3://bucket/a/b"
+    assert open_store("st%20ore #1").root == f"file://{tmp_path}/st%2520ore%20%231"
+    assert open_store(f"file://{tmp_path}/st%20ore").root == open_store(tmp_path / "st ore").root
+    assert open_store(tmp_path / "a").url("x y%20") == f"file://{tmp_path}/a/x%20y%2520"
+    assert open_store("s3://bucket/a b%20").url("c #") == "s3://bucket/a b%20/c #"
+    assert open_store("/").url("a") == "file:///a"
+    for outside in (tmp_path / "ab" / "x", "s3://bucket/a/x", tmp_path / "a", tmp_path / "a" / ".." / "x"):
+        with pytest.raises(InputError):
+            open_store(tmp_path / "a").key_of(outside)
     assert split_url("S3://bucket/k") == ("s3", "bucket/k")
     assert url_name("s3://bucket/a/roi 1.npz") == "roi 1.npz"
 

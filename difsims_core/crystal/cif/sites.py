@@ -102,7 +102,8 @@ def read_sites(block: CifBlock, cell: UnitCell, source: str) -> list[Site]:
         if _at(table, "_atom_site_calc_flag", row) == "dum":
             continue
         shown = given or f"number {row + 1}"
-        position = tuple(number(text) for text in texts)
+        x, y, z = (number(text) for text in texts)
+        position = (x, y, z)
         if not all(math.isfinite(value) and abs(value) < 1e3 for value in position):
             stated = " ".join(text or "?" for text in texts)
             raise CrystalError(f"{source}: atom site {shown} has no position ({stated}); give fractional coordinates")

@@ -104,8 +104,7 @@ def _tables(block: gemmi.cif.Block) -> tuple[Table, ...]:
     tables = [single]
     for item in block:
         if item.pair is not None:
-            tag, value = item.pair
-            single.setdefault(_tag(tag), [_text(value)])
+            single.setdefault(_tag(item.pair[0]), [_text(item.pair[1])])
         elif item.loop is not None:
             loop = item.loop
             width = loop.width()

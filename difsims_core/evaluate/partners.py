@@ -1,0 +1,81 @@
+"""What belongs to a prediction: its scan and its truth map, found by the name of the file that was predicted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from difsims_core.errors import ExperimentError, InputError
+from difsims_core.storage.names import child_url, file_name, parent_url
+from difsims_core.storage.npz import TRUTH_ENDING, Prediction, Truth, predicted_name, read_truth
+from difsims_core.storage.urls import url_exists
+
+_CROPPED = "_radial_crop"
+
+
+def folder_of(prediction: Prediction, url: str | Path) -> str:
+    """Return the URL of the folder where the scan of a prediction lay when it was predicted.
+
+    Raises
+    ------
+    ExperimentError
+        If the prediction does not say it.
+    """
+    if "/" not in prediction.experiment:
+        raise ExperimentError(f"{url}: does not say where its experiment lies; name the folder with --experiments")
+    _stems(prediction, url)
+    return parent_url(prediction.experiment)
+
+
+def scan_of(prediction: Prediction, url: str | Path, folder: str | Path) -> str:
+    """Return the URL of the scan of a prediction in a folder.
+
+    Raises
+    ------
+    ExperimentError
+        If it is not there.
+    """
+    names = [f"{stem}.npz" for stem in _stems(prediction, url)]
+    found = _first_in(folder, names)
+    if found is None:
+        raise ExperimentError(
+            f"{url}: its experiment is not in {folder} (looked for {' and '.join(names)}); "
+            "give the folder of the experiment that was predicted"
+        )
+    return found
+
+
+def truth_url(prediction: Prediction, url: str | Path, folder: str | Path | None) -> str | None:
+    """Return where the truth map of the scan of a prediction lies; None when the folder holds none.
+
+    It is called ``<name>_truth.npz``, with or without ``_radial_crop`` in the name.
+    """
+    if folder is None:
+        return None
+    stems = _stems(prediction, url)
+    shorter = [stem.removesuffix(_CROPPED) for stem in stems]
+    return _first_in(folder, [f"{stem}{TRUTH_ENDING}" for stem in (*stems, *shorter)])
+
+
+def truth_of(prediction: Prediction, url: str | Path, folder: str | Path | None) -> Truth | None:
+    """Return the truth map of the scan of a prediction, where the folder holds one."""
+    found = truth_url(prediction, url, folder)
+    return None if found is None else read_truth(found)
+
+
+def _stems(prediction: Prediction, url: str | Path) -> list[str]:
+    """Return the file names, without ending, that the scan may have."""
+    if prediction.experiment:
+        try:
+            return [file_name(prediction.experiment).removesuffix(".npz")]
+        except InputError as error:
+            raise ExperimentError(
+                f"{url}: the place of its experiment cannot be read ({error}); predict again"
+            ) from None
+    name = predicted_name(url)  # a historical prediction has it in its own file name only, and shorter
+    return [f"{name}{_CROPPED}", name]
+
+
+def _first_in(folder: str | Path, names: Iterable[str]) -> str | None:
+    places = [child_url(folder, name) for name in names]
+    return next((place for place in places if url_exists(place)), None)
