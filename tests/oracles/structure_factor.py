@@ -8,6 +8,7 @@ import itertools
 from dataclasses import dataclass
 
 import numpy as np
+from diffsims.utils.atomic_scattering_params import ATOMIC_SCATTERING_PARAMS
 from diffsims.utils.lobato_scattering_params import ATOMIC_SCATTERING_PARAMS_LOBATO
 from orix.crystal_map import Phase
 
@@ -52,6 +53,16 @@ def reflections(
     return Reflections(hkl, g, np.abs(factor) ** 2)
 
 
+def intensity_of_atoms(phase: Phase, hkl: np.ndarray, g: np.ndarray, b: np.ndarray, parametrisation: str) -> np.ndarray:
+    """Return |F|² (m,) at lengths ``g`` (m,), Å⁻¹, atom after atom, with a B of each, Å²; ``lobato`` or ``xtables``."""
+    factor = {"lobato": lobato, "xtables": xtables}[parametrisation]
+    total = np.zeros(len(hkl), dtype=complex)
+    for atom, position, b_of_atom in zip(phase.structure, fractional_positions(phase), b, strict=True):
+        wave = np.exp(2j * np.pi * (hkl @ position))
+        total += atom.occupancy * factor(atom.element, g) * np.exp(-b_of_atom * g**2 / 4) * wave
+    return np.abs(total) ** 2
+
+
 def reciprocal_lattice(
     phase: Phase, q_max_per_angstrom: float, lattice_scale: float = 1.0
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -90,6 +101,11 @@ def lobato(element: str, g: np.ndarray) -> np.ndarray:
     for a, b in ATOMIC_SCATTERING_PARAMS_LOBATO[element]:
         total += a * (2 + b * g_squared) / (1 + b * g_squared) ** 2
     return total
+
+
+def xtables(element: str, g: np.ndarray) -> np.ndarray:
+    """Return the electron scattering factor of the International Tables, Σ a exp(−b g²/4), in Å."""
+    return np.sum([a * np.exp(-b * g**2 / 4) for a, b in ATOMIC_SCATTERING_PARAMS[element]], axis=0)
 
 
 def element_symbol(type_symbol: str) -> str:
