@@ -100,7 +100,7 @@ def friedel_half(basis: np.ndarray, radius: float, name: str, *, along_longest_r
     order = np.argsort(-np.linalg.norm(basis, axis=1), kind="stable") if along_longest_rows else np.arange(3)
     axes = np.ascontiguousarray(basis[order])
     # In a frame whose axes span c, then b and c, then all: |g|² = (h a₃)² + (h a₂ + k b₂)² + (h a₁ + k b₁ + l c₁)²
-    (c1, b1, a1), (_, b2, a2), (_, _, a3) = np.linalg.qr(axes[::-1].T, mode="r")
+    (c1, b1, a1), (_, b2, a2), (_, _, a3) = np.linalg.qr(axes[::-1].T).R
     _check_number(radius, abs(a3), abs(b2), abs(c1), name)
     square = radius**2 * (1 + _SLACK)
     h = np.arange(math.floor(math.sqrt(square) / abs(a3)) + 1)

@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 MOST_B = 100.0  # Å², a displacement of more than 1 Å
 EXTINCT = 1e-12  # of the strongest |F|²: below it, an intensity is the rounding of zero
 _SAME_B_DECIMALS = 12  # symmetry moves the U of an atom by its rounding
-_REFLECTIONS_AT_ONCE = 2**18  # bounds memory: some 60 MB at 13 lattice scales
+_REFLECTIONS_AT_ONCE = 2**18  # bounds memory: some 100 MB at 13 lattice scales
 _KINDS_AT_ONCE = 8
 _INTERVALS_PER_ANGSTROM = 512  # polynomials of degree 5 are then good to 10⁻¹² of f
 _ATOMS_AT_ONCE = 128  # whose waves stay in the second-level cache
@@ -131,7 +131,7 @@ class Scatterers:
                 _waves(np.arange(low, high + 1), self.positions[some, axis])
                 for low, high, axis in zip(lowest, highest, half.order, strict=True)
             )
-            cosine, sine = np.ascontiguousarray(third.real.T), np.ascontiguousarray(third.imag.T)
+            cosine, sine = np.ascontiguousarray(np.real(third).T), np.ascontiguousarray(np.imag(third).T)
             add_phase_sums(half.rows, first * self.weights[some], second, cosine, sine, lowest, *sums)
 
 

@@ -26,8 +26,7 @@ from orix.quaternion import Rotation
 from difsims_core import SimulationSpec, load_spec, radial_profiles
 from difsims_core.crystal.indices import friedel_half
 from difsims_core.crystal.libraries import get_atomic_scattering_factors
-from difsims_core.crystal.phases import Crystal
-from difsims_core.crystal.reflections import reciprocal_basis
+from difsims_core.crystal.phases import read_phase
 from difsims_core.crystal.structure_factors import Scatterers
 from difsims_core.dataset.simulate import Simulator
 from difsims_core.dataset.tables import build_tables
@@ -61,14 +60,14 @@ def measure(n_atoms: int, volume: float, share: float, *, own_u: bool) -> str:
     spec = spec.model_copy(update={"phases": spec.phases[:1]})
     small = random_phase(8, cube(200.0), u=(0.01, 0.08) if own_u else None)
     radial_profiles(small, rotations, debye_waller=damping)
-    build, seconds_small = timed(lambda: build_tables(spec, (Crystal("", "", "", small),)))
-    Simulator(spec, (Crystal("", "", "", small),), build).block(0, 8, threads=1)
+    build, seconds_small = timed(lambda: build_tables(spec, (read_phase(small),)))
+    Simulator(spec, (read_phase(small),), build).block(0, 8, threads=1)
     before = _peak_mb()
 
     profiles, seconds_clean = timed(lambda: radial_profiles(phase, rotations, debye_waller=damping))
     assert profiles.shape == (2, 256)
     assert np.all(profiles.max(axis=1) > 0)
-    crystals = (Crystal("", "", "", phase),)
+    crystals = (read_phase(phase),)
     tables, seconds_tables = timed(lambda: build_tables(spec, crystals))
     block, seconds_block = timed(lambda: Simulator(spec, crystals, tables).block(0, 8, threads=1))
     assert np.all(block.x_px.max(axis=1) == 1)
@@ -87,8 +86,8 @@ def measure(n_atoms: int, volume: float, share: float, *, own_u: bool) -> str:
 
 def compare(phase: Phase, damping: str, share: float) -> tuple[float, float, int]:
     """Return how much faster the tables are than the direct sum, their difference, and the number of reflections."""
-    half = friedel_half(reciprocal_basis(phase), CORNER_PER_ANGSTROM, phase.name)
-    scatterers = Scatterers.of(phase, "lobato", damping)
+    half = friedel_half(read_phase(phase).structure.cell.reciprocal, CORNER_PER_ANGSTROM, phase.name)
+    scatterers = Scatterers.of(read_phase(phase), "lobato", damping)
     found, seconds = timed(lambda: scatterers.intensity(half, np.ones(1))[0])
     n = 2 * len(half) - 1
     step = max(1, round(1 / share))

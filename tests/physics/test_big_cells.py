@@ -12,8 +12,8 @@ from orix.quaternion import Rotation
 from difsims_core import radial_profiles
 from difsims_core.crystal import structure_factors
 from difsims_core.crystal.indices import MOST_REFLECTIONS, friedel_half, mirrored
-from difsims_core.crystal.phases import Crystal
-from difsims_core.crystal.reflections import reciprocal_basis, reflection_list
+from difsims_core.crystal.phases import read_phase
+from difsims_core.crystal.reflections import reflection_list
 from difsims_core.crystal.rows import reflection_rows
 from difsims_core.crystal.structure_factors import Scatterers
 from difsims_core.errors import CrystalError
@@ -30,8 +30,8 @@ def b_of(phase: Phase, u: tuple[float, float] | None) -> np.ndarray:
     return np.array([0.0 if u is None else 8 * np.pi**2 * atom.Uisoequiv for atom in phase.structure])
 
 
-def crystal(phase: Phase) -> Crystal:
-    return Crystal(phase.name, "", "", phase)
+def basis_of(phase: Phase) -> np.ndarray:
+    return read_phase(phase).structure.cell.reciprocal
 
 
 @settings(max_examples=40, deadline=None)
@@ -40,10 +40,10 @@ def crystal(phase: Phase) -> Crystal:
 )
 def test_intensities_at_every_scale_are_the_sum_over_the_atoms(cell, n_atoms, seed, parametrisation, u):
     phase = random_phase(n_atoms, cell, seed, u)
-    half = friedel_half(reciprocal_basis(phase), 1.4, phase.name, along_longest_rows=bool(seed % 2))
-    found = Scatterers.of(phase, parametrisation, "none" if u is None else "from_cif").intensity(half, SCALES)
+    half = friedel_half(basis_of(phase), 1.4, phase.name, along_longest_rows=bool(seed % 2))
+    found = Scatterers.of(read_phase(phase), parametrisation, "none" if u is None else "from_cif").intensity(half, SCALES)
     assert found.shape == (3, len(half))
-    g = np.linalg.norm(half.hkl() @ reciprocal_basis(phase), axis=1)
+    g = np.linalg.norm(half.hkl() @ basis_of(phase), axis=1)
     np.testing.assert_allclose(half.lengths(), g, rtol=1e-12)
     for row, scale in zip(found, SCALES, strict=True):
         expected = intensity_of_atoms(phase, half.hkl(), g / scale, b_of(phase, u), parametrisation)
@@ -53,7 +53,7 @@ def test_intensities_at_every_scale_are_the_sum_over_the_atoms(cell, n_atoms, se
 @settings(max_examples=40, deadline=None)
 @given(CELLS, st.floats(0.2, 1.2), st.booleans())
 def test_the_half_and_its_mirror_image_are_all_points_of_the_ball(cell, radius, along):
-    basis = reciprocal_basis(random_phase(1, cell))
+    basis = basis_of(random_phase(1, cell))
     half = friedel_half(basis, radius, "a cell", along_longest_rows=along)
     hkl = mirrored(half.hkl(), -1)
     reach = np.arange(-25, 26)
@@ -71,7 +71,7 @@ def test_the_half_and_its_mirror_image_are_all_points_of_the_ball(cell, radius, 
 def test_a_reflection_at_the_radius_itself_is_listed(axis, n):
     """Along each axis, so that it is a point, a row or a plane of points that the ball touches."""
     cell = (3.7, 4.1, 5.3, 83, 97, 104)
-    basis = reciprocal_basis(random_phase(1, cell))
+    basis = basis_of(random_phase(1, cell))
     hkl = n * np.eye(3, dtype=int)[axis]
     assert hkl.tolist() in friedel_half(basis, float(np.linalg.norm(hkl @ basis)), "a cell").hkl().tolist()
 
@@ -80,7 +80,7 @@ def test_a_reflection_at_the_radius_itself_is_listed(axis, n):
 @pytest.mark.parametrize("scales", [(0.97, 1.03), (0.9, 1.2)])
 def test_rows_of_reflections_hold_the_sum_over_the_atoms_at_any_scale(scales, u):
     phase = random_phase(60, (7, 15, 11, 82, 97, 106), seed=5, u=u)
-    rows = reflection_rows(crystal(phase), 1.3, "lobato", "none" if u is None else "from_cif", scales)
+    rows = reflection_rows(read_phase(phase), 1.3, "lobato", "none" if u is None else "from_cif", scales)
     lattice = rows.lattice
     place = np.concatenate(
         [
@@ -92,7 +92,7 @@ def test_rows_of_reflections_hold_the_sum_over_the_atoms_at_any_scale(scales, u)
     sizes = (lattice.high - lattice.low + 1).astype(int)
     third = place - np.repeat(lattice.offsets, sizes)
     vectors = np.stack([np.repeat(lattice.h, sizes), np.repeat(lattice.j, sizes), third], axis=1) @ lattice.axes
-    np.testing.assert_allclose(vectors, rows.hkl @ reciprocal_basis(phase), atol=1e-9)
+    np.testing.assert_allclose(vectors, rows.hkl @ basis_of(phase), atol=1e-9)
     g = np.linalg.norm(vectors, axis=1)
     for scale in (scales[0], 1.0, 1.011, scales[1]):
         found = np.polynomial.polynomial.polyval((scale - lattice.centre) / lattice.half, lattice.intensity.T)
@@ -103,8 +103,8 @@ def test_rows_of_reflections_hold_the_sum_over_the_atoms_at_any_scale(scales, u)
 
 def test_the_bytes_do_not_depend_on_how_much_is_done_at_once(monkeypatch):
     phase = random_phase(300, (14, 13, 12, 90, 101, 90), u=None)
-    half = friedel_half(reciprocal_basis(phase), 1.2, phase.name)
-    scatterers = Scatterers.of(phase, "lobato", "none")
+    half = friedel_half(basis_of(phase), 1.2, phase.name)
+    scatterers = Scatterers.of(read_phase(phase), "lobato", "none")
     whole = scatterers.intensity(half, SCALES)
     for reflections, atoms in ((1000, 7), (1, 1000), (10**9, 1)):
         monkeypatch.setattr(structure_factors, "_REFLECTIONS_AT_ONCE", reflections)
@@ -114,8 +114,8 @@ def test_the_bytes_do_not_depend_on_how_much_is_done_at_once(monkeypatch):
 
 def test_the_kernels_do_the_same_interpreted(monkeypatch):
     phase = random_phase(9, (4, 5, 6, 80, 95, 110), u=U)
-    half = friedel_half(reciprocal_basis(phase), 0.8, phase.name)
-    scatterers = Scatterers.of(phase, "lobato", "from_cif")
+    half = friedel_half(basis_of(phase), 0.8, phase.name)
+    scatterers = Scatterers.of(read_phase(phase), "lobato", "from_cif")
     compiled = scatterers.intensity(half, SCALES)
     for name in ("add_phase_sums", "add_scattered"):
         monkeypatch.setattr(structure_factors, name, getattr(kernels, name).py_func)
@@ -126,7 +126,7 @@ def test_atoms_whose_u_differs_by_rounding_are_one_kind():
     phase = random_phase(50, cube(1000))
     for i, atom in enumerate(phase.structure):
         atom.Uisoequiv = 0.05 * (1 + i * 1e-16)
-    assert len(Scatterers.of(phase, "lobato", "from_cif").b) == len({atom.element for atom in phase.structure})
+    assert len(Scatterers.of(read_phase(phase), "lobato", "from_cif").b) == len({atom.element for atom in phase.structure})
 
 
 def test_a_big_cell_needs_few_exponentials_and_scattering_factors(monkeypatch):
@@ -147,7 +147,7 @@ def test_a_big_cell_needs_few_exponentials_and_scattering_factors(monkeypatch):
 
     monkeypatch.setattr(structure_factors, "_waves", counted_waves)
     monkeypatch.setattr(structure_factors, "get_atomic_scattering_factors", counted_factors)
-    rows = reflection_rows(crystal(phase), 1.7, "lobato", "none", (0.97, 1.03))
+    rows = reflection_rows(read_phase(phase), 1.7, "lobato", "none", (0.97, 1.03))
     assert len(rows.hkl) == pytest.approx(4 / 3 * np.pi * (1.7 * 1.03) ** 3 * 18_000, rel=1e-3)
     assert count["waves"] <= 2e-3 * 624 * len(rows.hkl)
     assert count["factors"] <= 0.1 * len(rows.hkl)
@@ -156,7 +156,7 @@ def test_a_big_cell_needs_few_exponentials_and_scattering_factors(monkeypatch):
 def test_a_cell_of_a_hundred_thousand_cubic_angstrom_is_accepted():
     """At the corner of the reference detector, with lattice scales: a sample of its reflections, atom by atom."""
     phase = random_phase(40, cube(1e5))
-    rows = reflection_rows(crystal(phase), 2.2, "lobato", "none", (0.97, 1.03))
+    rows = reflection_rows(read_phase(phase), 2.2, "lobato", "none", (0.97, 1.03))
     assert len(rows.hkl) == pytest.approx(4 / 3 * np.pi * (2.2 * 1.03) ** 3 * 1e5, rel=1e-3)
     assert int(rows.lattice.offsets.max()) + int(rows.lattice.high[-1]) == len(rows.hkl) - 1
     some = rows.hkl[:: len(rows.hkl) // 501]
@@ -199,5 +199,5 @@ def test_only_a_cell_too_small_for_its_atoms_looks_like_nm(n_atoms, cell, nm):
         reflection_list(phase, 0.01)
     assert ("lengths look like nm" in str(caught.value)) == nm
     with pytest.raises(CrystalError) as caught:
-        reflection_rows(crystal(phase), 0.01, "lobato", "none", (1.0, 1.0))
+        reflection_rows(read_phase(phase), 0.01, "lobato", "none", (1.0, 1.0))
     assert ("lengths look like nm" in str(caught.value)) == nm
