@@ -41,7 +41,9 @@ def basis_of(phase: Phase) -> np.ndarray:
 def test_intensities_at_every_scale_are_the_sum_over_the_atoms(cell, n_atoms, seed, parametrisation, u):
     phase = random_phase(n_atoms, cell, seed, u)
     half = friedel_half(basis_of(phase), 1.4, phase.name, along_longest_rows=bool(seed % 2))
-    found = Scatterers.of(read_phase(phase), parametrisation, "none" if u is None else "from_cif").intensity(half, SCALES)
+    found = Scatterers.of(read_phase(phase), parametrisation, "none" if u is None else "from_cif").intensity(
+        half, SCALES
+    )
     assert found.shape == (3, len(half))
     g = np.linalg.norm(half.hkl() @ basis_of(phase), axis=1)
     np.testing.assert_allclose(half.lengths(), g, rtol=1e-12)
@@ -126,7 +128,9 @@ def test_atoms_whose_u_differs_by_rounding_are_one_kind():
     phase = random_phase(50, cube(1000))
     for i, atom in enumerate(phase.structure):
         atom.Uisoequiv = 0.05 * (1 + i * 1e-16)
-    assert len(Scatterers.of(read_phase(phase), "lobato", "from_cif").b) == len({atom.element for atom in phase.structure})
+    assert len(Scatterers.of(read_phase(phase), "lobato", "from_cif").b) == len(
+        {atom.element for atom in phase.structure}
+    )
 
 
 def test_a_big_cell_needs_few_exponentials_and_scattering_factors(monkeypatch):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import gemmi
 
@@ -103,8 +104,9 @@ def _tables(block: gemmi.cif.Block) -> tuple[Table, ...]:
     single: Table = {}
     tables = [single]
     for item in block:
-        if item.pair is not None:
-            single.setdefault(_tag(item.pair[0]), [_text(item.pair[1])])
+        pair: Any = item.pair
+        if pair is not None:
+            single.setdefault(_tag(pair[0]), [_text(pair[1])])
         elif item.loop is not None:
             loop = item.loop
             width = loop.width()
