@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
 
 from scipy import constants
 
 from difsims_core.errors import InputError
-
-QUnit = Literal["1/angstrom", "1/nm", "2pi/angstrom", "2pi/nm", "mrad"]
-"""Units in which others keep a q axis: 1/d in Å⁻¹ (ours) or nm⁻¹, k = 2π/d, and the scattering angle."""
 
 ELECTRON_REST_ENERGY_EV = constants.m_e * constants.c**2 / constants.e
 _ANGSTROM_PER_M = 1e10

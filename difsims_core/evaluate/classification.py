@@ -167,7 +167,8 @@ def _aligned(prediction: Prediction, truth: Truth) -> tuple[list[str], np.ndarra
     label = np.asarray(truth.label, np.int64)
     if pred.shape[:-1] != label.shape:
         raise ExperimentError(
-            f"the prediction has pixels {pred.shape[:-1]}, {_called(truth)} {label.shape}; give the truth of this scan"
+            f"the prediction has pixels {pred.shape[:-1]}, {_called(truth)} has {label.shape}; give the truth of this "
+            "scan"
         )
     known = [str(name) for name in prediction.phases]
     present = [str(name) for i, name in enumerate(truth.phases) if np.any(label == i)]
@@ -183,7 +184,7 @@ def _aligned(prediction: Prediction, truth: Truth) -> tuple[list[str], np.ndarra
 
 
 def _called(truth: Truth) -> str:
-    return f"the truth map {truth.url}" if truth.url else "its truth map"
+    return f"the truth map {truth.url}" if truth.url else "the truth map"
 
 
 def _checked(probabilities: np.ndarray, labels: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:

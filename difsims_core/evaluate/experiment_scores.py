@@ -222,7 +222,7 @@ def _phase_peaks(
     lines = own if isinstance(own, AllowedLines) else None
     if not len(claimed):
         return PhasePeaks(name, "absent", "claims no pixel", 0, None, None, lines, None, {})
-    mean = claimed.mean(axis=0, dtype=np.float64)
+    mean = (claimed / len(claimed)).sum(axis=0)  # a sum of large numbers would overflow
     peaks = measured_peaks(q, mean, options.min_prominence)
     if not isinstance(own, AllowedLines):
         status = "background" if name == BACKGROUND else "no structure"

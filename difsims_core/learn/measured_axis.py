@@ -9,7 +9,8 @@ import numpy as np
 from difsims_core.dataset.open import open_simulation
 from difsims_core.errors import InputError, StoreError
 from difsims_core.signal.scan_axis import scan_axis
-from difsims_core.units import QUnit, electron_wavelength_angstrom
+from difsims_core.unit_names import QUnit
+from difsims_core.units import electron_wavelength_angstrom
 
 if TYPE_CHECKING:
     from difsims_core.learn.bundle import ModelBundle
@@ -40,7 +41,8 @@ def axis_for(
     """
     wavelength = None
     if q_unit == "mrad":
-        wavelength = electron_wavelength_angstrom(beam_energy_kv or _simulated_energy_kv(bundle))
+        energy = _simulated_energy_kv(bundle) if beam_energy_kv is None else beam_energy_kv
+        wavelength = electron_wavelength_angstrom(energy)
     return scan_axis(x, bundle.q_axis, q_unit, wavelength_angstrom=wavelength)
 
 
@@ -49,7 +51,9 @@ def _simulated_energy_kv(bundle: ModelBundle) -> float:
     try:
         simulations = [open_simulation(name, bundle.store) for name in bundle.sim_ids] if bundle.store else []
     except StoreError as error:
-        raise InputError(f"mrad become Å⁻¹ by the beam energy, and the simulations cannot tell ({error}); {remedy}") from None
+        raise InputError(
+            f"mrad become Å⁻¹ by the beam energy, and the simulations cannot tell ({error}); {remedy}"
+        ) from None
     energies = sorted({simulation.spec.microscope.beam_energy_kv for simulation in simulations})
     if len(energies) != 1:
         found = " and ".join(f"{energy:g} kV" for energy in energies) or "unknown energy"

@@ -19,7 +19,7 @@ from difsims_core.signal.resample import check_axis, same_axis
 from difsims_core.storage import layout
 from difsims_core.storage.npz import Prediction, Profiles, read_prediction, read_profiles, write_prediction
 from difsims_core.storage.objects import ObjectStore
-from difsims_core.units import QUnit
+from difsims_core.unit_names import QUnit
 
 if TYPE_CHECKING:
     from difsims_core.learn.backend import keras, tf

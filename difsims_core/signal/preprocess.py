@@ -7,7 +7,6 @@ import numpy as np
 from difsims_core.errors import ExperimentError
 from difsims_core.signal.resample import check_axis, check_sampling, range_used, resample_profiles, same_axis
 
-
 _ROUNDING = 1e-12  # of the largest number of a profile: less is what float64 makes of a constant
 
 

@@ -11,7 +11,7 @@ from difsims_core.signal.grid import RadialGrid
 
 SAME_AXIS_PER_ANGSTROM = 1e-6
 _SLACK_SAMPLES = 0.1  # by which an axis may fall short of a wanted end: ends are rounded to three decimals
-_MOST_SAMPLES_APART = 2 * (1 + 1e-3)  # half a sample for each wanted one; axes kept as float32 are not even
+_MOST_SAMPLES_APART = 2 * 1.01  # half a sample for each wanted one, in axes whose steps are rounded
 REMEDY = "integrate the scan over more of q or more finely, or check its calibration and that q = 1/d in Å⁻¹ (no 2π)"
 
 

@@ -10,12 +10,14 @@ import numpy as np
 
 from difsims_core.errors import ExperimentError, InputError
 from difsims_core.signal.resample import REMEDY, check_increasing, shortcoming
-from difsims_core.units import QUnit, electron_wavelength_angstrom
+from difsims_core.unit_names import QUnit
+from difsims_core.units import electron_wavelength_angstrom
 
 logger = logging.getLogger(__name__)
 
 MOST_BEYOND = 4.0  # times the end of the model's axis; 2π/Å, the unit nearest to Å⁻¹, is 6.3 times
 _LEAST_WITHIN = 0.5  # a scan that ends below this part of the model's axis is no help in finding its unit
+_UNITS: tuple[QUnit, ...] = get_args(QUnit)
 _USUAL_WAVELENGTHS = tuple(electron_wavelength_angstrom(kv) for kv in (200, 300, 120, 80))
 
 
@@ -106,14 +108,12 @@ def in_per_angstrom(x: np.ndarray, unit: QUnit, wavelength_angstrom: float | Non
                 raise InputError("mrad become Å⁻¹ by the wavelength of the electrons; give the beam energy in kV too")
             return 2 * np.sin(np.clip(x / 2000, -math.pi / 2, math.pi / 2)) / wavelength_angstrom  # PHYSICS §1
     raise InputError(
-        f"expected q_unit to be one of {', '.join(get_args(QUnit))}, found {unit!r}; pixel numbers need the "
+        f"expected q_unit to be one of {', '.join(_UNITS)}, found {unit!r}; pixel numbers need the "
         "calibration: save x = pixel number × Å⁻¹ per pixel"
     )
 
 
-def likely_units(
-    x: np.ndarray, q_wanted: np.ndarray, wavelength_angstrom: float | None = None
-) -> dict[QUnit, float]:
+def likely_units(x: np.ndarray, q_wanted: np.ndarray, wavelength_angstrom: float | None = None) -> dict[QUnit, float]:
     """Return the units in which an axis could be, the likeliest first, each with its end in Å⁻¹ then.
 
     Those are the units in which it fits; if there is none, those in which its end is near that of the model's.
@@ -128,9 +128,9 @@ def likely_units(
         Of the electrons; not known: that of the usual voltages.
     """
     wavelengths = _USUAL_WAVELENGTHS if wavelength_angstrom is None else (wavelength_angstrom,)
-    readings = [
+    readings: list[tuple[QUnit, np.ndarray]] = [
         (unit, in_per_angstrom(x, unit, wavelength))
-        for unit in get_args(QUnit)
+        for unit in _UNITS
         for wavelength in (wavelengths if unit == "mrad" else wavelengths[:1])
     ]
     q_end = q_wanted[-1]

@@ -1,11 +1,11 @@
-"""One array in NumPy's npy format. Its header is matched, never evaluated, and nothing is allocated on its word alone."""
+"""One array in NumPy's npy format: its header is matched, never evaluated, and nothing allocated on its word alone."""
 
 from __future__ import annotations
 
 import math
 import re
 import struct
-from typing import BinaryIO
+from typing import IO
 
 import numpy as np
 
@@ -29,7 +29,7 @@ _OBJECTS = re.compile(r"[<>|=]?O\d?")
 _EDGE = re.compile(r"\s*(\d{1,18})L?\s*")  # Python 2 wrote 3L
 
 
-def read_array(stream: BinaryIO, n_bytes: int) -> np.ndarray:
+def read_array(stream: IO[bytes], n_bytes: int) -> np.ndarray:
     """Read one array of numbers or text from a stream of ``n_bytes`` bytes, to its end.
 
     Raises
@@ -57,7 +57,7 @@ def read_array(stream: BinaryIO, n_bytes: int) -> np.ndarray:
         raise InputError(f"claims the impossible shape {shape} of {dtype}; save it with NumPy again") from None
 
 
-def _read_header(stream: BinaryIO, n_bytes: int) -> tuple[tuple[int, ...], np.dtype, bool, int]:
+def _read_header(stream: IO[bytes], n_bytes: int) -> tuple[tuple[int, ...], np.dtype, bool, int]:
     """Return shape, type, whether the first axis runs fastest, and how many bytes are left for the values."""
     start = stream.read(8)
     version = (start[6], start[7]) if len(start) == 8 and start.startswith(_MAGIC) else None

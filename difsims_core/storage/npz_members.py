@@ -17,6 +17,8 @@ from difsims_core.storage.npy import read_array
 from difsims_core.storage.objects import local_copy, write_url
 
 _MOST_NAMES = 20  # that an error lists
+
+
 def read_members(
     url: str | Path, needed: Collection[str], optional: Collection[str] = (), *, shown: str | Path | None = None
 ) -> dict[str, np.ndarray]:
