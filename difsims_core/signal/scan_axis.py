@@ -134,10 +134,13 @@ def likely_units(x: np.ndarray, q_wanted: np.ndarray, wavelength_angstrom: float
         for wavelength in (wavelengths if unit == "mrad" else wavelengths[:1])
     ]
     q_end = q_wanted[-1]
-    near = [(unit, q) for unit, q in readings if _LEAST_WITHIN * q_end <= q[-1] <= MOST_BEYOND * q_end]
-    fitting = [(unit, q) for unit, q in near if shortcoming(q, q_wanted) is None]
+    near: list[tuple[QUnit, np.ndarray]] = [
+        (unit, q) for unit, q in readings if _LEAST_WITHIN * q_end <= q[-1] <= MOST_BEYOND * q_end
+    ]
+    near.sort(key=lambda reading: abs(math.log(reading[1][-1] / q_end)))
+    fitting = [reading for reading in near if shortcoming(reading[1], q_wanted) is None]
     ends: dict[QUnit, float] = {}
-    for unit, q in sorted(fitting or near, key=lambda reading: abs(math.log(reading[1][-1] / q_end))):
+    for unit, q in fitting or near:
         ends.setdefault(unit, float(q[-1]))
     return ends
 

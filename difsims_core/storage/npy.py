@@ -85,7 +85,7 @@ def _shape(text: str) -> tuple[int, ...]:
         edges.pop()
     matched = [_EDGE.fullmatch(edge) for edge in edges]
     if not all(matched):
-        raise InputError(f"has the shape ({text.strip()[:80]}), which is none; save it with NumPy again")
+        raise InputError(f"has the shape {text.strip()[:80]!r}, which is none; save it with NumPy again")
     return tuple(int(match[1]) for match in matched if match)
 
 
