@@ -74,13 +74,14 @@ def predict(
         message = f"no experiments to predict below {place.url(layout.PROFILES)}"
         say(message)
         return nothing_new([], message)
+    reading = {} if q_unit is None else {"q_unit": q_unit, "beam_energy_kv": beam_energy_kv}
     listed, tries = _listed(place, urls), load_settings().intake_tries
     results, failures = [], {}
     try:
         with working(f"predict {model}", "predicting", len(urls), "maps") as work:
             for done, url in enumerate(urls, start=1):
                 try:
-                    results.append(predict_one(place.root, model, url, q_unit, beam_energy_kv))
+                    results.append(predict_one(place.root, model, url, **reading))
                 except ExperimentError as error:
                     failures[url] = str(error)
                 work.reach("maps", done, experiment_name(url))
