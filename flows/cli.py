@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from flows import cli_dataset, cli_doctor, cli_intake, cli_keep, cli_operate, cli_phases
-from flows.cli_options import Changes, Json, Simulations, Store, without_credentials
+from flows.cli_options import Changes, Json, QUnitOfScans, Simulations, Store, without_credentials
 from flows.command_group import CommandGroup
 
 _LONG = ("model", "scores", "reused")
@@ -140,6 +140,13 @@ def predict(
             help="Files, folders, globs or s3:// URLs (default: all below experiments/profiles/ of the store).",
         ),
     ] = None,
+    q_unit: QUnitOfScans = None,
+    beam_energy: Annotated[
+        float | None,
+        typer.Option(
+            "--beam-energy", metavar="KV", help="Of the scans, for --q-unit mrad (default: as in the simulations)."
+        ),
+    ] = None,
     store: Store = None,
     as_json: Json = False,
 ) -> None:
@@ -154,7 +161,7 @@ def predict(
     with _flows(ctx, "flows.predict"):
         from flows.predict import predict as flow
 
-        predictions = flow(model, scans, store)
+        predictions = flow(model, scans, store, q_unit, beam_energy)
     if as_json:
         console.show_json({"model": model_id, "predictions": predictions})
     else:
@@ -206,6 +213,7 @@ def pipeline(
     ctx: typer.Context,
     spec: Annotated[Path, typer.Argument(metavar="SPEC.yaml", help="Sections simulation, training, experiments, ….")],
     changes: Changes = None,
+    q_unit: QUnitOfScans = None,
     store: Store = None,
     as_json: Json = False,
 ) -> None:
@@ -214,7 +222,8 @@ def pipeline(
     from difsims_core.config.pipeline import PipelineSpec
     from flows import console
 
-    document = load_spec(spec, PipelineSpec, changes or ())
+    stated = [] if q_unit is None else [f"q_unit={q_unit}"]
+    document = load_spec(spec, PipelineSpec, [*(changes or ()), *stated])
     with _flows(ctx, "flows.pipeline"):
         from flows.pipeline import pipeline as flow
 

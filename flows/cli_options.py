@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from difsims_core.storage.names import split_url
+from difsims_core.unit_names import QUnit
 
 
 def without_credentials(url: str | None) -> str | None:
@@ -29,6 +30,15 @@ Store = Annotated[
 Changes = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change one key of the document, dotted; may be repeated."),
+]
+QUnitOfScans = Annotated[
+    QUnit | None,
+    typer.Option(
+        "--q-unit",
+        help="Unit of the scans' x (default: q = 1/d in Å⁻¹; what looks like another unit is refused). Pixel numbers "
+        "need the calibration first: x = pixel number × Å⁻¹ per pixel.",
+        show_default=False,
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Simulations = Annotated[list[str], typer.Argument(metavar="SIM…", help="Ids or URLs of simulated datasets.")]

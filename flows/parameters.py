@@ -11,6 +11,7 @@ from difsims_core.config.learning import TrainingSpec
 from difsims_core.config.pipeline import PipelineSpec
 from difsims_core.config.retraining import RetrainingSpec
 from difsims_core.config.simulation import SimulationSpec
+from difsims_core.unit_names import QUnit
 
 
 def described(text: str) -> FieldInfo:
@@ -38,6 +39,14 @@ Experiments = Annotated[
     described(
         "files, folders, globs or URLs of measured profiles (npz); none: all below experiments/profiles of the store"
     ),
+]
+QUnitOfScans = Annotated[
+    QUnit | None,
+    described("unit of the scans' x; empty: q = 1/d in Å⁻¹, and a scan whose x looks like another unit is refused"),
+]
+BeamEnergy = Annotated[
+    float | None,
+    described("beam energy of the scans in kV, for the unit mrad alone; empty: that of the simulations"),
 ]
 Predictions = Annotated[
     list[str], described("files, folders, globs or URLs of predictions (npz); none: all of the champion")

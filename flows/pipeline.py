@@ -78,7 +78,7 @@ def _map_and_report(
     """Predict and evaluate the scans, show the maps, write the report; return what the flow returns."""
     predictions, scores = [], []
     if spec.experiments:
-        predictions = predict(model, list(spec.experiments), place.root)
+        predictions = predict(model, list(spec.experiments), place.root, spec.q_unit)
         maps = {predicted_name(url): url for url in predictions}
         page.reach(f"{len(maps)} phase maps: {', '.join(maps)}", maps)
         scores = evaluate(predictions, truth=spec.truth_folder, store=place.root)

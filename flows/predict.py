@@ -18,7 +18,7 @@ from flows.artifacts import tag_run
 from flows.events import announce, warn
 from flows.illustrate import show_predictions
 from flows.outcome import nothing_new, reused
-from flows.parameters import Experiments, Model, StoreUrl
+from flows.parameters import BeamEnergy, Experiments, Model, QUnitOfScans, StoreUrl
 from flows.progress import say, working
 from flows.settings import load_settings
 from flows.tasks import predict_one
@@ -45,7 +45,13 @@ def _run_name() -> str:
 
 
 @flow(name="predict", flow_run_name=_run_name, persist_result=False, result_serializer="json")
-def predict(model: Model = "champion", experiments: Experiments = _EVERYTHING, store: StoreUrl = None) -> list[str]:
+def predict(
+    model: Model = "champion",
+    experiments: Experiments = _EVERYTHING,
+    store: StoreUrl = None,
+    q_unit: QUnitOfScans = None,
+    beam_energy_kv: BeamEnergy = None,
+) -> list[str]:
     """Predict phase maps and return the URLs of the predictions; those of the same scan and model are kept.
 
     Parameters
@@ -56,6 +62,10 @@ def predict(model: Model = "champion", experiments: Experiments = _EVERYTHING, s
         Files, folders, globs or URLs of measured profiles; none: all below ``experiments/profiles/`` of the store.
     store
         Root URL of the store; default: ``DIFSIMS_STORE``.
+    q_unit
+        Unit of the scans' ``x``; None: Å⁻¹ is expected, and an axis that looks like another unit is refused.
+    beam_energy_kv
+        Of the scans, kV, for ``mrad`` alone; None: that of the simulations behind the model.
     """
     place = open_store(store)
     model = resolve_model(place, model)
@@ -64,13 +74,14 @@ def predict(model: Model = "champion", experiments: Experiments = _EVERYTHING, s
         message = f"no experiments to predict below {place.url(layout.PROFILES)}"
         say(message)
         return nothing_new([], message)
+    reading = {} if q_unit is None else {"q_unit": q_unit, "beam_energy_kv": beam_energy_kv}
     listed, tries = _listed(place, urls), load_settings().intake_tries
     results, failures = [], {}
     try:
         with working(f"predict {model}", "predicting", len(urls), "maps") as work:
             for done, url in enumerate(urls, start=1):
                 try:
-                    results.append(predict_one(place.root, model, url))
+                    results.append(predict_one(place.root, model, url, **reading))
                 except ExperimentError as error:
                     failures[url] = str(error)
                 work.reach("maps", done, experiment_name(url))

@@ -20,10 +20,12 @@ from difsims_core.dataset import build
 from difsims_core.dataset.plan import Plan
 from difsims_core.dataset.receipts import read_receipts
 from difsims_core.dataset.simulate import ENGINE_VERSION
+from difsims_core.errors import ExperimentError, InputError
 from difsims_core.learn import predict, train
 from difsims_core.learn.bundle import ModelBundle, load_bundle
 from difsims_core.storage.names import url_name
 from difsims_core.storage.objects import open_store
+from difsims_core.unit_names import QUnit
 from flows import compute, scoring
 from flows.failures import may_go_away
 from flows.progress import reporter
@@ -98,10 +100,23 @@ def _train_model(store: str, simulations: list[str], spec: TrainingSpec, work: s
     return train.train(open_store(store), simulations, spec, progress).id
 
 
-def _predict_one(store: str, model: str, url: str) -> dict[str, Any]:
+def _predict_one(
+    store: str, model: str, url: str, q_unit: QUnit | None = None, beam_energy_kv: float | None = None
+) -> dict[str, Any]:
     bundle = _bundle(store, model)
-    result = predict.predict_experiment(open_store(store), bundle, url)
+    result = predict.predict_experiment(open_store(store), bundle, url, q_unit, beam_energy_kv=beam_energy_kv)
     return {"model": bundle.id, **asdict(result)}
+
+
+def _score(
+    store: str, url: str, experiments: str | None = None, truth: str | None = None, crystals: str | None = None
+) -> dict[str, Any]:
+    try:
+        return scoring.score_prediction(store, url, experiments, truth, crystals)
+    except ExperimentError:
+        raise
+    except InputError as error:  # an id, a name or a place that the file gives: the other predictions go on
+        raise ExperimentError(f"{url}: {error}") from None
 
 
 @lru_cache(maxsize=2)
@@ -133,5 +148,5 @@ finish_dataset = stored(
 find_trained = stored(_find_trained, "find trained model")
 train_model = stored(_train_model, "train model")
 predict_one = stored(_predict_one, "predict", task_run_name=_named("predict"))
-score = stored(scoring.score_prediction, "score", task_run_name=_named("score"))
+score = stored(_score, "score", task_run_name=_named("score"))
 report = stored(write_report, "write report")

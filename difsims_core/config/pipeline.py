@@ -7,6 +7,7 @@ from pydantic import Field, field_validator
 from difsims_core.config.base import CREDENTIALS, Spec
 from difsims_core.config.learning import TrainingSpec
 from difsims_core.config.simulation import SimulationSpec
+from difsims_core.unit_names import QUnit
 
 
 class PipelineSpec(Spec):
@@ -25,6 +26,11 @@ class PipelineSpec(Spec):
             raise ValueError("a URL must not carry credentials; set them in the environment")
         return value
 
+    q_unit: QUnit | None = Field(
+        default=None,
+        description="unit of the experiments' x; null: q = 1/d in Å⁻¹, and a scan whose x looks like another unit is "
+        "refused",
+    )
     truth_folder: str | None = Field(
         default=None, description="folder of <name>_truth.npz maps to score against, where they exist"
     )

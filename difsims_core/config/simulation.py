@@ -21,6 +21,7 @@ from difsims_core.config.imperfections import (
     TwoBeamSpec,
 )
 from difsims_core.config.signal import PostprocessingSpec
+from difsims_core.unit_names import AngleUnit
 
 ShapeFactor = Literal["lorentzian", "linear", "sinc", "sin2c", "atanc", "binary", "slab"]
 _Relative = Annotated[Distribution, within(0.5, 2.0, "(relative; 1 leaves it alone)")]
@@ -135,8 +136,13 @@ class OrientationsSpec(Spec):
     resolution_deg: float = Field(default=3.0, ge=1.0, le=45, description="resolution of the grid, degrees")
     file: str | None = Field(
         default=None,
-        description="npy file or URL of (n, 4) unit quaternions or (n, 3) Bunge angles in degrees, crystal ← sample; "
-        "{phase} in its name stands for the phase",
+        description="npy file or URL of (n, 4) unit quaternions or (n, 3) Bunge angles, crystal ← sample; {phase} in "
+        "its name stands for the phase",
+    )
+    unit: AngleUnit | None = Field(
+        default=None,
+        description="unit of the angles in the file, deg or rad; null: degrees, and a file that may hold radians is "
+        "asked about",
     )
     order: Literal["random", "sequential"] = Field(
         default="random", description="members of a grid or list at random, or one after another"
@@ -146,6 +152,8 @@ class OrientationsSpec(Spec):
     def _list_has_a_file(self) -> OrientationsSpec:
         if (self.kind == "list") != (self.file is not None):
             raise ValueError("orientations of kind list need a file, and only they do; set kind: list and file: ….npy")
+        if self.unit is not None and self.file is None:
+            raise ValueError("unit is that of the angles in a file; leave it out, or set kind: list and file: ….npy")
         if self.kind == "uniform" and self.order == "sequential":
             raise ValueError("order: sequential takes a grid or list in turn; uniform random rotations have no order")
         return self

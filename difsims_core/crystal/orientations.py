@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import io
+import logging
+import math
 
 import numpy as np
 
@@ -11,7 +13,15 @@ from difsims_core.crystal.libraries import POINT_GROUPS, Rotation, get_sample_fu
 from difsims_core.crystal.point_group import proper_point_group
 from difsims_core.crystal.structure import Structure
 from difsims_core.errors import InputError
+from difsims_core.storage.npy import read_array
 from difsims_core.storage.urls import read_url
+from difsims_core.unit_names import AngleUnit
+
+logger = logging.getLogger(__name__)
+
+_ZIP = b"PK"
+_MANY_ROWS = 20  # angles of that many orientations do not all happen to lie within 2π degrees
+_MOST_TURNS = 2  # that an angle in radians makes
 
 
 def orientation_grid(structure: Structure, method: str, resolution_deg: float) -> np.ndarray:
@@ -38,13 +48,15 @@ def orientation_grid(structure: Structure, method: str, resolution_deg: float) -
     return np.ascontiguousarray(rotations.data.reshape(-1, 4))
 
 
-def read_orientations(url: str) -> tuple[np.ndarray, str]:
+def read_orientations(url: str, unit: AngleUnit | None = None) -> tuple[np.ndarray, str]:
     """Read a list of orientations (crystal ← sample) from an npy file.
 
     Parameters
     ----------
     url
-        Path or URL of (n, 4) quaternions or (n, 3) Bunge–Euler angles in degrees.
+        Path or URL of (n, 4) quaternions or (n, 3) Bunge–Euler angles.
+    unit
+        Of the angles; None: not stated, degrees are expected, and many rows that could be radians are refused.
 
     Returns
     -------
@@ -56,18 +68,18 @@ def read_orientations(url: str) -> tuple[np.ndarray, str]:
     Raises
     ------
     InputError
-        If it holds something else.
+        If it holds something else, or its angles look like those of the other unit.
     MissingObjectError
         If there is no such file.
     """
     data = read_url(url)
-    try:
-        array = np.load(io.BytesIO(data), allow_pickle=False)
-    except (ValueError, EOFError, OSError):
-        raise InputError(f"{url}: not an npy file of numbers; write one with numpy.save(file, array)") from None
-    expected = "expected (n, 4) quaternions or (n, 3) Bunge angles in degrees"
-    if not isinstance(array, np.ndarray):
+    expected = "expected (n, 4) quaternions or (n, 3) Bunge angles"
+    if data.startswith(_ZIP):
         raise InputError(f"{url}: {expected} in an npy file, found an npz archive; save one array with numpy.save")
+    try:
+        array = read_array(io.BytesIO(data), len(data))
+    except InputError as error:
+        raise InputError(f"{url}: {expected} in an npy file (numpy.save); it {error}") from None
     if array.ndim != 2 or array.shape[1] not in {3, 4} or len(array) == 0:
         raise InputError(f"{url}: {expected}, found an array of shape {array.shape}; one row is one orientation")
     if not (np.issubdtype(array.dtype, np.floating) or np.issubdtype(array.dtype, np.integer)):
@@ -76,7 +88,10 @@ def read_orientations(url: str) -> tuple[np.ndarray, str]:
     if not np.isfinite(array).all():
         raise InputError(f"{url}: {np.count_nonzero(~np.isfinite(array).all(axis=1))} rows hold NaN or infinity")
     if array.shape[1] == 3:
-        array = np.asarray(Rotation.from_euler(array, degrees=True).data).reshape(-1, 4)
+        degrees = _in_degrees(url, array, unit)
+        array = np.asarray(Rotation.from_euler(degrees, degrees=True).data).reshape(-1, 4)
+    elif unit is not None:
+        raise InputError(f"{url}: holds quaternions, which have no unit; leave out orientations.unit ({unit})")
     norm = np.linalg.norm(array, axis=1, keepdims=True)
     worst = int(np.argmax(np.abs(norm - 1)))
     if not abs(norm[worst, 0] - 1) < 1e-3:
@@ -85,3 +100,21 @@ def read_orientations(url: str) -> tuple[np.ndarray, str]:
             "quaternions are (a, b, c, d) with a the cosine of half the angle"
         )
     return array / norm, hashlib.sha256(data).hexdigest()
+
+
+def _in_degrees(url: str, angles: np.ndarray, unit: AngleUnit | None) -> np.ndarray:
+    """Return (n, 3) angles in degrees, or ask about those that look like the other unit."""
+    largest = float(np.abs(angles).max())
+    if unit == "rad":
+        if largest > _MOST_TURNS * 2 * math.pi:
+            raise InputError(
+                f"{url}: its angles reach {largest:.4g}, in radians {largest / (2 * math.pi):.1f} turns; are these "
+                "degrees? Set orientations.unit: deg"
+            )
+        return np.degrees(angles)
+    if unit is None and 0 < largest <= 2 * math.pi:
+        question = f"{url}: none of its {len(angles)} rows of angles goes beyond {largest:.4g}; are these radians?"
+        if len(angles) >= _MANY_ROWS:
+            raise InputError(f"{question} Set orientations.unit: rad, or deg when they are degrees")
+        logger.warning("%s They are read as degrees; set orientations.unit to rad or deg", question)
+    return angles

@@ -136,7 +136,7 @@ def _orientations(
     if wanted.kind == "grid":
         return [orientation_grid(crystal.structure, wanted.method, wanted.resolution_deg) for crystal in crystals], None
     assert wanted.file is not None  # noqa: S101 - narrows the type; the document was checked
-    read = [read_orientations(wanted.file.replace("{phase}", crystal.name)) for crystal in crystals]
+    read = [read_orientations(wanted.file.replace("{phase}", crystal.name), wanted.unit) for crystal in crystals]
     return [quaternions for quaternions, _ in read], tuple(sha256 for _, sha256 in read)
 
 

@@ -167,19 +167,24 @@ def _aligned(prediction: Prediction, truth: Truth) -> tuple[list[str], np.ndarra
     label = np.asarray(truth.label, np.int64)
     if pred.shape[:-1] != label.shape:
         raise ExperimentError(
-            f"the prediction has pixels {pred.shape[:-1]}, its truth map {label.shape}; give the truth of this scan"
+            f"the prediction has pixels {pred.shape[:-1]}, {_called(truth)} has {label.shape}; give the truth of this "
+            "scan"
         )
     known = [str(name) for name in prediction.phases]
     present = [str(name) for i, name in enumerate(truth.phases) if np.any(label == i)]
     if present and not set(known) & {str(name) for name in truth.phases}:
         raise ExperimentError(
-            f"no phase of the truth map ({', '.join(present)}) is a class of the model ({', '.join(known)}); "
+            f"no phase of {_called(truth)} ({', '.join(present)}) is a class of the model ({', '.join(known)}); "
             "name the phases alike in both"
         )
     names = [*known, *(name for name in present if name not in known)]
     extended = np.zeros((label.size, len(names)))
     extended[:, : len(known)] = pred.reshape(-1, len(known))
     return names, extended, labels_in_phases(truth, names).ravel()
+
+
+def _called(truth: Truth) -> str:
+    return f"the truth map {truth.url}" if truth.url else "the truth map"
 
 
 def _checked(probabilities: np.ndarray, labels: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:

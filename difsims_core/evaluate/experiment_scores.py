@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from difsims_core.errors import ExperimentError
+from difsims_core.errors import ExperimentError, InputError
 from difsims_core.evaluate.classification import invalid_pixels, map_scores
 from difsims_core.evaluate.matching import AllowedLines, Match, PeakOptions, match_phase
 from difsims_core.evaluate.measured_peaks import MeasuredPeaks, measured_peaks
@@ -70,7 +70,7 @@ class PhasePeaks:
             "status": self.status,
             "reason": self.reason,
             "n_pixels": self.n_pixels,
-            "mean_profile": None if self.mean_profile is None else [round(float(v), 6) for v in self.mean_profile],
+            "mean_profile": None if self.mean_profile is None else [float(f"{v:.6g}") for v in self.mean_profile],
             "peaks": self.peaks.to_document() if self.peaks else None,
             "visible_lines": self.lines.visible.to_document() if self.lines else None,
             "match": self.match.to_document() if self.match else None,
@@ -156,21 +156,35 @@ def evaluate_experiment(
     Raises
     ------
     ExperimentError
-        If the shapes of prediction, profiles and truth differ.
+        If the shapes of prediction, profiles and truth differ, or a row of the prediction is no distribution; it names
+        the scan.
     """
-    options = options or PeakOptions()
+    try:
+        return _evaluated(prediction, profiles, lines, truth, options or PeakOptions())
+    except InputError as error:
+        raise ExperimentError(f"scan {profiles.name}: {error}") from None
+
+
+def _evaluated(
+    prediction: Prediction,
+    profiles: Profiles,
+    lines: Mapping[str, AllowedLines | str],
+    truth: Truth | None,
+    options: PeakOptions,
+) -> ExperimentEvaluation:
     pred = np.asarray(prediction.pred)
     y = np.asarray(profiles.y)
     if pred.shape[:-1] != y.shape[:-1]:
         raise ExperimentError(
-            f"{profiles.name}: the prediction has pixels {pred.shape[:-1]}, the experiment {y.shape[:-1]}; "
+            f"the prediction has pixels {pred.shape[:-1]}, the experiment {y.shape[:-1]}; "
             "predict this file again, or give the folder of the file that was predicted"
         )
     k = pred.shape[-1]
     flat = pred.reshape(-1, k)
     invalid = invalid_pixels(prediction).ravel()
     q = model_axis(prediction, profiles)
-    y, finite = measured_on_axis(y.reshape(-1, y.shape[-1]), profiles.x, q)
+    measured = profiles.x if prediction.scan_q is None else prediction.scan_q
+    y, finite = measured_on_axis(y.reshape(-1, y.shape[-1]), measured, q)
     claim = np.where(invalid | ~finite, -1, flat.argmax(axis=1))
     usable = {name: entry for name, entry in lines.items() if isinstance(entry, AllowedLines)}
     phases = tuple(
@@ -208,7 +222,7 @@ def _phase_peaks(
     lines = own if isinstance(own, AllowedLines) else None
     if not len(claimed):
         return PhasePeaks(name, "absent", "claims no pixel", 0, None, None, lines, None, {})
-    mean = claimed.mean(axis=0, dtype=np.float64)
+    mean = (claimed / len(claimed)).sum(axis=0)  # a sum of large numbers would overflow
     peaks = measured_peaks(q, mean, options.min_prominence)
     if not isinstance(own, AllowedLines):
         status = "background" if name == BACKGROUND else "no structure"

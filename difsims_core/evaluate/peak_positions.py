@@ -131,7 +131,10 @@ def evaluate_all(
         profiles = _experiment_of(prediction, path, experiments_folder)
         truth = truth_of(prediction, path, truth_folder)
         of_classes = {name: lines.of(name, model_axis(prediction, profiles)) for name in map(str, prediction.phases)}
-        evaluation = evaluate_experiment(prediction, profiles, of_classes, truth, options)
+        try:
+            evaluation = evaluate_experiment(prediction, profiles, of_classes, truth, options)
+        except ExperimentError as error:
+            raise ExperimentError(f"{path}: {error}") from None
         _LOG.info("evaluated %s of %s", evaluation.name, evaluation.cnn_id)
         evaluations.append(evaluation)
         if progress is not None:

@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from difsims_core.errors import ExperimentError, MissingObjectError
+from difsims_core.learn.measured_axis import axis_for
 from difsims_core.signal.preprocess import preprocess_measured
+from difsims_core.signal.resample import check_axis, same_axis
 from difsims_core.storage import layout
 from difsims_core.storage.names import as_written, same_place
-from difsims_core.storage.npz import Prediction, read_prediction, read_profiles, write_prediction
+from difsims_core.storage.npz import Prediction, Profiles, read_prediction, read_profiles, write_prediction
 from difsims_core.storage.objects import ObjectStore
+from difsims_core.unit_names import QUnit
 
 if TYPE_CHECKING:
     from difsims_core.learn.backend import keras, tf
@@ -25,7 +28,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_FAR_BEYOND = 3.0  # times the model's axis; 2π and nm⁻¹ are 6.3 and 10 times
 _BATCH_ROWS = 1024  # 37 MB in the widest layer of large_filter
 _PREPARE_ROWS = 16 * _BATCH_ROWS
 
@@ -53,7 +55,14 @@ class PredictionResult:
     n_patterns: int
 
 
-def predict_profiles(bundle: ModelBundle, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+def predict_profiles(
+    bundle: ModelBundle,
+    y: np.ndarray,
+    x: np.ndarray,
+    q_unit: QUnit | None = None,
+    *,
+    beam_energy_kv: float | None = None,
+) -> np.ndarray:
     """Return the probability of each phase for each profile.
 
     Parameters
@@ -63,7 +72,13 @@ def predict_profiles(bundle: ModelBundle, y: np.ndarray, x: np.ndarray) -> np.nd
     y
         (…, nq) measured profiles; any navigation shape, ``()`` for a single profile included.
     x
-        (nq,) their q axis, Å⁻¹. An axis that differs from the model's is resampled when it covers it.
+        (nq,) their q axis. One that differs from the model's is resampled when it covers it with at least half a
+        sample for each of its samples.
+    q_unit
+        Unit of ``x``: ``1/angstrom`` (q = 1/d), ``1/nm``, ``2pi/angstrom``, ``2pi/nm`` or ``mrad``. None: not stated;
+        Å⁻¹ is expected, and an axis that looks like another unit is refused.
+    beam_energy_kv
+        Of the scan, kV, by which ``mrad`` become Å⁻¹; None: that of the simulations behind the model.
 
     Returns
     -------
@@ -72,28 +87,31 @@ def predict_profiles(bundle: ModelBundle, y: np.ndarray, x: np.ndarray) -> np.nd
     Raises
     ------
     ExperimentError
-        If the shapes do not fit, or the axis does not cover the model's.
+        If the shapes do not fit, or the axis does not fit the model's, with the unit that it looks like.
+    InputError
+        If there is no such unit, or the beam energy is needed and not known.
     """
-    pred, invalid = classify(bundle, y, x)
+    y, x = np.asarray(y), np.asarray(x, np.float64)
+    if y.ndim < 1:
+        raise ExperimentError("expected profiles of shape (…, n_q), found a single number; put the q axis last")
+    check_axis(y, x)
+    pred, invalid = classify(bundle, y, axis_for(bundle, x, q_unit, beam_energy_kv))
     if invalid.any():
         logger.warning("%d of %d profiles are constant or not finite: uniform there", invalid.sum(), invalid.size)
     return pred
 
 
-def classify(bundle: ModelBundle, y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the probabilities (…, n_phases) as `predict_profiles`, and (…) bool: where they are uniform for want of a
-    usable profile.
+def classify(bundle: ModelBundle, y: np.ndarray, q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the probabilities (…, n_phases) of profiles (…, n) on the axis ``q`` (n,) in Å⁻¹, and (…) bool: where they
+    are uniform for want of a usable profile.
     """
-    y = np.asarray(y)
-    if y.ndim < 1:
-        raise ExperimentError("expected profiles of shape (…, n_q), found a single number; put the q axis last")
     flat = y.reshape(-1, y.shape[-1])
     k = len(bundle.phases)
     pred = np.full((len(flat), k), 1 / k, np.float32)
     invalid = np.zeros(len(flat), bool)
     for start in range(0, max(1, len(flat)), _PREPARE_ROWS):
         rows = slice(start, start + _PREPARE_ROWS)
-        profiles, invalid[rows] = prepare_profiles(bundle, flat[rows], x)
+        profiles, invalid[rows] = prepare_profiles(bundle, flat[rows], q)
         usable = ~invalid[rows]
         if usable.any():
             pred[rows][usable] = probabilities(bundle.model, profiles[usable])
@@ -137,40 +155,48 @@ def _compiled(model: keras.Model) -> Callable[[np.ndarray], tf.Tensor]:
     return tf.function(lambda profiles: model(profiles, training=False), input_signature=[signature])
 
 
-def predict_experiment(store: ObjectStore, bundle: ModelBundle, url: str | Path) -> PredictionResult:
+def predict_experiment(
+    store: ObjectStore,
+    bundle: ModelBundle,
+    url: str | Path,
+    q_unit: QUnit | None = None,
+    *,
+    beam_energy_kv: float | None = None,
+) -> PredictionResult:
     """Classify an experiment file and store the prediction under the model's id.
 
-    A file that this model has predicted already, byte for byte, is left alone; a changed one is predicted again.
+    A file that this model has predicted already, byte for byte and on the same axis, is left alone; one that changed,
+    or whose ``x`` is now read in another unit, is predicted again. ``q_unit`` and ``beam_energy_kv`` are those of
+    `predict_profiles`.
 
     Raises
     ------
     ExperimentError
-        If the file breaks its contract, or its q axis does not cover the model's.
+        If the file is not there or breaks its contract, or its q axis does not fit the model's.
+    InputError
+        If there is no such unit, or the beam energy is needed and not known.
     """
-    experiment = read_profiles(url)
+    experiment = _read_scan(url)
+    try:
+        q = axis_for(bundle, experiment.x, q_unit, beam_energy_kv)
+    except ExperimentError as error:
+        raise ExperimentError(f"{url}: {error}") from None
     key = layout.prediction(bundle.id, experiment.name)
     before = _read_before(store, bundle, key)
     n_patterns = int(np.prod(experiment.y.shape[:-1], dtype=np.int64))
     moved = before is not None and not same_place(before.experiment, url)
-    if before is not None and before.experiment_sha256 == experiment.sha256:
+    same = before is not None and before.experiment_sha256 == experiment.sha256
+    if before is not None and same and _read_alike(before, experiment, q):
         if moved:  # evaluation finds the scan by this
             write_prediction(store.url(key), replace(before, experiment=as_written(url)))
         n_invalid = 0 if before.invalid is None else int(before.invalid.sum())
         return PredictionResult(store.url(key), experiment.name, True, n_invalid, n_patterns)
-    if before is not None and moved:
+    if before is not None and moved and not same:
         raise ExperimentError(
             f"{url}: this model has predicted another scan of this name, {before.experiment}; rename one of them, or "
             f"delete {store.url(key)}"
         )
-    if experiment.x[-1] > _FAR_BEYOND * bundle.q_axis[-1]:
-        logger.warning(
-            "%s: its q axis ends at %.3g Å⁻¹, far beyond the model's %.3g Å⁻¹; check that it is q = 1/d in Å⁻¹",
-            url, experiment.x[-1], bundle.q_axis[-1],
-        )  # fmt: skip
-    try:
-        pred, invalid = classify(bundle, experiment.y, experiment.x)
-    except ExperimentError as error:
-        raise ExperimentError(f"{url}: {error}") from None
+    pred, invalid = classify(bundle, experiment.y, q)
     prediction = Prediction(
         pred,
         bundle.phases,
@@ -181,12 +207,25 @@ def predict_experiment(store: ObjectStore, bundle: ModelBundle, url: str | Path)
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         experiment_sha256=experiment.sha256,
         invalid=invalid,
+        scan_q=q,
     )
     write_prediction(store.url(key), prediction)
     n_invalid = int(invalid.sum())
     if n_invalid:
         logger.warning("%s: %d of %d profiles are constant or not finite: uniform there", url, n_invalid, n_patterns)
     return PredictionResult(store.url(key), experiment.name, False, n_invalid, n_patterns)
+
+
+def _read_scan(url: str | Path) -> Profiles:
+    try:
+        return read_profiles(url)
+    except MissingObjectError as error:  # it was there when the scans were listed; the others go on
+        raise ExperimentError(str(error)) from None
+
+
+def _read_alike(before: Prediction, experiment: Profiles, q: np.ndarray) -> bool:
+    """Return whether an earlier prediction took the same axis for that of the scan."""
+    return same_axis(experiment.x if before.scan_q is None else before.scan_q, q)
 
 
 def _read_before(store: ObjectStore, bundle: ModelBundle, key: str) -> Prediction | None:

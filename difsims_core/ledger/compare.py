@@ -16,6 +16,7 @@ from difsims_core.learn.material import SAME_AXIS_PER_ANGSTROM, TrainingMaterial
 from difsims_core.learn.predict import probabilities
 from difsims_core.ledger.comparison import Comparison, HeldOut, ScanScores
 from difsims_core.storage import layout
+from difsims_core.storage.npz_checks import text
 from difsims_core.storage.npz_members import read_members
 
 if TYPE_CHECKING:
@@ -168,8 +169,8 @@ def margins(document: Mapping[str, Any]) -> dict[str, float]:
 
 def _scan_of(store: ObjectStore, model: str, name: str) -> str:
     """Return the checksum of the scan that a prediction was made from."""
-    members = read_members(store.url(layout.prediction(model, name)), ("experiment_sha256",))
-    return str(members["experiment_sha256"])
+    url = store.url(layout.prediction(model, name))
+    return text(url, "experiment_sha256", read_members(url, ("experiment_sha256",))["experiment_sha256"])
 
 
 def _common_rows(

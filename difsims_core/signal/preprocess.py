@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from difsims_core.errors import ExperimentError
-from difsims_core.signal.resample import check_axis, check_cover, resample_profiles, same_axis
+from difsims_core.signal.resample import check_axis, check_sampling, range_used, resample_profiles, same_axis
+
+_ROUNDING = 1e-12  # of the largest number of a profile: less is what float64 makes of a constant
 
 
 def normalise(profiles: np.ndarray) -> np.ndarray:
@@ -41,15 +43,18 @@ def preprocess_measured(
     profiles
         (…, m) float32 in [0, 1]; zeros where invalid.
     invalid
-        (…) bool: profiles that hold NaN or infinity, or are constant, so that nothing can be said of them.
+        (…) bool: profiles that hold NaN or infinity, or are constant, so that nothing can be said of them. Numbers of
+        any size are scaled, profile by profile, before they become float32.
 
     Raises
     ------
     ExperimentError
-        If the shapes do not fit or the measured axis does not cover the wanted one.
+        If the shapes do not fit, or the measured axis does not cover the wanted one or is too coarse for it.
     """
     resampled, finite = measured_on_axis(profiles, q_axis, q_network)
-    invalid = ~finite | (np.ptp(resampled, axis=-1) == 0)
+    contrast, size = np.ptp(resampled, axis=-1), np.abs(resampled).max(axis=-1)
+    invalid = ~finite | ~(contrast > _ROUNDING * size) | ~np.isfinite(contrast)
+    resampled = np.where(invalid[..., None], 0, resampled)
     treated = square_root(resampled) if sqrt else resampled
     return normalise(treated), invalid
 
@@ -65,10 +70,11 @@ def measured_on_axis(profiles: np.ndarray, q_axis: np.ndarray, q_wanted: np.ndar
         raise ExperimentError(f"expected real numbers of shape (…, n_q), found {profiles.dtype} {profiles.shape}")
     check_axis(profiles, q_axis)
     if not same_axis(q_axis, q_wanted):
-        check_cover(q_axis, q_wanted)
-    first = max(int(np.searchsorted(q_axis, q_wanted[0], side="right")) - 1, 0)
-    last = int(np.searchsorted(q_axis, q_wanted[-1], side="left")) + 1
-    profiles, q_axis = profiles[..., first:last], q_axis[first:last]
+        check_sampling(q_axis, q_wanted)
+    used = range_used(q_axis, q_wanted)
+    profiles, q_axis = profiles[..., used], q_axis[used]
+    with np.errstate(over="ignore"):
+        profiles = profiles.astype(np.float64)
     finite = np.asarray(np.isfinite(profiles).all(axis=-1))
-    filled = np.where(finite[..., None], profiles, 0).astype(np.float64)
+    filled = np.where(finite[..., None], profiles, 0)
     return resample_profiles(filled, q_axis, q_wanted), finite

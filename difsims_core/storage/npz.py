@@ -10,7 +10,7 @@ import numpy as np
 
 from difsims_core.errors import ExperimentError
 from difsims_core.storage.names import check_name, file_name, object_name
-from difsims_core.storage.npz_checks import as_texts, axis, real, text, texts
+from difsims_core.storage.npz_checks import as_texts, axis, flags, held_values, real, single, text, texts
 from difsims_core.storage.npz_members import read_members, write_members
 from difsims_core.storage.objects import local_copy
 
@@ -29,7 +29,7 @@ class Profiles:
         Of the experiment (`experiment_name`).
     x : (nq,) float64
         q axis, Å⁻¹, increasing.
-    y : (…, nq) float32
+    y : (…, nq) float32, or float64 where float32 would lose what the file says
         Profiles; the shape before the last axis is that of the scan: (ny, nx), (n,) or ().
     sha256 : str
         Of the bytes of the file.
@@ -63,6 +63,8 @@ class Prediction:
         ISO date and time.
     invalid : (…) bool or None
         Pixels that could not be classified and have a uniform probability.
+    scan_q : (n,) float64 or None
+        q axis of the scan, Å⁻¹, as it was understood when it was predicted: its ``x`` may be in another unit.
     """
 
     pred: np.ndarray
@@ -74,6 +76,7 @@ class Prediction:
     created: str = ""
     experiment_sha256: str = ""
     invalid: np.ndarray | None = None
+    scan_q: np.ndarray | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,11 +91,14 @@ class Truth:
         Names.
     boundary : (…) bool or None
         Pixels where grains overlap.
+    url : str
+        Where it was read from; empty when it was not.
     """
 
     label: np.ndarray
     phases: tuple[str, ...]
     boundary: np.ndarray | None = None
+    url: str = ""
 
 
 def experiment_name(url: str | Path) -> str:
@@ -142,7 +148,7 @@ def read_profiles(url: str | Path) -> Profiles:
         arrays, sha256 = read_members(path, ("x", "y"), shown=url), _sha256(path)
     x = axis(url, arrays["x"])
     y = _check_profiles(url, x, arrays["y"])
-    return Profiles(name, x, np.ascontiguousarray(y, np.float32), sha256)
+    return Profiles(name, x, held_values(y), sha256)
 
 
 def write_profiles(url: str | Path, x: np.ndarray, y: np.ndarray) -> Profiles:
@@ -163,7 +169,7 @@ def write_profiles(url: str | Path, x: np.ndarray, y: np.ndarray) -> Profiles:
         If they do not fit the contract; nothing is written.
     """
     x = axis(url, np.asarray(x))
-    y = _check_profiles(url, x, np.asarray(y)).astype(np.float32)
+    y = held_values(_check_profiles(url, x, np.asarray(y)))
     data = write_members(url, {"x": x, "y": y})
     return Profiles(experiment_name(url), x, y, hashlib.sha256(data).hexdigest())
 
@@ -188,16 +194,17 @@ def read_prediction(url: str | Path) -> Prediction:
     ExperimentError
         Naming file, expected, found and remedy.
     """
-    optional = ("x", "sim_ids", "experiment", "created", "experiment_sha256", "invalid")
+    optional = ("x", "sim_ids", "experiment", "created", "experiment_sha256", "invalid", "scan_q")
     arrays = read_members(url, ("pred", "phases", "cnn_id"), optional)
     x, invalid = arrays.get("x"), arrays.get("invalid")
     prediction = Prediction(
-        real(url, "pred", arrays["pred"]).astype(np.float32),
+        single(url, "pred", arrays["pred"]),
         texts(url, "phases", arrays["phases"]),
         text(url, "cnn_id", arrays["cnn_id"]),
         x=None if x is None else axis(url, x),
         sim_ids=texts(url, "sim_ids", arrays["sim_ids"]) if "sim_ids" in arrays else (),
-        invalid=None if invalid is None else invalid.astype(bool),
+        invalid=None if invalid is None else flags(url, "invalid", invalid),
+        scan_q=axis(url, arrays["scan_q"], "scan_q") if "scan_q" in arrays else None,
         **{key: text(url, key, arrays[key]) for key in ("experiment", "created", "experiment_sha256") if key in arrays},
     )
     _check_prediction(url, prediction)
@@ -224,8 +231,9 @@ def write_prediction(url: str | Path, prediction: Prediction) -> None:
         "created": np.array(prediction.created),
         "experiment_sha256": np.array(prediction.experiment_sha256),
     }
-    if prediction.x is not None:
-        arrays["x"] = axis(url, prediction.x)
+    for key, q_axis in (("x", prediction.x), ("scan_q", prediction.scan_q)):
+        if q_axis is not None:
+            arrays[key] = axis(url, q_axis, key)
     if prediction.invalid is not None:
         arrays["invalid"] = prediction.invalid.astype(bool)
     write_members(url, arrays)
@@ -247,10 +255,10 @@ def read_truth(url: str | Path) -> Truth:
         raise ExperimentError(
             f"{url}: expected labels −1 … {len(phases) - 1} (indices into phases), found {label.min()} … {label.max()}"
         )
-    boundary = arrays.get("boundary")
+    boundary = flags(url, "boundary", arrays["boundary"]) if "boundary" in arrays else None
     if boundary is not None and boundary.shape != label.shape:
         raise ExperimentError(f"{url}: expected boundary of shape {label.shape} as label, found {boundary.shape}")
-    return Truth(label.astype(np.int64), phases, None if boundary is None else boundary.astype(bool))
+    return Truth(label.astype(np.int64), phases, boundary, str(url))
 
 
 def _check_prediction(url: str | Path, prediction: Prediction) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import io
-import struct
 import zipfile
-import zlib
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,22 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.lib import format as npy
 
-from difsims_core.errors import ExperimentError
+from difsims_core.errors import ExperimentError, InputError
 from difsims_core.messages import first_line
+from difsims_core.storage.npy import read_array
 from difsims_core.storage.objects import local_copy, write_url
 
-_BROKEN = (  # what zipfile and NumPy raise on bytes that are not what they claim
-    zipfile.BadZipFile,
-    zlib.error,
-    struct.error,
-    EOFError,
-    OSError,
-    ValueError,
-    KeyError,
-    RuntimeError,
-    MemoryError,
-)
-_LONGEST_HEADER = 100_000
+_MOST_NAMES = 20  # that an error lists
 
 
 def read_members(
@@ -41,8 +29,8 @@ def read_members(
     MissingObjectError
         If there is no such file.
     ExperimentError
-        If it is not a whole zip file, a needed key is missing, or an array holds Python objects or fewer bytes than
-        its header says. Nothing of the size that a header claims is allocated before that is known.
+        If it is not a whole zip file, a needed key is missing, or an array holds Python objects or another number of
+        bytes than its header says. Nothing of the size that a header claims is allocated before that is known.
     """
     with local_copy(url) as path:
         try:
@@ -50,7 +38,7 @@ def read_members(
                 return _read(shown or url, archive, needed, optional)
         except ExperimentError:
             raise
-        except _BROKEN as error:
+        except Exception as error:  # noqa: BLE001 - zipfile raises whatever bytes that are not what they claim lead to
             raise ExperimentError(
                 f"{shown or url}: expected a whole npz file (zip of .npy arrays), found a damaged one "
                 f"({first_line(error)[:200]}); copy or make it again"
@@ -63,39 +51,19 @@ def _read(
     names = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
     missing = [key for key in needed if key not in names]
     if missing:
+        found = ", ".join(name if name.isprintable() else ascii(name) for name in list(names)[:_MOST_NAMES])
         raise ExperimentError(
-            f"{url}: expected the keys {', '.join(needed)}, found {', '.join(names) or 'none'}; "
+            f"{url}: expected the keys {', '.join(needed)}, found {found or 'none'}; "
             f"save {', '.join(missing)} too (np.savez)"
         )
     arrays = {}
     for key in (*needed, *(key for key in optional if key in names)):
         with archive.open(names[key]) as member:
-            shape, dtype = _header(url, key, member)
-        if dtype.hasobject:
-            raise ExperimentError(
-                f"{url}: {key!r} holds Python objects, which are never unpickled; save plain numbers or text, all rows "
-                "of the same length"
-            )
-        size = int(np.prod(shape, dtype=object)) * dtype.itemsize if shape else dtype.itemsize
-        if size > names[key].file_size:
-            raise ExperimentError(
-                f"{url}: {key!r} claims {shape} {dtype}, {size} bytes, but the file holds {names[key].file_size}; it "
-                "is truncated, copy it again"
-            )
-        with archive.open(names[key]) as member:
-            arrays[key] = npy.read_array(member, allow_pickle=False)
+            try:
+                arrays[key] = read_array(member, names[key].file_size)
+            except InputError as error:
+                raise ExperimentError(f"{url}: {key!r} {error}") from None
     return arrays
-
-
-def _header(url: str | Path, key: str, member: Any) -> tuple[tuple[int, ...], np.dtype]:
-    version = npy.read_magic(member)
-    if version == (1, 0):
-        shape, _, dtype = npy.read_array_header_1_0(member, max_header_size=_LONGEST_HEADER)
-    elif version == (2, 0):
-        shape, _, dtype = npy.read_array_header_2_0(member, max_header_size=_LONGEST_HEADER)
-    else:
-        raise ExperimentError(f"{url}: {key!r} is in the npy format {version}; expected 1.0 or 2.0, save it with NumPy")
-    return shape, dtype
 
 
 def write_members(url: str | Path, arrays: Mapping[str, Any]) -> bytes:

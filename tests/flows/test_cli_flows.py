@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
@@ -92,3 +93,25 @@ def test_a_lost_server_is_named(document, store, monkeypatch):
     assert result.exit_code == 1
     assert "no Prefect server at http://127.0.0.1:9/api" in result.stderr
     assert "PREFECT_API_URL" in result.stderr
+
+
+def test_the_unit_of_the_scans_reaches_the_flows(store, tmp_path, monkeypatch):
+    (tmp_path / "run.yaml").write_text("{}")
+    (tmp_path / "scan.npz").touch()
+    asked = []
+    monkeypatch.setattr("flows.pipeline.pipeline", lambda spec, _: asked.append(spec.q_unit) or {"report": "there"})
+    monkeypatch.setattr("flows.predict.predict", lambda _model, _scans, _store, *reading: asked.append(reading) or [])
+    monkeypatch.setattr("difsims_core.learn.bundle.load_bundle", lambda name, _store: SimpleNamespace(id=name))
+    model = "cnn-00000000-0000-4000-8000-000000000000"
+    for arguments in (
+        ["pipeline", str(tmp_path / "run.yaml"), "--q-unit", "2pi/nm"],
+        ["pipeline", str(tmp_path / "run.yaml")],
+        ["predict", model, str(tmp_path / "scan.npz"), "--q-unit", "mrad", "--beam-energy", "300"],
+        ["predict", model, str(tmp_path / "scan.npz")],
+    ):
+        result = invoke(*arguments, "--store", store)
+        assert result.exit_code == 0, result.output
+    assert asked == ["2pi/nm", None, ("mrad", 300.0), (None, None)]
+    refused = invoke("predict", model, str(tmp_path / "scan.npz"), "--q-unit", "px", "--store", store)
+    assert refused.exit_code == 2
+    assert "'2pi/angstrom'" in refused.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from difsims_core.learn import fit, predict
 from difsims_core.learn.bundle import load_bundle
 from difsims_core.resources import crystal_folder, samples_folder
 from difsims_core.storage import layout
-from difsims_core.storage.npz import read_prediction, read_profiles, read_truth, write_profiles
+from difsims_core.storage.npz import read_prediction, read_profiles, read_truth, write_prediction, write_profiles
 from difsims_core.storage.objects import open_store, read_url
 from flows.evaluate import evaluate
 from flows.pipeline import pipeline
@@ -178,6 +179,47 @@ def test_one_bad_scan_does_not_stop_the_others(outcome, scans, root, tmp_path):
     store = open_store(root)
     for name in ("first", "third"):
         assert store.exists(layout.prediction(outcome["model"], name))
+
+
+def test_scans_that_broke_their_reader_do_not_stop_the_others(outcome, scans, root, tmp_path):
+    damaged = sorted((Path(__file__).parents[1] / "contracts" / "damaged_npz").glob("profiles_*.npz"))
+    for number, path in enumerate(damaged):
+        (tmp_path / f"broken_{number}.npz").write_bytes(path.read_bytes())
+    profiles = read_profiles(scans / "roi_2_radial_crop.npz")
+    write_profiles(tmp_path / "whole.npz", profiles.x, profiles.y[:2])
+    with pytest.raises(ExperimentError, match=r"3 of 4 scans.*the other 1 are predicted") as caught:
+        predict_flow(outcome["model"], [str(tmp_path)], root)
+    assert all(f"broken_{number}.npz" in str(caught.value) for number in range(len(damaged)))
+    assert open_store(root).exists(layout.prediction(outcome["model"], "whole"))
+
+
+def test_predictions_that_are_none_do_not_stop_the_evaluation_of_others(outcome, root, tmp_path):
+    whole = read_prediction(outcome["predictions"][0])
+    wrong = {
+        "sum": {"pred": whole.pred * 2},
+        "id": {"cnn_id": "../../x"},
+        "place": {"experiment": "gopher://x/roi_1_radial_crop.npz"},
+        "dataset": {"sim_ids": ("../../x",)},
+    }
+    for name, changes in wrong.items():
+        write_prediction(tmp_path / name / "roi_1_probability_pred.npz", replace(whole, **changes))
+    urls = [outcome["predictions"][0], *(str(tmp_path / name) for name in wrong)]
+    truth = str(samples_folder() / "truth")
+    with pytest.raises(ExperimentError, match=r"of 5 predictions cannot be evaluated; the others are") as caught:
+        evaluate(urls, truth=truth, store=root)
+    assert all(f"{name}/roi_1_probability_pred.npz" in str(caught.value) for name in ("sum", "id", "place"))
+
+
+def test_a_scan_in_another_unit_is_mapped_and_scored_when_the_unit_is_stated(outcome, scans, root, tmp_path):
+    profiles = read_profiles(scans / "roi_2_radial_crop.npz")
+    path = tmp_path / "in_nm_radial_crop.npz"
+    write_profiles(path, profiles.x * 10, profiles.y)
+    with pytest.raises(ExperimentError, match=r"in_nm_radial_crop\.npz: .*--q-unit 1/nm"):
+        predict_flow(outcome["model"], [str(path)], root)
+    (url,) = predict_flow(outcome["model"], [str(path)], root, q_unit="1/nm")
+    np.testing.assert_allclose(read_prediction(url).pred, read_prediction(outcome["predictions"][1]).pred, atol=1e-5)
+    (row,) = evaluate([url], store=root)
+    assert row["distance (1/Å)"] == pytest.approx(outcome["scores"][1]["distance (1/Å)"], abs=1e-5)
 
 
 def test_inputs_are_checked_before_any_work(root, tmp_path):

@@ -114,6 +114,34 @@ def test_a_prediction_of_another_file_is_refused(tmp_path: Path) -> None:
         evaluate_all(path, samples_folder())
 
 
+@pytest.mark.parametrize(
+    ("truth", "words"),
+    [
+        (
+            {"label": np.zeros((50, 40), int), "phases": ["gratia_2h"]},
+            r"pixels \(40, 50\), the truth map {} has \(50, 40\)",
+        ),
+        ({"label": np.zeros((40, 50), int), "phases": ["a", "b"]}, r"no phase of the truth map {} \(a\) is a class"),
+    ],
+)
+def test_a_truth_map_that_does_not_fit_is_named_with_its_scan(tmp_path: Path, truth: dict, words: str) -> None:
+    path, known = tmp_path / "roi_1_probability_pred.npz", tmp_path / "truth" / "roi_1_truth.npz"
+    write_prediction(path, truthful("roi_1"))
+    known.parent.mkdir()
+    np.savez(known, **truth)
+    with pytest.raises(ExperimentError, match=words.format(f"(file://)?{known}")) as caught:
+        evaluate_all(path, samples_folder(), truth_folder=tmp_path / "truth")
+    assert "roi_1_probability_pred.npz: scan roi_1: " in str(caught.value)
+
+
+def test_a_prediction_that_is_none_is_named_with_its_scan(tmp_path: Path) -> None:
+    path, told = tmp_path / "roi_1_probability_pred.npz", truthful("roi_1")
+    shutil.copytree(samples_folder() / "truth", tmp_path / "truth")
+    write_prediction(path, replace(told, pred=told.pred * 2))
+    with pytest.raises(ExperimentError, match=r"roi_1_probability_pred\.npz: scan roi_1: row 0 .* no distribution"):
+        evaluate_all(path, samples_folder(), truth_folder=tmp_path / "truth")
+
+
 def test_a_missing_experiment_or_prediction_is_named(tmp_path: Path) -> None:
     path = tmp_path / "roi_1_probability_pred.npz"
     write_prediction(path, truthful("roi_1"))

@@ -1,0 +1,61 @@
+"""The axis of a scan as a model needs it: in Å⁻¹, by the beam energy of the model's simulations where that matters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from difsims_core.dataset.open import open_simulation
+from difsims_core.errors import InputError, StoreError
+from difsims_core.signal.scan_axis import scan_axis
+from difsims_core.unit_names import QUnit
+from difsims_core.units import electron_wavelength_angstrom
+
+if TYPE_CHECKING:
+    from difsims_core.learn.bundle import ModelBundle
+
+
+def axis_for(
+    bundle: ModelBundle, x: np.ndarray, q_unit: QUnit | None = None, beam_energy_kv: float | None = None
+) -> np.ndarray:
+    """Return the (n,) axis of a scan in Å⁻¹ (`scan_axis`).
+
+    Parameters
+    ----------
+    bundle
+        The model that the scan is for.
+    x
+        (n,) numbers of the file.
+    q_unit
+        Their unit; None: not stated, Å⁻¹ is expected.
+    beam_energy_kv
+        Of the scan, kV; for ``mrad`` alone. None: that of the simulations behind the model.
+
+    Raises
+    ------
+    ExperimentError
+        If the axis does not fit the model's, with the unit that it looks like.
+    InputError
+        If there is no such unit, or the beam energy is needed and not known.
+    """
+    wavelength = None
+    if q_unit == "mrad":
+        energy = _simulated_energy_kv(bundle) if beam_energy_kv is None else beam_energy_kv
+        wavelength = electron_wavelength_angstrom(energy)
+    return scan_axis(x, bundle.q_axis, q_unit, wavelength_angstrom=wavelength)
+
+
+def _simulated_energy_kv(bundle: ModelBundle) -> float:
+    remedy = "say at which beam energy the scan was taken (--beam-energy, beam_energy_kv in Python), in kV"
+    try:
+        simulations = [open_simulation(name, bundle.store) for name in bundle.sim_ids] if bundle.store else []
+    except StoreError as error:
+        raise InputError(
+            f"mrad become Å⁻¹ by the beam energy, and the simulations cannot tell ({error}); {remedy}"
+        ) from None
+    energies = sorted({simulation.spec.microscope.beam_energy_kv for simulation in simulations})
+    if len(energies) != 1:
+        found = " and ".join(f"{energy:g} kV" for energy in energies) or "unknown energy"
+        raise InputError(f"mrad become Å⁻¹ by the beam energy, but the model was simulated at {found}; {remedy}")
+    return energies[0]
