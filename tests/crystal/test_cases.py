@@ -6,7 +6,7 @@ import pytest
 
 from difsims_core.crystal.phases import load_phase
 from tests.crystal.reading import CASES, contents_of, differences, refusal_of, squeezed
-from tests.oracles.crystal_sites import Site, Structure, structure_of
+from tests.oracles.crystal_sites import Site, structure_of
 from tests.oracles.structure_factor import element_symbol
 
 Q_MAX = 0.7  # Å⁻¹
@@ -32,9 +32,7 @@ LEAD_IODIDE = structure_of(
 MONOCLINIC = structure_of(
     "P 1 21/n 1", (7.1, 8.2, 9.3, 90, 99.5, 90), Site("Pb", (0.11, 0.22, 0.33)), Site("Br", (0.4, 0.1, 0.2))
 )
-CORUNDUM = structure_of(
-    "R -3 c:H", hexagonal(4.76, 12.99), Site("Al", (0, 0, 0.35228)), Site("O", (0.3064, 0, 0.25))
-)
+CORUNDUM = structure_of("R -3 c:H", hexagonal(4.76, 12.99), Site("Al", (0, 0, 0.35228)), Site("O", (0.3064, 0, 0.25)))
 
 READ = {
     "anatase_o1": (
@@ -68,7 +66,8 @@ READ = {
         {"Pb": 4, "Cs": 4, "I": 12},
         structure_of(
             "P b n m", (8.1, 8.6, 11.8, 90, 90, 90),
-            Site("Pb", (0, 0.5, 0)), Site("Cs", (0.99, 0.03, 0.25)), Site("I", (0.07, 0.48, 0.25)), Site("I", (0.7, 0.3, 0.04)),
+            Site("Pb", (0, 0.5, 0)), Site("Cs", (0.99, 0.03, 0.25)),
+            Site("I", (0.07, 0.48, 0.25)), Site("I", (0.7, 0.3, 0.04)),
         ),
     ),
     "si_o2_noops": ({"Si": 8}, structure_of("F d -3 m:2", cubic(5.431), Site("Si", (0.125,) * 3))),
@@ -148,20 +147,22 @@ def rock_salt_with(tmp_path, old: str, new: str):
     return path
 
 
+def with_occupancy(tmp_path, occupancy: str):
+    sites = "_atom_site_fract_z\nNa1 Na 0 0 0\nCl1 Cl 0.5 0.5 0.5"
+    changed = f"_atom_site_fract_z\n_atom_site_occupancy\nNa1 Na 0 0 0 {occupancy}\nCl1 Cl 0.5 0.5 0.5 1"
+    return rock_salt_with(tmp_path, sites, changed)
+
+
 @pytest.mark.parametrize("occupancy", ["1.001", "1.0009", "1.0(1)", "?", "."])
 def test_an_occupancy_of_one_to_a_thousandth_is_one(tmp_path, occupancy):
-    path = rock_salt_with(tmp_path, "_atom_site_fract_z\nNa1 Na 0 0 0\nCl1 Cl 0.5 0.5 0.5",
-                          f"_atom_site_fract_z\n_atom_site_occupancy\nNa1 Na 0 0 0 {occupancy}\nCl1 Cl 0.5 0.5 0.5 1")  # fmt: skip
-    phase = load_phase(path)
+    phase = load_phase(with_occupancy(tmp_path, occupancy))
     assert all(atom.occupancy == 1 for atom in phase.structure)
     assert differences(phase, ROCK_SALT, Q_MAX) == []
 
 
 @pytest.mark.parametrize("occupancy", ["1.0011", "1.5", "-0.5", "one", "nan"])
 def test_any_other_occupancy_above_one_or_below_nought_is_an_error(tmp_path, occupancy):
-    path = rock_salt_with(tmp_path, "_atom_site_fract_z\nNa1 Na 0 0 0\nCl1 Cl 0.5 0.5 0.5",
-                          f"_atom_site_fract_z\n_atom_site_occupancy\nNa1 Na 0 0 0 {occupancy}\nCl1 Cl 0.5 0.5 0.5 1")  # fmt: skip
-    assert "occupancy" in refusal_of(path)
+    assert "occupancy" in refusal_of(with_occupancy(tmp_path, occupancy))
 
 
 @pytest.mark.parametrize("symbol", ["Na", "Na+", "Na1+", "Na+1", "Na0+", "NA", "na"])
@@ -171,7 +172,9 @@ def test_an_element_may_bear_a_charge(tmp_path, symbol):
     assert differences(phase, ROCK_SALT, Q_MAX) == []
 
 
-@pytest.mark.parametrize("symbol", ["H2O", "Na,K", "0.9Na+0.1K", "Na0.9K0.1", "NaCl", "OH", "NH4+", "Wat", "X", "Na2", "Vac"])
+@pytest.mark.parametrize(
+    "symbol", ["H2O", "Na,K", "0.9Na+0.1K", "Na0.9K0.1", "NaCl", "OH", "NH4+", "Wat", "X", "Na2", "Vac"]
+)
 def test_a_type_that_is_no_element_is_an_error_that_names_it(tmp_path, symbol):
     assert symbol in refusal_of(rock_salt_with(tmp_path, "Na1 Na 0", f"Na1 {symbol} 0"))
 

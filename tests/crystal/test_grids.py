@@ -5,21 +5,20 @@ proper rotation g of its point group, in the frame a ∥ x, c* ∥ z. Each orien
 of the grid, and the grid has as many members as that of the same group in its standard setting.
 """
 
-import gemmi
 import numpy as np
 import pytest
 from orix.quaternion import symmetry
 from orix.sampling import get_sample_fundamental
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 from scipy.spatial.transform import Rotation
 
-from difsims_core import SimulationSpec
+from difsims_core.config.documents import make_spec
 from difsims_core.dataset.simulate import Simulator
 from tests.crystal.reading import CASES
 from tests.oracles.cif_writer import Symmetry, write_cif
 from tests.oracles.crystal_sites import Site, Structure, operations_of, rotations_in_space
 from tests.oracles.orientations import uniform_orientations
-from tests.oracles.settings import SETTINGS, generic_cell
+from tests.oracles.settings import SETTINGS, generic_cell, triplets_of
 
 COARSE_DEG, FINE_DEG = 15.0, 5.0
 STANDARD = {
@@ -65,14 +64,11 @@ def grids_of(settings, resolution_deg: float, folder) -> dict[str, np.ndarray]:
 
 
 def grids(phases: list[dict[str, str]], resolution_deg: float) -> list[np.ndarray]:
-    spec = SimulationSpec(
-        phases=phases, orientations={"kind": "grid", "resolution_deg": resolution_deg}, n_patterns=len(phases)
-    )
-    return Simulator.prepare(spec).tables.orientations
-
-
-def triplets_of(setting: str) -> tuple[str, ...]:
-    return tuple(operation.triplet() for operation in gemmi.find_spacegroup_by_name(setting).operations())
+    orientations = {"kind": "grid", "resolution_deg": resolution_deg}
+    spec = make_spec({"phases": phases, "orientations": orientations, "n_patterns": len(phases)})
+    found = Simulator.prepare(spec).tables.orientations
+    assert found is not None
+    return found
 
 
 def farthest_deg(grid: np.ndarray, rotations: np.ndarray) -> float:
@@ -81,12 +77,12 @@ def farthest_deg(grid: np.ndarray, rotations: np.ndarray) -> float:
     # Not by orix: it takes the axis of a half turn from signs that are rounding errors.
     group = Rotation.from_matrix(rotations).as_quat(scalar_first=True)
     equivalent = multiply(group[:, None], orientations)
-    chord, _ = cKDTree(np.vstack([grid, -grid])).query(equivalent)
+    chord, _ = KDTree(np.vstack([grid, -grid])).query(equivalent)
     return float(np.degrees(4 * np.arcsin(chord.min(axis=0) / 2)).max())
 
 
 def standard_group(rotations: np.ndarray) -> symmetry.Symmetry:
-    """Return the proper point group in orix' own setting: its order and number of half turns tell it from all others."""
+    """Return the proper point group in orix' own setting: order and number of half turns tell it."""
     half_turns = np.isclose(np.trace(rotations, axis1=1, axis2=2), -1)
     return STANDARD[len(rotations), int(half_turns.sum())]
 
@@ -133,7 +129,9 @@ def test_the_grid_of_the_unique_axis_c_is_that_of_b_turned():
 def test_the_check_sees_a_grid_about_the_wrong_axes(right, wrong, resolution_deg):
     """On a cell that both groups allow: orix' own grid, which is right for the first."""
     cell = (5.0, 5.0, 6.0, 90, 90, 120) if "3" in right else (5.0, 5.0, 6.0, 90, 90, 90)
-    about_right, about_wrong = (rotations_in_space(Structure(cell, *operations_of(name), ())) for name in (right, wrong))
+    about_right, about_wrong = (
+        rotations_in_space(Structure(cell, *operations_of(name), ())) for name in (right, wrong)
+    )
     group = standard_group(about_right)
     grid = get_sample_fundamental(resolution_deg, point_group=group, method="cubochoric").data.reshape(-1, 4)
     assert faults_of(grid, about_right, resolution_deg) == ""

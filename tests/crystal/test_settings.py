@@ -8,7 +8,6 @@ rows without it.
 
 from functools import cache
 
-import gemmi
 import numpy as np
 import pytest
 
@@ -27,6 +26,7 @@ from tests.oracles.settings import (
     generic_cell,
     others_of,
     special_position,
+    triplets_of,
 )
 
 Q_MAX = 0.65  # Å⁻¹: some 280 reflections, of which the most extinct setting keeps 26
@@ -42,10 +42,6 @@ def structure_in(setting: str) -> Structure:
     positions = general_position(empty, random), second
     sites = [Site(e, tuple(np.round(p, 6).tolist()), decimals=6) for e, p in zip(("Pb", "O"), positions, strict=True)]
     return Structure(empty.cell, empty.rotations, empty.translations, tuple(sites))
-
-
-def triplets_of(setting: str) -> tuple[str, ...]:
-    return tuple(operation.triplet() for operation in gemmi.find_spacegroup_by_name(setting).operations())
 
 
 def another(setting: str) -> str:
@@ -148,7 +144,8 @@ def test_a_number_of_several_settings_is_an_error_that_lists_them(tmp_path, numb
     ("short", "full"),
     [
         ("P 21/c", "P 1 21/c 1"), ("P 21/n", "P 1 21/n 1"), ("P 2/m", "P 1 2/m 1"), ("P 2/m", "P 1 1 2/m"),
-        ("P 2/m", "P 2/m 1 1"), ("C 2/c", "C 1 2/c 1"), ("P 21", "P 1 1 21"), ("P m", "P m 1 1"), ("P 21/b", "P 1 1 21/b"),
+        ("P 2/m", "P 2/m 1 1"), ("C 2/c", "C 1 2/c 1"), ("P 21", "P 1 1 21"), ("P m", "P m 1 1"),
+        ("P 21/b", "P 1 1 21/b"),
     ],
 )  # fmt: skip
 def test_the_cell_decides_the_unique_axis_of_a_short_symbol(tmp_path, short, full):

@@ -4,26 +4,22 @@ import logging
 import re
 from dataclasses import replace
 
-import gemmi
 import pytest
 
 from difsims_core.crystal.phases import load_phase
 from tests.crystal.reading import contents_of, differences, refusal_of, squeezed
 from tests.oracles.cif_writer import Style, Symmetry, write_cif
 from tests.oracles.crystal_sites import Site, structure_of
-from tests.oracles.settings import HALL
+from tests.oracles.settings import HALL, triplets_of
 
 Q_MAX = 0.7  # Å⁻¹
+PLAIN = Style()
 SILICON = structure_of("F d -3 m:2", (5.431, 5.431, 5.431, 90, 90, 90), Site("Si", (0.125, 0.125, 0.125)))
 ONE_ATOM = structure_of("P 1", (4.0, 5.0, 6.0, 90, 90, 90), Site("Pb", (0.1, 0.2, 0.3)))
 LAYERED = structure_of("P -3 m 1", (4.5, 4.5, 7.0, 90, 90, 120))
 
 
-def triplets(symbol: str) -> tuple[str, ...]:
-    return tuple(operation.triplet() for operation in gemmi.find_spacegroup_by_name(symbol).operations())
-
-
-def written(tmp_path, structure, symmetry, style=Style()):
+def written(tmp_path, structure, symmetry, style=PLAIN):
     path = tmp_path / "statements.cif"
     path.write_bytes(write_cif(structure, symmetry, style))
     return path
@@ -38,7 +34,7 @@ def written(tmp_path, structure, symmetry, style=Style()):
     ],
 )  # fmt: skip
 def test_a_list_wins_over_what_stands_beside_it_and_means_no_other_point_group(tmp_path, beside):
-    path = written(tmp_path, SILICON, Symmetry(triplets("F d -3 m:2"), **beside))
+    path = written(tmp_path, SILICON, Symmetry(triplets_of("F d -3 m:2"), **beside))
     assert differences(load_phase(path), SILICON, Q_MAX) == []
 
 
@@ -55,9 +51,12 @@ def test_a_hall_symbol_wins_over_what_stands_beside_it(tmp_path, beside):
     [
         (Symmetry(("x,y,z",), number=225), ["1", "225"]),
         (Symmetry(("x,y,z",), symbol="F m -3 m"), ["1", "Fm-3m"]),
-        (Symmetry(triplets("F m -3 m"), symbol="P 1", number=1), ["192|225|Fm-3m", "P1"]),
-        (Symmetry(triplets("P m m m"), number=83), ["8|47|Pmmm|mmm", "83"]),  # mmm and 4/m have eight operations each
-        (Symmetry(triplets("P 2 2 2"), symbol="P 4"), ["4|16|P222|222", "P4"]),
+        (Symmetry(triplets_of("F m -3 m"), symbol="P 1", number=1), ["192|225|Fm-3m", "P1"]),
+        (
+            Symmetry(triplets_of("P m m m"), number=83),
+            ["8|47|Pmmm|mmm", "83"],
+        ),  # mmm and 4/m have eight operations each
+        (Symmetry(triplets_of("P 2 2 2"), symbol="P 4"), ["4|16|P222|222", "P4"]),
         (Symmetry(hall="P 1", symbol="F m -3 m"), ["P1", "Fm-3m"]),
         (Symmetry(symbol="P 1", number=225), ["P1", "225"]),
         (Symmetry(symbol="P m m m", number=83), ["Pmmm", "83"]),
@@ -72,7 +71,8 @@ def test_statements_of_different_groups_are_an_error_that_names_both(tmp_path, s
     "symmetry",
     [
         Symmetry(symbol="Q 4 2"), Symmetry(number=231), Symmetry(number=0), Symmetry(hall="no Hall symbol"),
-        Symmetry(("x,y",)), Symmetry(("x,y,z", "x+1/0,y,z")), Symmetry(("x,y,z", "2x,y,z")), Symmetry(("x,y,z", "x,x,z")),
+        Symmetry(("x,y",)), Symmetry(("x,y,z", "x+1/0,y,z")), Symmetry(("x,y,z", "2x,y,z")),
+        Symmetry(("x,y,z", "x,x,z")),
     ],
 )  # fmt: skip
 def test_statements_that_mean_nothing_are_an_error(tmp_path, symmetry):
@@ -122,7 +122,7 @@ ON_THREEFOLD = (1 / 3, 2 / 3)
 def test_a_site_near_a_threefold_axis_is_one_atom_or_several_alternatives(tmp_path, x, y, decimals, occupancy, images):
     site = Site("I", (round(x, decimals), round(y, decimals), 0.265), occupancy, decimals)
     structure = replace(LAYERED, sites=(site,))
-    phase = load_phase(written(tmp_path, structure, Symmetry(triplets("P -3 m 1"))))
+    phase = load_phase(written(tmp_path, structure, Symmetry(triplets_of("P -3 m 1"))))
     assert contents_of(phase) == {"I": images}
     assert all(atom.occupancy == pytest.approx(occupancy) for atom in phase.structure)
     assert differences(phase, structure, Q_MAX) == []
@@ -131,7 +131,7 @@ def test_a_site_near_a_threefold_axis_is_one_atom_or_several_alternatives(tmp_pa
 def test_it_is_said_that_a_site_is_split(tmp_path, caplog):
     caplog.set_level(logging.INFO)
     sites = (Site("Pb", (0, 0, 0)), Site("I", (0.3407, 0.6701, 0.265), 0.16, 4))
-    load_phase(written(tmp_path, replace(LAYERED, sites=sites), Symmetry(triplets("P -3 m 1"))))
+    load_phase(written(tmp_path, replace(LAYERED, sites=sites), Symmetry(triplets_of("P -3 m 1"))))
     said = [record.getMessage() for record in caplog.records]
     assert any("I2" in line and "statements" in line for line in said)
     assert not any("Pb1" in line for line in said)

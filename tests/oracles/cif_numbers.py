@@ -49,7 +49,8 @@ def triplet_text(triplet: str, form: int) -> str:
     if form == 2:
         return triplet.replace(",", ", ")
     if form == 3:
-        return ",".join(re.sub(r"^(.+?)\+(\d/\d+)$", r"\2+\1", part) for part in triplet.split(","))
+        turned = (re.sub(r"^(.+)\+(\d/\d)$", r"\2+\1", part) for part in triplet.split(","))
+        return ",".join(turned).replace("+-", "-")
     if form == 4:
         return triplet.replace("1/2", "0.5").replace("1/4", ".25").replace("3/4", "0.75")
     return triplet

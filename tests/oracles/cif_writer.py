@@ -64,13 +64,17 @@ def write_cif(structure: Structure, symmetry: Symmetry, style: Style = Style()) 
 class _Writer:
     def __init__(self, structure: Structure, symmetry: Symmetry, style: Style):
         self.structure, self.symmetry, self.style = structure, symmetry, style
-        self.random = Random(style.seed)
+        self.random = Random(style.seed)  # noqa: S311 - a handwriting, not a secret
 
     def file(self) -> bytes:
         parts = [self.cell(), self.names(), self.operations(), self.sites(), self.tensors()]
         if self.style.surroundings:
             self.random.shuffle(parts)
-            parts = [*parts[:2], ["_publ_section_comment", ";", "loop_ of 'free' text", "_cell_length_a 3", ";"], *parts[2:]]
+            parts = [
+                *parts[:2],
+                ["_publ_section_comment", ";", "loop_ of 'free' text", "_cell_length_a 3", ";"],
+                *parts[2:],
+            ]
         lines = [self.keyword("data_crystal"), *(line for part in parts for line in part)]
         if self.style.surroundings:
             lines = ["#\\#CIF_1.1", "data_global", "_journal_year 1999", *self.with_comments(lines), ""]
@@ -155,7 +159,9 @@ class _Writer:
         sites, style = self.structure.sites, self.style
         columns: dict[str, list[str]] = {}
         if style.labels != "absent":
-            columns["label"] = [self.label(i) if style.labels == "unknown" else self.quoted(self.label(i)) for i in range(len(sites))]
+            columns["label"] = [
+                self.label(i) if style.labels == "unknown" else self.quoted(self.label(i)) for i in range(len(sites))
+            ]
         if style.types != "absent":
             columns["type_symbol"] = [_OXIDATION[s.element] if style.types == "charged" else s.element for s in sites]
         for axis, name in enumerate("xyz"):
@@ -188,6 +194,13 @@ class _Writer:
         unit = reciprocal / np.linalg.norm(reciprocal, axis=1)[:, None]
         cosines, sites = unit @ unit.T, self.structure.sites
         columns = {"_atom_site_aniso_label": [self.quoted(self.label(i)) for i in range(len(sites))]}
-        for name, (i, j) in {"11": (0, 0), "22": (1, 1), "33": (2, 2), "12": (0, 1), "13": (0, 2), "23": (1, 2)}.items():
+        for name, (i, j) in {
+            "11": (0, 0),
+            "22": (1, 1),
+            "33": (2, 2),
+            "12": (0, 1),
+            "13": (0, 2),
+            "23": (1, 2),
+        }.items():
             columns[f"_atom_site_aniso_U_{name}"] = [f"{site.u_iso * cosines[i, j]:.10f}" for site in sites]
         return self.table(columns)

@@ -29,15 +29,15 @@ class Site:
     occupancy : float
     decimals : int
         Digits after the point that the file gives of the coordinates.
-    u_iso : float or None
+    u_iso : float
         Mean square displacement, Å².
     """
 
     element: str
-    position: tuple[float, float, float]
+    position: tuple[float, ...]
     occupancy: float = 1.0
     decimals: int = 9
-    u_iso: float | None = None
+    u_iso: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def axes_of(cell: tuple[float, ...]) -> np.ndarray:
     )
 
 
-def images_of(structure: Structure, position: tuple[float, float, float]) -> tuple[np.ndarray, np.ndarray]:
+def images_of(structure: Structure, position: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
     """Return the image of a position under each operation, moved next to it (n, 3), and its distance (n,) in Å."""
     images = structure.rotations @ position + structure.translations
     images -= np.round(images - position)
@@ -137,13 +137,13 @@ def intensities_of(structure: Structure, hkl: np.ndarray, *, thermal: bool = Fal
     total = np.zeros(len(hkl), dtype=complex)
     for site in structure.sites:
         waves = np.exp(2j * np.pi * (hkl @ orbit_of(structure, site).T)).sum(axis=1)
-        damping = np.exp(-2 * np.pi**2 * (site.u_iso or 0.0) * length**2) if thermal else 1.0
+        damping = np.exp(-2 * np.pi**2 * site.u_iso * length**2) if thermal else 1.0
         total += site.occupancy * lobato(site.element, length) * damping * waves
     return np.abs(total) ** 2
 
 
 def rotations_in_space(structure: Structure) -> np.ndarray:
-    """Return the proper rotations (n, 3, 3) of the point group, on Cartesian column vectors in the frame of the axes."""
+    """Return the proper rotations (n, 3, 3) of the point group, on column vectors in the frame of the axes."""
     axes = axes_of(structure.cell)
     unique = np.unique(np.round(structure.rotations).astype(int).reshape(-1, 9), axis=0).reshape(-1, 3, 3)
     proper = unique[np.linalg.det(unique) > 0]

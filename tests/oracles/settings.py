@@ -14,6 +14,11 @@ _CLEAR_ANGSTROM = 0.4
 _CANDIDATES = 60
 
 
+def triplets_of(setting: str) -> tuple[str, ...]:
+    """Return all operations of a setting as a file lists them, ``x,y,z`` first."""
+    return tuple(operation.triplet() for operation in gemmi.find_spacegroup_by_name(setting).operations())
+
+
 def others_of(setting: str) -> tuple[str, ...]:
     """Return the other settings of the same space group, which a more telling statement overrules."""
     return tuple(other for other in SETTINGS if NUMBER[other] == NUMBER[setting] and other != setting)
