@@ -79,15 +79,16 @@ def test_statements_that_mean_nothing_are_an_error(tmp_path, symmetry):
     refusal_of(written(tmp_path, ONE_ATOM, symmetry))
 
 
+# Without commas and the letters x, y, z in the code: a reader that takes those out first would still run it.
 @pytest.mark.parametrize(
     "operation",
     [
-        "-x,-y,__import__('os').mkdir('canary')",
-        "-x,-y,-z+len(str(open('canary','w')))*0",
-        "[open('canary','w'),x][1],y,z",
-        "x,y,(lambda:open('canary','w'))()",
-        "x,y,z;import os;os.mkdir('canary')",
-        "${IFS}x,y,`touch canary`",
+        "-x,-y,-z+len(str(__import__('os').mkdir('mark')))*0",
+        "-x,-y,__import__('os').mkdir('mark')",
+        "x,y,(lambda:__import__('os').mkdir('mark'))()",
+        "[open('mark','w'),x][1],y,z",
+        "x,y,z;import os;os.mkdir('mark')",
+        "x,y,`touch mark`",
     ],
 )
 @pytest.mark.parametrize("modern", [False, True])

@@ -86,7 +86,10 @@ def test_a_damaged_file_is_read_or_refused_in_one_line(folder: Path, data: bytes
             refusal = str(error)
     assert path.name in refusal
     assert "\n" not in refusal
-    assert not list(folder.glob(f"*{CANARY}*")), "something in the file was run"
+    marks = list(folder.glob(f"*{CANARY}*"))
+    for mark in marks:  # or the next example would find it
+        mark.rmdir() if mark.is_dir() else mark.unlink()
+    assert not marks, "something in the file was run"
     if phase is not None:
         assert len(phase.structure) > 0
         assert np.all(np.isfinite(phase.structure.xyz))
