@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from difsims_core.crystal.libraries import POINT_GROUPS, Rotation, get_sample_fundamental
-from difsims_core.crystal.point_group import proper_point_group
+from difsims_core.crystal.point_group import proper_point_group, quaternions_of
 from difsims_core.crystal.structure import Structure
 from difsims_core.errors import InputError
 from difsims_core.storage.npy import read_array
@@ -44,7 +44,7 @@ def orientation_grid(structure: Structure, method: str, resolution_deg: float) -
     rotations = get_sample_fundamental(resolution_deg, point_group=standard, method=method)
     turn = group.turn_from(standard.to_matrix())
     if not np.array_equal(turn, np.eye(3)):
-        rotations = Rotation.from_matrix(turn) * rotations
+        rotations = Rotation(quaternions_of(turn)) * rotations
     return np.ascontiguousarray(rotations.data.reshape(-1, 4))
 
 

@@ -12,9 +12,9 @@ from diffpy.structure.spacegroups import GetSpaceGroup, SpaceGroup
 from difsims_core.crystal.cell import UnitCell
 from difsims_core.crystal.cif.expand import expand
 from difsims_core.crystal.cif.sites import Site, chemical_symbol
-from difsims_core.crystal.libraries import POINT_GROUPS, Phase, Rotation, Symmetry, get_point_group
+from difsims_core.crystal.libraries import POINT_GROUPS, Phase, Symmetry, get_point_group
 from difsims_core.crystal.plausible import implausible
-from difsims_core.crystal.point_group import cartesian_operations, same_rotations
+from difsims_core.crystal.point_group import cartesian_operations, quaternions_of, same_rotations
 from difsims_core.crystal.setting import DENOMINATOR, Setting
 from difsims_core.crystal.structure import Atoms, Structure
 from difsims_core.errors import CrystalError
@@ -146,7 +146,7 @@ def _point_group(structure: Structure) -> Symmetry:
             return group
     improper = np.linalg.det(operations) < 0
     proper = np.where(improper[:, None, None], -operations, operations)
-    group = Symmetry(Rotation.from_matrix(proper).data)
+    group = Symmetry(quaternions_of(proper))
     group.improper = improper
     group.name = structure.setting.symbol
     return group

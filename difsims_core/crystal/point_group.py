@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from difsims_core.crystal.structure import Structure
 
@@ -90,6 +91,14 @@ def _frames(rotations: np.ndarray, orders: np.ndarray) -> np.ndarray:
         frames += [np.stack([x, np.cross(z, x), z], axis=1) for x in across] if across else [_shortest_turn(z)]
     angles = np.round(np.arccos(np.clip((np.trace(frames, axis1=1, axis2=2) - 1) / 2, -1, 1)), 6)
     return np.array(frames)[np.argsort(angles, kind="stable")]
+
+
+def quaternions_of(rotations: np.ndarray) -> np.ndarray:
+    """Return (n, 4) unit quaternions, scalar first, of (n, 3, 3) rotations.
+
+    By SciPy: orix 0.15 takes the signs of the axis of a half turn from entries that are rounding errors.
+    """
+    return np.atleast_2d(Rotation.from_matrix(rotations).as_quat(canonical=True, scalar_first=True))
 
 
 def _shortest_turn(axis: np.ndarray) -> np.ndarray:
