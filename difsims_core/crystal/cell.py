@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 _DECIMALS = 12  # of the axes, as orix rounds them
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class UnitCell:
     """Lengths and angles of a unit cell.
 
@@ -38,7 +39,7 @@ class UnitCell:
         """α, β, γ in degrees."""
         return self.alpha, self.beta, self.gamma
 
-    @property
+    @cached_property
     def metric(self) -> np.ndarray:
         """(3, 3) scalar products of the axes, Å²."""
         cosines = np.cos(np.radians(self.angles))
@@ -49,12 +50,12 @@ class UnitCell:
         unit[0, 1] = unit[1, 0] = cosines[2]
         return unit * np.outer(self.lengths, self.lengths)
 
-    @property
+    @cached_property
     def volume(self) -> float:
         """Å³; zero where the angles make no cell."""
         return float(np.sqrt(max(np.linalg.det(self.metric), 0.0)))
 
-    @property
+    @cached_property
     def base(self) -> np.ndarray:
         """(3, 3) axes a, b, c as rows, Å."""
         metric = self.metric
@@ -66,7 +67,7 @@ class UnitCell:
         base = np.array([[ax, 0, 0], [bx, by, 0], [cx, cy, np.sqrt(metric[2, 2] - cx**2 - cy**2)]])
         return base.round(_DECIMALS)
 
-    @property
+    @cached_property
     def reciprocal(self) -> np.ndarray:
         """(3, 3) reciprocal axes a*, b*, c* as rows, Å⁻¹."""
         return np.linalg.inv(self.base).T

@@ -12,7 +12,7 @@ SAME_ATOM_ANGSTROM = 0.1
 
 
 def nearest_distances(positions: np.ndarray, place: np.ndarray, cell: UnitCell) -> np.ndarray:
-    """Return distances (n,) of fractional positions to a place and its lattice repeats, Å.
+    """Return distances (…) of fractional positions (…, 3) to a place and its lattice repeats, Å.
 
     Exact for what is closer than half of the cell's smallest width.
     """

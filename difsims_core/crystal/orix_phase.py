@@ -8,11 +8,13 @@ import numpy as np
 from diffpy.structure import Atom, Lattice
 from diffpy.structure import Structure as DiffpyStructure
 from diffpy.structure.spacegroups import GetSpaceGroup, SpaceGroup
+from scipy.spatial import KDTree
 
 from difsims_core.crystal.cell import UnitCell
 from difsims_core.crystal.cif.expand import expand
 from difsims_core.crystal.cif.sites import Site, chemical_symbol
 from difsims_core.crystal.libraries import POINT_GROUPS, Phase, Symmetry, get_point_group
+from difsims_core.crystal.neighbours import SAME_ATOM_ANGSTROM, nearest_distances
 from difsims_core.crystal.plausible import implausible
 from difsims_core.crystal.point_group import cartesian_operations, quaternions_of, same_rotations
 from difsims_core.crystal.setting import DENOMINATOR, Setting
@@ -68,14 +70,11 @@ def structure_of(phase: Phase) -> Structure:
     pairs = enumerate(zip(diffpy, _fractional(phase), strict=True))
     sites = [_site(atom, position, name, place) for place, (atom, position) in pairs]
     setting = _P1 if phase.space_group is None else _diffpy_setting(phase.space_group)
-    atoms, notes = expand(sites, setting, cell, name)
-    if len(atoms) == len(sites):  # closed under its symmetry: as it was given, to the last bit
-        atoms, notes = _as_given(sites), ()
-    elif len(atoms) > len(sites):
-        notes = (
-            f"its {len(sites)} atoms were expanded to {len(atoms)} by the operations of {setting.symbol}",
-            *notes,
-        )
+    atoms, notes = _as_given(sites), ()
+    if not _is_closed(atoms, setting, cell):
+        atoms, notes = expand(sites, setting, cell, name)
+        grown = f"its {len(sites)} atoms were expanded to {len(atoms)} by the operations of {setting.symbol}"
+        notes = (grown, *notes)
     structure = Structure(cell, atoms, setting, warnings=notes)
     return structure.with_warnings(*implausible(structure))
 
@@ -100,6 +99,20 @@ def _site(atom: Atom, position: np.ndarray, name: str, place: int) -> Site:
 def _u_iso(atom: Atom) -> float:
     value = float(atom.Uisoequiv)
     return value if math.isfinite(value) else math.nan
+
+
+def _is_closed(atoms: Atoms, setting: Setting, cell: UnitCell) -> bool:
+    """Return whether every operation brings every atom onto one of its kind."""
+    kinds = np.array([f"{e} {o:.3f}" for e, o in zip(atoms.elements, atoms.occupancies, strict=True)])
+    for kind in np.unique(kinds):
+        positions = atoms.positions[kinds == kind]
+        tree = KDTree(positions % 1.0 % 1.0, boxsize=1.0)
+        images = np.einsum("mij,nj->mni", setting.rotations, positions) + setting.translations[:, None] / DENOMINATOR
+        images = images.reshape(-1, 3) % 1.0 % 1.0
+        nearest = positions[tree.query(images)[1]]
+        if nearest_distances(images, nearest, cell).max() > SAME_ATOM_ANGSTROM:
+            return False
+    return True
 
 
 def _as_given(sites: list[Site]) -> Atoms:
