@@ -101,34 +101,32 @@ class _Builder:
         if isinstance(event, AliasEvent):
             raise MalformedError.at(_line(event), f"aliases are not allowed; write the value of *{event.anchor} out")
         if isinstance(event, SequenceStartEvent):
-            return self._tagged(event, list(self._items(SequenceEndEvent, depth)))
+            return self._tagged(event, event.tag, self._sequence(depth))
         if isinstance(event, MappingStartEvent):
-            return self._tagged(event, self._mapping(depth))
+            return self._tagged(event, event.tag, self._mapping(depth))
         return self._scalar(event)
 
-    def _items(self, end: type[Event], depth: int) -> Iterator[Any]:
-        while not isinstance(event := next(self._events), end):
-            yield self._value(event, depth + 1)
+    def _sequence(self, depth: int) -> list[Any]:
+        found: list[Any] = []
+        while not isinstance(event := next(self._events), SequenceEndEvent):
+            found.append(self._value(event, depth + 1))
+        return found
 
     def _mapping(self, depth: int) -> dict[str, Any]:
         found: dict[str, Any] = {}
         while not isinstance(event := next(self._events), MappingEndEvent):
             key = self._key(event, depth)
             if key in found:
-                raise MalformedError.at(
-                    _line(event),
-                    f"the key {key if key.isidentifier() else shown(key)} appears twice; leave one of them out",
-                )
+                name = key if key.isidentifier() else shown(key)
+                raise MalformedError.at(_line(event), f"the key {name} appears twice; leave one of them out")
             found[key] = self._value(next(self._events), depth + 1)
         return found
 
     def _key(self, event: Event, depth: int) -> str:
         key = self._value(event, depth + 1)
         if not isinstance(key, str):
-            found = event.value or "nothing" if isinstance(event, ScalarEvent) else "a list or section"
-            raise MalformedError.at(
-                _line(event), f"a key must be text, found {found}; write a name, or put it in quotes"
-            )
+            found = event.value[:40] or "nothing" if isinstance(event, ScalarEvent) else "a list or section"
+            raise MalformedError.at(_line(event), f"a key must be text, found {found}; write a name, or quote it")
         return key
 
     def _scalar(self, event: Event) -> Any:
@@ -141,7 +139,7 @@ class _Builder:
         if tag == MERGE:
             raise MalformedError.at(_line(event), "<< does not merge in YAML 1.2; write the keys out")
         if tag not in VALUES:
-            return self._tagged(event, event.value)
+            return self._tagged(event, tag, event.value)
         try:
             event.value.encode()
             return VALUES[tag](event.value)
@@ -152,9 +150,8 @@ class _Builder:
             problem = f"{shown(event.value)} cannot be read as {kind}; write another value, or text in quotes"
         raise MalformedError.at(_line(event), problem)
 
-    def _tagged(self, event: Any, found: Any) -> Any:
-        tag = event.tag
-        if tag in (None, "!", f"{YAML_ORG}{'map' if isinstance(found, dict) else 'seq'}"):
+    def _tagged(self, event: Event, tag: str | None, found: Any) -> Any:
+        if tag in (None, "!", {dict: f"{YAML_ORG}map", list: f"{YAML_ORG}seq"}.get(type(found))):
             return found
         if tag in self._tags:
             return self._tags[tag](found, tag, _line(event))

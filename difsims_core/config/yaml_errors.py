@@ -25,6 +25,7 @@ _PLAIN = {
     "double-quoted scalar.*escape": r"a backslash is written twice in double quotes (\\), or use single quotes",
     "flow (?:sequence|mapping).*stream end": "the bracket that line {start} opens is never closed",
     "flow (?:sequence|mapping).*expected ','": "expected a comma, or the end of the bracket that line {start} opens",
+    "flow node.*stream end": "a bracket is never closed",
     "flow node.*found (.+)$": "a value is missing before {0}",
     r"<block end>, but found '([\]}}])'": "the bracket {0} closes none; leave it out",
     "<block end>, but found '<scalar>'": "there is more text where the value has ended; put the whole in quotes (a "
