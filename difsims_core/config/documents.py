@@ -145,8 +145,8 @@ def _parse(text: str, path: Path) -> dict[str, Any]:
     try:
         document = read_json(text) if path.suffix.lower() == ".json" else read_yaml(text)
     except MalformedError as error:
-        remedy = f"; {_CONVERT}" if "!pspace" in text or "!pdim" in text else ""
-        raise SpecError(f"{path}: malformed document: {error}{remedy}") from None
+        old = "!pspace" in text or "!pdim" in text
+        raise SpecError(f"{path}: {_CONVERT if old else f'malformed document: {error}'}") from None
     if document is None:
         return {}
     if not isinstance(document, dict):
