@@ -24,7 +24,7 @@ class Spec(BaseModel):
     def _name_the_nearest_key(cls, data: Any) -> Any:
         known = list(cls.model_fields)
         if not isinstance(data, dict | BaseModel):
-            off = ", or null to leave it out" if data is False else ""
+            off = ", or null to leave it out" if str(data).lower() in ("false", "no", "off") else ""
             raise ValueError(f"expected keys and values, {{}} for the defaults{off} (keys here: {', '.join(known)})")  # noqa: TRY004
         if isinstance(data, dict):
             for key, value in data.items():
@@ -33,8 +33,7 @@ class Spec(BaseModel):
                     raise ValueError(f"unknown key {key!r}{hint} (keys here: {', '.join(known)})")
                 if isinstance(value, str) and CREDENTIALS.search(value):
                     raise ValueError(f"{key}: a URL must not carry credentials; set them in the environment")
-                if isinstance(value, bool) and cls.model_fields[key].annotation in (int, float):
-                    raise ValueError(f"{key}: expected a number, found the truth value {value}")
+                _refuse_silent_conversion(key, value, cls.model_fields[key].annotation)
         return data
 
     def __hash__(self) -> int:
@@ -48,6 +47,16 @@ class Spec(BaseModel):
         """Return the SHA-256 of the canonical JSON of the document, hexadecimal."""
         canonical = json.dumps(self.to_document(), sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _refuse_silent_conversion(key: str, value: Any, kind: Any) -> None:
+    """Refuse what pydantic would convert: true to 1, and the texts ``1_000`` to 1000 and ``yes`` to true."""
+    if kind in (int, float) and isinstance(value, bool):
+        raise ValueError(f"{key}: expected a number, found the truth value {value}")
+    if kind in (int, float) and isinstance(value, str):
+        raise ValueError(f"{key}: expected a number such as 1000 or 1e3, found the text {value!r}")
+    if kind is bool and isinstance(value, str):
+        raise ValueError(f"{key}: write true or false, without quotes; found the text {value!r}")
 
 
 def _section_of(kind: type[Spec], key: str) -> str:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from pydantic import ValidationError
 
 from difsims_core.config.base import Spec
 from difsims_core.config.beside import with_files_beside
+from difsims_core.config.plain_json import read_json
 from difsims_core.config.plain_yaml import read_yaml
 from difsims_core.config.simulation import SimulationSpec
+from difsims_core.config.yaml_errors import MalformedError, shown
+from difsims_core.config.yaml_writer import write_yaml
 from difsims_core.errors import SpecError
 
 S = TypeVar("S", bound=Spec)
@@ -62,14 +65,19 @@ def read_document(path: str | Path) -> dict[str, Any]:
 def read_text(path: Path) -> str:
     """Return the text of a parameter document; one that is missing, not text or absurdly long is refused."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        with path.open("rb") as file:
+            data = file.read(_LONGEST + 1)
     except FileNotFoundError:
         raise SpecError(f"{path}: no such parameter document; check the path") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise SpecError(f"{path}: cannot be read as a parameter document ({error})") from None
-    if len(text) > _LONGEST:
-        raise SpecError(f"{path}: a parameter document has at most {_LONGEST:,} characters, found {len(text):,}")
-    return text
+    if len(data) > _LONGEST:
+        raise SpecError(f"{path}: a parameter document has at most {_LONGEST:,} bytes, found more; check the path")
+    encoding = json.detect_encoding(data)  # those of YAML are those of JSON: UTF-8, -16 and -32, with a mark or without
+    try:
+        return io.TextIOWrapper(io.BytesIO(data), encoding).read()
+    except UnicodeDecodeError as error:
+        raise SpecError(f"{path}: cannot be read as text ({error}); save it as UTF-8") from None
 
 
 def make_spec(document: Mapping[str, Any], kind: type[S] = SimulationSpec, *, source: str = "parameters") -> S:
@@ -102,7 +110,7 @@ def make_spec(document: Mapping[str, Any], kind: type[S] = SimulationSpec, *, so
 
 def dump_spec(spec: Spec) -> str:
     """Return the document as YAML, every default written out."""
-    return yaml.safe_dump(spec.to_document(), sort_keys=False, allow_unicode=True)
+    return write_yaml(spec.to_document())
 
 
 def apply_changes(document: Mapping[str, Any], changes: Iterable[str]) -> dict[str, Any]:
@@ -114,8 +122,8 @@ def apply_changes(document: Mapping[str, Any], changes: Iterable[str]) -> dict[s
             raise SpecError(f"expected key=value, found {change!r}; for example n_patterns=1000")
         try:
             value = read_yaml(text)
-        except yaml.YAMLError:
-            raise SpecError(f"{key}: {text!r} is not a YAML value; quote text that contains : or {{") from None
+        except MalformedError as error:
+            raise SpecError(f"{key}: {shown(text)} is not a value of YAML: {error}") from None
         set_key(result, key.strip(), value, change)
     return result
 
@@ -138,20 +146,15 @@ def set_key(document: dict[str, Any], key: str, value: Any, change: str) -> None
 
 def _parse(text: str, path: Path) -> dict[str, Any]:
     try:
-        document = json.loads(text) if path.suffix == ".json" else read_yaml(text)
-    except (json.JSONDecodeError, yaml.YAMLError, RecursionError) as error:
-        first = " ".join(str(error).split())
+        document = read_json(text) if path.suffix.lower() == ".json" else read_yaml(text)
+    except MalformedError as error:
         old = "!pspace" in text or "!pdim" in text
-        remedy = _CONVERT if old else "check indentation and brackets"
-        raise SpecError(f"{path}: malformed document ({first}); {remedy}") from None
+        raise SpecError(f"{path}: {_CONVERT if old else f'malformed document: {error}'}") from None
     if document is None:
         return {}
     if not isinstance(document, dict):
-        raise SpecError(f"{path}: expected keys and values at the top level, found {type(document).__name__}")
+        found = f"the text {shown(document)}" if isinstance(document, str) else type(document).__name__
+        raise SpecError(f"{path}: expected 'key: value' at the top level, with a space behind the colon; found {found}")
     if _OLD_FORM & document.keys():
         raise SpecError(f"{path}: {_CONVERT}")
-    try:
-        json.dumps(document)
-    except TypeError as error:
-        raise SpecError(f"{path}: only plain values are allowed ({error})") from None
     return document

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-import yaml
-
 from difsims_core.config.class_names import class_name
+from difsims_core.config.plain_yaml import read_yaml
 from difsims_core.errors import CrystalError, InputError
 from difsims_core.registry import nearest
 from difsims_core.resources import crystal_folder as shipped_folder
@@ -47,7 +46,7 @@ class CatalogueEntry:
 @lru_cache(maxsize=1)
 def list_catalogue() -> tuple[CatalogueEntry, ...]:
     """Return the shipped phases, in the order of ``catalogue.yaml``."""
-    document = yaml.safe_load((shipped_folder() / "catalogue.yaml").read_text(encoding="utf-8"))
+    document = read_yaml((shipped_folder() / "catalogue.yaml").read_text(encoding="utf-8"))
     fields = CatalogueEntry.__dataclass_fields__
     return tuple(
         CatalogueEntry(**{key: str(value) for key, value in entry.items() if key in fields})

@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import yaml
+from ruamel.yaml import YAML
 
 import difsims_core
 import flows
@@ -39,7 +39,7 @@ class Deployments:
     @property
     def names(self) -> tuple[str, ...]:
         """What they are called: ``<flow>/local``."""
-        entries: list[dict[str, Any]] = yaml.safe_load(self.path.read_text(encoding="utf-8"))["deployments"]
+        entries: list[dict[str, Any]] = YAML(typ="safe", pure=True).load(self.path)["deployments"]
         return tuple(f"{entry['flow_name']}/{entry['name']}" for entry in entries)
 
     def digest(self, store: str) -> str:

@@ -13,18 +13,18 @@ from pathlib import Path
 import gemmi
 import numpy as np
 import pytest
-import yaml
 from diffsims.crystallography import ReciprocalLatticeVector
 from diffsims.utils.sim_utils import get_kinematical_intensities
 from numpy.testing import assert_allclose
 from orix.crystal_map import Phase
+from ruamel.yaml import YAML
 
 from difsims_core.crystal.phases import load_crystal, load_phase
 from difsims_core.crystal.point_group import proper_point_group
 from tests.crystal.expected import CELLS, CONDITIONS, LINES, PUBLISHED_X_RAY, U_ISO, WYCKOFF
 
 FOLDER = Path(__file__).parents[2] / "crystal_files"
-CATALOGUE = yaml.safe_load((FOLDER / "catalogue.yaml").read_text(encoding="utf-8"))
+CATALOGUE = YAML(typ="safe", pure=True).load(FOLDER / "catalogue.yaml")
 ENTRIES = {entry["name"]: entry for entry in CATALOGUE["phases"]}
 
 all_phases = pytest.mark.parametrize("name", sorted(ENTRIES))

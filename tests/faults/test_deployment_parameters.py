@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-import yaml
 from prefect.client.orchestration import get_client
 from prefect.deployments import run_deployment
 from prefect.exceptions import PrefectHTTPStatusError
 
+from difsims_core.config.documents import read_document
 from difsims_core.resources import specs_folder
 from flows.simulate import simulate
 
@@ -48,7 +48,7 @@ def test_a_parameter_out_of_range_is_refused(spec, said):
 @pytest.mark.parametrize("name", ["reference.yaml", "realistic.yaml", "bulk.yaml", "historical.yaml"])
 def test_the_documents_that_come_along_are_accepted(name):
     """With their short forms: a bare name for a phase, a bare number for a quantity."""
-    document = yaml.safe_load((specs_folder() / name).read_text())
+    document = read_document(specs_folder() / name)
     before = runs()
     run_deployment(NAME, parameters={"spec": document}, timeout=0)
     assert runs() == before + 1

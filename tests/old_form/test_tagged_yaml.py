@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from ruamel.yaml import YAML
 
 from difsims_core.config.old_form.convert import convert_document
 from difsims_core.config.old_form.tagged_yaml import Dimension, read_old
@@ -55,6 +56,17 @@ def test_a_space_is_a_mapping_and_plain_values_are_plain(tmp_path, tag):
     assert read(tmp_path, text) == {"sim_params": {"size": 55e-6, "flag": False, "none": None, "list": [1.0, 0.5]}}
 
 
+@pytest.mark.parametrize(
+    ("word", "value"),
+    [("010", 10), ("0o10", 8), ("1_000", 1000), ("0b11", 3), ("10:30", "10:30"), ("yes", "yes"), (".5e3", ".5e3")],
+)
+def test_words_are_what_they_were_to_paramspace(tmp_path, word, value):
+    """It reads with ``YAML(typ="safe")`` of ruamel.yaml, whose 1.2 is not in everything that of the standard."""
+    found = read(tmp_path, f"a: {word}")["a"]
+    assert (found, type(found)) == (value, type(value))
+    assert YAML(typ="safe").load(f"a: {word}") == {"a": value}
+
+
 def test_a_mark_of_windows_at_the_beginning_is_no_matter(tmp_path):
     assert read(tmp_path, "\ufeffa: 1") == {"a": 1}
 
@@ -82,6 +94,12 @@ def test_a_mark_of_windows_at_the_beginning_is_no_matter(tmp_path):
         ("a: !pdim {default: 1, values: [!pdim {default: 1, values: [2]}]}", "cannot hold another"),
         ("a: !linspace [0, 1, 3]", "the tag !linspace is not known here"),
         ("a: !!python/object/apply:os.system [true]", "is not known here"),
+        ("a: !pdimm {default: 1, values: [1]}", "did you mean '!pdim'"),
+        ("a: !pdim {default: 1, values: [1], order: 1" + "0" * 400 + "}", "order must be a number below"),
+        ("a: !pdim {default: 1, values: [.inf], as_type: int}", "does not fit"),
+        ("a: 2020-01-01", "2020-01-01 is a date to the older platform; write it in quotes"),
+        ("%YAML 1.1\n---\na: 010", "documents are read as YAML 1.2"),
+        ("b: {<<: {a: 1}}", "<< does not merge"),
         ("a: &x 1\nb: *x", "aliases are not allowed"),
         ("a: 1\na: 2", "appears twice"),
         ("a: [1, 2", "malformed document"),

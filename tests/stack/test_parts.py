@@ -15,7 +15,7 @@ from importlib import import_module
 from typing import Any
 
 import pytest
-import yaml
+from ruamel.yaml import YAML
 
 from difsims_core.resources import deployments_file
 from flows.stack import environment as environments
@@ -283,7 +283,7 @@ def test_the_watch_for_zombies_knows_every_flow():
 
 
 def test_every_deployment_names_a_flow_that_is_there():
-    entries = yaml.safe_load(deployments_file().read_text())["deployments"]
+    entries = YAML(typ="safe", pure=True).load(deployments_file())["deployments"]
     assert len(entries) == 8
     for entry in entries:
         module, _, function = entry["entrypoint"].rpartition(".")

@@ -128,6 +128,10 @@ def test_specs_are_frozen():
         ({"phases": []}, ["phases"]),
         ({"seed": -1}, ["seed"]),
         ({"n_patterns": "many"}, ["n_patterns", "many"]),
+        ({"postprocessing": {"sqrt": "yes"}}, ["sqrt: write true or false, without quotes; found the text 'yes'"]),
+        ({"seed": "10:30"}, ["seed: expected a number such as 1000 or 1e3, found the text '10:30'"]),
+        ({"seed": "1_000"}, ["found the text '1_000'"]),
+        ({"noise": "off"}, ["noise", "or null to leave it out"]),
         ({"lattice_scale": True}, ["lattice_scale", "truth value"]),
         ({"n_patterns": True}, ["n_patterns", "truth value"]),
         ({"noise": {"dose": "much"}}, ["noise.dose", "log_uniform", "'much'"]),
@@ -171,19 +175,49 @@ def test_bad_files_are_named(tmp_path):
     for text, words in [
         ("a: [1", "malformed"),
         ("- 1", "top level"),
-        ("seed: 2020-01-01", "plain values"),
+        ("seed: 2020-01-01", "expected a number .* found the text '2020-01-01'"),
         ("a: &a [*a]", "aliases"),
         ("seed: 1\nseed: 2", "appears twice"),
         ("[" * 20_000, "malformed"),
-        ("#" * 1_100_000, "characters"),
+        ("#" * 1_100_000, "1,000,000 bytes"),
+        ("seed = 3", "a space behind the colon; found the text 'seed = 3'"),
         ("a: !!python/object:os.system {}", "malformed"),
     ]:
         bad.write_text(text)
         with pytest.raises(SpecError, match=words):
             load_spec(bad)
     bad.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(SpecError, match="cannot be read"):
+    with pytest.raises(SpecError, match=r"cannot be read as text .*save it as UTF-8"):
         load_spec(bad)
+    bad.write_bytes("# Å\nseed: 3".encode("latin-1"))
+    with pytest.raises(SpecError, match=r"cannot be read as text .*save it as UTF-8"):
+        load_spec(bad)
+
+
+@pytest.mark.parametrize("name", ["a.yaml", "a.json"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_every_encoding_of_yaml_and_json_is_read(tmp_path, name, encoding):
+    (tmp_path / name).write_bytes('{"phases": ["phase_α"],\r\n"seed": 10}'.encode(encoding))
+    assert read_document(tmp_path / name) == {"phases": ["phase_α"], "seed": 10}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('{"seed": 1, "seed": 2}', "the key seed appears twice; leave one of them out"),
+        ('{"seed": NaN}', "NaN is not a number of JSON"),
+        ('{"seed": 1' + "0" * 5000 + "}", "too many digits"),
+        ('{"seed": ' + "[" * 51 + "]" * 51 + "}", "nested more than 50 deep"),
+        ("[" * 200_000, "nested more than 50 deep"),
+        (r'{"store": "\ud800"}', "half a character"),
+        ('{"seed": 1,\n}', "line 2, column 1"),
+        ("3", "at the top level"),
+    ],
+)
+def test_json_is_read_as_strictly(tmp_path, text, words):
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(SpecError, match=f"a.json: .*{words}"):
+        read_document(tmp_path / "a.json")
 
 
 def test_changes_reach_nested_keys(tmp_path):
@@ -204,6 +238,13 @@ def test_exponents_need_no_decimal_point():
     assert spec.noise is not None
     assert spec.noise.dose.support() == (2e4, 2e4)
     assert make_spec({"spots": {"sigma_px": np.float32(2)}}).spots.sigma_px.support() == (2, 2)
+
+
+def test_changes_are_yaml_1_2():
+    spec = make_spec(apply_changes({}, ["seed=010", "n_patterns=0x1F", "phases=[No, 'on']"]))
+    assert (spec.seed, spec.n_patterns, spec.class_names) == (10, 31, ("No", "on"))
+    with pytest.raises(SpecError, match=r"noise: '\{dose: 3' is not a value of YAML: .*never closed"):
+        apply_changes({}, ["noise={dose: 3"])
 
 
 @pytest.mark.parametrize("change", ["n_patterns", "=3", "noise.dose={", "seed.x=1"])

@@ -106,7 +106,7 @@ def test_the_first_point_can_stand_for_the_document(write):
         ("{'seed, ': [[1, 2]]}", "is not a key"),
         ("{'seed, n_patterns': [[1, 2], [3]]}", r"expected 2 values a step, one for each key, found \[3\]"),
         ("{'seed, n_patterns': [[1, 2], 3]}", "expected 2 values a step"),
-        ("{seed: [1, x]}", "point seed=x: seed: Input should be a valid integer"),
+        ("{seed: [1, x]}", "point seed=x: document: seed: expected a number"),
         ("{sed: [1]}", "point sed=1: document: unknown key 'sed', did you mean 'seed'"),
         ("{n_patterns: [1, 0]}", "point n_patterns=0: n_patterns"),
         ("{noise.dose: [1, true]}", "point noise.dose=true"),

@@ -1,32 +1,31 @@
 """The old form as text: YAML with the tags of the paramspace library, or JSON; nothing is executed.
 
 Known tags: ``!pspace`` (a mapping whose dimensions are swept) and ``!pdim`` or ``!sweep`` (one dimension: a default
-and one of values, range, linspace, logspace), with ``-unsorted`` and ``-default`` variants; facts: paramspace 2.8.
+and one of values, range, linspace, logspace), with ``-unsorted`` and ``-default`` variants; facts: paramspace 2.8,
+which reads with ruamel.yaml's own rules for YAML 1.2: 010 is 10, 1_000 is 1000, ``yes`` is text.
 """
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
+from ruamel.yaml.resolver import VersionedResolver
 
+from difsims_core.config.core_schema import YAML_ORG
 from difsims_core.config.documents import read_text
-from difsims_core.config.plain_yaml import PlainLoader, read_yaml
+from difsims_core.config.plain_json import read_json
+from difsims_core.config.plain_yaml import TagReader, read_yaml
 from difsims_core.config.sweep import MOST_POINTS
+from difsims_core.config.yaml_errors import MalformedError
 from difsims_core.errors import SpecError
 
 _SETTERS = ("values", "range", "linspace", "logspace")
 _OTHERS = ("default", "order", "name", "as_type", "assert_unique", "mask")
 _TYPES: dict[str, Callable[[Any], Any]] = {"str": str, "int": int, "bool": bool, "float": float, "tuple": list}
-
-
-class _Malformed(yaml.YAMLError):
-    """A tag that cannot be used; the message says why and where."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +47,6 @@ class Dimension:
     order: float
 
 
-class _TaggedLoader(PlainLoader):
-    """Plain YAML with the tags of paramspace."""
-
-
 def read_old(path: Path) -> Any:
     """Return the values of a document, swept ones as ``Dimension``.
 
@@ -63,65 +58,50 @@ def read_old(path: Path) -> Any:
     text = read_text(path)
     try:
         if path.suffix.lower() == ".json":
-            return json.loads(text, object_pairs_hook=_once, parse_constant=_finite)
-        return read_yaml(text, _TaggedLoader)
-    except (json.JSONDecodeError, yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
-        first = " ".join(str(error).split()) or type(error).__name__
-        raise SpecError(f"{path}: malformed document: {first}") from None
+            return read_json(text)
+        return read_yaml(text, tags=_TAGS, resolver=VersionedResolver)
+    except MalformedError as error:
+        raise SpecError(f"{path}: malformed document: {error}") from None
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    keys = [key for key, _ in pairs]
-    twice = sorted({key for key in keys if keys.count(key) > 1})
-    if twice:
-        raise ValueError(f"the key {', '.join(twice)} appears twice; leave one of them out")
-    return dict(pairs)
+def _mapping(found: Any, tag: str, line: int) -> dict[str, Any]:
+    if not isinstance(found, dict):
+        raise MalformedError.at(line, f"{tag} needs a mapping of keys and values below it")
+    return found
 
 
-def _finite(text: str) -> Any:
-    raise ValueError(f"{text} is not a number of JSON; write a number or null")
-
-
-def _refuse(node: yaml.Node, problem: str) -> _Malformed:
-    return _Malformed(f"line {node.start_mark.line + 1}: {problem}")
-
-
-def _mapping(loader: _TaggedLoader, node: yaml.Node) -> dict[Any, Any]:
-    if not isinstance(node, yaml.MappingNode):
-        raise _refuse(node, f"{node.tag} needs a mapping of keys and values below it")
-    return loader.construct_mapping(node, deep=True)
-
-
-def _dimension(loader: _TaggedLoader, node: yaml.Node) -> Dimension:
-    found = _mapping(loader, node)
+def _dimension(value: Any, tag: str, line: int) -> Dimension:
+    found = dict(_mapping(value, tag, line))
     unknown = [str(key) for key in found if key not in (*_SETTERS, *_OTHERS)]
     if unknown:
         known = ", ".join((*_SETTERS, *_OTHERS))
-        raise _refuse(node, f"{node.tag} does not know {', '.join(unknown)} (it knows {known})")
+        raise MalformedError.at(line, f"{tag} does not know {', '.join(unknown)} (it knows {known})")
     setters = [key for key in _SETTERS if found.get(key) is not None]
     if len(setters) != 1 or "default" not in found:
-        raise _refuse(node, f"{node.tag} needs a default and exactly one of {', '.join(_SETTERS)}")
+        raise MalformedError.at(line, f"{tag} needs a default and exactly one of {', '.join(_SETTERS)}")
     arguments = found[setters[0]]
     if not isinstance(arguments, list) or not arguments:
-        raise _refuse(node, f"{setters[0]} of {node.tag} must be a list that is not empty, found {arguments!r}")
-    values = _values(setters[0], arguments, node)
+        raise MalformedError.at(line, f"{setters[0]} of {tag} must be a list that is not empty, found {arguments!r}")
+    values = _values(setters[0], arguments, line)
     if any(isinstance(value, Dimension) for value in (found["default"], *values)):
-        raise _refuse(node, f"{node.tag} cannot hold another {node.tag}; write its values out")
+        raise MalformedError.at(line, f"{tag} cannot hold another {tag}; write its values out")
     if found.get("as_type") is not None:
         try:
             convert = _TYPES[found["as_type"]]
             values, found["default"] = [convert(value) for value in values], convert(found["default"])
-        except (KeyError, TypeError, ValueError):
-            raise _refuse(node, f"as_type: {found['as_type']!r} does not fit; expected {', '.join(_TYPES)}") from None
-    shown = _unmasked(values, found.get("mask"), node)
-    return Dimension(found["default"], tuple(shown) or (found["default"],), _order(found.get("order"), node))
+        except (KeyError, TypeError, ValueError, OverflowError):
+            raise MalformedError.at(
+                line, f"as_type: {found['as_type']!r} does not fit; expected {', '.join(_TYPES)}"
+            ) from None
+    shown = _unmasked(values, found.get("mask"), line)
+    return Dimension(found["default"], tuple(shown) or (found["default"],), _order(found.get("order"), line))
 
 
-def _default(loader: _TaggedLoader, node: yaml.Node) -> Any:
-    return _dimension(loader, node).default
+def _default(found: Any, tag: str, line: int) -> Any:
+    return _dimension(found, tag, line).default
 
 
-def _values(setter: str, arguments: list[Any], node: yaml.Node) -> list[Any]:
+def _values(setter: str, arguments: list[Any], line: int) -> list[Any]:
     """Return the values as Python's range, or NumPy's linspace and logspace, give them for these arguments."""
     if setter == "values":
         return arguments
@@ -136,47 +116,51 @@ def _values(setter: str, arguments: list[Any], node: yaml.Node) -> list[Any]:
             with np.errstate(over="ignore"):
                 values = [float(value) for value in getattr(np, setter)(*arguments)] if few else []
     except (TypeError, ValueError, OverflowError):
-        raise _refuse(node, f"{setter}: {arguments} are not arguments of {setter}, such as [0, 10, 5]") from None
+        raise MalformedError.at(
+            line, f"{setter}: {arguments} are not arguments of {setter}, such as [0, 10, 5]"
+        ) from None
     if not values or not all(map(math.isfinite, values)):
-        raise _refuse(node, f"{setter}: {arguments} give no values, infinite ones or more than {MOST_POINTS:,}")
+        raise MalformedError.at(
+            line, f"{setter}: {arguments} give no values, infinite ones or more than {MOST_POINTS:,}"
+        )
     return values
 
 
-def _unmasked(values: list[Any], mask: Any, node: yaml.Node) -> list[Any]:
+def _unmasked(values: list[Any], mask: Any, line: int) -> list[Any]:
     if mask is None or isinstance(mask, bool):
         return [] if mask else values
     if not isinstance(mask, list) or len(mask) != len(values) or not all(isinstance(item, bool) for item in mask):
-        raise _refuse(node, f"mask must be true, false or {len(values)} of them, found {mask!r}")
+        raise MalformedError.at(line, f"mask must be true, false or {len(values)} of them, found {mask!r}")
     return [value for value, hidden in zip(values, mask, strict=True) if not hidden]
 
 
-def _order(value: Any, node: yaml.Node) -> float:
+def _order(value: Any, line: int) -> float:
     if value is None:
         return math.inf
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise _refuse(node, f"order must be a number, found {value!r}")
-    return float(value)
+        raise MalformedError.at(line, f"order must be a number, found {value!r}")
+    try:
+        return float(value)
+    except OverflowError:
+        raise MalformedError.at(line, "order must be a number below 1e308") from None
 
 
-def _coupled(_loader: _TaggedLoader, node: yaml.Node) -> Any:
-    raise _refuse(
-        node,
-        f"{node.tag} is not supported; give this key a plain value, convert, then write both keys as one axis: "
+def _coupled(_found: Any, tag: str, line: int) -> Any:
+    raise MalformedError.at(
+        line,
+        f"{tag} is not supported; give this key a plain value, convert, then write both keys as one axis: "
         'sweep: {"key, other.key": [[1, 2], [3, 4]]}',
     )
 
 
-def _unknown(_loader: _TaggedLoader, _suffix: str, node: yaml.Node) -> Any:
-    raise _refuse(node, f"the tag {node.tag} is not known here (known: !pspace, !pdim, !sweep); write the value out")
+def _date(found: str, _tag: str, line: int) -> Any:
+    raise MalformedError.at(line, f"{found} is a date to the older platform; write it in quotes")
 
 
-for _tag in ("!pspace", "!pspace-unsorted"):
-    _TaggedLoader.add_constructor(_tag, _mapping)
-for _tag in ("!pdim", "!sweep"):
-    _TaggedLoader.add_constructor(_tag, _dimension)
-for _tag in ("!pdim-default", "!sweep-default"):
-    _TaggedLoader.add_constructor(_tag, _default)
-for _tag in ("!coupled-pdim", "!coupled-sweep", "!coupled-pdim-default", "!coupled-sweep-default"):
-    _TaggedLoader.add_constructor(_tag, _coupled)
-for _tag in ("!", "tag:yaml.org,2002:python/"):
-    _TaggedLoader.add_multi_constructor(_tag, _unknown)
+_TAGS: dict[str, TagReader] = {
+    **dict.fromkeys(("!pspace", "!pspace-unsorted"), _mapping),
+    **dict.fromkeys(("!pdim", "!sweep"), _dimension),
+    **dict.fromkeys(("!pdim-default", "!sweep-default"), _default),
+    **dict.fromkeys(("!coupled-pdim", "!coupled-sweep", "!coupled-pdim-default", "!coupled-sweep-default"), _coupled),
+    f"{YAML_ORG}timestamp": _date,
+}

@@ -6,10 +6,9 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any
 
-import yaml
-
 from difsims_core.config.distributions import DISTRIBUTIONS
 from difsims_core.config.old_form.convert import Conversion
+from difsims_core.config.yaml_writer import write_yaml
 
 _WIDTH = 116
 _SWEPT = "swept below"
@@ -54,8 +53,7 @@ def _lines(name: str, value: Any, key: str, indent: str, origins: dict[str, str]
 
 def _inline(value: Any) -> str:
     """Return a value as YAML on one line."""
-    text = yaml.safe_dump([value], default_flow_style=True, allow_unicode=True, width=float("inf"), sort_keys=False)
-    return text.strip()[1:-1]
+    return write_yaml([value], in_one_line=True).strip()[1:-1]
 
 
 def _comment(text: str) -> list[str]:
