@@ -1,0 +1,88 @@
+"""What a dataset knows of its crystals: how they were read, and whether they still are."""
+
+from __future__ import annotations
+
+import pytest
+
+from difsims_core.config.documents import make_spec
+from difsims_core.crystal.cif.reader import read_structure
+from difsims_core.dataset.build import begin, finish, write_group
+from difsims_core.dataset.crystals import crystals_today
+from difsims_core.dataset.open import open_simulation
+from difsims_core.dataset.plan import fingerprint
+from difsims_core.dataset.simulate import Simulator
+from difsims_core.dataset.verify import verify
+from difsims_core.resources import crystal_folder
+from difsims_core.storage import layout
+from difsims_core.storage.arrays import ROOT_DOCUMENT
+from difsims_core.storage.objects import open_store
+
+LEAD = (crystal_folder() / "pb.cif").read_bytes()
+
+
+@pytest.fixture
+def film(tmp_path):
+    file = tmp_path / "film.cif"
+    file.write_bytes(LEAD)
+    return file
+
+
+@pytest.fixture
+def dataset(tmp_path, film):
+    """A complete dataset of one own crystal: store and id."""
+    store = open_store(tmp_path / "store")
+    spec = make_spec({"n_patterns": 6, "phases": [{"name": "film", "cif": str(film)}]})
+    plan = begin(store, spec)
+    write_group(store.root, spec, plan.id, range(plan.n_blocks))
+    finish(store, plan)
+    return store, plan.id
+
+
+def test_a_crystal_that_reads_the_same_is_no_finding(dataset, film):
+    film.write_bytes(LEAD + b"# another comment\n")
+    report = verify(*dataset)
+    assert report.ok
+    assert report.warnings == ()
+
+
+def test_an_edited_and_a_lost_crystal_are_named(dataset, film):
+    film.write_bytes(LEAD.replace(b"4.95", b"5.15"))
+    report = verify(*dataset)
+    assert report.ok
+    assert report.warnings == (f"{film} has changed since {dataset[1]} was simulated",)
+    film.unlink()
+    assert "the crystal file of film: film: no CIF file at" in verify(*dataset).warnings[0]
+
+
+def test_a_dataset_of_a_crystal_that_was_misread_fails(dataset, film):
+    store, name = dataset
+    key = f"{layout.simulation(name)}/{ROOT_DOCUMENT}"
+    document = store.read_json(key)
+    document["attributes"]["crystals"][0]["structure_sha256"] = "0" * 64
+    store.write_json(key, document)
+    finding = f"{film} is read otherwise than when {name} was simulated (4 atoms in F m -3 m now); simulate it again"
+    assert verify(store, name).failures == (finding,)
+    (today,) = crystals_today(open_simulation(name, store))
+    assert (today.url, today.misread, today.finding) == (str(film), True, finding)
+
+
+def test_what_is_odd_about_a_crystal_is_kept_with_the_dataset(tmp_path):
+    store, spec = open_store(tmp_path / "store"), make_spec({"n_patterns": 3, "phases": ["gratia_6h"]})
+    plan = begin(store, spec)
+    write_group(store.root, spec, plan.id, range(plan.n_blocks))
+    finish(store, plan)
+    (record,) = open_simulation(plan.id, store).attrs["crystals"]
+    assert record["space_group"] == "P 63/m m c"
+    assert record["warnings"] == ["site C2 is split into 2 positions within 0.1 Å, occupied by 0.1666 each"]
+
+
+def test_the_same_bytes_that_read_otherwise_have_another_fingerprint(film, monkeypatch):
+    def found() -> str:
+        return fingerprint(Simulator.prepare(make_spec({"n_patterns": 3, "phases": [str(film)]})))
+
+    before = found()
+    monkeypatch.setattr(
+        "difsims_core.crystal.phases.read_structure",
+        lambda data, source, same: read_structure(data.replace(b"4.95", b"4.96"), source, same),
+    )
+    assert found() != before
