@@ -99,13 +99,20 @@ def make_spec(document: Mapping[str, Any], kind: type[S] = SimulationSpec, *, so
         return kind.model_validate(document)
     except ValidationError as error:
         lines = []
-        for problem in error.errors(include_url=False):
+        problems = error.errors(include_url=False)
+        for problem in problems:
+            if problem["type"] == "too_short" and any(_is_within(other["loc"], problem["loc"]) for other in problems):
+                continue  # a list whose bad item is reported already, and does not count for its length
             where = ".".join(str(part) for part in problem["loc"]) or "document"
             message = problem["msg"].removeprefix("Value error, ")
             found = problem.get("input")
             shown = f" (found {found!r})" if isinstance(found, str | int | float | bool) else ""
             lines.append(f"{source}: {where}: {message}{shown}")
         raise SpecError("\n".join(dict.fromkeys(lines))) from None
+
+
+def _is_within(place: tuple[int | str, ...], other: tuple[int | str, ...]) -> bool:
+    return len(place) > len(other) and place[: len(other)] == other
 
 
 def dump_spec(spec: Spec) -> str:

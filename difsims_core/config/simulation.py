@@ -48,10 +48,11 @@ class PhaseSpec(Spec):
             return data
         given = data["name"]
         name = class_name(given)
-        if not name:
+        if not name or "/" in given or "\\" in given:
+            what = "is a path" if name else "has no letter or digit (A–Z, a–z, 0–9) for a class name"
             raise ValueError(
-                f"the name {given!r} has no letter or digit (A–Z, a–z, 0–9) for a class name; give the phase one, for "
-                f"example {{name: my_phase, cif: {given or 'file'}.cif}}"
+                f"the name {given!r} {what}; give the phase one, for example {{name: my_phase, cif: "
+                f"{given or 'file'}.cif}}"
             )
         if name != given and data.get("cif") is None:
             return data | {"name": name, "cif": f"{given}.cif"}

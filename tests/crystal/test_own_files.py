@@ -142,3 +142,10 @@ def test_the_same_structure_in_another_style_has_another_file_and_the_same_diges
     assert one.structure_sha256 == other.structure_sha256
     moved = load_crystal("pb", write(own / "pb.cif", LEAD.replace(b"4.95", b"4.96")))
     assert moved.structure_sha256 != one.structure_sha256
+
+
+@pytest.mark.parametrize("phase", ["日本", {"name": "x", "cfi": "x.cif"}, 5])
+def test_a_bad_phase_gives_one_line(phase):
+    with pytest.raises(SpecError) as caught:
+        make_spec({"phases": [phase]})
+    assert str(caught.value).count("\n") == 0

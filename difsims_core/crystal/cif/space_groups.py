@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import lru_cache
 
 import gemmi
@@ -55,10 +56,13 @@ def _shown(entry: gemmi.SpaceGroup) -> str:
     return entry.hm + (f" :{entry.ext}" if _ext(entry) else "")
 
 
-def named_setting(operations: gemmi.GroupOps, symbol: str) -> Setting:
-    """Return operations with the symbol and number of the table where it has them, else with ``symbol``."""
+def named_setting(operations: gemmi.GroupOps) -> Setting:
+    """Return operations as a setting, with the symbol and number that the table has for them, if any."""
     entry = gemmi.find_spacegroup_by_ops(operations)
-    return setting_of(operations, symbol if entry is None else _shown(entry), None if entry is None else entry.number)
+    if entry is not None:
+        return setting_of(operations, _shown(entry), entry.number)
+    unnamed = setting_of(operations, "", None)
+    return replace(unnamed, symbol=f"no symbol, point group {point_group_symbol(unnamed)}")
 
 
 def point_group_symbol(setting: Setting) -> str:

@@ -11,9 +11,9 @@ import re
 from dataclasses import dataclass
 
 import gemmi
-import numpy as np
 
 from difsims_core.crystal.cell import UnitCell
+from difsims_core.crystal.cif.operations import LISTS, listed_setting
 from difsims_core.crystal.cif.space_groups import (
     named_setting,
     point_group_symbol,
@@ -21,10 +21,9 @@ from difsims_core.crystal.cif.space_groups import (
     settings_of_symbol,
 )
 from difsims_core.crystal.cif.tables import CifBlock
-from difsims_core.crystal.setting import DENOMINATOR, Setting
+from difsims_core.crystal.setting import Setting
 from difsims_core.errors import CrystalError
 
-_LISTS = ("_space_group_symop_operation_xyz", "_symmetry_equiv_pos_as_xyz")
 _HALL = ("_space_group_name_Hall", "_symmetry_space_group_name_Hall")
 _SYMBOLS = (
     "_space_group_name_H-M_full",
@@ -35,9 +34,6 @@ _SYMBOLS = (
 _NUMBERS = ("_space_group_IT_number", "_symmetry_Int_Tables_number")
 _CODE = "_space_group_IT_coordinate_system_code"
 _MAGNETIC = "_space_group_symop_magn_operation_xyz"
-_TRIPLET = re.compile(r"[xyz0-9+\-*/.,]+")  # nothing else can be an operation on positions
-_MOST_OPERATIONS = 192
-_MOST_LISTED = 2 * _MOST_OPERATIONS  # so many as a list may hold with some twice
 _MOST_SHOWN = 12
 _FITS = (1e-4, 1e-3, 0.02)  # relative: the settings that fit a cell best are those that can be meant
 
@@ -66,12 +62,7 @@ def read_symmetry(block: CifBlock, cell: UnitCell, source: str) -> tuple[Setting
     CrystalError
         If it is malformed, contradicts itself or the cell, or leaves a choice.
     """
-    statements = [
-        *_listed(block, source),
-        *_hall(block, source),
-        *_symbols(block),
-        *_numbers(block),
-    ]
+    statements = [*_listed(block, source), *_hall(block, source), *_symbols(block), *_numbers(block)]
     known = [statement for statement in statements if statement.settings]
     if not known:
         return _none_stated(block, statements, source)
@@ -88,72 +79,11 @@ def read_symmetry(block: CifBlock, cell: UnitCell, source: str) -> tuple[Setting
 
 
 def _listed(block: CifBlock, source: str) -> list[Statement]:
-    """Return the explicit list of operations, which must be a group."""
-    found = [value for value in block.column(*_LISTS) if value is not None]
-    if not found:
+    setting = listed_setting(block, source)
+    if setting is None:
         return []
-    if len(found) > _MOST_LISTED:
-        raise CrystalError(f"{source}: lists {len(found)} symmetry operations; no space group has over 192")
-    operations = [_operation(text, place, source) for place, text in enumerate(found, start=1)]
-    rotations = np.array([op.rot for op in operations])
-    if (rotations % DENOMINATOR).any():
-        raise CrystalError(f"{source}: a symmetry operation scales the axes; expected signed sums of x, y and z")
-    rotations, translations = _distinct(rotations // DENOMINATOR, np.array([op.tran for op in operations]))
-    missing = _missing_product(rotations, translations)
-    if missing is not None:
-        raise CrystalError(
-            f"{source}: its {len(rotations)} symmetry operations are no group: {missing} follows from them but is not "
-            "listed; complete the list, or remove it and state the space group with its setting"
-        )
-    text = f"the list of {len(found)} operations" if len(found) > 1 else "the list of operations, x,y,z alone,"
-    return [Statement(text, (_named(rotations, translations),))]
-
-
-def _operation(text: str, place: int, source: str) -> gemmi.Op:
-    plain = re.sub(r"\s+", "", text).lower()
-    if _TRIPLET.fullmatch(plain):
-        try:
-            return gemmi.Op(plain)
-        except (RuntimeError, ValueError, OverflowError):
-            pass
-    raise CrystalError(
-        f"{source}: symmetry operation {place}, {text[:60]!r}, is none; expected a triplet such as '-x,y+1/2,-z'"
-    )
-
-
-def _distinct(rotations: np.ndarray, translations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return each operation once, up to lattice vectors, with the identity, which some files leave out."""
-    rows = np.concatenate([rotations.reshape(-1, 9), translations % DENOMINATOR], axis=1)
-    rows = np.concatenate([[[1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0]], rows])
-    rows = np.array(list(dict.fromkeys(map(tuple, rows.tolist()))))
-    return rows[:, :9].reshape(-1, 3, 3), rows[:, 9:]
-
-
-def _missing_product(rotations: np.ndarray, translations: np.ndarray) -> str | None:
-    """Return a product of two operations that is not among them; None when they form a group."""
-    n = len(rotations)
-    products = np.einsum("nij,mjk->nmik", rotations, rotations).reshape(n * n, 9)
-    shifts = np.einsum("nij,mj->nmi", rotations, translations) + translations[:, None]
-    rows = np.concatenate([products, shifts.reshape(n * n, 3) % DENOMINATOR], axis=1)
-    listed = set(map(tuple, np.concatenate([rotations.reshape(n, 9), translations], axis=1).tolist()))
-    absent = next((row for row in map(tuple, rows.tolist()) if row not in listed), None)
-    if absent is None:
-        return None
-    operation = gemmi.Op()
-    operation.rot = (np.array(absent[:9]).reshape(3, 3) * DENOMINATOR).clip(-999, 999).tolist()
-    operation.tran = list(absent[9:])
-    return repr(operation.triplet())
-
-
-def _named(rotations: np.ndarray, translations: np.ndarray) -> Setting:
-    """Return the operations with the symbol of the setting that has them, where the table has it."""
-    operations = []
-    for rotation, translation in zip(rotations, translations, strict=True):
-        operation = gemmi.Op()
-        operation.rot, operation.tran = (rotation * DENOMINATOR).tolist(), translation.tolist()
-        operations.append(operation)
-    named = named_setting(gemmi.GroupOps(operations), f"{len(rotations)} operations")
-    return Setting(named.symbol, named.number, rotations, translations)
+    n = len(setting.rotations)
+    return [Statement(f"the list of {n} operations" if n > 1 else "the list of operations, x,y,z alone,", (setting,))]
 
 
 def _hall(block: CifBlock, source: str) -> list[Statement]:
@@ -164,13 +94,13 @@ def _hall(block: CifBlock, source: str) -> list[Statement]:
     try:
         operations = gemmi.symops_from_hall(found[1])
     except (RuntimeError, ValueError, IndexError):
-        if block.column(*_LISTS):
+        if block.column(*LISTS):
             return []
         raise CrystalError(
             f"{source}: {text} is no Hall symbol; correct it, or list the symmetry operations "
             "(_space_group_symop_operation_xyz)"
         ) from None
-    return [Statement(text, (named_setting(operations, found[1]),))]
+    return [Statement(text, (named_setting(operations),))]
 
 
 def _symbols(block: CifBlock) -> list[Statement]:
