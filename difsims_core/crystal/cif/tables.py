@@ -15,6 +15,7 @@ from difsims_core.messages import first_line
 _BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _VIEWER = "check it with a structure viewer"
 POSITION = "_atom_site_fract_x"
+_DECISIVE = ("_cell_", "_symmetry_", "_space_group_", "_atom_site_")
 Table = dict[str, list[str | None]]
 
 
@@ -27,9 +28,9 @@ class CifBlock:
     name : str
         Of the block.
     tables : tuple of dict
-        Each loop as columns of equal length by tag, and all tags outside loops as one more table of a single row. Tags
-        are in lower case with ``_`` for ``.``, so that core CIF and its dotted form read the same; an undefined value
-        (``?`` or ``.``) is None.
+        All tags outside loops as a table of a single row (what such a tag says another time is one more table), then
+        each loop as columns of equal length by tag. Tags are in lower case with ``_`` for ``.``, so that core CIF and
+        its dotted form read the same; an undefined value (``?`` or ``.``) or an empty one is None.
     """
 
     name: str
@@ -67,7 +68,7 @@ def read_tables(data: bytes, source: str) -> CifBlock:
     """
     text = _decoded(data, source)
     try:
-        document = gemmi.cif.read_string(text)
+        document = gemmi.cif.read_string(text, check_level=0)  # tags that appear twice are judged here
     except (ValueError, RuntimeError, IndexError, MemoryError) as error:
         reason = re.sub(r"^string:", "line ", first_line(error))
         raise CrystalError(f"{source}: not a readable CIF file ({reason}); {_VIEWER}") from None
@@ -83,7 +84,23 @@ def read_tables(data: bytes, source: str) -> CifBlock:
             f"{source}: holds {len(with_sites)} structures ({names}); expected one, save the wanted one as a file of "
             "its own"
         )
+    _check_repeats(with_sites[0], source)
     return with_sites[0]
+
+
+def _check_repeats(block: CifBlock, source: str) -> None:
+    """Refuse cell, symmetry or sites that are stated twice in different ways; other tags do not matter."""
+    first: Table = {}
+    for table in block.tables:
+        for tag, values in table.items():
+            if tag.startswith(_DECISIVE) and first.setdefault(tag, values) != values:
+                raise CrystalError(
+                    f"{source}: states {tag} twice, as {_shown(first[tag])} and as {_shown(values)}; remove one of them"
+                )
+
+
+def _shown(values: list[str | None]) -> str:
+    return f"{values[0]!r}" if len(values) == 1 else f"a loop of {len(values)}"
 
 
 def _decoded(data: bytes, source: str) -> str:
@@ -106,7 +123,11 @@ def _tables(block: gemmi.cif.Block) -> tuple[Table, ...]:
     for item in block:
         pair: Any = item.pair
         if pair is not None:
-            single.setdefault(_tag(pair[0]), [_text(pair[1])])
+            tag, value = _tag(pair[0]), _text(pair[1])
+            if single.get(tag, [None]) == [None]:
+                single[tag] = [value]
+            elif value not in {None, single[tag][0]}:
+                tables.append({tag: [value]})
         elif item.loop is not None:
             loop = item.loop
             width = loop.width()
@@ -120,7 +141,7 @@ def _tag(tag: str) -> str:
 
 
 def _text(value: str) -> str | None:
-    return None if gemmi.cif.is_null(value) else gemmi.cif.as_string(value).strip()
+    return None if gemmi.cif.is_null(value) else gemmi.cif.as_string(value).strip() or None
 
 
 def number(text: str | None) -> float:
