@@ -32,8 +32,11 @@ def listed_setting(block: CifBlock, source: str) -> Setting | None:
         raise CrystalError(f"{source}: lists {len(found)} symmetry operations; no space group has over 192")
     operations = [_operation(text, place, source) for place, text in enumerate(found, start=1)]
     rotations = np.array([operation.rot for operation in operations])
-    if (rotations % DENOMINATOR).any():
-        raise CrystalError(f"{source}: a symmetry operation scales the axes; expected signed sums of x, y and z")
+    if (rotations % DENOMINATOR).any() or not _keep_volume(rotations // DENOMINATOR):
+        raise CrystalError(
+            f"{source}: a symmetry operation does not keep the volume; expected signed sums of x, y and z, such as "
+            "'-x,y+1/2,-z'"
+        )
     translations = np.array([operation.tran for operation in operations])
     rotations, translations = _distinct(rotations // DENOMINATOR, translations)
     missing = _missing_product(rotations, translations)
@@ -55,6 +58,10 @@ def _operation(text: str, place: int, source: str) -> gemmi.Op:
     raise CrystalError(
         f"{source}: symmetry operation {place}, {text[:60]!r}, is none; expected a triplet such as '-x,y+1/2,-z'"
     )
+
+
+def _keep_volume(rotations: np.ndarray) -> bool:
+    return bool(np.isclose(np.abs(np.linalg.det(rotations)), 1).all())
 
 
 def _distinct(rotations: np.ndarray, translations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
