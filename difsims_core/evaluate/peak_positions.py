@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from difsims_core.crystal.catalogue import crystal_files as crystal_files_in
 from difsims_core.crystal.phases import load_crystal
 from difsims_core.crystal.reflections import reflections_of
 from difsims_core.errors import CrystalError, ExperimentError
@@ -124,7 +125,7 @@ def evaluate_all(
     if truth_folder is not None:
         files_in(truth_folder, TRUTH_ENDING)
     if crystal_folder is not None:
-        files_in(crystal_folder, ".cif")
+        crystal_files_in(str(crystal_folder))
     evaluations = []
     for path in expand_urls(prediction_paths):
         prediction = read_prediction(path)
