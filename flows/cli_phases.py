@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -26,14 +26,14 @@ def phases(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show how crystal files are read, those that come along or your own; ends with 1 when one cannot be."""
+    """List the phases that come along, or show how crystal files are read; ends with 1 when one cannot be."""
+    if not crystals:
+        _show_catalogue(as_json=as_json)
+        return
     from difsims_core.crystal.describe import describe_crystal
     from difsims_core.errors import DifsimsError
     from flows import console
 
-    if not crystals:
-        _show_catalogue(as_json=as_json)
-        return
     found: list[CrystalDescription] = []
     failed = False
     for source in _files(crystals):
@@ -63,27 +63,24 @@ def _files(crystals: list[str]) -> list[str]:
 
 
 def _show_catalogue(*, as_json: bool) -> None:
+    """Show what comes along, without what it takes to simulate it: this is to be quick."""
     from difsims_core.crystal.catalogue import list_catalogue
-    from difsims_core.crystal.describe import describe_crystal
+    from difsims_core.crystal.cif.reader import read_structure
+    from difsims_core.crystal.plausible import density
+    from difsims_core.resources import crystal_folder
     from flows import console
 
-    entries = [(entry, describe_crystal(entry.name)) for entry in list_catalogue()]
+    rows = []
+    for entry in list_catalogue():
+        structure = read_structure((crystal_folder() / entry.file).read_bytes(), entry.file)
+        read = {"cell_as_read": structure.atoms.formula, "density_g_per_cm3": density(structure)}
+        rows.append(asdict(entry) | read | {"warnings": list(structure.warnings)})
     if as_json:
-        console.show_json([{**asdict(entry), "as_read": asdict(read)} for entry, read in entries])
+        console.show_json(rows)
         return
-    rows = [_row(asdict(entry), read) for entry, read in entries]
-    console.show_table("phases", rows, ("name", "formula", "space group", "cell as read", "g/cm³", "title"))
-
-
-def _row(entry: dict[str, Any], read: CrystalDescription) -> dict[str, Any]:
-    return {
-        "name": entry["name"],
-        "formula": entry["formula"],
-        "space group": entry["space_group"],
-        "cell as read": read.formula,
-        "g/cm³": f"{read.density_g_per_cm3:.2f}",
-        "title": entry["title"],
-    }
+    shown = [{**row, "cell as read": row["cell_as_read"], "g/cm³": f"{row['density_g_per_cm3']:.2f}"} for row in rows]
+    console.show_table("phases", shown, ("name", "formula", "space_group", "cell as read", "g/cm³", "title"))
+    console.show_line("difsims phases NAME, FILE or FOLDER says more of each")
 
 
 def _show(item: CrystalDescription) -> None:

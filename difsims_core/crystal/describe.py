@@ -19,7 +19,6 @@ from difsims_core.storage.names import file_name
 _SAME_LINE_PER_ANGSTROM = 5e-4
 _LINES = 5
 _SMALLEST_D = 1.0  # Å: the strongest lines lie far above it
-_HILL_FIRST = ("C", "H")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +107,7 @@ def describe_crystal(source: str | Path | Phase, folder: str | Path | None = Non
     return CrystalDescription(
         name=crystal.name,
         source=place,
-        formula=content(structure),
+        formula=structure.atoms.formula,
         stated_formula=_stated(structure),
         space_group=structure.setting.symbol,
         space_group_number=structure.setting.number,
@@ -127,14 +126,6 @@ def _name_of(source: str) -> str:
     stem = file_name(source)
     stem = stem[: -len(".cif")] if stem.lower().endswith(".cif") else stem
     return class_name(stem) or stem
-
-
-def content(structure: Structure) -> str:
-    """Return the content of the cell in Hill's order, occupancies counted: ``C2 I6 N4 Pb2``."""
-    counts = structure.atoms.counts()
-    first = [element for element in _HILL_FIRST if "C" in counts and element in counts]
-    order = first + sorted(counts.keys() - set(first))
-    return " ".join(e if abs(counts[e] - 1) < 5e-4 else f"{e}{counts[e]:.4g}" for e in order)
 
 
 def _stated(structure: Structure) -> str:

@@ -41,6 +41,14 @@ class Atoms:
     def __len__(self) -> int:
         return len(self.elements)
 
+    @property
+    def formula(self) -> str:
+        """Content of the cell in Hill's order, occupancies counted: ``C2 I6 N4 Pb2``."""
+        counts = self.counts()
+        first = [element for element in ("C", "H") if "C" in counts and element in counts]
+        order = first + sorted(counts.keys() - set(first))
+        return " ".join(e if abs(counts[e] - 1) < 5e-4 else f"{e}{counts[e]:.4g}" for e in order)
+
     def counts(self) -> dict[str, float]:
         """Return the number of atoms of each element in the cell, occupancies counted."""
         found: dict[str, float] = {}

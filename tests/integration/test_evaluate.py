@@ -85,14 +85,15 @@ def test_shuffled_phases_do_not_stand_above_the_null_as_often(tmp_path: Path) ->
 
 
 def test_a_folder_of_own_crystals_names_what_it_lacks(tmp_path: Path) -> None:
-    write_prediction(tmp_path / "p" / "roi_1_probability_pred.npz", truthful("roi_1"))
+    told = replace(truthful("roi_1"), phases=("my_perovskite", "my_hexagonal", "film"))
+    write_prediction(tmp_path / "p" / "roi_1_probability_pred.npz", told)
     own = tmp_path / "cif"
     own.mkdir()
-    shutil.copy(crystal_folder() / "pbi2_2h.cif", own)
+    shutil.copy(crystal_folder() / "pbi2_2h.cif", own / "film.CIF")
     (evaluation,) = evaluate_all(tmp_path / "p" / "roi_1_probability_pred.npz", samples_folder(), own).per_experiment
     status = [phase.status for phase in evaluation.phases]
     assert status == ["no structure", "no structure", "scored"]
-    assert "p4mbm_scaled_mixed_halide" in evaluation.phases[0].reason
+    assert "my_perovskite" in evaluation.phases[0].reason
     assert evaluation.phases[2].better_than_null is None
 
 
