@@ -17,6 +17,7 @@ _VIEWER = "check it with a structure viewer"
 POSITION = "_atom_site_fract_x"
 _DECISIVE = ("_cell_", "_symmetry_", "_space_group_", "_atom_site_")
 Table = dict[str, list[str | None]]
+_LONGEST = 500  # of a value: symbols, numbers and formulas are shorter
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +142,11 @@ def _tag(tag: str) -> str:
 
 
 def _text(value: str) -> str | None:
-    return None if gemmi.cif.is_null(value) else gemmi.cif.as_string(value).strip() or None
+    """Return a value in one line, as messages show it, and no longer than anything that matters here."""
+    if gemmi.cif.is_null(value):
+        return None
+    plain = "".join(sign if sign.isprintable() else " " for sign in gemmi.cif.as_string(value))
+    return " ".join(plain.split())[:_LONGEST] or None
 
 
 def number(text: str | None) -> float:
