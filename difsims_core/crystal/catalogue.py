@@ -17,6 +17,7 @@ from difsims_core.storage.objects import files_in, object_exists
 
 _log = logging.getLogger(__name__)
 _ENDING = ".cif"
+_MOST_SHOWN = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +80,11 @@ def find_crystal(name: str, cif: str | None = None, folder: str | Path | None = 
     file = _chosen(name, own) or _chosen(name, shipped)
     if file is None:
         choices = sorted({*own, *shipped})
+        shown = ", ".join(choices[:_MOST_SHOWN]) + ", …" * (len(choices) > _MOST_SHOWN)
         place = f"in {folder} or " if folder is not None else ""
         raise CrystalError(
             f"no crystal file for phase {name!r} {place}among those that come along{nearest(name, choices)} "
-            f"(there are: {', '.join(choices)}); name the file with {{name: {name}, cif: path.cif}}, or its folder "
+            f"(there are: {shown}); name the file with {{name: {name}, cif: path.cif}}, or its folder "
             "with crystal_folder"
         )
     if name in shipped and file != shipped[name][0]:

@@ -82,7 +82,7 @@ def read_orientations(url: str, unit: AngleUnit | None = None) -> tuple[np.ndarr
         raise InputError(f"{url}: {expected} in an npy file (numpy.save); it {error}") from None
     if array.ndim != 2 or array.shape[1] not in {3, 4} or len(array) == 0:
         raise InputError(f"{url}: {expected}, found an array of shape {array.shape}; one row is one orientation")
-    if not (np.issubdtype(array.dtype, np.floating) or np.issubdtype(array.dtype, np.integer)):
+    if array.dtype.kind not in "fiu":
         raise InputError(f"{url}: {expected}, found {array.dtype}")
     array = array.astype(float)
     if not np.isfinite(array).all():

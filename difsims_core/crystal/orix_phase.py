@@ -11,8 +11,10 @@ from diffpy.structure.spacegroups import GetSpaceGroup, SpaceGroup
 from scipy.spatial import KDTree
 
 from difsims_core.crystal.cell import UnitCell
+from difsims_core.crystal.cif.elements import chemical_symbol
 from difsims_core.crystal.cif.expand import expand
-from difsims_core.crystal.cif.sites import Site, chemical_symbol
+from difsims_core.crystal.cif.sites import Site, checked_occupancy, coordinate_places, last_place
+from difsims_core.crystal.cif.space_groups import settings_of_number
 from difsims_core.crystal.libraries import POINT_GROUPS, Phase, Symmetry, get_point_group
 from difsims_core.crystal.neighbours import SAME_ATOM_ANGSTROM, nearest_distances
 from difsims_core.crystal.plausible import implausible
@@ -21,7 +23,7 @@ from difsims_core.crystal.setting import DENOMINATOR, Setting
 from difsims_core.crystal.structure import Atoms, Structure
 from difsims_core.errors import CrystalError
 
-_FULL_DIGITS = 12
+_NON_STANDARD = 1000  # diffpy numbers further settings of group n 1000 + n, 2000 + n, …
 _P1 = Setting("P 1", 1, np.eye(3, dtype=np.int64)[None], np.zeros((1, 3), np.int64))
 
 
@@ -35,13 +37,7 @@ def to_phase(structure: Structure, name: str) -> Phase:
     columns = (atoms.elements, atoms.positions, atoms.labels, atoms.occupancies, np.nan_to_num(atoms.u_iso))
     diffpy = DiffpyStructure(
         [
-            Atom(
-                element,
-                xyz=position,
-                label=label,
-                occupancy=float(occupancy),
-                Uisoequiv=0.0 if np.isnan(u) else float(u),
-            )
+            Atom(element, xyz=position, label=label, occupancy=float(occupancy), Uisoequiv=float(u))
             for element, position, label, occupancy, u in zip(*columns, strict=True)
         ],
         lattice=Lattice(*structure.cell.lengths, *structure.cell.angles),
@@ -60,20 +56,23 @@ def structure_of(phase: Phase) -> Structure:
     Raises
     ------
     CrystalError
-        If it holds no atoms, or an atom that is no chemical element or occupied more than once.
+        If it holds no atoms, one that is no chemical element, has no position or is occupied more than once, or if no
+        setting of its space group fits its cell.
     """
     name = phase.name or "the phase"
-    diffpy = phase.structure
-    if diffpy is None or len(diffpy) == 0:
+    if phase.structure is None or len(phase.structure) == 0:
         raise CrystalError(f"{name}: holds no atoms; a phase needs its atom sites, not the cell alone")
-    cell = UnitCell(*map(float, diffpy.lattice.abcABG()))
-    pairs = enumerate(zip(diffpy, _fractional(phase), strict=True))
+    cell = UnitCell(*map(float, phase.structure.lattice.abcABG()))
+    pairs = enumerate(zip(phase.structure, _fractional(phase), strict=True))
     sites = [_site(atom, position, name, place) for place, (atom, position) in pairs]
-    setting = _P1 if phase.space_group is None else _diffpy_setting(phase.space_group)
-    atoms, notes = _as_given(sites), ()
-    if not _is_closed(atoms, setting, cell):
-        atoms, notes = expand(sites, setting, cell, name)
-        grown = f"its {len(sites)} atoms were expanded to {len(atoms)} by the operations of {setting.symbol}"
+    given = _as_given(sites)
+    setting = _P1 if phase.space_group is None else _fitting_setting(phase.space_group, given, cell, name)
+    whole = _is_closed(given, setting, cell)
+    atoms, notes = expand(sites, _P1 if whole else setting, cell, name)
+    if len(atoms) == len(given):
+        atoms = given  # to the last bit
+    if not whole:
+        grown = f"its {len(given)} atoms were expanded to {len(atoms)} by the operations of {setting.symbol}"
         notes = (grown, *notes)
     structure = Structure(cell, atoms, setting, warnings=notes)
     return structure.with_warnings(*implausible(structure))
@@ -87,18 +86,42 @@ def _site(atom: Atom, position: np.ndarray, name: str, place: int) -> Site:
             f"{name}: the element {atom.element!r} of site {atom.label or '?'} is no chemical element; write one, such "
             "as Pb or Pb2+"
         )
-    if not 0 <= atom.occupancy <= 1:
-        raise CrystalError(f"{name}: site {atom.label} has occupancy {atom.occupancy:g}, expected 0 … 1")
-    x, y, z = map(float, position)
-    occupancy = float(atom.occupancy)
+    label = atom.label or element
+    x, y, z = values = [float(value) for value in position]
+    if not all(map(math.isfinite, values)):
+        raise CrystalError(
+            f"{name}: atom site {label} has no position ({x:g} {y:g} {z:g}); give fractional coordinates"
+        )
+    texts = [f"{value:.10f}".rstrip("0") for value in values]
+    u = float(atom.Uisoequiv)
     return Site(
-        atom.label or element, element, (x, y, z), _FULL_DIGITS, occupancy, _u_iso(atom), disorder_group=str(place)
+        label,
+        element,
+        atom.element,
+        (x, y, z),
+        coordinate_places(texts, [float(text) for text in texts]),
+        checked_occupancy(float(atom.occupancy), f"{name}: site {label}"),
+        last_place(f"{atom.occupancy:.6f}".rstrip("0")),
+        u if math.isfinite(u) else math.nan,
+        disorder_group=str(place),
     )
 
 
-def _u_iso(atom: Atom) -> float:
-    value = float(atom.Uisoequiv)
-    return value if math.isfinite(value) else math.nan
+def _fitting_setting(group: SpaceGroup, atoms: Atoms, cell: UnitCell, name: str) -> Setting:
+    """Return the setting of a space group under which the atoms are closed, or else the one that diffpy means."""
+    stated = _diffpy_setting(group)
+    settings = [stated, *settings_of_number(int(group.number or 0) % _NON_STANDARD)]
+    fitting = [setting for setting in settings if setting.fits(cell.metric)]
+    closed = next((setting for setting in fitting if _is_closed(atoms, setting, cell)), None)
+    if closed is not None:
+        return closed
+    if stated not in fitting:
+        lengths, angles = ", ".join(f"{v:g}" for v in cell.lengths), ", ".join(f"{v:g}" for v in cell.angles)
+        raise CrystalError(
+            f"{name}: its cell ({lengths} Å; {angles}°) does not fit space group {stated.symbol} as orix has it; give "
+            "all atoms and no space group, or a crystal file"
+        )
+    return stated
 
 
 def _is_closed(atoms: Atoms, setting: Setting, cell: UnitCell) -> bool:

@@ -132,7 +132,10 @@ def load_phase(
         As ``load_crystal``.
     """
     if isinstance(source, Phase):
-        return as_crystal(source).phase
+        phase = as_crystal(source).phase
+        if source.space_group is None and source.point_group is not None:
+            phase.space_group, phase.point_group = None, source.point_group  # not to be told from atoms alone
+        return phase
     return load_crystal(str(source), folder=folder, same_atom_angstrom=same_atom_angstrom).phase
 
 

@@ -6,7 +6,7 @@ import gemmi
 import numpy as np
 
 from difsims_core.crystal.neighbours import SAME_ATOM_ANGSTROM, close_pairs
-from difsims_core.crystal.structure import Structure
+from difsims_core.crystal.structure import FULL_OCCUPANCY, Structure
 
 DENSITIES_G_PER_CM3 = (0.1, 25.0)  # from aerogel-like frameworks to osmium at 22.6
 CLOSEST_OF_COVALENT = 0.6
@@ -45,8 +45,10 @@ def _content(structure: Structure) -> list[str]:
 
 
 def _likely_units(expected: dict[str, float], found: dict[str, float]) -> float:
-    ratios = [found.get(element, 0.0) / count for element, count in expected.items() if count > 0]
-    return max(1.0, float(np.round(np.median(ratios)))) if ratios else 1.0
+    """Return the number of formula units with which most elements agree; of equals, the one of the heaviest element."""
+    heaviest_first = sorted(expected, key=lambda element: -gemmi.Element(element).atomic_number)
+    units = [round(found.get(e, 0.0) / expected[e]) for e in heaviest_first if expected[e] > 0]
+    return float(max(units, key=units.count, default=1) or 1)
 
 
 def _density(structure: Structure) -> list[str]:
@@ -63,7 +65,7 @@ def _close_atoms(structure: Structure) -> list[str]:
     radii = np.array([gemmi.Element(element).covalent_r for element in atoms.elements])
     pairs, distances = close_pairs(atoms.positions, structure.cell, 2 * CLOSEST_OF_COVALENT * float(radii.max()))
     a, b = pairs.T
-    both = atoms.occupancies[a] + atoms.occupancies[b] > 1.001  # else they are never there together
+    both = atoms.occupancies[a] + atoms.occupancies[b] > FULL_OCCUPANCY  # else they are never there together
     close = both & (distances > SAME_ATOM_ANGSTROM) & (distances < CLOSEST_OF_COVALENT * (radii[a] + radii[b]))
     shown: dict[tuple[str, str], float] = {}
     for i in np.flatnonzero(close):

@@ -13,6 +13,12 @@ import numpy as np
 from difsims_core.crystal.cell import UnitCell
 from difsims_core.crystal.setting import Setting
 
+FULL_OCCUPANCY = 1.001
+"""Occupancies up to here are 1: refinements end a little above it."""
+
+B_OF_U = 8 * np.pi**2
+"""Debye–Waller B over the mean square displacement U (PHYSICS §3)."""
+
 _DIGITS = 7  # of fractional positions and occupancies: 1e-6 Å, far below what diffraction sees
 
 
@@ -122,7 +128,9 @@ class Structure:
 
     @cached_property
     def sha256(self) -> str:
-        """SHA-256 of what diffraction sees of it: cell, and of each atom element, position, occupancy and U."""
+        """SHA-256 of what a simulation sees of it: cell, point operations, and of each atom element, position,
+        occupancy and U.
+        """
         positions = np.round(self.atoms.positions, _DIGITS) % 1.0 + 0.0
         columns = (self.atoms.elements, positions.tolist(), self.atoms.occupancies, self.atoms.u_iso)
         rows = [
@@ -130,5 +138,6 @@ class Structure:
             for element, position, occupancy, u in zip(*columns, strict=True)
         ]
         cell = [round(value, _DIGITS) for value in (*self.cell.lengths, *self.cell.angles)]
-        text = json.dumps([cell, sorted(rows, key=str)], separators=(",", ":"), allow_nan=False)
+        content = [cell, self.setting.point_operations.tolist(), sorted(rows, key=str)]
+        text = json.dumps(content, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()

@@ -15,6 +15,7 @@ import numpy as np
 from difsims_core.crystal.indices import FriedelHalf
 from difsims_core.crystal.libraries import get_atomic_scattering_factors, get_scattering_params_dict
 from difsims_core.crystal.phases import Crystal
+from difsims_core.crystal.structure import B_OF_U
 from difsims_core.errors import CrystalError
 from difsims_core.kernels.structure_factors import add_phase_sums, add_scattered
 
@@ -141,7 +142,7 @@ def debye_waller_b(crystal: Crystal, debye_waller: str | Mapping[str, float]) ->
     if debye_waller == "none":
         return np.zeros(len(atoms))
     if debye_waller == "from_cif":
-        b = 8 * np.pi**2 * np.nan_to_num(atoms.u_iso, nan=0.0, posinf=np.inf)
+        b = B_OF_U * np.nan_to_num(atoms.u_iso, nan=0.0, posinf=np.inf)
         if not np.all((b >= 0) & (b < MOST_B)):
             raise CrystalError(f"{crystal.name}: U of an atom is negative or beyond reason; correct the CIF file (Å²)")
         if not b.any():

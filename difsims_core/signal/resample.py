@@ -51,8 +51,8 @@ def check_axis(profiles: np.ndarray, q_axis: np.ndarray) -> None:
 
 def check_increasing(q_axis: np.ndarray) -> None:
     """Refuse a q axis that is not finite and increasing."""
-    if not np.all(np.isfinite(q_axis)) or not np.all(q_axis[1:] > q_axis[:-1]):
-        raise ExperimentError("the q axis must be finite and increasing, in Å⁻¹ (q = 1/d, without 2π)")
+    if q_axis.size < 2 or not np.all(np.isfinite(q_axis)) or not np.all(q_axis[1:] > q_axis[:-1]):
+        raise ExperimentError("the q axis must be two or more finite, increasing numbers, in Å⁻¹ (q = 1/d, without 2π)")
 
 
 def same_axis(a: np.ndarray, b: np.ndarray) -> bool:

@@ -14,6 +14,7 @@ from difsims_core.errors import InputError
 _MAGIC = b"\x93NUMPY"
 _LENGTH = {(1, 0): "<H", (2, 0): "<I"}  # how the length of the header is written, by version of the format
 _LONGEST_HEADER = 65_535
+_MOST_EMPTY_TEXTS = 2**20
 _PIECE_BYTES = 2**24
 
 # What numpy.save writes for numbers and text: {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }
@@ -39,6 +40,8 @@ def read_array(stream: IO[bytes], n_bytes: int) -> np.ndarray:
         with a verb; whoever knows the name of the array puts it before.
     """
     shape, dtype, fortran_order, left = _read_header(stream, n_bytes)
+    if dtype.itemsize == 0 and math.prod(shape) > _MOST_EMPTY_TEXTS:  # no bytes would bound them
+        raise InputError(f"claims {shape} texts of no letters; save texts with letters")
     size = math.prod(shape) * dtype.itemsize
     if size != left:
         wrong = "it is truncated" if size > left else "something was added to it"

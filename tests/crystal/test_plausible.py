@@ -46,7 +46,7 @@ def test_nothing_is_odd_about_rock_salt():
     [
         ({"symbol": "P m -3 m"}, "1 Cl read, 4 expected; 1 Na read, 4 expected"),
         ({"formula": "Cl2 Na"}, "4 Cl read, 8 expected"),
-        ({"formula": "Cl2 Na", "units": ""}, "Z = 3 (not stated, the likeliest)): 4 Cl read, 6 expected"),
+        ({"formula": "Cl2 Na", "units": ""}, "Z = 2 (not stated, the likeliest)): 4 Na read, 2 expected"),
         ({"formula": "Cl H6 Na"}, "0 H read, 24 expected"),
         ({"units": "", "formula": "Cl Na"}, None),
         ({"formula": "?"}, None),

@@ -106,8 +106,7 @@ def orbit_of(structure: Structure, site: Site) -> np.ndarray:
     alternatives = len(distinct(near, structure.cell))
     as_given = np.all(np.abs(centre - position) <= 0.5 * 10.0**-site.decimals + 1e-9)
     apart = alternatives > 1 and site.occupancy * alternatives <= 1 + _ROUNDED_OCCUPANCY and not as_given
-    if not apart:
-        position = centre
+    position = images[distance <= _COINCIDENT_ANGSTROM].mean(axis=0) if apart else centre
     return distinct(structure.rotations @ position + structure.translations, structure.cell)
 
 

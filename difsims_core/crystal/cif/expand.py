@@ -5,16 +5,18 @@ from __future__ import annotations
 import numpy as np
 
 from difsims_core.crystal.cell import UnitCell
-from difsims_core.crystal.cif.places import FULL, PlacedAtoms
+from difsims_core.crystal.cif.places import PlacedAtoms
 from difsims_core.crystal.cif.sites import Site
 from difsims_core.crystal.neighbours import SAME_ATOM_ANGSTROM, nearest_distances
 from difsims_core.crystal.setting import DENOMINATOR, Setting
-from difsims_core.crystal.structure import Atoms
-from difsims_core.errors import CrystalError
+from difsims_core.crystal.structure import FULL_OCCUPANCY, Atoms
+from difsims_core.errors import CrystalError, InputError
 
-_ROUNDING = 3.01  # units of the last decimal place that the images of a rounded special position can be apart
+_ROUNDING = 0.67  # units of the last decimal place that a coordinate can be off: 2/3 cut off to 0.66
+_ROUNDED_WITHIN = 3.0  # times the distance of the same atom: what rounding explains may lie farther apart
 _LEAST_ANGSTROM = 1e-3
 _STEPS = 12
+_MOST_SAME_ATOM = 0.5  # Å, less than any two atoms are apart
 _MOST_ATOMS = 50_000
 
 
@@ -39,6 +41,8 @@ def expand(
     CrystalError
         If different atoms share a place and are more than one.
     """
+    if not 0 <= same_atom_angstrom <= _MOST_SAME_ATOM:
+        raise InputError(f"same_atom_angstrom must lie in 0 … {_MOST_SAME_ATOM:g} Å, found {same_atom_angstrom}")
     if len(sites) * len(setting.rotations) > _MOST_ATOMS:
         raise CrystalError(
             f"{source}: {len(sites)} sites and {len(setting.rotations)} operations make more than {_MOST_ATOMS} atoms; "
@@ -47,7 +51,7 @@ def expand(
     notes: list[str] = []
     placed = PlacedAtoms(cell, same_atom_angstrom, len(sites) * len(setting.rotations))
     for site in sites:
-        if placed.hold(site):
+        if placed.drop_repeat(site):
             continue
         positions, note = _orbit(site, setting, cell, source, same_atom_angstrom)
         placed.add(site, positions)
@@ -73,13 +77,14 @@ def _orbit(
     site: Site, setting: Setting, cell: UnitCell, source: str, same_atom: float
 ) -> tuple[np.ndarray, str | None]:
     """Return the distinct images of a site, and a note when it stays split."""
-    rounding = _ROUNDING * 10.0**-site.digits
-    exact = _on_special_position(np.array(site.position), setting, cell, same_atom, rounding)
+    exact = _on_special_position(
+        np.array(site.position), setting, cell, _ROUNDED_WITHIN * same_atom, np.array(site.places)
+    )
     images = _distinct(_images(exact, setting), cell, _LEAST_ANGSTROM)
     cluster = int(np.count_nonzero(nearest_distances(images, images[0], cell) <= same_atom))
     if cluster == 1:
         return images, None
-    if site.occupancy * cluster <= FULL:
+    if site.occupancy * cluster <= FULL_OCCUPANCY:
         note = (
             f"site {site.label} is split into {cluster} positions within {same_atom:g} Å, occupied by "
             f"{site.occupancy:g} each"
@@ -96,17 +101,20 @@ def _orbit(
 
 
 def _on_special_position(
-    position: np.ndarray, setting: Setting, cell: UnitCell, within: float, fractional: float = 1.0
+    position: np.ndarray, setting: Setting, cell: UnitCell, within: float, places: np.ndarray | None = None
 ) -> np.ndarray:
     """Return the average of the images of a position that lie within a distance of it, Å, until it stays.
 
-    ``fractional`` bounds the differences of the coordinates of those that do not coincide.
+    With ``places``, units of the last decimal place of each coordinate, only those count that rounding explains.
     """
+    explained = np.ones((len(setting.rotations), 3))
+    if places is not None:
+        explained = _ROUNDING * (np.abs(setting.rotations) @ places + places) + 1e-9
     for _ in range(_STEPS):
-        offsets = _images(position, setting) - position
+        offsets = setting.rotations @ position + setting.translations / DENOMINATOR - position
         offsets -= np.round(offsets)
         distances = np.linalg.norm(offsets @ cell.base, axis=1)
-        near = (distances <= within) & (np.abs(offsets).max(axis=1) <= fractional) | (distances <= _LEAST_ANGSTROM)
+        near = (distances <= within) & (np.abs(offsets) <= explained).all(axis=1) | (distances <= _LEAST_ANGSTROM)
         step = offsets[near].mean(axis=0)
         position = position + step
         if np.linalg.norm(step @ cell.base) < 1e-9:

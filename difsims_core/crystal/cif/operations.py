@@ -23,14 +23,18 @@ def listed_setting(block: CifBlock, source: str) -> Setting | None:
     Raises
     ------
     CrystalError
-        If one of them is none, or they are no group.
+        If one of them is none, they are no group, or two lists differ.
     """
-    found = [value for value in block.column(*LISTS) if value is not None]
-    if not found:
-        return None
-    if len(found) > _MOST_LISTED:
-        raise CrystalError(f"{source}: lists {len(found)} symmetry operations; no space group has over 192")
-    operations = [_operation(text, place, source) for place, text in enumerate(found, start=1)]
+    groups = [_group_of(found, source) for tag in LISTS if (found := block.values(tag))]
+    if len(groups) > 1 and groups[0].keys != groups[1].keys:
+        raise CrystalError(f"{source}: its lists {LISTS[0]} and {LISTS[1]} differ; remove the wrong one")
+    return groups[0] if groups else None
+
+
+def _group_of(triplets: list[str], source: str) -> Setting:
+    if len(triplets) > _MOST_LISTED:
+        raise CrystalError(f"{source}: lists {len(triplets)} symmetry operations; no space group has over 192")
+    operations = [_operation(text, place, source) for place, text in enumerate(triplets, start=1)]
     rotations = np.array([operation.rot for operation in operations])
     if (rotations % DENOMINATOR).any() or not _keep_volume(rotations // DENOMINATOR):
         raise CrystalError(

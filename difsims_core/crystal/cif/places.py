@@ -9,11 +9,10 @@ import numpy as np
 from difsims_core.crystal.cell import UnitCell
 from difsims_core.crystal.cif.sites import Site
 from difsims_core.crystal.neighbours import close_pairs, nearest_distances
+from difsims_core.crystal.structure import FULL_OCCUPANCY
 from difsims_core.errors import CrystalError
 
-FULL = 1.001
-"""Occupancies of one place add up to no more; refinements end a little above 1."""
-
+_MOST_ROUNDING = 0.02  # that occupancies of one place add up to beyond 1, as 0.67 and 0.34 do
 _SAME_OCCUPANCY = 1e-3
 
 
@@ -63,8 +62,8 @@ class PlacedAtoms:
         self._count += len(positions)
         self.sites.append(site)
 
-    def hold(self, site: Site) -> bool:
-        """Return whether a site is one of the atoms that are here already, as in a list of all beside the symmetry.
+    def drop_repeat(self, site: Site) -> bool:
+        """Note a site that is one of the atoms already, as in a list of all beside the symmetry; return whether it is.
 
         That is so where it lies on an image of a site of its kind, or where the place has no room for a second one.
         """
@@ -79,7 +78,7 @@ class PlacedAtoms:
             other = self.sites[owner]
             same = math.isclose(other.occupancy, site.occupancy, abs_tol=_SAME_OCCUPANCY)
             image = atom != self._first[owner]
-            if other.element == site.element and same and (image or other.occupancy + site.occupancy > FULL):
+            if other.type_symbol == site.type_symbol and same and (image or _is_overfull([other, site])):
                 self.repeats.append(site.label)
                 return True
         return False
@@ -98,7 +97,13 @@ class PlacedAtoms:
             if low != high:
                 groups.setdefault(low, {low}).add(high)
         shared = [[self.sites[i] for i in sorted(group)] for group in groups.values()]
-        return [_overfull(sites, source) for sites in shared if sum(site.occupancy for site in sites) > FULL]
+        return [_overfull(sites, source) for sites in shared if _is_overfull(sites)]
+
+
+def _is_overfull(sites: list[Site]) -> bool:
+    """Return whether sites of one place are more than one atom, as far as their last decimal places tell."""
+    rounding = min(sum(site.occupancy_place for site in sites), _MOST_ROUNDING)
+    return sum(site.occupancy for site in sites) > FULL_OCCUPANCY + rounding
 
 
 def _overfull(sites: list[Site], source: str) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from difsims_core.crystal.cif.expand import expand
-from difsims_core.crystal.cif.sites import read_cell, read_sites
+from difsims_core.crystal.cif.sites import read_sites
 from difsims_core.crystal.cif.symmetry import read_symmetry
 from difsims_core.crystal.cif.tables import read_tables
+from difsims_core.crystal.cif.unit_cell import read_cell
 from difsims_core.crystal.neighbours import SAME_ATOM_ANGSTROM
 from difsims_core.crystal.plausible import implausible
 from difsims_core.crystal.structure import Formula, Structure
@@ -33,9 +34,9 @@ def read_structure(data: bytes, source: str, same_atom_angstrom: float = SAME_AT
     """
     block = read_tables(data, source)
     cell = read_cell(block, source)
-    sites = read_sites(block, cell, source)
+    sites, remarks = read_sites(block, cell, source)
     setting, notes = read_symmetry(block, cell, source)
     atoms, further = expand(sites, setting, cell, source, same_atom_angstrom)
     formula = Formula.read(*(block.text(tag) for tag in ("_chemical_formula_sum", "_cell_formula_units_z")))
     structure = Structure(cell, atoms, setting, formula)
-    return structure.with_warnings(*notes, *further, *implausible(structure))
+    return structure.with_warnings(*notes, *remarks, *further, *implausible(structure))

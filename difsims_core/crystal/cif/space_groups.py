@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import replace
+from difflib import get_close_matches
 from functools import lru_cache
 
 import gemmi
@@ -11,13 +13,18 @@ import numpy as np
 
 from difsims_core.crystal.setting import DENOMINATOR, Setting
 
-_ORIGINS = {"S": "1", "Z": "2"}  # as ICSD writes the two origins
+_ORIGINS = {"S": "1", "Z": "2", "O1": "1", "O2": "2"}  # as ICSD and others write the two origins
+_NUMBER = re.compile(
+    r"[\s,]*(?:\(\s*(?:no\.?|\#)?\s*(\d{1,3})\s*\)|(?:no\.?|\#)\s*(\d{1,3}))\s*$", re.IGNORECASE
+)  # of the group, behind its symbol: P 1 21/c 1 (#14)
 _ENDING = re.compile(
-    r"""\s* (?: : \s* ([-\w]+)                               # P n -3 m :2, R -3 c:H, P 21/c :b1
-            | \(? \s* origin (?:\s*choice)? \s* ([12]) \)?   # (origin choice 2)
-            | (?<=[\w\s]) ([HRSZ]) ) \s* $""",  # F d -3 m Z, R -3 m H
+    r"""[\s,]* (?: : \s* ([-\w]+)                                # P n -3 m :2, R -3 c:H, P 21/c :b1
+            | \(? \s* origin (?:\s*choice)? \s* ([12]) \s* \)?   # (origin choice 2)
+            | \(? \s* ((?:hex|rhomb)\w*) (?:\s*axes)? \s* \)?    # hexagonal axes
+            | (?<=[\w\s,(]) \(? (O[12] | [HRSZ]) \)? ) \s* $""",  # F d -3 m Z, R -3 m H, F d -3 m O2
     re.VERBOSE | re.IGNORECASE,
 )
+_MINUS = str.maketrans(dict.fromkeys("−–—‐‑¯", "-"))
 _PLANES = frozenset("abcdemn")
 _AXES_LEFT_OUT = {  # normal to the planes of a short symbol
     "mmm": ("2", "21"),
@@ -88,31 +95,52 @@ def settings_of_symbol(text: str, code: str = "") -> list[Setting]:
         A setting stated apart from it, as ``_space_group_IT_coordinate_system_code`` does: ``2``, ``h``, ``-c1``,
         ``2cab``.
     """
-    text = re.sub(r"[_'\"]", "", text.strip())
-    text = re.sub(r"\((\d)\)", r"\1", text)
+    text = _plain(text)
+    behind = _NUMBER.search(text)
+    if behind is not None:
+        number = int(behind.group(1) or behind.group(2))
+        return [setting for setting in settings_of_symbol(text[: behind.start()], code) if setting.number == number]
     places = _names().get(_squeezed(text), frozenset())
     ending = _ENDING.search(text)
     if not places and ending is not None:
         found = next(group for group in ending.groups() if group)
-        stem = text[: ending.start()]
-        places = _coded(_names().get(_squeezed(stem), frozenset()), _ORIGINS.get(found.upper(), found))
+        stem = _names().get(_squeezed(text[: ending.start()]), frozenset())
+        places = _coded(stem, _ORIGINS.get(found.upper(), found))
+        if not places and found.upper() == "S" and not any(_ext(_entries()[place]) for place in stem):
+            places = stem  # the standard setting of a group with one origin
     return [_tabulated(place) for place in sorted(_coded(places, code) if code else places)]
+
+
+def nearest_symbol(text: str) -> str:
+    """Return a hint at the symbol that comes nearest to an unknown one, or an empty string."""
+    names = _names()
+    close = get_close_matches(_squeezed(_plain(text)), names, n=1, cutoff=0.7)
+    return f", did you mean '{_shown(_entries()[min(names[close[0]])])}'?" if close else ""
+
+
+def _plain(text: str) -> str:
+    """Return a symbol in letters, digits and signs: without quotes, markup and overlines."""
+    text = unicodedata.normalize("NFKD", text.translate(_MINUS))
+    text = re.sub(r"(\d)[\u0304\u0305]", r"-\1", text)
+    text = re.sub(r"\\(?:bar|overline)\s*\{?(\d)\}?", r"-\1", text)
+    text = re.sub(r"[_'\"{}$]", "", text.strip())
+    return re.sub(r"(?<=[2346])\(([1-5])\)", r"\1", text)
 
 
 def _coded(places: frozenset[int], code: str) -> frozenset[int]:
     """Return the settings with a code: an origin, hexagonal or rhombohedral axes, a choice of axes and cell."""
     origin, axes = re.fullmatch(r"([12]?)(.*)", code.strip().lower()).groups()  # pyright: ignore[reportOptionalMemberAccess]
-    fitting = []
-    for place in places:
-        entry = _entries()[place]
+    if axes.startswith(("hex", "rhomb")):
+        axes = axes[0]
+
+    def fits(entry: gemmi.SpaceGroup) -> bool:
         ext, qualifier = _ext(entry).lower(), entry.qualifier
         if axes in {"h", "r"} and not origin:
-            same = ext == axes
-        else:
-            same = (not origin or ext == origin) and (not axes or (qualifier or "abc") == axes)
-        if same:
-            fitting.append(place)
-    return frozenset(fitting)
+            return ext == axes
+        same_axes = not axes or (qualifier or "abc") == axes or (axes in {"a", "b", "c"} and axes in qualifier[:2])
+        return same_axes and (not origin or ext == origin)
+
+    return frozenset(place for place in places if fits(_entries()[place]))
 
 
 @lru_cache(maxsize=1)

@@ -16,6 +16,7 @@ from difsims_core.crystal.cell import UnitCell
 from difsims_core.crystal.cif.operations import LISTS, listed_setting
 from difsims_core.crystal.cif.space_groups import (
     named_setting,
+    nearest_symbol,
     point_group_symbol,
     settings_of_number,
     settings_of_symbol,
@@ -33,8 +34,16 @@ _SYMBOLS = (
 )
 _NUMBERS = ("_space_group_IT_number", "_symmetry_Int_Tables_number")
 _CODE = "_space_group_IT_coordinate_system_code"
-_MAGNETIC = "_space_group_symop_magn_operation_xyz"
+_BEYOND = (
+    "_space_group_symop_magn",
+    "_space_group_magn",
+    "_parent_space_group",
+    "_space_group_symop_ssg",
+    "_space_group_ssg",
+    "_cell_modulation",
+)  # symmetry of magnetic and of modulated structures
 _MOST_SHOWN = 12
+_CLOSE = 2e-3  # of a cell that has its symmetry but for rounding
 _FITS = (1e-4, 1e-3, 0.02)  # relative: the settings that fit a cell best are those that can be meant
 
 
@@ -44,14 +53,20 @@ class Statement:
 
     Attributes
     ----------
-    text : str
-        The item and its value, for messages.
+    tag, value : str
+        The item, and what it says.
     settings : tuple of Setting
         What it can mean; empty when it is unknown.
     """
 
-    text: str
+    tag: str
+    value: str
     settings: tuple[Setting, ...]
+
+    @property
+    def text(self) -> str:
+        """Both, for messages."""
+        return f"{self.tag} {self.value[:60]!r}" if self.value else self.tag
 
 
 def read_symmetry(block: CifBlock, cell: UnitCell, source: str) -> tuple[Setting, tuple[str, ...]]:
@@ -64,8 +79,13 @@ def read_symmetry(block: CifBlock, cell: UnitCell, source: str) -> tuple[Setting
     """
     statements = [*_listed(block, source), *_hall(block, source), *_symbols(block), *_numbers(block)]
     known = [statement for statement in statements if statement.settings]
+    if block.has_tags(*_BEYOND) and not any(map(block.values, LISTS)):
+        raise CrystalError(
+            f"{source}: states the symmetry of a magnetic or modulated structure, which is not read; list the symmetry "
+            "operations of the average structure (_space_group_symop_operation_xyz)"
+        )
     if not known:
-        return _none_stated(block, statements, source)
+        return _none_known(statements, source)
     first, *others = known
     setting = _decided(first, others, cell, source)
     for other in others:
@@ -75,7 +95,10 @@ def read_symmetry(block: CifBlock, cell: UnitCell, source: str) -> tuple[Setting
         raise CrystalError(
             f"{source}: {first.text} does not fit the cell ({lengths} Å; {angles}°); correct the cell or the symmetry"
         )
-    return setting, _notes(first, setting, others, statements)
+    notes = _notes(first, setting, others, statements)
+    if not setting.fits(cell.metric, _CLOSE):
+        notes = (*notes, f"the cell has the symmetry of {first.text} only to some per cent of its lengths and angles")
+    return setting, notes
 
 
 def _listed(block: CifBlock, source: str) -> list[Statement]:
@@ -83,24 +106,24 @@ def _listed(block: CifBlock, source: str) -> list[Statement]:
     if setting is None:
         return []
     n = len(setting.rotations)
-    return [Statement(f"the list of {n} operations" if n > 1 else "the list of operations, x,y,z alone,", (setting,))]
+    text = f"the list of {n} operations" if n > 1 else "the list of operations, x,y,z alone,"
+    return [Statement(text, "", (setting,))]
 
 
 def _hall(block: CifBlock, source: str) -> list[Statement]:
     found = block.value(*_HALL)
     if found is None:
         return []
-    text = f"{found[0]} {found[1]!r}"
     try:
         operations = gemmi.symops_from_hall(found[1])
     except (RuntimeError, ValueError, IndexError):
-        if block.column(*LISTS):
+        if any(map(block.values, LISTS)):
             return []
         raise CrystalError(
-            f"{source}: {text} is no Hall symbol; correct it, or list the symmetry operations "
+            f"{source}: {Statement(*found, ()).text} is no Hall symbol; correct it, or list the symmetry operations "
             "(_space_group_symop_operation_xyz)"
         ) from None
-    return [Statement(text, (named_setting(operations),))]
+    return [Statement(*found, (named_setting(operations),))]
 
 
 def _symbols(block: CifBlock) -> list[Statement]:
@@ -112,7 +135,7 @@ def _symbols(block: CifBlock) -> list[Statement]:
             continue
         settings = settings_of_symbol(found[1])
         narrowed = settings_of_symbol(found[1], code[1]) if code else []
-        statements.append(Statement(f"{tag} {found[1]!r}", tuple(narrowed or settings)))
+        statements.append(Statement(tag, found[1], tuple(narrowed or settings)))
     return statements
 
 
@@ -120,23 +143,22 @@ def _numbers(block: CifBlock) -> list[Statement]:
     found = block.value(*_NUMBERS)
     if found is None:
         return []
-    value = found[1].strip()
-    number = int(value) if re.fullmatch(r"\d{1,3}", value) else 0
+    number = int(float(found[1])) if re.fullmatch(r"\d{1,3}(\.0*)?", found[1]) else 0
     settings = settings_of_number(number)
     code = block.value(_CODE)
     if code:
         named = {setting.symbol for item in settings for setting in settings_of_symbol(item.symbol, code[1])}
         settings = [setting for setting in settings if setting.symbol in named] or settings
-    return [Statement(f"{found[0]} {value!r}", tuple(settings))]
+    return [Statement(*found, tuple(settings))]
 
 
-def _none_stated(block: CifBlock, statements: list[Statement], source: str) -> tuple[Setting, tuple[str, ...]]:
+def _none_known(statements: list[Statement], source: str) -> tuple[Setting, tuple[str, ...]]:
     """Return P 1, what a file without any statement means; refuse what is stated but not understood."""
-    if statements or block.column(_MAGNETIC):
-        stated = statements[0].text if statements else "its magnetic symmetry"
+    if statements:
+        near = nearest_symbol(statements[0].value)
         raise CrystalError(
-            f"{source}: {stated} is not known to any table of space groups; list the symmetry operations "
-            "(_space_group_symop_operation_xyz), or write _space_group_name_H-M_alt 'P 1' if every atom is listed"
+            f"{source}: {statements[0].text} is in no table of space groups{near}; correct it, or list the symmetry "
+            "operations (_space_group_symop_operation_xyz)"
         )
     (setting,) = settings_of_symbol("P 1")
     return setting, ("states no symmetry, so only the atoms that it lists are there (P 1)",)

@@ -15,7 +15,7 @@ from difsims_core.messages import first_line
 _BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _VIEWER = "check it with a structure viewer"
 POSITION = "_atom_site_fract_x"
-_DECISIVE = ("_cell_", "_symmetry_", "_space_group_", "_atom_site_")
+_DECISIVE = re.compile(r"_cell_(?:length|angle)_|_symmetry_|_space_group_(?!id$)|_atom_site_(?:fract|occupancy|type)")
 Table = dict[str, list[str | None]]
 _LONGEST = 500  # of a value: symbols, numbers and formulas are shorter
 
@@ -41,9 +41,18 @@ class CifBlock:
         """Return the table that has a tag; an empty one when none has."""
         return next((table for table in self.tables if _tag(tag) in table), {})
 
-    def column(self, *tags: str) -> list[str | None]:
-        """Return the values under the first of some tags that is there; empty when none is."""
-        return next((table[_tag(tag)] for tag in tags for table in self.tables if _tag(tag) in table), [])
+    def column(self, tag: str) -> list[str | None]:
+        """Return the values under a tag; empty when it is not there."""
+        return self.table(tag).get(_tag(tag), [])
+
+    def has_tags(self, *beginnings: str) -> bool:
+        """Return whether a tag that begins so has a value."""
+        starts = tuple(map(_tag, beginnings))
+        return any(tag.startswith(starts) and any(values) for table in self.tables for tag, values in table.items())
+
+    def values(self, tag: str) -> list[str]:
+        """Return the values under a tag that are defined."""
+        return [value for value in self.column(tag) if value is not None]
 
     def text(self, tag: str) -> str | None:
         """Return the value of a tag, if it has one."""
@@ -52,11 +61,7 @@ class CifBlock:
 
     def value(self, *tags: str) -> tuple[str, str] | None:
         """Return the first of some tags that has a value, and that value."""
-        for tag in tags:
-            found = [value for value in self.column(tag) if value is not None]
-            if found:
-                return tag, found[0]
-        return None
+        return next(((tag, found[0]) for tag in tags if (found := self.values(tag))), None)
 
 
 def read_tables(data: bytes, source: str) -> CifBlock:
@@ -68,6 +73,8 @@ def read_tables(data: bytes, source: str) -> CifBlock:
         If the file is no CIF, no block holds atom sites, or several do.
     """
     text = _decoded(data, source)
+    if not re.search(r"^\s*data_", text, re.IGNORECASE | re.MULTILINE):
+        raise CrystalError(f"{source}: not a CIF file (it has no data_ block); convert it with a structure viewer")
     try:
         document = gemmi.cif.read_string(text, check_level=0)  # tags that appear twice are judged here
     except (ValueError, RuntimeError, IndexError, MemoryError) as error:
@@ -94,10 +101,22 @@ def _check_repeats(block: CifBlock, source: str) -> None:
     first: Table = {}
     for table in block.tables:
         for tag, values in table.items():
-            if tag.startswith(_DECISIVE) and first.setdefault(tag, values) != values:
+            if _DECISIVE.match(tag) and not _say_the_same(first.setdefault(tag, values), values):
                 raise CrystalError(
                     f"{source}: states {tag} twice, as {_shown(first[tag])} and as {_shown(values)}; remove one of them"
                 )
+
+
+def _say_the_same(one: list[str | None], other: list[str | None]) -> bool:
+    """Return whether values are the same numbers, or the same texts but for case and spaces."""
+    return len(one) == len(other) and all(map(_alike, one, other))
+
+
+def _alike(one: str | None, other: str | None) -> bool:
+    if one is None or other is None:
+        return one == other
+    same_text = "".join(one.split()).lower() == "".join(other.split()).lower()
+    return same_text or number(one) == number(other)
 
 
 def _shown(values: list[str | None]) -> str:
@@ -113,6 +132,7 @@ def _decoded(data: bytes, source: str) -> str:
         text = data.decode(encoding)
     except UnicodeDecodeError:
         text = data.decode("latin-1")
+    text = text.rstrip("\0\x1a")  # as old systems end a file
     if "\0" in text:
         raise CrystalError(f"{source}: not a readable CIF file (it holds zero bytes); {_VIEWER}")
     return text.replace("\r\n", "\n").replace("\r", "\n")
@@ -147,6 +167,12 @@ def _text(value: str) -> str | None:
         return None
     plain = "".join(sign if sign.isprintable() else " " for sign in gemmi.cif.as_string(value))
     return " ".join(plain.split())[:_LONGEST] or None
+
+
+def value_at(table: Table, tag: str, row: int) -> str | None:
+    """Return the value under a tag, in lower case, in one row; None where there is none."""
+    column = table.get(tag)
+    return None if column is None else column[row]
 
 
 def number(text: str | None) -> float:
