@@ -97,7 +97,8 @@ def _named_file(name: str, source: str, folder: str | Path | None) -> str:
         places = [source]
     else:
         places = [*([] if folder is None else [_below(folder, source)]), source]
-    found = next((place for place in places if object_exists(place)), None)
+    written = [place[: -len(_ENDING)] + ending for place in places for ending in (place[-len(_ENDING) :], ".CIF")]
+    found = next((place for place in written if object_exists(place)), None)
     if found is None:
         shown = f"{name}: " if name != source else ""
         raise CrystalError(f"{shown}no CIF file at {' or '.join(places)}; check the path")

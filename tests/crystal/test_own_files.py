@@ -66,12 +66,13 @@ def test_the_ending_counts_in_any_case(own, file):
     assert find_crystal("film", folder=own) == written
 
 
+@pytest.mark.parametrize("ending", ["cif", "CIF"])
 @pytest.mark.parametrize("stem", ["PbI2 (2H)", "α-PbI₂ [1]", "film #3", "100%"])
-def test_a_file_of_any_name_gets_a_class_name(own, stem):
-    file = write(own / f"{stem}.cif")
+def test_a_file_of_any_name_gets_a_class_name(own, stem, ending):
+    file = write(own / f"{stem}.{ending}")
     spec = make_spec({"phases": [stem], "crystal_folder": str(own), "n_patterns": 3})
     (crystal,) = Simulator.prepare(spec).crystals
-    assert (crystal.name, crystal.file) == (class_name(stem), f"{stem}.cif")
+    assert (crystal.name, crystal.file) == (class_name(stem), f"{stem}.{ending}")
     assert spec.class_names == (class_name(stem),)
     assert find_crystal(class_name(stem), folder=own) == file
 
