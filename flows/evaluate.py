@@ -8,6 +8,7 @@ from typing import Any
 from prefect import flow
 from prefect.runtime import flow_run
 
+from difsims_core.crystal.catalogue import crystal_files
 from difsims_core.errors import ExperimentError, InputError, MissingObjectError
 from difsims_core.ledger.registry import CHAMPION, resolve_model
 from difsims_core.storage import layout
@@ -61,15 +62,16 @@ def evaluate(
             say(message)
             return nothing_new([], message)
     urls = expand_urls(predictions)
-    for folder, suffix in ((truth, TRUTH_ENDING), (crystals, ".cif")):
-        if folder is not None:
-            files_in(folder, suffix)
+    if truth is not None:
+        files_in(truth, TRUTH_ENDING)
+    if crystals is not None:
+        crystal_files(crystals)
     rows, failures = [], []
     with working(f"evaluate {urls[0]}", "evaluating", len(urls), "maps") as work:
         for done, url in enumerate(urls, start=1):
             try:
                 row = score(root, url, experiments, truth, crystals)
-            except (ExperimentError, MissingObjectError) as error:
+            except (InputError, MissingObjectError) as error:
                 if len(urls) == 1:
                     raise
                 failures.append(str(error))

@@ -7,7 +7,7 @@ from typing import Any
 from prefect import flow
 from prefect.runtime import flow_run
 
-from difsims_core.errors import ExperimentError, InputError, StoreError
+from difsims_core.errors import ExperimentError, InputError, ModelError, StoreError
 from difsims_core.ledger.intake import Outcome, record, scans_to_predict
 from difsims_core.ledger.registry import resolve_model
 from difsims_core.ledger.scans import list_scans, scan_key
@@ -30,7 +30,10 @@ def distinct_scans(urls: list[str]) -> list[str]:
     """Return the scans; refuse two of the same name, whose predictions would overwrite each other."""
     names: dict[str, str] = {}
     for url in urls:
-        other = names.setdefault(experiment_name(url), url)
+        try:
+            other = names.setdefault(experiment_name(url), url)
+        except ExperimentError:
+            continue  # no name of a scan: its prediction says so
         if other != url:
             raise InputError(
                 f"{other} and {url} have the same name, and so would their predictions; rename one of them"
@@ -82,7 +85,9 @@ def predict(
             for done, url in enumerate(urls, start=1):
                 try:
                     results.append(predict_one(place.root, model, url, **reading))
-                except ExperimentError as error:
+                except ModelError:
+                    raise
+                except InputError as error:
                     failures[url] = str(error)
                 work.reach("maps", done, experiment_name(url))
     finally:

@@ -107,5 +107,5 @@ def _lineage(simulation: Simulation, bundle: ModelBundle, scores: Sequence[dict[
 
 def _crystal(record: Mapping[str, Any]) -> str:
     """Return how a crystal was read for a dataset."""
-    warnings = "".join(f"; {warning}" for warning in record["warnings"])
-    return f"{record['space_group']}, {record['file']} sha256 {record['sha256']}{warnings}"
+    warnings = "".join(f"; {warning}" for warning in record.get("warnings", ()))
+    return f"{record.get('space_group', '')} {record['file']} sha256 {record['sha256']}{warnings}".strip()

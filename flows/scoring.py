@@ -50,9 +50,12 @@ def score_prediction(
     return summary_row(document) | {"scores": place.url(key), "reused": reused}
 
 
-def crystals_of(store: str, prediction: Prediction, folder: str | None) -> dict[str, str]:
-    """Return the CIF file of each class: those of the datasets behind a prediction, unless a folder is named."""
-    files: dict[str, str] = {}
+def crystals_of(store: str, prediction: Prediction, folder: str | None) -> dict[str, str | None]:
+    """Return the CIF file of each class, those of the datasets behind a prediction, unless a folder is named.
+
+    None stands for a file that is gone.
+    """
+    files: dict[str, str | None] = {}
     if folder is None:
         for simulation in prediction.sim_ids:
             try:
@@ -68,7 +71,7 @@ def evaluation_of(
     experiments: str | None,
     truth: str | None,
     crystals: str | None,
-    files: Mapping[str, str],
+    files: Mapping[str, str | None],
 ) -> ExperimentEvaluation:
     """Return everything said about one prediction."""
     folder = experiments or folder_of(prediction, url)
@@ -135,14 +138,14 @@ def _kept(store: str, key: str, inputs: str, without_truth: str | None) -> dict[
 
 
 def _inputs(
-    url: str, prediction: Prediction, truth: str | None, crystals: str | None, files: Mapping[str, str]
+    url: str, prediction: Prediction, truth: str | None, crystals: str | None, files: Mapping[str, str | None]
 ) -> dict[str, Any]:
     """Return everything that scores depend on: prediction, experiment, truth, crystals, code; files as SHA-256."""
     return {
         "prediction": hashlib.sha256(read_url(url)).hexdigest(),
         "experiment": prediction.experiment_sha256,
         "truth": _sha256_of_truth(url, prediction, truth),
-        "crystals": [_sha256_of_crystal(name, files.get(name), crystals) for name in prediction.phases],
+        "crystals": [_sha256_of_crystal(name, files.get(name, ""), crystals) for name in prediction.phases],
         "version": __version__,
     }
 
@@ -157,7 +160,10 @@ def _sha256_of_truth(url: str, prediction: Prediction, folder: str | None) -> st
 
 
 def _sha256_of_crystal(name: str, file: str | None, folder: str | None) -> str | None:
+    """Return the checksum of the crystal file of a class; ``file`` None: it is gone, empty: it is found by its name."""
+    if file is None:
+        return None
     try:
-        return hashlib.sha256(read_url(find_crystal(name, file, folder))).hexdigest()
+        return hashlib.sha256(read_url(find_crystal(name, file or None, folder))).hexdigest()
     except CrystalError:
         return None

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from difsims_core.config.class_names import class_name
+from difsims_core.config.class_names import class_name, file_spellings
 
 _PATHS = {"cif", "crystal_folder", "file"}
 
@@ -26,7 +26,24 @@ def _entry(key: Any, item: Any, folder: Path) -> Any:
         return _found(item, folder) or item
     if key == "phases" and isinstance(item, list):
         return [_phase(phase, folder) for phase in item]
+    if key == "sweep" and isinstance(item, Mapping):
+        return {axis: _axis(str(axis), values, folder) for axis, values in item.items()}
     return with_files_beside(item, folder)
+
+
+def _axis(name: str, values: Any, folder: Path) -> Any:
+    """Return the values of an axis of a sweep, whose name holds one dotted key or several."""
+    keys = [key.strip().rpartition(".")[2] for key in name.split(",")]
+    if not isinstance(values, list):
+        return values
+    if len(keys) == 1:
+        return [_entry(keys[0], value, folder) for value in values]
+    return [
+        [_entry(key, part, folder) for key, part in zip(keys, value, strict=True)]
+        if isinstance(value, list) and len(value) == len(keys)
+        else value
+        for value in values
+    ]
 
 
 def _phase(phase: Any, folder: Path) -> Any:
@@ -40,7 +57,9 @@ def _phase(phase: Any, folder: Path) -> Any:
 
 def _found(path: str, folder: Path) -> str | None:
     """Return where a path lies beside the document, if it does; ``{phase}`` in it stands for any name."""
-    if not path or "://" in path or "\0" in path or Path(path).expanduser().is_absolute():
+    if not path or "://" in path or "\0" in path or path.startswith(("/", "~")):
         return None
-    there = glob.glob(glob.escape(path).replace("{phase}", "*"), root_dir=folder)  # noqa: PTH207 - root_dir
-    return str((folder / path).absolute()) if there else None
+    for spelling in file_spellings(path):
+        if glob.glob(glob.escape(spelling).replace("{phase}", "*"), root_dir=folder):  # noqa: PTH207 - root_dir
+            return str((folder / spelling).absolute())
+    return None

@@ -11,6 +11,11 @@ _GREEK = re.compile(r"GREEK (?:SMALL|CAPITAL) LETTER (?:FINAL )?(\w+)")
 _PRIMES = str.maketrans({"′": "'", "’": "'", "¯": "-", "−": "-", "–": "-"})
 
 
+def file_spellings(path: str) -> list[str]:
+    """Return a path, and with its ending in capitals if it is that of a crystal file."""
+    return [path, f"{path[:-4]}.CIF"] if path.lower().endswith(".cif") else [path]
+
+
 def class_name(text: str) -> str:
     """Return a usable class name for the name of a crystal: ``α-FAPbI₃ (cubic)`` → ``alpha-FAPbI3_cubic``.
 

@@ -14,6 +14,7 @@ from ruamel.yaml.nodes import ScalarNode
 from ruamel.yaml.resolver import VersionedResolver
 from ruamel.yaml.tag import Tag
 
+_LONGEST_INTEGER = 250  # digits; a float ends at 308
 YAML_ORG = "tag:yaml.org,2002:"
 TEXT = f"{YAML_ORG}str"
 MERGE = f"{YAML_ORG}merge"
@@ -41,6 +42,8 @@ class CoreResolver(VersionedResolver):
 
 def _integer(word: str) -> int:
     digits = word.replace("_", "").lower()
+    if len(digits) > _LONGEST_INTEGER:
+        raise ValueError("an integer that no computer reads as a number")
     base = {"0o": 8, "0x": 16, "0b": 2}.get(digits.lstrip("+-")[:2], 10)
     return int(digits, base)
 

@@ -97,6 +97,8 @@ def make_spec(document: Mapping[str, Any], kind: type[S] = SimulationSpec, *, so
         document = {key: value for key, value in document.items() if key != "sweep"}
     try:
         return kind.model_validate(document)
+    except OverflowError:
+        raise SpecError(f"{source}: holds a number that is too large; correct it") from None
     except ValidationError as error:
         lines = []
         problems = error.errors(include_url=False)

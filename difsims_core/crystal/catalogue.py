@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from difsims_core.config.class_names import class_name
+from difsims_core.config.class_names import class_name, file_spellings
 from difsims_core.config.plain_yaml import read_yaml
 from difsims_core.errors import CrystalError, InputError
 from difsims_core.registry import nearest
 from difsims_core.resources import crystal_folder as shipped_folder
-from difsims_core.storage.names import as_written, file_name, join_url, split_url
+from difsims_core.storage.names import as_written, file_name, join_url, parent_url, split_url
 from difsims_core.storage.objects import files_in, object_exists
 
 _log = logging.getLogger(__name__)
@@ -92,13 +92,17 @@ def find_crystal(name: str, cif: str | None = None, folder: str | Path | None = 
     return file
 
 
+def is_shipped(file: str) -> bool:
+    """Return whether a crystal file is one of those that come along."""
+    return parent_url(file) == join_url("file", str(shipped_folder()))
+
+
 def _named_file(name: str, source: str, folder: str | Path | None) -> str:
-    if "://" in source or Path(source).expanduser().is_absolute():
+    if "://" in source or source.startswith(("/", "~/")):
         places = [source]
     else:
         places = [*([] if folder is None else [_below(folder, source)]), source]
-    written = [place[: -len(_ENDING)] + ending for place in places for ending in (place[-len(_ENDING) :], ".CIF")]
-    found = next((place for place in written if object_exists(place)), None)
+    found = next((file for place in places for file in file_spellings(place) if object_exists(file)), None)
     if found is None:
         shown = f"{name}: " if name != source else ""
         raise CrystalError(f"{shown}no CIF file at {' or '.join(places)}; check the path")
@@ -118,6 +122,8 @@ def crystal_files(folder: str) -> list[str]:
     CrystalError
         If there is no such folder, or it holds none.
     """
+    if not folder.strip():
+        raise CrystalError("the crystal folder has no name; give a folder, or leave crystal_folder out")
     root = folder.rstrip("/") or "/"
     scheme, path = split_url(root)
     if scheme == "file" and not Path(path).is_dir():

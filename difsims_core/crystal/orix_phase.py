@@ -115,6 +115,8 @@ def _fitting_setting(group: SpaceGroup, atoms: Atoms, cell: UnitCell, name: str)
     closed = next((setting for setting in fitting if _is_closed(atoms, setting, cell)), None)
     if closed is not None:
         return closed
+    if stated not in fitting and len(fitting) == 1:
+        return fitting[0]  # the cell decides: rhombohedral axes
     if stated not in fitting:
         lengths, angles = ", ".join(f"{v:g}" for v in cell.lengths), ", ".join(f"{v:g}" for v in cell.angles)
         raise CrystalError(

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from difsims_core.crystal.catalogue import find_crystal
+from difsims_core.crystal.catalogue import find_crystal, is_shipped
 from difsims_core.crystal.phases import Crystal, read_crystal
 from difsims_core.errors import CrystalError, StoreError
 
@@ -55,18 +55,25 @@ def crystals_today(simulation: Simulation) -> tuple[CrystalToday, ...]:
     return tuple(found)
 
 
-def crystal_files(simulation: Simulation) -> dict[str, str]:
-    """Return the path or URL of the crystal file of each phase, where it can still be read; what changed is logged."""
+def crystal_files(simulation: Simulation) -> dict[str, str | None]:
+    """Return the path or URL of the crystal file of each phase, None where it is gone; what changed is logged."""
     today = crystals_today(simulation)
     for crystal in today:
         if crystal.finding:
-            _log.warning("%s; scores use it as it is now", crystal.finding)
-    return {crystal.name: crystal.url for crystal in today if crystal.url is not None}
+            _log.warning("%s%s", crystal.finding, "; scores use it as it is now" if crystal.url else "")
+    return {crystal.name: crystal.url for crystal in today}
 
 
 def _compared(crystal: Crystal, url: str, record: Mapping[str, Any], simulation_id: str) -> CrystalToday:
-    if crystal.structure_sha256 == record.get("structure_sha256"):
+    known = record.get("structure_sha256")
+    if crystal.structure_sha256 == known:
         return CrystalToday(crystal.name, url)
+    if crystal.sha256 != record.get("sha256") and is_shipped(url):  # a file that is found by its name only
+        finding = f"the crystal file that {crystal.name} of {simulation_id} was read from is gone"
+        return CrystalToday(crystal.name, None, finding=finding)
+    if known is None and crystal.sha256 == record.get("sha256"):
+        finding = f"{simulation_id} does not say how {url} was read; it was simulated by an earlier version"
+        return CrystalToday(crystal.name, url, finding=finding)
     if crystal.sha256 != record.get("sha256"):
         return CrystalToday(crystal.name, url, finding=f"{url} has changed since {simulation_id} was simulated")
     finding = (

@@ -115,7 +115,9 @@ def _simulator(sim: Simulation, simulator: Simulator | None, failures: list[str]
     if fingerprint(simulator) == sim.fingerprint:
         return simulator
     made, here = sim.attrs["engine_version"], simulator.engine_version
-    reason = f"made by engine {made}, this is {here}" if made != here else "its crystal files have changed since"
+    reason = (
+        f"made by engine {made}, this is {here}" if made != here else "its crystal files, or how they are read, differ"
+    )
     failures.append(f"cannot be simulated again: {reason}")
     return None
 

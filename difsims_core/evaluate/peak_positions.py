@@ -86,7 +86,7 @@ def evaluate_all(
     crystal_folder: str | Path | None = None,
     truth_folder: str | Path | None = None,
     *,
-    crystal_files: Mapping[str, str] | None = None,
+    crystal_files: Mapping[str, str | None] | None = None,
     options: PeakOptions | None = None,
     progress: Callable[[ExperimentEvaluation], None] | None = None,
 ) -> EvaluationResult:
@@ -107,7 +107,8 @@ def evaluate_all(
     truth_folder
         Folder or prefix with ``<name>_truth.npz`` for the maps whose phases are known (`partners`).
     crystal_files
-        CIF files of classes that do not lie in ``crystal_folder`` under the name of the class.
+        CIF files of classes that do not lie in ``crystal_folder`` under the name of the class; None: it is gone, and no
+        other file of that name is meant.
     options
         How peaks are found and matched.
     progress
@@ -148,7 +149,7 @@ class _LineLibrary:
     """Allowed lines by class and axis, each calculated once."""
 
     crystal_folder: str | Path | None
-    crystal_files: Mapping[str, str]
+    crystal_files: Mapping[str, str | None]
     options: PeakOptions
     _known: dict[tuple[str, bytes], AllowedLines | str] = field(default_factory=dict)
 
@@ -161,6 +162,8 @@ class _LineLibrary:
     def _calculated(self, name: str, q: np.ndarray) -> AllowedLines | str:
         if name == BACKGROUND:
             return "the background class has no lines"
+        if self.crystal_files.get(name, "") is None:
+            return "its crystal file is gone"
         try:
             crystal = load_crystal(name, self.crystal_files.get(name), self.crystal_folder)
             reflections = reflections_of(crystal, q_max_needed(q, self.options))

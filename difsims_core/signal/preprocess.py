@@ -52,11 +52,10 @@ def preprocess_measured(
         If the shapes do not fit, or the measured axis does not cover the wanted one or is too coarse for it.
     """
     resampled, finite = measured_on_axis(profiles, q_axis, q_network)
-    contrast, size = np.ptp(resampled, axis=-1), np.abs(resampled).max(axis=-1)
-    invalid = ~finite | ~(contrast > _ROUNDING * size) | ~np.isfinite(contrast)
-    resampled = np.where(invalid[..., None], 0, resampled)
     treated = square_root(resampled) if sqrt else resampled
-    return normalise(treated), invalid
+    contrast, size = np.ptp(treated, axis=-1), np.abs(treated).max(axis=-1)
+    invalid = ~finite | ~(contrast > _ROUNDING * size) | ~np.isfinite(contrast)
+    return normalise(np.where(invalid[..., None], 0, treated)), invalid
 
 
 def measured_on_axis(profiles: np.ndarray, q_axis: np.ndarray, q_wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

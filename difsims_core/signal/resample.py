@@ -52,7 +52,7 @@ def check_axis(profiles: np.ndarray, q_axis: np.ndarray) -> None:
 def check_increasing(q_axis: np.ndarray) -> None:
     """Refuse a q axis that is not finite and increasing."""
     if q_axis.size < 2 or not np.all(np.isfinite(q_axis)) or not np.all(q_axis[1:] > q_axis[:-1]):
-        raise ExperimentError("the q axis must be two or more finite, increasing numbers, in Å⁻¹ (q = 1/d, without 2π)")
+        raise ExperimentError("the q axis must be finite and increasing, two points or more, in Å⁻¹ (q = 1/d, no 2π)")
 
 
 def same_axis(a: np.ndarray, b: np.ndarray) -> bool:

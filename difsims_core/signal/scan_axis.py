@@ -16,6 +16,8 @@ from difsims_core.units import electron_wavelength_angstrom
 logger = logging.getLogger(__name__)
 
 MOST_BEYOND = 4.0  # times the end of the model's axis; 2π/Å, the unit nearest to Å⁻¹, is 6.3 times
+_FAR = 2.0  # times the end of the model's axis: further than most detectors reach
+_OWN = 0.02  # the ends of a model's own axis, in whatever unit, agree so well
 _LEAST_WITHIN = 0.5  # a scan that ends below this part of the model's axis is no help in finding its unit
 _UNITS: tuple[QUnit, ...] = get_args(QUnit)
 _USUAL_WAVELENGTHS = tuple(electron_wavelength_angstrom(kv) for kv in (200, 300, 120, 80))
@@ -81,6 +83,11 @@ def scan_axis(
             what = _what_to_do(x, q_wanted, read_in, wavelength_angstrom)
             raise ExperimentError(f"{far}; {what}; if it is Å⁻¹ all the same, say --q-unit 1/angstrom")
         logger.warning("%s (x read in %s)", far, unit)
+    elif unit is None and q[-1] > _FAR * q_wanted[-1]:
+        logger.warning(
+            "the q axis ends at %.4g, %.1f times as far as the model's; it is taken for Å⁻¹ (--q-unit says otherwise)",
+            q[-1], q[-1] / q_wanted[-1],
+        )  # fmt: skip
     if unit is not None:
         logger.info("x, %.4g … %.4g in %s, is %.4g … %.4g Å⁻¹", x[0], x[-1], unit, q[0], q[-1])
     return q
@@ -116,7 +123,8 @@ def in_per_angstrom(x: np.ndarray, unit: QUnit, wavelength_angstrom: float | Non
 def likely_units(x: np.ndarray, q_wanted: np.ndarray, wavelength_angstrom: float | None = None) -> dict[QUnit, float]:
     """Return the units in which an axis could be, the likeliest first, each with its end in Å⁻¹ then.
 
-    Those are the units in which it fits; if there is none, those in which its end is near that of the model's.
+    It is the one in which it is the model's own axis; else those in which it fits or only ends too early; if there is
+    none, those in which its end is near that of the model's.
 
     Parameters
     ----------
@@ -138,17 +146,24 @@ def likely_units(x: np.ndarray, q_wanted: np.ndarray, wavelength_angstrom: float
         (unit, q) for unit, q in readings if _LEAST_WITHIN * q_end <= q[-1] <= MOST_BEYOND * q_end
     ]
     near.sort(key=lambda reading: abs(math.log(reading[1][-1] / q_end)))
-    fitting = [reading for reading in near if shortcoming(reading[1], q_wanted) is None]
+    ends_wanted = q_wanted[[0, -1]]
+    own = [reading for reading in near if np.allclose(reading[1][[0, -1]], ends_wanted, rtol=_OWN, atol=0)]
+    begun = [reading for reading in near if _fits_but_for_its_end(reading[1], q_wanted)]
     ends: dict[QUnit, float] = {}
-    for unit, q in fitting or near:
+    for unit, q in own or begun or near:
         ends.setdefault(unit, float(q[-1]))
     return ends
+
+
+def _fits_but_for_its_end(q: np.ndarray, q_wanted: np.ndarray) -> bool:
+    covered = q_wanted[q_wanted <= q[-1]]
+    return len(covered) > 1 and shortcoming(q, covered) is None
 
 
 def looks_like_pixels(x: np.ndarray) -> bool:
     """Return whether an axis goes on by the same whole number."""
     steps = np.diff(x)
-    return bool(steps.size) and round(steps[0]) >= 1 and np.allclose(steps, round(steps[0]), rtol=0, atol=1e-3)
+    return bool(steps.size) and round(steps[0]) >= 1 and np.allclose(steps, round(steps[0]), rtol=0, atol=1e-6)
 
 
 def _what_to_do(x: np.ndarray, q_wanted: np.ndarray, read_in: QUnit, wavelength_angstrom: float | None) -> str:
@@ -163,4 +178,5 @@ def _what_to_do(x: np.ndarray, q_wanted: np.ndarray, read_in: QUnit, wavelength_
         return REMEDY
     likely = " or ".join(f"{unit}, in which it ends at {end:.3g} Å⁻¹" for unit, end in ends.items())
     flags = " or ".join(f"--q-unit {unit}" for unit in ends)
-    return f"it looks like {likely}: convert it with {flags} (q_unit={next(iter(ends))!r} in Python)"
+    which = "convert it with" if len(ends) == 1 else f"the model needs {q_wanted[-1]:.3g}; say which it is:"
+    return f"it looks like {likely}: {which} {flags} (q_unit={next(iter(ends))!r} in Python)"

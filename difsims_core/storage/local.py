@@ -84,7 +84,12 @@ class LocalFiles(Scheme):
     def exists(self, path: str) -> bool:
         """Return whether there is a file."""
         with _translated(path):
-            return Path(path).is_file()
+            try:
+                return Path(path).is_file()
+            except OSError as error:
+                if error.errno == errno.ENAMETOOLONG:  # no file can have this name
+                    return False
+                raise
 
     def list(self, path: str) -> list[str]:
         """Return all files below a folder, sorted; unfinished ones are no objects."""

@@ -118,15 +118,25 @@ def test_the_evaluation_table_names_the_maps(which, runs, page, tmp_path):
 @pytest.mark.parametrize("which", [FOLDER, S3])
 def test_the_page_of_the_run_leads_to_all_of_it(which, runs, page, tmp_path):
     page.open(runs[which].tab("Artifacts"))
-    page.await_text("roi-2-phase-map")
+    page.await_text("roi-2-radial-crop-phase-map")
     page.screenshot(tmp_path / "run.png")
-    for key in ("summary", "progress", "evaluation", "roi-1-phase-map", "roi-2-phase-map", "report"):
+    for key in (
+        "summary",
+        "progress",
+        "evaluation",
+        "roi-1-radial-crop-phase-map",
+        "roi-2-radial-crop-phase-map",
+        "report",
+    ):
         assert page.value(f"document.querySelector('a[href$=\"/artifacts/key/{key}\"]') !== null"), key
 
 
 def test_clicks_lead_from_the_run_to_its_map(runs, page, tmp_path):
     page.open(runs[S3].tab("Artifacts"))
-    for place in ("/artifacts/key/roi-1-phase-map", f"/artifacts/artifact/{runs[S3].artifacts['roi-1-phase-map']}"):
+    for place in (
+        "/artifacts/key/roi-1-radial-crop-phase-map",
+        f"/artifacts/artifact/{runs[S3].artifacts['roi-1-radial-crop-phase-map']}",
+    ):
         page.await_value(f"document.querySelector('a[href*=\"{place}\"]').click() === undefined")
     page.await_value(f"({IMAGE}) !== undefined")
     page.screenshot(tmp_path / "clicked.png")

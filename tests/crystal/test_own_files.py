@@ -126,6 +126,28 @@ def test_a_relative_file_is_looked_for_beside_the_document_then_in_the_folder_th
     assert place() == str(documents / "film.cif")
 
 
+def test_files_of_a_sweep_are_looked_for_beside_the_document(tmp_path):
+    write(tmp_path / "film.CIF")
+    document = tmp_path / "spec.yaml"
+    document.write_text(
+        "n_patterns: 3\nsweep: {phases: [[film.cif], [pb]], 'seed, crystal_folder': [[1, .], [2, .]]}\n"
+    )
+    points = load_sweep(document).points
+    assert [point.spec.phases[0].cif for point in points] == [str(tmp_path / "film.CIF")] * 2 + [None] * 2
+    assert {point.spec.crystal_folder for point in points} == {str(tmp_path / ".")}
+
+
+def test_only_a_crystal_file_is_found_under_another_ending(own):
+    write(own / "film.CIF")
+    assert find_crystal("film", "film.cif", own) == str(own / "film.CIF")
+    with pytest.raises(CrystalError, match="no CIF file at"):
+        find_crystal("film", "film.txt", own)
+    with pytest.raises(CrystalError, match="no CIF file at"):
+        find_crystal("film", "~nobody-here/film.cif", own)
+    with pytest.raises(CrystalError, match="the crystal folder has no name"):
+        find_crystal("film", folder="")
+
+
 def test_folder_and_orientations_are_looked_for_beside_the_document(tmp_path):
     write(tmp_path / "film.cif")
     (tmp_path / "angles_film.npy").write_bytes(b"")

@@ -65,7 +65,7 @@ def test_an_unknown_symbol_has_a_hint():
     ("symbol", "label", "element"),
     [
         ("Pb2+", "A1", "Pb"), ("O-2", "A1", "O"), ("CU1+", "A1", "Cu"), ("Cval", "A1", "C"), ("D", "D1", "H"),
-        ("T", "A1", "H"), ("PB", "PB", "Pb"), ("TI", "TI", "Ti"), ("CO", "CO", "Co"), ("Na1", "Na1", "Na"),
+        ("PB", "PB", "Pb"), ("TI", "TI", "Ti"), ("CO", "CO", "Co"), ("Na1", "Na1", "Na"),
         ("C60", "C60", "C"), (None, "Pb1", "Pb"), (None, "O2A", "O"), (None, "OW1", "O"), (None, "HW2", "H"),
         (None, "TI1", "Ti"), (None, "O(3)", "O"), (None, "C1'", "C"), (None, "Pb_2", "Pb"), (None, "D1", "H"),
     ],
@@ -76,7 +76,26 @@ def test_an_element_is_read_from_its_symbol_or_else_its_label(symbol, label, ele
 
 @pytest.mark.parametrize(
     "name",
-    ["OH", "FA", "MA", "NH4", "CH3", "SO4", "Na,K", "Na/K", "NaK", "CN", "VO", "Iron", "Nitrogen", "Wat", "Dum", "X1"],
+    [
+        "OH",
+        "FA",
+        "MA",
+        "NH4",
+        "CH3",
+        "SO4",
+        "Na,K",
+        "Na/K",
+        "NaK",
+        "CN",
+        "VO",
+        "Iron",
+        "Nitrogen",
+        "Wat",
+        "Dum",
+        "X1",
+        "T",
+        "Ov",
+    ],
 )
 @pytest.mark.parametrize("symbol", [True, False])
 def test_molecules_mixtures_and_words_are_no_elements(name, symbol):

@@ -7,7 +7,7 @@ import pytest
 from difsims_core.config.documents import make_spec
 from difsims_core.crystal.cif.reader import read_structure
 from difsims_core.dataset.build import begin, finish, write_group
-from difsims_core.dataset.crystals import crystals_today
+from difsims_core.dataset.crystals import crystal_files, crystals_today
 from difsims_core.dataset.open import open_simulation
 from difsims_core.dataset.plan import fingerprint
 from difsims_core.dataset.simulate import Simulator
@@ -64,6 +64,36 @@ def test_a_dataset_of_a_crystal_that_was_misread_fails(dataset, film):
     assert verify(store, name).failures == (finding,)
     (today,) = crystals_today(open_simulation(name, store))
     assert (today.url, today.misread, today.finding) == (str(film), True, finding)
+
+
+def test_a_record_without_the_structure_is_no_proof_of_a_misreading(dataset):
+    store, name = dataset
+    key = f"{layout.simulation(name)}/{ROOT_DOCUMENT}"
+    document = store.read_json(key)
+    del document["attributes"]["crystals"][0]["structure_sha256"]
+    store.write_json(key, document)
+    report = verify(store, name)
+    assert report.ok
+    assert "it was simulated by an earlier version" in report.warnings[0]
+
+
+def test_a_lost_file_is_not_replaced_by_the_shipped_one_of_its_name(tmp_path):
+    own = tmp_path / "own"
+    own.mkdir()
+    for name in ("pb", "other"):
+        (own / f"{name}.cif").write_bytes((crystal_folder() / "pbbr2.cif").read_bytes())
+    store, spec = (
+        open_store(tmp_path / "store"),
+        make_spec({"n_patterns": 3, "phases": ["pb"], "crystal_folder": str(own)}),
+    )
+    plan = begin(store, spec)
+    write_group(store.root, spec, plan.id, range(plan.n_blocks))
+    finish(store, plan)
+    opened = open_simulation(plan.id, store)
+    assert crystal_files(opened) == {"pb": str(own / "pb.cif")}
+    (own / "pb.cif").unlink()
+    assert crystal_files(opened) == {"pb": None}
+    assert "is gone" in verify(store, plan.id).warnings[0]
 
 
 def test_what_is_odd_about_a_crystal_is_kept_with_the_dataset(tmp_path):

@@ -73,6 +73,20 @@ def test_the_unit_of_the_models_own_axis_is_the_only_one_named(unit):
     assert list(likely_units(in_unit(Q, unit), Q)) == [unit]
 
 
+@pytest.mark.parametrize("end", [8.5, 10.0, 12.9])
+@pytest.mark.parametrize("n", [256, 512])
+def test_a_scan_that_ends_too_early_in_its_unit_is_not_told_another_one_alone(end, n):
+    """A detector that ends at 10 nm⁻¹ is too small for the model; in 2π/Å it would fit, and be wrong by 1.6."""
+    with pytest.raises(ExperimentError, match=r"say which it is: .*--q-unit 1/nm") as caught:
+        scan_axis(np.linspace(0, end, n), Q)
+    assert "1/nm, in which it ends at" in str(caught.value)
+
+
+def test_an_axis_far_beyond_the_models_is_taken_with_a_warning(caplog):
+    scan_axis(np.linspace(0, 5, 640), Q)
+    assert "3.8 times as far as the model's" in caplog.text
+
+
 @given(
     first=st.one_of(st.integers(0, 200), st.floats(0, 200)),
     spacing=st.integers(1, 4),

@@ -6,7 +6,7 @@ import re
 
 import gemmi
 
-_CHARGE = re.compile(r"(?:\d*[+-]|[+-]\d+|0|va?l?)?$", re.IGNORECASE)  # Pb2+, O2-, Na+, O-2, Fe0, Cval; never O2
+_CHARGE = re.compile(r"(?:\d*[+-]|[+-]\d+|0|val?)?$", re.IGNORECASE)  # Pb2+, O2-, Na+, O-2, Fe0, Cval; never O2
 _LABEL = re.compile(r"([A-Za-z]{1,3})(?:[_(]?\d[\w'*()+-]*|['*]*)$")  # Pb, Pb1, Pb2A, O(3), C1', Pb_1; never Na,K
 _WATER = {"OW": "O", "OH": "O", "HW": "H"}  # parts of molecules whose other atoms have labels of their own
 _HEAVIEST = 103  # of the tables of scattering factors
@@ -15,11 +15,11 @@ _HEAVIEST = 103  # of the tables of scattering factors
 def chemical_symbol(text: str) -> str | None:
     """Return the element of a type symbol such as ``Pb2+``, ``O-2`` or ``CU1+``; None when it is none.
 
-    Deuterium (D) and tritium (T) scatter electrons as hydrogen.
+    Deuterium (D) scatters electrons as hydrogen; T is more often a tetrahedral site than tritium.
     """
     match = re.match(r"[A-Za-z]{1,2}", text)
     for letters in (match.group(), match.group()[:1]) if match else ():
-        symbol = "H" if letters in {"D", "T"} else _known(letters)
+        symbol = "H" if letters == "D" else _known(letters)
         if symbol and _CHARGE.match(text, len(letters)):
             return symbol
     return None

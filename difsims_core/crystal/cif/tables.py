@@ -74,7 +74,9 @@ def read_tables(data: bytes, source: str) -> CifBlock:
     """
     text = _decoded(data, source)
     if not re.search(r"^\s*data_", text, re.IGNORECASE | re.MULTILINE):
-        raise CrystalError(f"{source}: not a CIF file (it has no data_ block); convert it with a structure viewer")
+        raise CrystalError(
+            f"{source}: not a readable CIF file (it has no data_ block); convert it with a structure viewer"
+        )
     try:
         document = gemmi.cif.read_string(text, check_level=0)  # tags that appear twice are judged here
     except (ValueError, RuntimeError, IndexError, MemoryError) as error:
