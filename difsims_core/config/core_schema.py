@@ -14,7 +14,7 @@ from ruamel.yaml.nodes import ScalarNode
 from ruamel.yaml.resolver import VersionedResolver
 from ruamel.yaml.tag import Tag
 
-_LONGEST_INTEGER = 250  # digits; a float ends at 308
+_LONGEST_INTEGER = 3500  # digits of any base; Python writes out no integer of more than 4300 decimal ones
 YAML_ORG = "tag:yaml.org,2002:"
 TEXT = f"{YAML_ORG}str"
 MERGE = f"{YAML_ORG}merge"

@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from difsims_core.config.documents import load_spec
 from difsims_core.config.plain_yaml import MOST_NESTED, read_yaml
 from difsims_core.config.yaml_errors import MalformedError
 from difsims_core.config.yaml_writer import write_yaml
+from difsims_core.errors import SpecError
 
 INTEGERS = {"010": 10, "08": 8, "+5": 5, "-0": 0, "-12": -12, "0o10": 8, "0x1F": 31, "0xdead": 57005}
 FLOATS = {"1e5": 1e5, "1E5": 1e5, "1.e5": 1e5, ".5": 0.5, "-.5e+3": -500.0, ".5e3": 500.0, "5.": 5.0, "010.5": 10.5}
@@ -170,3 +172,19 @@ def test_a_list_that_stands_twice_is_written_twice():
 def test_any_text_is_read_or_refused(text):
     with suppress(MalformedError):
         read_yaml(text)
+
+
+@pytest.mark.parametrize("digits", ["0x" + "f" * 4000, "1" * 5000])
+def test_an_absurdly_long_integer_is_refused_in_one_line(tmp_path, digits):
+    document = tmp_path / "spec.yaml"
+    document.write_text(f"n_patterns: {digits}\n")
+    with pytest.raises(SpecError, match="cannot be read as a number") as caught:
+        load_spec(document)
+    assert len(str(caught.value)) < 400
+
+
+def test_an_integer_beyond_any_float_is_refused_in_one_line(tmp_path):
+    document = tmp_path / "spec.yaml"
+    document.write_text(f"diffraction: {{thickness_angstrom: 1{'0' * 400}}}\n")
+    with pytest.raises(SpecError):
+        load_spec(document)
