@@ -29,6 +29,10 @@ class UnitCell:
     beta: float
     gamma: float
 
+    def __str__(self) -> str:
+        lengths, angles = (", ".join(f"{value:g}" for value in values) for values in (self.lengths, self.angles))
+        return f"{lengths} Å; {angles}°"
+
     @property
     def lengths(self) -> tuple[float, float, float]:
         """a, b, c in Å."""

@@ -12,7 +12,7 @@ from scipy.spatial import KDTree
 
 from difsims_core.crystal.cell import UnitCell
 from difsims_core.crystal.cif.elements import chemical_symbol
-from difsims_core.crystal.cif.expand import expand
+from difsims_core.crystal.cif.expand import atoms_of, expand
 from difsims_core.crystal.cif.sites import Site, checked_occupancy, coordinate_places, last_place
 from difsims_core.crystal.cif.space_groups import settings_of_number
 from difsims_core.crystal.libraries import POINT_GROUPS, Phase, Symmetry, get_point_group
@@ -42,12 +42,14 @@ def to_phase(structure: Structure, name: str) -> Phase:
         ],
         lattice=Lattice(*structure.cell.lengths, *structure.cell.angles),
     )
-    number, group = structure.setting.number, _point_group(structure)
-    if number is not None and _has_standard_setting(structure.setting, number):
-        standard = get_point_group(number)
-        if _same(standard, cartesian_operations(structure)):
-            return Phase(name, space_group=number, structure=diffpy)
-    return Phase(name, point_group=group, structure=diffpy)
+    number, operations = structure.setting.number, cartesian_operations(structure)
+    if (
+        number is not None
+        and _has_standard_setting(structure.setting, number)
+        and _same(get_point_group(number), operations)
+    ):
+        return Phase(name, space_group=number, structure=diffpy)
+    return Phase(name, point_group=_point_group(operations, structure.setting.symbol), structure=diffpy)
 
 
 def structure_of(phase: Phase) -> Structure:
@@ -65,9 +67,10 @@ def structure_of(phase: Phase) -> Structure:
     cell = UnitCell(*map(float, phase.structure.lattice.abcABG()))
     pairs = enumerate(zip(phase.structure, _fractional(phase), strict=True))
     sites = [_site(atom, position, name, place) for place, (atom, position) in pairs]
-    given = _as_given(sites)
-    setting = _P1 if phase.space_group is None else _fitting_setting(phase.space_group, given, cell, name)
-    whole = _is_closed(given, setting, cell)
+    given = atoms_of(sites, np.array([site.position for site in sites]))
+    setting, whole = _P1, True
+    if phase.space_group is not None:
+        setting, whole = _fitting_setting(phase.space_group, given, cell, name)
     atoms, notes = expand(sites, _P1 if whole else setting, cell, name)
     if len(atoms) == len(given):
         atoms = given  # to the last bit
@@ -107,23 +110,24 @@ def _site(atom: Atom, position: np.ndarray, name: str, place: int) -> Site:
     )
 
 
-def _fitting_setting(group: SpaceGroup, atoms: Atoms, cell: UnitCell, name: str) -> Setting:
-    """Return the setting of a space group under which the atoms are closed, or else the one that diffpy means."""
+def _fitting_setting(group: SpaceGroup, atoms: Atoms, cell: UnitCell, name: str) -> tuple[Setting, bool]:
+    """Return the setting of a space group under which the atoms are closed, or else the one that diffpy means; and
+    whether they are closed.
+    """
     stated = _diffpy_setting(group)
     settings = [stated, *settings_of_number(int(group.number or 0) % _NON_STANDARD)]
     fitting = [setting for setting in settings if setting.fits(cell.metric)]
     closed = next((setting for setting in fitting if _is_closed(atoms, setting, cell)), None)
     if closed is not None:
-        return closed
+        return closed, True
     if stated not in fitting and len(fitting) == 1:
-        return fitting[0]  # the cell decides: rhombohedral axes
+        return fitting[0], False  # the cell decides: rhombohedral axes
     if stated not in fitting:
-        lengths, angles = ", ".join(f"{v:g}" for v in cell.lengths), ", ".join(f"{v:g}" for v in cell.angles)
         raise CrystalError(
-            f"{name}: its cell ({lengths} Å; {angles}°) does not fit space group {stated.symbol} as orix has it; give "
+            f"{name}: its cell ({cell}) does not fit space group {stated.symbol} as orix has it; give "
             "all atoms and no space group, or a crystal file"
         )
-    return stated
+    return stated, False
 
 
 def _is_closed(atoms: Atoms, setting: Setting, cell: UnitCell) -> bool:
@@ -138,16 +142,6 @@ def _is_closed(atoms: Atoms, setting: Setting, cell: UnitCell) -> bool:
         if nearest_distances(images, nearest, cell).max() > SAME_ATOM_ANGSTROM:
             return False
     return True
-
-
-def _as_given(sites: list[Site]) -> Atoms:
-    return Atoms(
-        tuple(site.label for site in sites),
-        tuple(site.element for site in sites),
-        np.array([site.position for site in sites]),
-        np.array([site.occupancy for site in sites]),
-        np.array([site.u_iso for site in sites]),
-    )
 
 
 def _fractional(phase: Phase) -> np.ndarray:
@@ -176,9 +170,8 @@ def _has_standard_setting(setting: Setting, number: int) -> bool:
     return _diffpy_setting(GetSpaceGroup(number)).keys == setting.keys
 
 
-def _point_group(structure: Structure) -> Symmetry:
-    """Return the point group with the operations that the crystal has, under the name that orix has for it if any."""
-    operations = cartesian_operations(structure)
+def _point_group(operations: np.ndarray, symbol: str) -> Symmetry:
+    """Return the point group of (n, 3, 3) operations, under the name that orix has for it if any."""
     for group in POINT_GROUPS:
         if _same(group, operations):
             return group
@@ -186,7 +179,7 @@ def _point_group(structure: Structure) -> Symmetry:
     proper = np.where(improper[:, None, None], -operations, operations)
     group = Symmetry(quaternions_of(proper))
     group.improper = improper
-    group.name = structure.setting.symbol
+    group.name = symbol
     return group
 
 

@@ -63,14 +63,18 @@ def expand(
         notes.append(f"{len(placed.repeats)} of the sites repeat others and were left out: {labels[:200]}")
     notes += placed.overfull_places(source)
     each = [placed.sites[owner] for owner in placed.owners]
-    atoms = Atoms(
-        tuple(site.label for site in each),
-        tuple(site.element for site in each),
-        placed.positions % 1.0,
-        np.array([site.occupancy for site in each]),
-        np.array([site.u_iso for site in each]),
+    return atoms_of(each, placed.positions % 1.0), tuple(notes)
+
+
+def atoms_of(sites: list[Site], positions: np.ndarray) -> Atoms:
+    """Return atoms at (n, 3) positions, each with what its site says of it."""
+    return Atoms(
+        tuple(site.label for site in sites),
+        tuple(site.element for site in sites),
+        positions,
+        np.array([site.occupancy for site in sites]),
+        np.array([site.u_iso for site in sites]),
     )
-    return atoms, tuple(notes)
 
 
 def _orbit(

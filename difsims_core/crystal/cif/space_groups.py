@@ -25,6 +25,7 @@ _ENDING = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _MINUS = str.maketrans(dict.fromkeys("−–—‐‑¯", "-"))
+_WITH_DOUBLE_GLIDES = {39, 41, 64, 67, 68}
 _PLANES = frozenset("abcdemn")
 _AXES_LEFT_OUT = {  # normal to the planes of a short symbol
     "mmm": ("2", "21"),
@@ -165,15 +166,10 @@ def _spellings(entry: gemmi.SpaceGroup) -> list[str]:
         spellings.append(" ".join(["H", *parts]))
     if entry.number >= 195:  # before 1935, and in ICSD: F m 3 m
         spellings.append(" ".join([lattice, *(part.replace("-3", "3") for part in parts)]))
-    if 16 <= entry.number <= 74:  # the double glide plane, since 1992: C m c e
-        spellings += [" ".join([lattice, *with_e]) for with_e in _double_glides(entry.number, parts)]
+    if entry.number in _WITH_DOUBLE_GLIDES:  # written e since 1992: C m c e
+        with_e = [[*parts[:i], "e", *parts[i + 1 :]] for i, part in enumerate(parts) if part in "abc"]
+        spellings += [" ".join([lattice, *written]) for written in with_e]
     return spellings + _with_all_elements(entry, lattice, parts)
-
-
-def _double_glides(number: int, parts: list[str]) -> list[list[str]]:
-    if number not in {39, 41, 64, 67, 68}:
-        return []
-    return [[*parts[:i], "e", *parts[i + 1 :]] for i, part in enumerate(parts) if part in "abc"]
 
 
 def _with_all_elements(entry: gemmi.SpaceGroup, lattice: str, parts: list[str]) -> list[str]:

@@ -91,10 +91,7 @@ def read_symmetry(block: CifBlock, cell: UnitCell, source: str) -> tuple[Setting
     for other in others:
         _check_agreement(first, setting, other, source)
     if not setting.fits(cell.metric):
-        lengths, angles = ", ".join(f"{v:g}" for v in cell.lengths), ", ".join(f"{v:g}" for v in cell.angles)
-        raise CrystalError(
-            f"{source}: {first.text} does not fit the cell ({lengths} Å; {angles}°); correct the cell or the symmetry"
-        )
+        raise CrystalError(f"{source}: {first.text} does not fit the cell ({cell}); correct the cell or the symmetry")
     notes = _notes(first, setting, others, statements)
     if not setting.fits(cell.metric, _CLOSE):
         notes = (*notes, f"the cell has the symmetry of {first.text} only to some per cent of its lengths and angles")

@@ -41,10 +41,6 @@ class CifBlock:
         """Return the table that has a tag; an empty one when none has."""
         return next((table for table in self.tables if _tag(tag) in table), {})
 
-    def column(self, tag: str) -> list[str | None]:
-        """Return the values under a tag; empty when it is not there."""
-        return self.table(tag).get(_tag(tag), [])
-
     def has_tags(self, *beginnings: str) -> bool:
         """Return whether a tag that begins so has a value."""
         starts = tuple(map(_tag, beginnings))
@@ -52,7 +48,7 @@ class CifBlock:
 
     def values(self, tag: str) -> list[str]:
         """Return the values under a tag that are defined."""
-        return [value for value in self.column(tag) if value is not None]
+        return [value for value in self.table(tag).get(_tag(tag), []) if value is not None]
 
     def text(self, tag: str) -> str | None:
         """Return the value of a tag, if it has one."""
