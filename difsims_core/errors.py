@@ -14,6 +14,16 @@ class InputError(DifsimsError, ValueError):
     """Something handed in by the user cannot be used: a value, a file, a name."""
 
 
+class MalformedError(InputError):
+    """A text that is not plain YAML or JSON; the message says in one line where, what and what to do."""
+
+    @classmethod
+    def at(cls, line: int, problem: str) -> MalformedError:
+        """Return the error for a problem in a line, counted from 1."""
+        plain = " ".join(problem.split())  # names in it come from outside
+        return cls(f"line {line}: {''.join(c if c.isprintable() else '?' for c in plain)}")
+
+
 class SpecError(InputError):
     """A parameter document or a part of one is invalid."""
 

@@ -22,10 +22,11 @@ from ruamel.yaml.nodes import ScalarNode
 from ruamel.yaml.resolver import VersionedResolver
 
 from difsims_core.config.core_schema import MERGE, VALUES, YAML_ORG, CoreResolver
-from difsims_core.config.yaml_errors import MalformedError, in_plain_words, shown
+from difsims_core.config.yaml_errors import in_plain_words, shown
+from difsims_core.errors import MalformedError
+from difsims_core.plain_json import MOST_NESTED
 from difsims_core.registry import nearest
 
-MOST_NESTED = 50
 _MOST_VALUES = 100_000  # a few seconds of reading
 # With another version than 1.2 ruamel.yaml would switch its rules, or fail.
 _OTHER_VERSION = re.compile(r"(?:^|\r)\ufeff?(%YAML(?![ \t]+1\.2[ \t]*(?:[\r\n#]|$))[^\r\n]*)", re.MULTILINE)

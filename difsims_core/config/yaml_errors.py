@@ -8,7 +8,7 @@ from ruamel.yaml import YAMLError
 from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.reader import ReaderError
 
-from difsims_core.errors import InputError
+from difsims_core.errors import MalformedError
 
 _LONGEST_SHOWN = 60
 # What ruamel.yaml's parser says, in the words of somebody who writes a document; {start} is the line where what it
@@ -35,16 +35,6 @@ _PLAIN = {
     "<document start>": "there is more text where the document has ended; check brackets and quotes above",
     "block scalar": "what follows | or > begins on the next line, indented",
 }
-
-
-class MalformedError(InputError):
-    """A text that is not plain YAML; the message says in one line where, what and what to do."""
-
-    @classmethod
-    def at(cls, line: int, problem: str) -> MalformedError:
-        """Return the error for a problem in a line, counted from 1."""
-        plain = " ".join(problem.split())  # names in it come from outside
-        return cls(f"line {line}: {''.join(c if c.isprintable() else '?' for c in plain)}")
 
 
 def shown(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 from difsims_core.errors import CorruptDataError, InputError
 from difsims_core.storage.names import check_key, join_url, split_url, url_name
+from difsims_core.storage.records import from_record, to_record
 from difsims_core.storage.schemes import SCHEMES, ObjectInfo, Scheme
 from difsims_core.storage.urls import (
     expand_urls,
@@ -191,6 +193,22 @@ class ObjectStore:
     def write_json(self, key: str, value: Any) -> None:
         """Write a value as JSON."""
         self.write(key, to_json(value))
+
+    def read_record(self, key: str) -> dict[str, Any]:
+        """Return the document of a record (`storage.records`).
+
+        Raises
+        ------
+        MissingObjectError
+            If there is none.
+        CorruptDataError
+            If it is damaged, or none that this version wrote.
+        """
+        return from_record(self.read(key), self.url(key))
+
+    def write_record(self, key: str, document: Mapping[str, Any]) -> None:
+        """Write a record; a reader sees the old one or the new one."""
+        self.write(key, to_record(document))
 
     @property
     def _scheme(self) -> Scheme:

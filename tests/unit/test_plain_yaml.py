@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 
 from difsims_core.config.documents import load_spec
 from difsims_core.config.plain_yaml import MOST_NESTED, read_yaml
-from difsims_core.config.yaml_errors import MalformedError
 from difsims_core.config.yaml_writer import write_yaml
-from difsims_core.errors import SpecError
+from difsims_core.errors import MalformedError, SpecError
 
 INTEGERS = {"010": 10, "08": 8, "+5": 5, "-0": 0, "-12": -12, "0o10": 8, "0x1F": 31, "0xdead": 57005}
 FLOATS = {"1e5": 1e5, "1E5": 1e5, "1.e5": 1e5, ".5": 0.5, "-.5e+3": -500.0, ".5e3": 500.0, "5.": 5.0, "010.5": 10.5}

@@ -17,11 +17,10 @@ from ruamel.yaml.resolver import VersionedResolver
 
 from difsims_core.config.core_schema import YAML_ORG
 from difsims_core.config.documents import read_text
-from difsims_core.config.plain_json import read_json
 from difsims_core.config.plain_yaml import TagReader, read_yaml
 from difsims_core.config.sweep import MOST_POINTS
-from difsims_core.config.yaml_errors import MalformedError
-from difsims_core.errors import SpecError
+from difsims_core.errors import MalformedError, SpecError
+from difsims_core.plain_json import read_json
 
 _SETTERS = ("values", "range", "linspace", "logspace")
 _OTHERS = ("default", "order", "name", "as_type", "assert_unique", "mask")
