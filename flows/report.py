@@ -86,7 +86,7 @@ def _lineage(simulation: Simulation, bundle: ModelBundle, scores: Sequence[dict[
         ("fingerprint", attributes["fingerprint"]),
         ("created", attributes["created"]),
         ("engine version", str(attributes["engine_version"])),
-        ("content", f"sha256 {simulation.completion['content_sha256']}"),
+        ("content", f"sha256 {simulation.completion.content_sha256}"),
         ("versions", ", ".join(f"{name} {value}" for name, value in attributes["versions"].items())),
     )
     trained = (
