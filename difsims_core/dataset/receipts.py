@@ -101,17 +101,22 @@ class Written:
 def make_receipt(plan: Plan, block: Block, written: Mapping[str, Written]) -> Receipt:
     """Return the receipt of a block, of which this was written by path."""
     labels, counts = np.unique(block.y, return_counts=True)
+    by_label = {str(label): int(count) for label, count in zip(labels, counts, strict=True)}
+    return receipt_of(plan, block.start // plan.block_rows, written, by_label)
+
+
+def receipt_of(plan: Plan, block: int, written: Mapping[str, Written], class_counts: Mapping[str, int]) -> Receipt:
+    """Return the receipt of a block by its number."""
     return Receipt(
         plan.id,
         plan.fingerprint,
-        block.start // plan.block_rows,
-        block.start,
-        block.stop,
+        block,
+        *plan.rows(block),
         {path: item.checksum for path, item in written.items()},
         {path: item.shape for path, item in written.items()},
         {path: item.sha256 for path, item in written.items()},
         {path: item.size for path, item in written.items()},
-        {str(label): int(count) for label, count in zip(labels, counts, strict=True)},
+        class_counts,
     )
 
 

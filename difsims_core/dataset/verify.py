@@ -183,7 +183,7 @@ def _check_block(
     for path, array in arrays.items():
         try:
             failures += _check_rows(sim, path, array, receipt, None if again is None else again[path])
-        except (DifsimsError, ValueError, KeyError) as error:
+        except (DifsimsError, ValueError, IndexError) as error:
             failures.append(f"block {receipt.block}, {path}: cannot be read ({error})")
     return failures
 
