@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,20 @@ import numpy as np
 
 from difsims_core.errors import ExperimentError
 from difsims_core.storage.names import check_name, file_name, object_name
-from difsims_core.storage.npz_checks import as_texts, axis, flags, held_values, real, single, text, texts
+from difsims_core.storage.npz_checks import (
+    as_texts,
+    axis,
+    check_probabilities,
+    class_names,
+    flags,
+    held_values,
+    memory_for,
+    real,
+    single,
+    text,
+    texts,
+)
+from difsims_core.storage.npz_limits import NpzLimits
 from difsims_core.storage.npz_members import read_members, write_members
 from difsims_core.storage.objects import local_copy
 
@@ -133,22 +147,33 @@ def _without(url: str | Path, endings: tuple[str, ...], what: str) -> str:
     raise ExperimentError(f"{url}: expected the name of {what}, found {name!r}")
 
 
-def read_profiles(url: str | Path) -> Profiles:
+def read_profiles(url: str | Path, *, limits: NpzLimits | None = None, shown: str | Path | None = None) -> Profiles:
     """Read measured profiles: ``x`` (nq,) and ``y`` (…, nq).
 
     NaN in ``y`` is left to whoever classifies the pixels; everything else must fit.
+
+    Parameters
+    ----------
+    url
+        The file.
+    limits
+        How much it may hold; default: those of the environment.
+    shown
+        Where it lies, when ``url`` is a copy: errors and the name of the experiment are of this.
 
     Raises
     ------
     ExperimentError
         Naming file, expected, found and remedy.
     """
-    name = experiment_name(url)
-    with local_copy(url) as path:
-        arrays, sha256 = read_members(path, ("x", "y"), shown=url), _sha256(path)
-    x = axis(url, arrays["x"])
-    y = _check_profiles(url, x, arrays["y"])
-    return Profiles(name, x, held_values(y), sha256)
+    shown = shown or url
+    name = experiment_name(shown)
+    with memory_for(shown):
+        with local_copy(url) as path:
+            arrays, sha256 = read_members(path, ("x", "y"), limits=limits, shown=shown), _sha256(path)
+        x = axis(shown, arrays["x"])
+        y = _check_profiles(shown, x, arrays["y"])
+        return Profiles(name, x, held_values(y), sha256)
 
 
 def write_profiles(url: str | Path, x: np.ndarray, y: np.ndarray) -> Profiles:
@@ -195,9 +220,16 @@ def read_prediction(url: str | Path) -> Prediction:
         Naming file, expected, found and remedy.
     """
     optional = ("x", "sim_ids", "experiment", "created", "experiment_sha256", "invalid", "scan_q")
-    arrays = read_members(url, ("pred", "phases", "cnn_id"), optional)
+    with memory_for(url):
+        arrays = read_members(url, ("pred", "phases", "cnn_id"), optional)
+        prediction = _prediction(url, arrays)
+        _check_prediction(url, prediction)
+    return prediction
+
+
+def _prediction(url: str | Path, arrays: Mapping[str, np.ndarray]) -> Prediction:
     x, invalid = arrays.get("x"), arrays.get("invalid")
-    prediction = Prediction(
+    return Prediction(
         single(url, "pred", arrays["pred"]),
         texts(url, "phases", arrays["phases"]),
         text(url, "cnn_id", arrays["cnn_id"]),
@@ -207,8 +239,6 @@ def read_prediction(url: str | Path) -> Prediction:
         scan_q=axis(url, arrays["scan_q"], "scan_q") if "scan_q" in arrays else None,
         **{key: text(url, key, arrays[key]) for key in ("experiment", "created", "experiment_sha256") if key in arrays},
     )
-    _check_prediction(url, prediction)
-    return prediction
 
 
 def write_prediction(url: str | Path, prediction: Prediction) -> None:
@@ -247,8 +277,12 @@ def read_truth(url: str | Path) -> Truth:
     ExperimentError
         Naming file, expected, found and remedy.
     """
-    arrays = read_members(url, ("label", "phases"), ("boundary",))
-    label, phases = arrays["label"], texts(url, "phases", arrays["phases"])
+    with memory_for(url):
+        return _truth(url, read_members(url, ("label", "phases"), ("boundary",)))
+
+
+def _truth(url: str | Path, arrays: Mapping[str, np.ndarray]) -> Truth:
+    label, phases = arrays["label"], class_names(url, "phases", texts(url, "phases", arrays["phases"]))
     if label.dtype.kind not in "iu":
         raise ExperimentError(f"{url}: expected integers in label, found {label.dtype}; save indices into phases")
     if label.size and not -1 <= int(label.min()) <= int(label.max()) < len(phases):
@@ -267,8 +301,8 @@ def _check_prediction(url: str | Path, prediction: Prediction) -> None:
         raise ExperimentError(
             f"{url}: expected pred of shape (…, {len(phases)}), one probability for each of phases, found {pred.shape}"
         )
-    if not np.isfinite(pred).all():
-        raise ExperimentError(f"{url}: pred holds NaN or infinite values; predict the experiment again")
+    class_names(url, "phases", phases)
+    check_probabilities(url, "pred", pred)
     if prediction.invalid is not None and prediction.invalid.shape != pred.shape[:-1]:
         raise ExperimentError(f"{url}: expected invalid of shape {pred.shape[:-1]}, found {prediction.invalid.shape}")
 

@@ -259,7 +259,7 @@ BAD_PREDICTIONS = {
     "phases no text": ({"pred": np.ones((2, 2)), "phases": [1, 2], "cnn_id": "c"}, "row of text"),
     "two ids": ({"pred": np.ones((2, 2)), "phases": ["a", "b"], "cnn_id": ["c", "d"]}, "one text"),
     "invalid of another shape": (
-        {"pred": np.ones((2, 2)), "phases": ["a", "b"], "cnn_id": "c", "invalid": np.zeros((2, 2), bool)}, "invalid",
+        {"pred": np.full((2, 2), 0.5), "phases": ["a", "b"], "cnn_id": "c", "invalid": np.zeros((2, 2), bool)}, "invalid",
     ),
 }  # fmt: skip
 
