@@ -175,7 +175,11 @@ class ModelBundle:
 
 
 def save_bundle(
-    store: ObjectStore, bundle: ModelBundle, model: keras.Model, extra_files: Mapping[str, Path] | None = None
+    store: ObjectStore,
+    bundle: ModelBundle,
+    model: keras.Model,
+    extra_files: Mapping[str, Path] | None = None,
+    already: Mapping[str, StoredObject] | None = None,
 ) -> ModelBundle:
     """Store a model and return it as it is loaded again.
 
@@ -189,6 +193,8 @@ def save_bundle(
         The network, as the registry builds it from ``bundle.training.network`` and ``bundle.network_parameters``.
     extra_files
         Local files to store beside it, by their names in the folder (``tensorboard/…``).
+    already
+        What lies in its folder and belongs to it.
 
     Raises
     ------
@@ -204,30 +210,20 @@ def save_bundle(
             f"for {recipe.n_q} values and {recipe.n_classes} classes; register the network and name it in the training"
         )
     check_probabilities(model, recipe, bundle.id)
-    objects = {NETWORK: stored(write_members(store.url(f"{key}/{NETWORK}"), arrays_of_model(model)))}
+    data = write_members(store.url(f"{key}/{NETWORK}"), arrays_of_model(model))
+    objects = {**(already or {}), NETWORK: stored(data)}
     for name, local_path in (extra_files or {}).items():
         store.upload(local_path, f"{key}/{name}")
         objects[name] = stored(local_path.read_bytes())
-    write_bundle_record(store, replace(bundle, weights=weights, objects=objects))
+    document = replace(bundle, weights=weights, objects=objects).to_document()
+    parse(document, Record, store.url(key))  # what could not be read again is not written
+    store.write_record(layout.model_record(bundle.id), document)
     return load_bundle(bundle.id, store)
 
 
 def stored(data: bytes) -> StoredObject:
     """Return what a record says of an object with these bytes."""
     return StoredObject(size=len(data), sha256=hashlib.sha256(data).hexdigest())
-
-
-def write_bundle_record(store: ObjectStore, bundle: ModelBundle) -> None:
-    """Write the record of a model whose other objects are stored; what could not be read again is refused.
-
-    Raises
-    ------
-    ModelError
-        If a field is not what it must be.
-    """
-    key, document = layout.model_record(bundle.id), bundle.to_document()
-    parse(document, Record, store.url(key))
-    store.write_record(key, document)
 
 
 def load_bundle(url_or_id: str | Path, store: ObjectStore | None = None) -> ModelBundle:

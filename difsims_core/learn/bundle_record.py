@@ -99,7 +99,6 @@ class _Metrics(_Part):
 class CommonFields(_Part):
     """What records of every format hold."""
 
-    format: Count
     id: Annotated[str, AfterValidator(layout.check_model_id)]
     phases: Annotated[list[Name], Field(min_length=2, max_length=1000)]
     q_axis_per_angstrom: Annotated[list[Number], Field(min_length=2, max_length=100_000)]

@@ -22,14 +22,12 @@ def find_indexed(store: ObjectStore, fingerprint: str) -> ModelBundle | None:
     """Return the model of a training fingerprint; None if there is none, or its records cannot be trusted."""
     try:
         bundle = load_bundle(indexed_id(store, fingerprint), store)
-        if bundle.training_fingerprint != fingerprint:
-            raise CorruptDataError(f"{bundle.url} has another training fingerprint, {bundle.training_fingerprint}")
     except MissingObjectError:
         return None
     except (CorruptDataError, InputError) as error:
         logger.warning("the record of the model trained on these datasets is unusable, training again (%s)", error)
         return None
-    return bundle
+    return bundle if bundle.training_fingerprint == fingerprint else None
 
 
 def indexed_id(store: ObjectStore, fingerprint: str) -> str:

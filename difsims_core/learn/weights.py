@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from difsims_core.errors import ExperimentError, InputError, ModelError
+from difsims_core.messages import first_line
 from difsims_core.storage.npz_members import read_members
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 MOST_WEIGHTS = 50_000_000  # 200 MB; large_filter for 1000 values and 100 classes has a million
 _KINDS = "fiu"
+_MOST_SHOWN, _LONGEST_SHOWN = 20, 500
 _HEADER_BYTES = 4096  # what an array has in a file beside its values, at most
 _PROBES = 8
 _ROUNDING = 1e-4  # of the sum of probabilities in float32
@@ -166,22 +168,16 @@ def check_probabilities(model: keras.Model, recipe: Recipe, where: str) -> None:
 
 
 def _read(data: bytes, expected: Sequence[Weight], where: str) -> dict[str, np.ndarray]:
-    sizes = {f"{w.name}.npy": math.prod(w.shape) * np.dtype(w.dtype).itemsize + _HEADER_BYTES for w in expected}
     with tempfile.TemporaryDirectory(prefix="difsims-") as folder:
         path = Path(folder) / "weights.npz"
         path.write_bytes(data)
         try:
-            with zipfile.ZipFile(path) as archive:
-                members = [(info.filename, info.file_size) for info in archive.infolist()]
-            if sorted(name for name, _ in members) != sorted(sizes) or any(
-                size > sizes[name] for name, size in members
-            ):
-                raise ExperimentError("it holds other arrays than those")
+            _check_claims(path, expected)
             arrays = read_members(path, [weight.name for weight in expected], shown=where)
         except Exception as error:  # noqa: BLE001 zipfile raises whatever the damage leads to
             raise ModelError(
-                f"{where}: expected an npz file with the {len(expected)} arrays of the network ({error}); train the "
-                "model again"
+                f"{where}: expected an npz file with the {len(expected)} arrays of the network "
+                f"({first_line(error)}); train the model again"
             ) from None
     for weight in expected:
         array = arrays[weight.name]
@@ -192,6 +188,16 @@ def _read(data: bytes, expected: Sequence[Weight], where: str) -> dict[str, np.n
             )
     _check_values(arrays, where)
     return arrays
+
+
+def _check_claims(path: Path, expected: Sequence[Weight]) -> None:
+    """Refuse other arrays, and more bytes than they have, before anything is unpacked."""
+    most = {f"{w.name}.npy": math.prod(w.shape) * np.dtype(w.dtype).itemsize + _HEADER_BYTES for w in expected}
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+    found = sorted(member.filename for member in members)
+    if found != sorted(most) or any(member.file_size > most[member.filename] for member in members):
+        raise ExperimentError(f"found {', '.join(found[:_MOST_SHOWN])[:_LONGEST_SHOWN]}")
 
 
 def _check_values(arrays: Mapping[str, np.ndarray], where: str) -> None:
