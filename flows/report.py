@@ -92,7 +92,7 @@ def _lineage(simulation: Simulation, bundle: ModelBundle, scores: Sequence[dict[
     trained = (
         ("created", bundle.created),
         ("training fingerprint", bundle.training_fingerprint),
-        ("weights", f"sha256 {bundle.model_sha256}"),
+        ("weights", f"sha256 {bundle.weights_sha256}"),
         ("held-out accuracy", f"{bundle.metrics['accuracy']:.4f}"),
         ("versions", ", ".join(f"{name} {value}" for name, value in bundle.versions.items())),
     )
