@@ -1,19 +1,22 @@
-"""Commands about datasets that run no flow: ``export``, ``verify``."""
+"""Commands about stored items that run no flow: ``export``, ``verify``."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flows.cli_options import Json, Simulation, Store
 from flows.command_group import FAILED
 
+if TYPE_CHECKING:
+    from difsims_core.findings import Findings
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command(epilog="Example: difsims export sim-0b6e… training.npz")(export)
-    app.command(epilog="Example: difsims verify sim-0b6e… --resimulate 2")(verify)
+    app.command(epilog="Examples: difsims verify sim-0b6e… --resimulate 2 · difsims verify --store s3://bucket")(verify)
 
 
 def export(
@@ -39,31 +42,51 @@ def export(
 
 
 def verify(
-    simulation: Simulation,
-    resimulate: Annotated[int, typer.Option(min=0, help="Blocks to simulate again and compare byte by byte.")] = 0,
+    items: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[ITEM…]",
+            help="Ids or URLs of datasets and models, URLs of predictions (default: everything in the store).",
+            show_default=False,
+        ),
+    ] = None,
+    resimulate: Annotated[int, typer.Option(min=0, help="Blocks of a dataset to simulate again and compare.")] = 0,
     store: Store = None,
     as_json: Json = False,
 ) -> None:
-    """Recompute the checksums of a dataset; ends with 1 when a block differs."""
+    """Compare every object of datasets, models and predictions with its checksums; ends with 1 if any differs."""
     from dataclasses import asdict
 
-    from difsims_core.dataset.open import open_simulation
-    from difsims_core.dataset.verify import verify as check
+    from difsims_core.errors import InputError
+    from difsims_core.ledger.verify_store import verify_item, verify_store
     from difsims_core.storage.objects import open_store
     from flows import console
 
-    opened = open_simulation(simulation, open_store(store))
-    with console.bar("verifying", -(-opened.n_patterns // opened.block_rows), "blocks") as progress:
-        report = check(opened.store, opened.id, resimulate, progress)
+    place, checked = open_store(store), []
+    if resimulate and not items:
+        raise InputError("--resimulate needs the ids of datasets: `difsims verify sim-… --resimulate 2`")
+    with console.bar("verifying", len(items or ()), "items") as progress:
+        checking = (verify_item(place, item, resimulate) for item in items) if items else verify_store(place)
+        for number, findings in enumerate(checking, start=1):
+            checked.append(findings)
+            progress(number)
+    if not checked:
+        raise InputError(f"{place.root}: there is nothing to verify; check the store (DIFSIMS_STORE)")
     if as_json:
-        console.show_json(asdict(report))
+        console.show_json([{"ok": findings.ok, **asdict(findings)} for findings in checked])
     else:
-        again = f", {len(report.resimulated)} simulated again" if report.resimulated else ""
-        verdict = "all is well" if report.ok else f"{len(report.failures)} differences"
-        console.show_line(f"{report.id}: {report.blocks} blocks checked{again}: {verdict}")
-        for warning in report.warnings:
-            console.warn(warning)
-    if not report.ok:
-        for failure in report.failures:
-            console.fail(failure)
+        _show(checked)
+    if not all(findings.ok for findings in checked):
         raise typer.Exit(FAILED)
+
+
+def _show(checked: list[Findings]) -> None:
+    from flows import console
+
+    for findings in checked:
+        verdict = "all is well" if findings.ok else f"failed, findings: {len(findings.failures)}"
+        console.show_line(f"{findings.kind} {findings.id}: {verdict}")
+        for warning in findings.warnings:
+            console.warn(warning)
+        for failure in findings.failures:
+            console.fail(failure)

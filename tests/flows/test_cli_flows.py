@@ -47,7 +47,8 @@ def test_verify_and_export_of_a_simulated_dataset(document, store, tmp_path):
     simulation = invoke("simulate", document, "--store", store).stdout.splitlines()[-1]
     verified = invoke("verify", simulation, "--store", store, "--resimulate", "1", "--json")
     assert verified.exit_code == 0
-    assert json.loads(verified.stdout)["failures"] == []
+    (findings,) = json.loads(verified.stdout)
+    assert (findings["ok"], findings["failures"], findings["resimulated"]) == (True, [], [0])
     exported = invoke("export", simulation, str(tmp_path / "out.npz"), "--store", store)
     assert exported.stdout.splitlines() == [str(tmp_path / "out.npz")]
 

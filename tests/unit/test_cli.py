@@ -62,7 +62,9 @@ def test_phases_lists_the_catalogue():
         (["simulate", "--store", "s3://key:SECRET@bucket/x"], "must not carry credentials"),
         (["simulate", "--set", "crystal_folder=s3://key:SECRET@bucket/x"], "must not carry credentials"),
         (["evaluate", "*.npz", "--truth", "s3://key:SECRET@bucket/x"], "must not carry credentials"),
-        (["verify"], "Missing argument"),
+        (["verify"], "there is nothing to verify"),
+        (["verify", "--resimulate", "1"], "needs the ids of datasets"),
+        (["export"], "Missing argument"),
         (["simulat"], "No such command"),
         (["phases", "--colour"], "No such option"),
     ],
@@ -83,7 +85,7 @@ def test_a_failing_store_ends_with_one(tmp_path):
     assert len(result.stderr.splitlines()) == 1
 
 
-@pytest.mark.parametrize("place", [["--debug", "verify"], ["verify", "--debug"]])
+@pytest.mark.parametrize("place", [["--debug", "train"], ["train", "--debug"]])
 def test_debug_shows_where(place, tmp_path):
     arguments = ["sim-00000000-0000-4000-8000-000000000000", "--store", str(tmp_path)]
     result = invoke(*place, *arguments)
