@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command(epilog="Example: difsims export sim-0b6e… training.npz")(export)
-    app.command(epilog="Examples: difsims verify sim-0b6e… --resimulate 2 · difsims verify --store s3://bucket")(verify)
+    app.command(epilog="Example: difsims verify sim-0b6e… --resimulate 2 · difsims verify --store s3://bucket")(verify)
 
 
 def export(

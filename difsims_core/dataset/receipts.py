@@ -125,9 +125,12 @@ def write_receipt(store: ObjectStore, receipt: Receipt) -> None:
     store.write(layout.receipt(receipt.id, receipt.block), receipt.record())
 
 
-def read_receipt(store: ObjectStore, plan: Plan, block: int) -> Receipt | None:
-    """Return the receipt of a block; None when there is none that fits, so that the block is written again."""
-    key = layout.receipt(plan.id, block)
+def read_receipt(store: ObjectStore, plan: Plan, block: int, folder: str | None = None) -> Receipt | None:
+    """Return the receipt of a block; None when there is none that fits, so that the block is written again.
+
+    ``folder`` is that of the dataset where it lies outside of `layout.SIMULATIONS`.
+    """
+    key = f"{folder or layout.simulation(plan.id)}/{layout.RECEIPTS}/{layout.receipt_name(block)}"
     try:
         receipt = _receipt_from(Fields(store.read_record(key), store.url(key)))
     except (MissingObjectError, CorruptDataError):
@@ -153,17 +156,19 @@ def _receipt_from(fields: Fields) -> Receipt:
     )
 
 
-def read_receipts(store: ObjectStore, plan: Plan, blocks: Iterable[int] | None = None) -> dict[int, Receipt]:
-    """Return the fitting receipts of blocks (default: all) by number.
+def read_receipts(
+    store: ObjectStore, plan: Plan, blocks: Iterable[int] | None = None, folder: str | None = None
+) -> dict[int, Receipt]:
+    """Return the fitting receipts of blocks (default: all) by number; ``folder`` as for `read_receipt`.
 
     Those that are there are listed first, a thousand a request, so that a new dataset of 10⁴ blocks is not asked for
     each of them.
     """
-    there = set(store.list(layout.receipts(plan.id)))
+    there = {key.rpartition("/")[2] for key in store.list(f"{folder or layout.simulation(plan.id)}/{layout.RECEIPTS}")}
     wanted = range(plan.n_blocks) if blocks is None else blocks
-    wanted = [block for block in wanted if layout.receipt(plan.id, block) in there]
+    wanted = [block for block in wanted if layout.receipt_name(block) in there]
     with ContextPool(_READERS, thread_name_prefix="difsims-receipt") as pool:
-        found = pool.map(lambda block: read_receipt(store, plan, block), wanted)
+        found = pool.map(lambda block: read_receipt(store, plan, block, folder), wanted)
         return {receipt.block: receipt for receipt in found if receipt is not None}
 
 

@@ -81,7 +81,7 @@ def verify(
         return VerifyReport("dataset", name.removesuffix(SUFFIX), (str(error),))
     description, failures = read_description(sim.store, sim.key), list[str]()
     plan, arrays = description.plan, rows_arrays(description.document)
-    receipts = read_receipts(sim.store, plan)
+    receipts = read_receipts(sim.store, plan, folder=sim.key)
     failures += _check_objects(sim, description, receipts)
     crystals = _crystals(sim, failures)
     failures += [crystal.finding for crystal in crystals if crystal.misread]

@@ -29,9 +29,7 @@ from difsims_core.storage.record_fields import Fields
 Job = tuple[str, str, Callable[[], Findings]]  # kind, id, check
 
 
-def verify_item(
-    store: ObjectStore, text: str, resimulate: int = 0, progress: Callable[[int], None] | None = None
-) -> Findings:
+def verify_item(store: ObjectStore, text: str, resimulate: int = 0) -> Findings:
     """Check one item.
 
     Parameters
