@@ -17,6 +17,7 @@ from difsims_core.storage.objects import ObjectStore
 from difsims_core.storage.zarr_metadata import MOST_PIECE_BYTES
 
 _LONGEST_PART = 2 * MOST_PIECE_BYTES
+_LARGEST_OBJECT = 2**43  # what S3 takes is less
 
 
 class KeyedStore(Store):
@@ -124,9 +125,10 @@ class KeyedStore(Store):
     def _limits(self, key: str, part: ByteRequest | None) -> tuple[int | None, int | None]:
         match part:
             case RangeByteRequest():
-                if part.end - part.start > _LONGEST_PART:  # memory is taken for it before it is read
+                length = part.end - part.start
+                if part.end > _LARGEST_OBJECT or length > _LONGEST_PART:  # memory is taken before it is read
                     raise CorruptDataError(
-                        f"{self}/{key}: names a piece of {part.end - part.start} bytes, expected at most "
+                        f"{self}/{key}: names a piece of {length} bytes that end at {part.end}, expected at most "
                         f"{_LONGEST_PART}; it was damaged, verify the dataset"
                     )
                 return part.start, part.end
