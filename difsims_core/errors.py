@@ -56,6 +56,10 @@ class ChampionChangedError(StoreError):
     """Another process has changed the registry since it was read; read it again and decide again."""
 
 
+class RetentionRefusedError(DifsimsError):
+    """Something would be deleted that nobody can be shown to want deleted; nothing was."""
+
+
 class IncompleteDatasetError(StoreError):
     """A dataset without its completion record; it may still be growing, or its writer was stopped."""
 

@@ -11,6 +11,7 @@ import pytest
 from difsims_core.ledger import intake
 from difsims_core.ledger.intake import Round, look
 from difsims_core.storage.objects import ObjectStore, open_store
+from tests.ledger.plans import NOW
 from tests.ledger.uploads import START, TRIES, crown
 
 
@@ -31,6 +32,12 @@ def home(tmp_path: Path) -> ObjectStore:
     place = open_store(tmp_path / "store")
     crown(place)
     return place
+
+
+@pytest.fixture
+def later_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For every store it is the day on which the plans of `plans` are made."""
+    monkeypatch.setattr("difsims_core.ledger.store_clock.store_time", lambda _store: NOW)
 
 
 class Clock:

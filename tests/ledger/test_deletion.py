@@ -21,6 +21,8 @@ from tests.ledger.small_stores import (
     write_registry,
 )
 
+pytestmark = pytest.mark.usefixtures("later_clock")
+
 
 def test_a_registry_that_changes_stops_the_deletion(files):
     models = [put_model(files) for _ in range(3)]

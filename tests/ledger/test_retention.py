@@ -45,6 +45,8 @@ STRANGE = (
     "exports/a.npz",
 )
 
+pytestmark = pytest.mark.usefixtures("later_clock")
+
 
 def test_a_name_of_somebody_else_stops_no_plan(files):
     put_report(files, "run-0123", put_model(files, datasets=[put_dataset(files)], scans=["roi_1"]))

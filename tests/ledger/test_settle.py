@@ -18,7 +18,7 @@ A, B, C = (f"cnn-00000000-0000-4000-8000-00000000000{digit}" for digit in "abc")
 def store_with_models(url):
     store = open_store(url)
     for model in (A, B, C):
-        store.write_json(f"{layout.model(model)}/bundle.json", {})
+        store.write_record(layout.model_record(model), {"id": model})
     return store
 
 
