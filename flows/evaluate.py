@@ -18,11 +18,12 @@ from flows.artifacts import tag_run
 from flows.events import announce
 from flows.illustrate import show_evaluation, show_scores
 from flows.outcome import nothing_new, reused
-from flows.parameters import CrystalFolder, ExperimentFolder, Predictions, StoreUrl, TruthFolder
+from flows.parameters import CrystalFolder, ExperimentFolder, Places, Predictions, StoreUrl, TruthFolder
 from flows.progress import say, working
 from flows.tasks import score
 
 _EVERYTHING: list[str] = []
+_NOWHERE_ELSE: list[str] = []
 
 
 def _run_name() -> str:
@@ -37,6 +38,7 @@ def evaluate(
     truth: TruthFolder = None,
     crystals: CrystalFolder = None,
     store: StoreUrl = None,
+    places: Places = _NOWHERE_ELSE,
 ) -> list[dict[str, Any]]:
     """Score predictions and return one row of numbers each; scores of the same inputs are not computed again.
 
@@ -45,13 +47,15 @@ def evaluate(
     predictions
         Files, folders, globs or URLs; none: all predictions of the champion.
     experiments
-        Folder of the scans; default: where each prediction says that its scan lies.
+        Folder of the scans; default: where each prediction says that its scan lies, in the store or in ``places``.
     truth
         Folder of ``<name>_truth.npz`` maps; used for scores alone.
     crystals
         Folder of CIF files; default: those of the datasets behind each prediction, or the shipped ones.
     store
         Root URL of the store; default: ``DIFSIMS_STORE``.
+    places
+        Folders and files outside the store that may be read where predictions and datasets name them.
     """
     place = open_store(store)
     root = place.root
@@ -70,7 +74,7 @@ def evaluate(
     with working(f"evaluate {urls[0]}", "evaluating", len(urls), "maps") as work:
         for done, url in enumerate(urls, start=1):
             try:
-                row = score(root, url, experiments, truth, crystals)
+                row = score(root, url, experiments, truth, crystals, places)
             except (InputError, MissingObjectError) as error:
                 if len(urls) == 1:
                     raise
