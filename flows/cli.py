@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flows import cli_dataset, cli_doctor, cli_intake, cli_keep, cli_operate, cli_phases
+from flows import cli_convert, cli_dataset, cli_doctor, cli_intake, cli_keep, cli_operate, cli_phases
 from flows.cli_options import Changes, Json, QUnitOfScans, Simulations, Store, without_credentials
 from flows.command_group import CommandGroup
 
@@ -81,21 +81,6 @@ def simulate(
     from flows.cli_simulate import simulate_document
 
     simulate_document(spec, changes or [], store, partial(_flows, ctx), as_json=as_json)
-
-
-@app.command(epilog="Example: difsims convert param_space_yaml.yml -o converted.yaml")
-def convert(
-    old: Annotated[Path, typer.Argument(metavar="OLD.yml", help="YAML with !pspace and !pdim, or JSON.")],
-    out: Annotated[
-        Path | None, typer.Option("-o", "--out", metavar="NEW.yaml", help="File to write (default: standard output).")
-    ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace NEW.yaml when it exists.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Write a parameter document of the older platform as one of difsims, with a warning for each changed meaning."""
-    from flows.cli_simulate import convert_document
-
-    convert_document(old, out, overwrite=overwrite, as_json=as_json)
 
 
 @app.command(epilog="Example: difsims train sim-0b6e… --set epochs=10")
@@ -276,7 +261,7 @@ def watch(ctx: typer.Context, store: Store = None, as_json: Json = False) -> Non
             console.show_line(url)
 
 
-for commands in (cli_dataset, cli_phases, cli_operate, cli_doctor, cli_keep, cli_intake):
+for commands in (cli_convert, cli_dataset, cli_phases, cli_operate, cli_doctor, cli_keep, cli_intake):
     commands.register(app)
 
 

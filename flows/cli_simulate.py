@@ -1,4 +1,4 @@
-"""What ``difsims simulate`` and ``difsims convert`` do with their documents."""
+"""What ``difsims simulate`` does with its document."""
 
 from __future__ import annotations
 
@@ -56,37 +56,3 @@ def _described(simulation: str, store: str | None) -> dict[str, Any]:
 
     opened = open_simulation(simulation, open_store(store))
     return {"id": opened.id, "n_patterns": opened.n_patterns, "phases": list(opened.phases)}
-
-
-def convert_document(old: Path, out: Path | None, *, overwrite: bool, as_json: bool) -> None:
-    """Write a document of the old form as one of ours; what there is to say goes to standard error."""
-    from difsims_core import __version__
-    from difsims_core.config.old_form.convert import convert_document as convert
-    from difsims_core.config.old_form.write import write_conversion
-    from difsims_core.errors import SpecError
-
-    if out is not None:
-        if out.suffix not in (".yaml", ".yml"):
-            raise SpecError(f"{out}: expected a name that ends in .yaml: it is YAML that is written")
-        if out.exists() and (not overwrite or out.samefile(old)):
-            remedy = "choose another name" if overwrite else "choose another name, or --overwrite"
-            raise SpecError(f"{out}: exists already; {remedy}")
-    conversion = convert(old)
-    for finding in conversion.findings:
-        console.warn(str(finding))
-    text = write_conversion(conversion, __version__)
-    if out is not None:
-        try:
-            out.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise SpecError(f"{out}: cannot be written ({error.strerror}); check the folder") from None
-    if as_json:
-        findings = [{"key": finding.key, "text": finding.text} for finding in conversion.findings]
-        points = len(conversion.sweep.points)
-        console.show_json(
-            {"file": str(out) if out else None, "points": points, "warnings": findings, "document": conversion.document}
-        )
-    elif out is None:
-        console.show_text(text)
-    else:
-        console.show_line(str(out))

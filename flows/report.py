@@ -92,13 +92,13 @@ def _lineage(
         ("fingerprint", attributes["fingerprint"]),
         ("created", attributes["created"]),
         ("engine version", str(attributes["engine_version"])),
-        ("content", f"sha256 {simulation.completion['content_sha256']}"),
+        ("content", f"sha256 {simulation.completion.content_sha256}"),
         ("versions", ", ".join(f"{name} {value}" for name, value in attributes["versions"].items())),
     )
     trained = (
         ("created", bundle.created),
         ("training fingerprint", bundle.training_fingerprint),
-        ("weights", f"sha256 {bundle.model_sha256}"),
+        ("weights", f"sha256 {bundle.weights_sha256}"),
         ("held-out accuracy", f"{bundle.metrics['accuracy']:.4f}"),
         ("versions", ", ".join(f"{name} {value}" for name, value in bundle.versions.items())),
     )

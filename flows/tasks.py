@@ -82,8 +82,8 @@ def _write_blocks(store: str, spec: SimulationSpec, plan: Plan, first: int, last
     return compute.write_group(store, spec, plan, range(first, last + 1), progress=reporter(plan.id, first))
 
 
-def _finish_dataset(store: str, plan: Plan) -> dict[str, Any]:
-    return build.finish(open_store(store), plan)
+def _finish_dataset(store: str, plan: Plan) -> None:
+    build.finish(open_store(store), plan)
 
 
 def _find_trained(store: str, simulations: list[str], spec: TrainingSpec) -> str | None:

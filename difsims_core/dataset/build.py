@@ -5,21 +5,23 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from difsims_core.dataset.completion import Completion, make_completion, read_completion
+from difsims_core.dataset.description import read_description
 from difsims_core.dataset.overlap import overlap
 from difsims_core.dataset.plan import Plan, fingerprint, plan_blocks, plan_from
-from difsims_core.dataset.receipts import Receipt, content_digest, read_receipt, read_receipts
+from difsims_core.dataset.receipts import Receipt, read_receipt, read_receipts
 from difsims_core.dataset.template import dataset_template
 from difsims_core.dataset.writing import block_targets, store_block
-from difsims_core.errors import IncompleteDatasetError, InputError, MissingObjectError
+from difsims_core.errors import CorruptDataError, IncompleteDatasetError, InputError, MissingObjectError
 from difsims_core.storage import layout
-from difsims_core.storage.arrays import ROOT_DOCUMENT, array_names, create_arrays, open_group
-from difsims_core.storage.objects import ObjectStore, open_store, to_json
+from difsims_core.storage.arrays import create_arrays
+from difsims_core.storage.objects import ObjectStore, open_store
+from difsims_core.storage.records import to_record
 
 if TYPE_CHECKING:
     from difsims_core.config.simulation import SimulationSpec
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _SHOWN = 5  # numbers named in a message
-_LISTERS = 8  # of the folders of a dataset: a store lists a thousand objects a request
 Progress = Callable[[int], None]
 
 
@@ -58,22 +59,46 @@ def begin(
     """
     simulator = simulator or _prepare(spec)
     plan = _find_or_create(store, simulator, block_rows)
-    if store.exists(layout.completion(plan.id)):
+    if _is_complete(store, plan):
         return replace(plan, complete=True)
-    if not store.exists(f"{layout.simulation(plan.id)}/{ROOT_DOCUMENT}"):
+    try:
+        begun = read_description(store, layout.simulation(plan.id)).plan
+    except MissingObjectError:
         create_arrays(store, layout.simulation(plan.id), dataset_template(simulator, plan))
+        return plan
+    if begun != plan:
+        raise _index_of_another(store, plan)
     return plan
 
 
 def find(store: ObjectStore, spec: SimulationSpec) -> tuple[str, Plan | None]:
     """Return the fingerprint of a document, and the plan of its dataset, finished or not, if it was begun."""
     wanted = fingerprint(_prepare(spec))
-    key = layout.simulation_index(wanted)
     try:
-        plan = plan_from(store.read_json(key), store.url(key))
+        plan = read_index(store, wanted)
     except MissingObjectError:
         return wanted, None
-    return wanted, replace(plan, complete=store.exists(layout.completion(plan.id)))
+    return wanted, replace(plan, complete=_is_complete(store, plan))
+
+
+def read_index(store: ObjectStore, wanted: str) -> Plan:
+    """Return the plan of the dataset that has a fingerprint, as the index has it.
+
+    Raises
+    ------
+    MissingObjectError
+        If there is none.
+    CorruptDataError
+        If the record is damaged, or that of another fingerprint.
+    """
+    key = layout.simulation_index(wanted)
+    plan = plan_from(store.read_record(key), store.url(key))
+    if plan.fingerprint != wanted:
+        raise CorruptDataError(
+            f"{store.url(key)}: the record is of the fingerprint {plan.fingerprint}, and its name says another; delete "
+            "it: the next simulation makes a new one"
+        )
+    return plan
 
 
 def read_plan(store: ObjectStore, simulation_id: str) -> Plan:
@@ -83,11 +108,11 @@ def read_plan(store: ObjectStore, simulation_id: str) -> Plan:
     ------
     MissingObjectError
         If there is no such dataset.
+    CorruptDataError
+        If its metadata are damaged, or another dataset's.
     """
-    plan = plan_from(
-        dict(open_group(store, layout.simulation(simulation_id)).attrs), store.url(layout.simulation(simulation_id))
-    )
-    return replace(plan, complete=store.exists(layout.completion(plan.id)))
+    plan = read_description(store, layout.simulation(simulation_id)).plan
+    return replace(plan, complete=_is_complete(store, plan))
 
 
 def write_block(
@@ -167,17 +192,18 @@ def write_group(
     }
 
 
-def finish(store: ObjectStore, plan: Plan) -> dict[str, Any]:
+def finish(store: ObjectStore, plan: Plan) -> Completion:
     """Write the completion record of a dataset, now that every block has its receipt; return the record.
 
     Raises
     ------
     IncompleteDatasetError
         If a block is missing; the message names the first few.
+    CorruptDataError
+        If its metadata were damaged meanwhile, or there is a completion record of another dataset.
     """
-    key = layout.completion(plan.id)
-    if store.exists(key):
-        return store.read_json(key)
+    if _is_complete(store, plan):
+        return read_completion(store, layout.simulation(plan.id))
     receipts = read_receipts(store, plan)
     missing = [block for block in range(plan.n_blocks) if block not in receipts]
     if missing:
@@ -186,22 +212,10 @@ def finish(store: ObjectStore, plan: Plan) -> dict[str, Any]:
             f"dataset {plan.id}: {len(missing)} of {plan.n_blocks} blocks are not written yet ({named}); run the same "
             "simulation again, it writes only these"
         )
-    counts: dict[str, int] = {}
-    for receipt in receipts.values():
-        for label, count in receipt.class_counts.items():
-            counts[label] = counts.get(label, 0) + count
-    record = {
-        "id": plan.id,
-        "fingerprint": plan.fingerprint,
-        "n_patterns": plan.n_patterns,
-        "n_blocks": plan.n_blocks,
-        "class_counts": dict(sorted(counts.items(), key=lambda item: int(item[0]))),
-        "content_sha256": content_digest(receipts),
-        "stored_bytes": _stored_bytes(store, plan),
-        "completed": _now(),
-    }
-    if not store.create(key, to_json(record)):
-        return store.read_json(key)
+    document = read_description(store, layout.simulation(plan.id)).document
+    record = make_completion(store, plan, document, receipts, _now())
+    if not store.create(layout.completion(plan.id), record.record()):
+        return read_completion(store, layout.simulation(plan.id))
     _log.info("dataset %s is complete: %d patterns in %d blocks", plan.id, plan.n_patterns, plan.n_blocks)
     return record
 
@@ -222,28 +236,38 @@ def _prepare(spec: SimulationSpec) -> Simulator:
 
 
 def _find_or_create(store: ObjectStore, simulator: Simulator, block_rows: int | None) -> Plan:
-    key = layout.simulation_index(fingerprint(simulator))
+    wanted = fingerprint(simulator)
     try:
-        record = store.read_json(key)
+        return read_index(store, wanted)
     except MissingObjectError:
         plan = plan_blocks(simulator, layout.new_simulation_id(), _now(), block_rows)
-        if store.create(key, to_json(plan.record())):
-            return plan
-        record = store.read_json(key)  # another process was faster
-    return plan_from(record, store.url(key))
+    if store.create(layout.simulation_index(wanted), to_record(plan.record())):
+        return plan
+    return read_index(store, wanted)  # another process was faster
+
+
+def _is_complete(store: ObjectStore, plan: Plan) -> bool:
+    """Return whether a dataset has its completion record; refuse one of another dataset."""
+    try:
+        found = read_completion(store, layout.simulation(plan.id))
+    except MissingObjectError:
+        return False
+    if (found.id, found.fingerprint) != (plan.id, plan.fingerprint):
+        raise _index_of_another(store, plan)
+    return True
+
+
+def _index_of_another(store: ObjectStore, plan: Plan) -> CorruptDataError:
+    return CorruptDataError(
+        f"{store.url(layout.simulation(plan.id))}: holds another dataset than the index says (fingerprint "
+        f"{plan.fingerprint}); verify it, and delete {layout.simulation_index(plan.fingerprint)}: the next simulation "
+        "makes a new one"
+    )
 
 
 def _computed(plan: Plan, simulator: Simulator, blocks: list[int], threads: int | None) -> Iterator[Block]:
     for block in blocks:
         yield simulator.block(*plan.rows(block), threads)
-
-
-def _stored_bytes(store: ObjectStore, plan: Plan) -> int:
-    """Return the size of the rows of a dataset, its arrays listed at the same time: there may be 10⁵ objects."""
-    key = layout.simulation(plan.id)
-    arrays = array_names(open_group(store, key))
-    with ThreadPoolExecutor(_LISTERS, thread_name_prefix="difsims-list") as pool:
-        return sum(pool.map(lambda path: store.tree_bytes(f"{key}/{path}"), arrays))
 
 
 def _now() -> str:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from difsims_core.dataset.completion import Completion, read_completion
+from difsims_core.dataset.description import SUFFIX, check_folder, read_description
 from difsims_core.dataset.peaks import read_peaks
 from difsims_core.errors import CorruptDataError, IncompleteDatasetError, InputError, MissingObjectError, StoreError
 from difsims_core.storage import layout
 from difsims_core.storage.arrays import ROOT_DOCUMENT, array_names, get_array, open_group
 from difsims_core.storage.objects import ObjectStore, locate, open_store
+from difsims_core.storage.zarr_store import KeyedStore
 
 if TYPE_CHECKING:
     import zarr
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
     from difsims_core.config.simulation import SimulationSpec
     from difsims_core.dataset.block import Peaks
 
-_SUFFIX = ".zarr"
+_AXIS_PIECE = "c/0"  # an axis has one dimension and one piece
 
 
 @dataclass(frozen=True)
@@ -36,16 +39,19 @@ class Simulation:
         Of its Zarr group in the store.
     group : zarr.Group
         Read-only.
-    completion : mapping
-        The completion record: ``class_counts``, ``content_sha256``, ``stored_bytes``, ``completed``, …
+    completion : Completion
+        The completion record.
     """
 
     store: ObjectStore
     key: str
     group: zarr.Group
-    completion: Mapping[str, Any]
+    completion: Completion
 
     def __getitem__(self, path: str) -> zarr.Array:
+        """Return an array; what an axis holds is compared with the completion record first."""
+        if path in self.completion.axes:
+            self._hold_axis(path)
         return get_array(self.group, path)
 
     def __contains__(self, path: str) -> bool:
@@ -97,7 +103,7 @@ class Simulation:
     @property
     def class_counts(self) -> tuple[int, ...]:
         """Patterns of each class, in label order."""
-        counts = self.completion["class_counts"]
+        counts = self.completion.class_counts
         return tuple(counts.get(str(label), 0) for label in range(len(self.phases)))
 
     @property
@@ -115,6 +121,20 @@ class Simulation:
     def peaks(self, start: int = 0, stop: int | None = None) -> Peaks:
         """Return the spots of patterns ``start`` … ``stop`` of a dataset that keeps them; see ``read_peaks``."""
         return read_peaks(self, start, stop)
+
+    def _hold_axis(self, path: str) -> None:
+        """Read an axis whole, once, and keep it: what is used is what was checked."""
+        zarr_store, piece = self.group.store, f"{path}/{_AXIS_PIECE}"
+        assert isinstance(zarr_store, KeyedStore)  # noqa: S101 - narrows the type; open_group made it
+        if piece in zarr_store.held:
+            return
+        data = self.store.read(f"{self.key}/{piece}")
+        if hashlib.sha256(data).hexdigest() != self.completion.axes[path]:
+            raise CorruptDataError(
+                f"{self.url}/{path}: the axis is not the one that the dataset was completed with; it was damaged or "
+                "edited: restore it, or delete the dataset and simulate it again"
+            )
+        zarr_store.held[piece] = data
 
 
 def open_simulation(url_or_id: str | Path, store: ObjectStore | None = None) -> Simulation:
@@ -134,32 +154,47 @@ def open_simulation(url_or_id: str | Path, store: ObjectStore | None = None) -> 
     IncompleteDatasetError
         If its completion record is missing.
     CorruptDataError
-        If its completion record is not its own.
+        If its records, its metadata and the name of its folder do not agree.
     InputError
         If the beginning of an id fits several datasets.
     """
-    text = str(url_or_id).rstrip("/")
-    if text.endswith(_SUFFIX):
-        store, key = locate(text)
-    else:
-        store = store or open_store()
-        key = layout.simulation(text if layout.is_simulation_id(text) else _the_id(store, text))
+    store, key = place_of(url_or_id, store)
     try:
-        completion = store.read_json(f"{key}/{layout.COMPLETE}")
+        completion = read_completion(store, key)
     except MissingObjectError:
         raise _reason(store, key) from None
-    simulation = Simulation(store, key, open_group(store, key), completion)
-    if not isinstance(completion, dict) or completion.get("fingerprint") != simulation.attrs.get("fingerprint"):
+    check_folder(store, key, completion.id)
+    description = read_description(store, key)
+    plan = description.plan
+    said = (plan.id, plan.fingerprint, plan.n_patterns, plan.n_blocks, description.phases, description.summary)
+    held = (completion.id, completion.fingerprint, completion.n_patterns, completion.n_blocks)
+    agree = said == (*held, completion.phases, completion.summary)
+    if not agree or hashlib.sha256(description.document.data).hexdigest() != completion.root_sha256:
         raise CorruptDataError(
-            f"{store.url(key)}: its completion record is damaged or another dataset's; delete it and run the same "
-            "simulation again, which checks every block"
+            f"{store.url(key)}: its metadata ({ROOT_DOCUMENT}) are not those that it was completed with; one of them "
+            "was damaged or edited, or is another dataset's: restore them, or delete the dataset and simulate it again"
         )
-    return simulation
+    return Simulation(store, key, open_group(store, key, description.document), completion)
+
+
+def place_of(url_or_id: str | Path, store: ObjectStore | None = None) -> tuple[ObjectStore, str]:
+    """Return the store of a dataset and the key of its folder there; the folder need not exist for a whole id.
+
+    Raises
+    ------
+    MissingObjectError, InputError
+        If the beginning of an id fits none, or several.
+    """
+    text = str(url_or_id).rstrip("/")
+    if text.endswith(SUFFIX):
+        return locate(text)
+    store = store or open_store()
+    return store, layout.simulation(text if layout.is_simulation_id(text) else _the_id(store, text))
 
 
 def list_simulations(store: ObjectStore) -> list[str]:
     """Return the ids of all datasets of a store, complete or not, sorted."""
-    names = (name.removesuffix(_SUFFIX) for name in store.folders(layout.SIMULATIONS) if name.endswith(_SUFFIX))
+    names = (name.removesuffix(SUFFIX) for name in store.folders(layout.SIMULATIONS) if name.endswith(SUFFIX))
     return [name for name in names if layout.is_simulation_id(name)]
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from difsims_core.errors import CorruptDataError, InputError
 from difsims_core.storage import layout
+from difsims_core.storage.record_fields import Fields
 
 if TYPE_CHECKING:
     from difsims_core.dataset.simulate import Simulator
@@ -25,6 +26,7 @@ _LARGE, _HUGE = 10**7, 10**9  # from here on fewer, larger objects (deployments/
 _BLOCK_BYTES = 128 * 10**6  # three blocks, two of them with their compressed bytes, are in memory at a time
 _CHUNK_BYTES = 8 * 10**6
 MOST_GROUPS = 64  # tasks of one flow run
+_MOST_BLOCKS = 2**20
 _LEAST_BLOCKS = 8  # of a group, so that a task is worth its overhead
 
 
@@ -63,6 +65,12 @@ class Plan:
             raise InputError(
                 f"a block must be a multiple of {self.chunk_rows} rows, the compressed piece, found {self.block_rows}; "
                 f"for example {max(1, round(self.block_rows / self.chunk_rows)) * self.chunk_rows}"
+            )
+
+        if self.n_blocks > _MOST_BLOCKS:
+            raise InputError(
+                f"a dataset has at most {_MOST_BLOCKS} blocks, found {self.n_blocks}: {self.n_patterns} patterns "
+                f"in blocks of {self.block_rows}; choose larger blocks"
             )
 
     @property
@@ -104,13 +112,19 @@ def plan_from(record: Mapping[str, Any], where: str) -> Plan:
     CorruptDataError
         If they do not; ``where`` says whose they are.
     """
+    fields = Fields(record, where)
     try:
-        names = ("id", "fingerprint", "n_patterns", "block_rows", "chunk_rows", "created")
-        plan = Plan(**{name: record[name] for name in names}, spot_rows=record.get("spot_rows", 0))
-        layout.check_simulation_id(plan.id)
-    except (KeyError, TypeError, AttributeError, InputError):
-        raise CorruptDataError(f"{where}: not the record of a dataset; it was damaged, delete it") from None
-    return plan
+        return Plan(
+            layout.check_simulation_id(fields.text("id")),
+            fields.sha256("fingerprint"),
+            fields.count("n_patterns", least=1),
+            fields.count("block_rows", least=1),
+            fields.count("chunk_rows", least=1),
+            fields.count("spot_rows") if "spot_rows" in record else 0,  # datasets had none before there were spots
+            fields.date("created"),
+        )
+    except InputError as error:
+        raise CorruptDataError(f"{where}: not the record of a dataset ({error}); it was damaged, restore it") from None
 
 
 def plan_blocks(simulator: Simulator, simulation_id: str, created: str, block_rows: int | None = None) -> Plan:

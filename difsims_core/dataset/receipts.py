@@ -1,4 +1,4 @@
-"""What is known of a written block: its rows and the checksum of every array, stored after the arrays."""
+"""What is known of a written block: its rows, the checksums of its rows and of its objects, stored after the arrays."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from difsims_core.dataset.peaks import peak_arrays
 from difsims_core.errors import CorruptDataError, MissingObjectError
 from difsims_core.storage import layout
 from difsims_core.storage.objects import ObjectStore
+from difsims_core.storage.record_fields import Fields
+from difsims_core.storage.records import to_record
 
 if TYPE_CHECKING:
     from difsims_core.dataset.block import Block
@@ -29,25 +31,36 @@ class Receipt:
 
     Attributes
     ----------
+    id, fingerprint : str
+        Of the dataset.
     block, start, stop : int
         Its number and rows.
-    fingerprint : str
-        Of the dataset.
     checksums : mapping of str to str
         SHA-256 of the decoded rows of every array, by path.
     shapes : mapping of str to list of int
         Shape of these rows.
+    stored_sha256 : mapping of str to str
+        SHA-256 of the object that holds them, as it is stored, by path of the array.
+    stored_bytes : mapping of str to int
+        Its size.
     class_counts : mapping of str to int
         Patterns of each label.
     """
 
+    id: str
+    fingerprint: str
     block: int
     start: int
     stop: int
-    fingerprint: str
     checksums: Mapping[str, str]
     shapes: Mapping[str, list[int]]
+    stored_sha256: Mapping[str, str]
+    stored_bytes: Mapping[str, int]
     class_counts: Mapping[str, int]
+
+    def record(self) -> bytes:
+        """Return the bytes under which it is stored."""
+        return to_record(asdict(self))
 
 
 def block_arrays(plan: Plan, block: Block) -> dict[str, np.ndarray]:
@@ -70,35 +83,74 @@ def checksum(rows: np.ndarray) -> str:
     return hashlib.sha256(little.reshape(-1).view(np.uint8).data).hexdigest()
 
 
-def make_receipt(plan: Plan, block: Block, checksums: Mapping[str, str], shapes: Mapping[str, list[int]]) -> Receipt:
-    """Return the receipt of a block whose arrays have these checksums and shapes."""
+@dataclass(frozen=True, slots=True)
+class Written:
+    """One array of a written block: SHA-256 and shape of its rows, SHA-256 and size of the object that holds them."""
+
+    checksum: str
+    shape: list[int]
+    sha256: str
+    size: int
+
+    @classmethod
+    def of(cls, rows: np.ndarray, data: bytes) -> Written:
+        """Return what is known of rows and their object."""
+        return cls(checksum(rows), list(rows.shape), hashlib.sha256(data).hexdigest(), len(data))
+
+
+def make_receipt(plan: Plan, block: Block, written: Mapping[str, Written]) -> Receipt:
+    """Return the receipt of a block, of which this was written by path."""
     labels, counts = np.unique(block.y, return_counts=True)
+    by_label = {str(label): int(count) for label, count in zip(labels, counts, strict=True)}
+    return receipt_of(plan, block.start // plan.block_rows, written, by_label)
+
+
+def receipt_of(plan: Plan, block: int, written: Mapping[str, Written], class_counts: Mapping[str, int]) -> Receipt:
+    """Return the receipt of a block by its number."""
     return Receipt(
-        block.start // plan.block_rows,
-        block.start,
-        block.stop,
+        plan.id,
         plan.fingerprint,
-        checksums,
-        shapes,
-        {str(label): int(count) for label, count in zip(labels, counts, strict=True)},
+        block,
+        *plan.rows(block),
+        {path: item.checksum for path, item in written.items()},
+        {path: item.shape for path, item in written.items()},
+        {path: item.sha256 for path, item in written.items()},
+        {path: item.size for path, item in written.items()},
+        class_counts,
     )
 
 
-def write_receipt(store: ObjectStore, plan: Plan, receipt: Receipt) -> None:
+def write_receipt(store: ObjectStore, receipt: Receipt) -> None:
     """Store a receipt: from now on its block counts as written."""
-    store.write_json(layout.receipt(plan.id, receipt.block), asdict(receipt))
+    store.write(layout.receipt(receipt.id, receipt.block), receipt.record())
 
 
 def read_receipt(store: ObjectStore, plan: Plan, block: int) -> Receipt | None:
     """Return the receipt of a block; None when there is none that fits, so that the block is written again."""
+    key = layout.receipt(plan.id, block)
     try:
-        document = store.read_json(layout.receipt(plan.id, block))
-        receipt = Receipt(**document)
-    except (MissingObjectError, CorruptDataError, TypeError):
+        receipt = _receipt_from(Fields(store.read_record(key), store.url(key)))
+    except (MissingObjectError, CorruptDataError):
         return None
-    fits = (receipt.start, receipt.stop) == plan.rows(block) and receipt.fingerprint == plan.fingerprint
-    whole = bool(receipt.checksums) and list(receipt.checksums) == list(receipt.shapes)
-    return receipt if fits and whole and receipt.block == block else None
+    mine = (receipt.id, receipt.fingerprint, receipt.block) == (plan.id, plan.fingerprint, block)
+    paths = list(receipt.checksums)
+    whole = all(list(held) == paths for held in (receipt.shapes, receipt.stored_sha256, receipt.stored_bytes))
+    return receipt if mine and paths and whole and (receipt.start, receipt.stop) == plan.rows(block) else None
+
+
+def _receipt_from(fields: Fields) -> Receipt:
+    return Receipt(
+        fields.text("id"),
+        fields.sha256("fingerprint"),
+        fields.count("block"),
+        fields.count("start"),
+        fields.count("stop", least=1),
+        fields.checksums("checksums"),
+        fields.shapes("shapes"),
+        fields.checksums("stored_sha256"),
+        fields.counts("stored_bytes"),
+        fields.counts("class_counts"),
+    )
 
 
 def read_receipts(store: ObjectStore, plan: Plan, blocks: Iterable[int] | None = None) -> dict[int, Receipt]:
@@ -116,7 +168,7 @@ def read_receipts(store: ObjectStore, plan: Plan, blocks: Iterable[int] | None =
 
 
 def content_digest(receipts: Mapping[int, Receipt]) -> str:
-    """Return the SHA-256 of all checksums in order: one number for the content of a dataset."""
+    """Return the SHA-256 of all checksums in order: one number for the rows of a dataset, wherever it is stored."""
     digest = hashlib.sha256()
     for _, receipt in sorted(receipts.items()):
         digest.update(json.dumps([receipt.block, sorted(receipt.checksums.items())]).encode())

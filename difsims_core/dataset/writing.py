@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from difsims_core.dataset.overlap import ContextPool
 from difsims_core.dataset.peaks import FLAT
-from difsims_core.dataset.receipts import Receipt, block_arrays, checksum, make_receipt, write_receipt
+from difsims_core.dataset.receipts import Receipt, Written, block_arrays, make_receipt, write_receipt
 from difsims_core.errors import InputError
 from difsims_core.storage import layout
 from difsims_core.storage.arrays import array_names, get_array, open_group
@@ -45,12 +45,11 @@ def store_block(store: ObjectStore, plan: Plan, targets: Mapping[str, zarr.Array
             f"{', '.join(sorted(arrays))}; the simulator and the template disagree"
         )
 
-    def write(path: str) -> str:
-        write_shard(targets[path], number, arrays[path], partial=path in FLAT)
-        return checksum(arrays[path])
+    def write(path: str) -> Written:
+        return Written.of(arrays[path], write_shard(targets[path], number, arrays[path], partial=path in FLAT))
 
     with ContextPool(_SHARDS_AT_ONCE, thread_name_prefix="difsims-shard") as pool:
-        checksums = dict(zip(arrays, pool.map(write, arrays), strict=True))
-    receipt = make_receipt(plan, block, checksums, {path: list(rows.shape) for path, rows in arrays.items()})
-    write_receipt(store, plan, receipt)
+        written = dict(zip(arrays, pool.map(write, arrays), strict=True))
+    receipt = make_receipt(plan, block, written)
+    write_receipt(store, receipt)
     return receipt

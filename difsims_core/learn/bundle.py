@@ -1,39 +1,46 @@
 """A trained network with everything needed to use and to trust it: classes, q axis, preprocessing, lineage, scores.
 
-In the store it is a folder: ``model.keras``, ``tensorboard/``, and ``bundle.json``, written last; without that record
-the folder is no model.
+In the store it is a folder: ``weights.npz``, ``tensorboard/``, and ``bundle.json``, written last, with the checksum of
+everything else; without that record the folder is no model.
 """
 
 from __future__ import annotations
 
 import hashlib
-import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from difsims_core.config.documents import make_spec
 from difsims_core.config.learning import TrainingSpec
 from difsims_core.config.signal import PostprocessingSpec
 from difsims_core.errors import CorruptDataError, MissingObjectError, ModelError
-from difsims_core.messages import first_line
+from difsims_core.learn.bundle_record import FORMAT, NETWORK, Record, StoredObject, parse, weights_in
+from difsims_core.learn.weights import (
+    MOST_WEIGHTS,
+    Recipe,
+    Weight,
+    arrays_of_model,
+    check_probabilities,
+    network_from,
+    weights_of_model,
+)
 from difsims_core.storage import layout
+from difsims_core.storage.npz_members import write_members
 from difsims_core.storage.objects import ObjectStore, locate, open_store
 
 if TYPE_CHECKING:
     from difsims_core.learn.backend import keras
 
-NETWORK = "model.keras"
-_FORMAT = 1
+_LARGEST_NETWORK = 9 * MOST_WEIGHTS  # bytes; doubles that do not compress
 
 
 @dataclass(frozen=True, eq=False)
 class ModelBundle:
-    """A trained classifier; the network itself is loaded when it is first used.
+    """A trained classifier; the network itself is built when it is first used.
 
     Attributes
     ----------
@@ -48,7 +55,7 @@ class ModelBundle:
     sim_ids, sim_fingerprints : tuple of str
         Datasets it was trained on.
     training : TrainingSpec
-        How.
+        How; it names the network.
     training_fingerprint : str
         SHA-256 of that document and the datasets' fingerprints.
     split : mapping
@@ -56,14 +63,18 @@ class ModelBundle:
     metrics : mapping
         Scores on the test part, which neither trained the network nor decided when to stop.
     history : tuple of mappings
-        Of each epoch: ``epoch``, ``loss``, ``accuracy``, ``val_loss``, ``val_accuracy``, ``seconds``,
+        Of each epoch: ``epoch``, ``epochs``, ``loss``, ``accuracy``, ``val_loss``, ``val_accuracy``, ``seconds``,
         ``samples_per_second``.
     versions : mapping
         Of Python and the libraries.
     created : str
         ISO date and time.
-    model_sha256 : str
-        Of ``model.keras``.
+    network_parameters : mapping
+        What else was chosen of the network.
+    weights : tuple of Weight
+        What arrays it has, in the order of the network.
+    objects : mapping of str to StoredObject
+        Size and SHA-256 of everything that was stored before the record, by its name in the folder.
     store, key
         The folder it was loaded from.
     """
@@ -81,7 +92,9 @@ class ModelBundle:
     history: tuple[Mapping[str, Any], ...]
     versions: Mapping[str, str]
     created: str
-    model_sha256: str = ""
+    network_parameters: Mapping[str, Any] = field(default_factory=dict)
+    weights: tuple[Weight, ...] = ()
+    objects: Mapping[str, StoredObject] = field(default_factory=dict)
     store: ObjectStore | None = field(default=None, repr=False)
     key: str = ""
 
@@ -96,6 +109,16 @@ class ModelBundle:
         return self._home.url(self.key)
 
     @property
+    def weights_sha256(self) -> str:
+        """SHA-256 of the file of the weights; empty while it is not stored."""
+        return self.objects[NETWORK].sha256 if NETWORK in self.objects else ""
+
+    @property
+    def recipe(self) -> Recipe:
+        """What the network is built from."""
+        return Recipe(self.training.network, len(self.q_axis), len(self.phases), self.network_parameters)
+
+    @property
     def _home(self) -> ObjectStore:
         if self.store is None:
             raise ModelError(f"{self.id}: this model is not stored yet; save_bundle stores it")
@@ -103,45 +126,60 @@ class ModelBundle:
 
     @cached_property
     def model(self) -> keras.Model:
-        """The network, loaded in Keras' safe mode (no code of the file is run).
+        """The network, built from the registry and filled with the stored weights.
 
         Raises
         ------
+        MissingObjectError
+            If the weights are gone.
         CorruptDataError
-            If the file differs from what the record says.
+            If they differ from what the record says.
         ModelError
-            If it is no network, or not one of this shape.
+            If they are none of this network, or what it gives are no probabilities (`network_from`).
         """
-        data = self._home.read(f"{self.key}/{NETWORK}")
-        if hashlib.sha256(data).hexdigest() != self.model_sha256:
-            raise CorruptDataError(f"{self.url}/{NETWORK}: the checksum differs from the record; train the model again")
-        network = _load_network(data, f"{self.url}/{NETWORK}")
-        expected = (None, len(self.q_axis), 1), (None, len(self.phases))
-        if (network.input_shape, network.output_shape) != expected:
-            raise ModelError(
-                f"{self.url}/{NETWORK}: expected a network {expected[0]} → {expected[1]} as the record says, "
-                f"found {network.input_shape} → {network.output_shape}; train the model again"
+        return network_from(self.read(NETWORK), self.recipe, self.weights, f"{self.url}/{NETWORK}")
+
+    def read(self, name: str) -> bytes:
+        """Return an object that the record lists, by its name in the folder; not one byte more than it has.
+
+        Raises
+        ------
+        MissingObjectError
+            If it is gone.
+        CorruptDataError
+            If it differs from what the record says.
+        """
+        expected, key = self.objects[name], f"{self.key}/{name}"
+        data = self._home.read(key, 0, min(expected.size, _LARGEST_NETWORK) + 1)
+        if len(data) != expected.size or hashlib.sha256(data).hexdigest() != expected.sha256:
+            raise CorruptDataError(
+                f"{self._home.url(key)}: the checksum differs from the record; restore it, or train the model again"
             )
-        return network
+        return data
 
     def to_document(self) -> dict[str, Any]:
         """Return the record, plain JSON values."""
         names = ("id", "phases", "sim_ids", "sim_fingerprints", "training_fingerprint", "split", "metrics", "history")
         return {
-            "format": _FORMAT,
+            "format": FORMAT,
             **{name: _plain(getattr(self, name)) for name in names},
             "q_axis_per_angstrom": [float(q) for q in self.q_axis],
             "preprocessing": self.preprocessing.to_document(),
             "training": self.training.to_document(),
-            "seed": self.seed,
             "versions": dict(self.versions),
             "created": self.created,
-            "model_sha256": self.model_sha256,
+            "network_parameters": dict(self.network_parameters),
+            "weights": [{"name": w.name, "shape": list(w.shape), "dtype": w.dtype} for w in self.weights],
+            "objects": {name: found.model_dump() for name, found in sorted(self.objects.items())},
         }
 
 
 def save_bundle(
-    store: ObjectStore, bundle: ModelBundle, model: keras.Model, extra_files: Mapping[str, Path] | None = None
+    store: ObjectStore,
+    bundle: ModelBundle,
+    model: keras.Model,
+    extra_files: Mapping[str, Path] | None = None,
+    already: Mapping[str, StoredObject] | None = None,
 ) -> ModelBundle:
     """Store a model and return it as it is loaded again.
 
@@ -152,21 +190,40 @@ def save_bundle(
     bundle
         What is known of it.
     model
-        The network, without the state of an optimiser.
+        The network, as the registry builds it from ``bundle.training.network`` and ``bundle.network_parameters``.
     extra_files
         Local files to store beside it, by their names in the folder (``tensorboard/…``).
+    already
+        What lies in its folder and belongs to it.
+
+    Raises
+    ------
+    ModelError
+        If the network is not that one, its weights are not finite, or what it gives are no probabilities: such a model
+        could not be loaded again.
     """
-    key = layout.model(bundle.id)
-    with tempfile.TemporaryDirectory(prefix="difsims-") as folder:
-        path = Path(folder) / NETWORK
-        model.save(path)
-        data = path.read_bytes()
-    store.write(f"{key}/{NETWORK}", data)
+    key, recipe = layout.model(bundle.id), bundle.recipe
+    weights = weights_of_model(model)
+    if weights != recipe.weights():
+        raise ModelError(
+            f"{bundle.id}: the weights are not those of the network {recipe.network} with {dict(recipe.parameters)} "
+            f"for {recipe.n_q} values and {recipe.n_classes} classes; register the network and name it in the training"
+        )
+    check_probabilities(model, recipe, bundle.id)
+    data = write_members(store.url(f"{key}/{NETWORK}"), arrays_of_model(model))
+    objects = {**(already or {}), NETWORK: stored(data)}
     for name, local_path in (extra_files or {}).items():
         store.upload(local_path, f"{key}/{name}")
-    record = {**bundle.to_document(), "model_sha256": hashlib.sha256(data).hexdigest()}
-    store.write_json(f"{key}/{layout.MODEL_RECORD}", record)
+        objects[name] = stored(local_path.read_bytes())
+    document = replace(bundle, weights=weights, objects=objects).to_document()
+    parse(document, Record, store.url(key))  # what could not be read again is not written
+    store.write_record(layout.model_record(bundle.id), document)
     return load_bundle(bundle.id, store)
+
+
+def stored(data: bytes) -> StoredObject:
+    """Return what a record says of an object with these bytes."""
+    return StoredObject(size=len(data), sha256=hashlib.sha256(data).hexdigest())
 
 
 def load_bundle(url_or_id: str | Path, store: ObjectStore | None = None) -> ModelBundle:
@@ -183,22 +240,34 @@ def load_bundle(url_or_id: str | Path, store: ObjectStore | None = None) -> Mode
     ------
     MissingObjectError
         If there is no such model, or its record was never written because training was stopped.
+    CorruptDataError
+        If its record is damaged, or one of the earlier form.
     ModelError
-        If its record is not one.
+        If its record is not one, or that of a model of another id.
     """
     text = str(url_or_id).rstrip("/").removesuffix(f"/{layout.MODEL_RECORD}")
     if layout.is_model_id(text):
         store, key = store or open_store(), layout.model(text)
     else:
         store, key = locate(text)
+    where = f"{store.url(key)}/{layout.MODEL_RECORD}"
     try:
-        document = store.read_json(f"{key}/{layout.MODEL_RECORD}")
+        document = store.read_record(f"{key}/{layout.MODEL_RECORD}")
     except MissingObjectError:
         raise MissingObjectError(
             f"{store.url(key)}: there is no trained model here (no {layout.MODEL_RECORD}); check the id and the store "
             "(DIFSIMS_STORE), or train again: a training that was stopped leaves no model"
         ) from None
-    return _from_document(document, store, key)
+    record, fields = parse(document, Record, where)
+    name = key.rpartition("/")[2]
+    if record.id != name:
+        raise ModelError(
+            f"{where}: expected the model of its folder, {name}, found that of {record.id}; give the folder the name "
+            "of its model, or restore the model that was there"
+        )
+    parameters = dict(record.network_parameters)
+    weights, objects = weights_in(record), dict(record.objects)
+    return ModelBundle(**fields, network_parameters=parameters, weights=weights, objects=objects, store=store, key=key)
 
 
 def list_models(store: ObjectStore) -> list[str]:
@@ -206,62 +275,5 @@ def list_models(store: ObjectStore) -> list[str]:
     return [name for name in store.folders(layout.MODELS) if layout.is_model_id(name)]
 
 
-def _from_document(document: Any, store: ObjectStore, key: str) -> ModelBundle:
-    where = f"{store.url(key)}/{layout.MODEL_RECORD}"
-    if not isinstance(document, dict) or document.get("format") != _FORMAT:
-        found = document.get("format") if isinstance(document, dict) else type(document).__name__
-        raise ModelError(
-            f"{where}: expected a model record of format {_FORMAT}, found {found!r}; train the model again"
-        )
-    try:
-        bundle = ModelBundle(
-            id=layout.check_model_id(document["id"]),
-            phases=_texts(document["phases"]),
-            q_axis=np.asarray(document["q_axis_per_angstrom"], np.float64),
-            preprocessing=make_spec(document["preprocessing"], PostprocessingSpec, source=where),
-            sim_ids=_texts(document["sim_ids"]),
-            sim_fingerprints=_texts(document["sim_fingerprints"]),
-            training=make_spec(document["training"], TrainingSpec, source=where),
-            training_fingerprint=str(document["training_fingerprint"]),
-            split=dict(document["split"]),
-            metrics=dict(document["metrics"]),
-            history=tuple(dict(epoch) for epoch in document["history"]),
-            versions=dict(document["versions"]),
-            created=str(document["created"]),
-            model_sha256=str(document["model_sha256"]),
-            store=store,
-            key=key,
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        what = f"no {error}" if isinstance(error, KeyError) else str(error)
-        raise ModelError(f"{where}: not a model record ({what}); train the model again") from None
-    q = bundle.q_axis
-    if q.ndim != 1 or len(q) < 2 or not np.isfinite(q).all() or np.any(np.diff(q) <= 0):
-        raise ModelError(f"{where}: expected an increasing q axis, found shape {q.shape}; train the model again")
-    return bundle
-
-
-def _load_network(data: bytes, shown: str) -> keras.Model:
-    from difsims_core.learn.backend import keras
-
-    with tempfile.TemporaryDirectory(prefix="difsims-") as folder:
-        path = Path(folder) / NETWORK
-        path.write_bytes(data)
-        try:
-            network = keras.saving.load_model(path, compile=False, safe_mode=True)
-        except Exception as error:  # noqa: BLE001 Keras raises whatever the part that failed raises
-            why = first_line(error)
-            raise ModelError(f"{shown}: Keras cannot load this network ({why}); train the model again") from None
-    if not isinstance(network, keras.Model):
-        raise ModelError(f"{shown}: expected a Keras model, found {type(network).__name__}; train the model again")
-    return network
-
-
 def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else dict(value) if isinstance(value, Mapping) else value
-
-
-def _texts(value: Sequence[str]) -> tuple[str, ...]:
-    if isinstance(value, str) or not all(isinstance(item, str) for item in value):
-        raise TypeError(f"expected a list of texts, found {value!r}")
-    return tuple(value)

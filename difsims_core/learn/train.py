@@ -18,9 +18,9 @@ import difsims_core
 from difsims_core.config.learning import TrainingSpec
 from difsims_core.dataset.open import Simulation, open_simulation
 from difsims_core.dataset.split import Part
-from difsims_core.errors import MissingObjectError, ModelError
 from difsims_core.evaluate.classification import ClassificationTally
-from difsims_core.learn.bundle import ModelBundle, load_bundle, save_bundle
+from difsims_core.learn.bundle import ModelBundle, save_bundle
+from difsims_core.learn.index import find_indexed, write_index
 from difsims_core.learn.material import TrainingMaterial, gather, training_fingerprint
 from difsims_core.storage import layout
 from difsims_core.storage.objects import ObjectStore
@@ -65,7 +65,7 @@ def train(
     """
     spec = spec or TrainingSpec()
     simulations = [open_simulation(sim_id, store) for sim_id in sim_ids]
-    found = _stored(store, simulations, spec)
+    found = find_indexed(store, _fingerprint(simulations, spec))
     if found is not None:
         logger.info("%s was trained on these datasets with these parameters already", found.id)
         return found
@@ -91,13 +91,14 @@ def train(
     )
     with tempfile.TemporaryDirectory(prefix="difsims-") as folder:
         bundle = save_bundle(store, bundle, model, write_curves(Path(folder), history))
-    store.write_json(layout.model_index(bundle.training_fingerprint), {"id": bundle.id, "created": bundle.created})
+    write_index(store, bundle)
     return bundle
 
 
 def find_trained(store: ObjectStore, sim_ids: Iterable[str], spec: TrainingSpec | None = None) -> ModelBundle | None:
     """Return the model that `train` would return without training, if there is one; needs no TensorFlow."""
-    return _stored(store, [open_simulation(sim_id, store) for sim_id in sim_ids], spec or TrainingSpec())
+    simulations = [open_simulation(sim_id, store) for sim_id in sim_ids]
+    return find_indexed(store, _fingerprint(simulations, spec or TrainingSpec()))
 
 
 def score(model: keras.Model, material: TrainingMaterial) -> dict:
@@ -110,18 +111,8 @@ def score(model: keras.Model, material: TrainingMaterial) -> dict:
     return tally.finalise()
 
 
-def _stored(store: ObjectStore, simulations: list[Simulation], spec: TrainingSpec) -> ModelBundle | None:
-    """Return the model of this fingerprint; its index record is written after the model is complete."""
-    fingerprint = training_fingerprint(spec, (sim.fingerprint for sim in simulations))
-    try:
-        record = store.read_json(layout.model_index(fingerprint))
-        bundle = load_bundle(layout.check_model_id(str(record["id"])), store)
-    except MissingObjectError:
-        return None
-    except (ModelError, KeyError, TypeError, ValueError) as error:
-        logger.warning("the record of the model trained on these datasets is unusable, training again (%s)", error)
-        return None
-    return bundle if bundle.training_fingerprint == fingerprint else None
+def _fingerprint(simulations: list[Simulation], spec: TrainingSpec) -> str:
+    return training_fingerprint(spec, (sim.fingerprint for sim in simulations))
 
 
 def _versions() -> dict[str, str]:

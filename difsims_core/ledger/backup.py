@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from difsims_core.errors import CorruptDataError, InputError, MissingObjectError, StoreError
-from difsims_core.learn.bundle import NETWORK
+from difsims_core.learn.bundle_record import NETWORK
 from difsims_core.ledger.champions import Registry, registry_from
 from difsims_core.ledger.lineage import moment
 from difsims_core.storage import layout

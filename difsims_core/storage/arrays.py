@@ -18,14 +18,15 @@ from zarr.core.buffer import Buffer
 from zarr.storage import MemoryStore
 
 from difsims_core.errors import CorruptDataError, InputError
+from difsims_core.storage.exact_codecs import with_exact_codecs
 from difsims_core.storage.objects import ObjectStore
+from difsims_core.storage.zarr_metadata import ROOT_DOCUMENT, GroupDocument, missing_value, read_group_document
 from difsims_core.storage.zarr_store import KeyedStore
 
 # Profiles are noise of 10 bits of mantissa. Transposed by bits, the empty bits vanish and the others need no search:
 # 232 bytes a profile of 147 values in 0.6 µs; by bytes it is 247 in 1.1 µs, and higher levels gain less than 1 %.
 # Blosc's own choice of blocks, 32 KiB, costs 4 % of size and a third of the speed.
 _COMPRESSOR = BloscCodec(cname="zstd", clevel=1, shuffle="bitshuffle", blocksize=1 << 20)
-ROOT_DOCUMENT = "zarr.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,34 +121,44 @@ def _create(root: zarr.Group, path: str, array: ArrayTemplate) -> None:
         created[...] = array.values
 
 
-def missing_value(dtype: str) -> Any:
-    """Return the value that stands where nothing was written: NaN, or the largest (unsigned) or smallest integer."""
-    kind = np.dtype(dtype)
-    if kind.kind == "f":
-        return float("nan")
-    if kind.kind == "b":
-        return False
-    return int(np.iinfo(kind).max if kind.kind == "u" else np.iinfo(kind).min)
-
-
-def open_group(store: ObjectStore, key: str) -> zarr.Group:
-    """Open a group with one request, to read it, or to write whole shards (``storage.shards``).
+def read_group(store: ObjectStore, key: str) -> GroupDocument:
+    """Return the metadata of a group and all its arrays, with one request.
 
     Raises
     ------
     MissingObjectError
         If there is none.
     CorruptDataError
-        If its metadata cannot be read; or later, when a stored piece is missing.
+        If they are not what `create_arrays` writes.
     """
-    store.read(f"{key}/{ROOT_DOCUMENT}", -1)  # tells "not there" from "no access" before Zarr turns both into one
+    return read_group_document(store.read(f"{key}/{ROOT_DOCUMENT}"), store.url(key))
+
+
+def open_group(store: ObjectStore, key: str, document: GroupDocument | None = None) -> zarr.Group:
+    """Open a group to read it, or to write whole shards (``storage.shards``).
+
+    Parameters
+    ----------
+    store, key
+        Where it lies.
+    document
+        Its metadata, when they were read already: then there is no request.
+
+    Raises
+    ------
+    MissingObjectError
+        If there is none.
+    CorruptDataError
+        If its metadata are not what `create_arrays` writes; or later, when a stored piece is missing or damaged.
+    """
+    document = document or read_group(store, key)
+    held = {ROOT_DOCUMENT: document.data}
     try:
-        group = zarr.open_group(KeyedStore(store, key), mode="r", zarr_format=3, use_consolidated=True)
+        return zarr.open_group(KeyedStore(store, key, held), mode="r", zarr_format=3, use_consolidated=True)
     except (ValueError, KeyError, TypeError) as error:
         raise CorruptDataError(
             f"{store.url(key)}: the metadata of this Zarr group cannot be read ({error}); it was damaged, restore it"
         ) from None
-    return group
 
 
 def get_array(group: zarr.Group, path: str) -> zarr.Array:
@@ -164,7 +175,7 @@ def get_array(group: zarr.Group, path: str) -> zarr.Array:
         item = None
     if not isinstance(item, zarr.Array):
         raise InputError(f"no array {path!r} in this dataset (arrays: {', '.join(array_names(group))})")
-    return item
+    return with_exact_codecs(item)
 
 
 def array_names(group: zarr.Group) -> list[str]:

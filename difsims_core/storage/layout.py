@@ -16,6 +16,7 @@ _FINGERPRINT = re.compile("[0-9a-f]{64}")
 
 SIMULATIONS = "simulations"
 COMPLETE = "complete.json"  # in the Zarr group of a dataset
+RECEIPTS = "receipts"
 MODELS = "models"
 PROFILES = "experiments/profiles"
 PREDICTIONS = "predictions"
@@ -86,12 +87,17 @@ def simulation(simulation_id: str) -> str:
 
 def receipts(simulation_id: str) -> str:
     """Return the folder of the receipts of a dataset."""
-    return f"{simulation(simulation_id)}/receipts"
+    return f"{simulation(simulation_id)}/{RECEIPTS}"
 
 
 def receipt(simulation_id: str, block: int) -> str:
     """Return the key of the receipt of a block."""
-    return f"{receipts(simulation_id)}/{block:05d}.json"
+    return f"{receipts(simulation_id)}/{receipt_name(block)}"
+
+
+def receipt_name(block: int) -> str:
+    """Return the name of the receipt of a block in its folder."""
+    return f"{block:05d}.json"
 
 
 def completion(simulation_id: str) -> str:

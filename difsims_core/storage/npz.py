@@ -3,102 +3,50 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from difsims_core.errors import ExperimentError
 from difsims_core.storage.names import check_name, file_name, object_name
-from difsims_core.storage.npz_checks import as_texts, axis, flags, held_values, real, single, text, texts
+from difsims_core.storage.npz_checks import (
+    as_texts,
+    axis,
+    check_probabilities,
+    class_names,
+    flags,
+    held_values,
+    memory_for,
+    real,
+    single,
+    text,
+    texts,
+)
+from difsims_core.storage.npz_limits import NpzLimits
 from difsims_core.storage.npz_members import read_members, write_members
+from difsims_core.storage.npz_values import Prediction, Profiles, Truth
 from difsims_core.storage.objects import local_copy
+
+__all__ = [
+    "PREDICTION_ENDING",
+    "PREDICTION_ENDINGS",
+    "TRUTH_ENDING",
+    "Prediction",
+    "Profiles",
+    "Truth",
+    "experiment_name",
+    "predicted_name",
+    "read_prediction",
+    "read_profiles",
+    "read_truth",
+    "write_prediction",
+    "write_profiles",
+]
 
 PREDICTION_ENDING = "_probability_pred.npz"
 TRUTH_ENDING = "_truth.npz"
 PREDICTION_ENDINGS = (PREDICTION_ENDING, "_probabilty_pred.npz")  # the second: read, never written
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Profiles:
-    """Measured profiles of an experiment.
-
-    Attributes
-    ----------
-    name : str
-        Of the experiment (`experiment_name`).
-    x : (nq,) float64
-        q axis, Å⁻¹, increasing.
-    y : (…, nq) float32, or float64 where float32 would lose what the file says
-        Profiles; the shape before the last axis is that of the scan: (ny, nx), (n,) or ().
-    sha256 : str
-        Of the bytes of the file.
-    """
-
-    name: str
-    x: np.ndarray
-    y: np.ndarray
-    sha256: str
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Prediction:
-    """Class probabilities of every pixel of an experiment.
-
-    Attributes
-    ----------
-    pred : (…, n_phases) float32
-        Probabilities, in the shape of the scan.
-    phases : tuple of str
-        Class names, in the order of the last axis.
-    cnn_id : str
-        The model.
-    x : (nq,) float64 or None
-        q axis that the model saw; None in historical files, as for everything that follows.
-    sim_ids : tuple of str
-        Datasets that the model was trained on.
-    experiment, experiment_sha256 : str
-        URL and checksum of the file of profiles.
-    created : str
-        ISO date and time.
-    invalid : (…) bool or None
-        Pixels that could not be classified and have a uniform probability.
-    scan_q : (n,) float64 or None
-        q axis of the scan, Å⁻¹, as it was understood when it was predicted: its ``x`` may be in another unit.
-    """
-
-    pred: np.ndarray
-    phases: tuple[str, ...]
-    cnn_id: str
-    x: np.ndarray | None = None
-    sim_ids: tuple[str, ...] = ()
-    experiment: str = ""
-    created: str = ""
-    experiment_sha256: str = ""
-    invalid: np.ndarray | None = None
-    scan_q: np.ndarray | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Truth:
-    """A map of known phases, for scoring.
-
-    Attributes
-    ----------
-    label : (…) int64
-        Index into ``phases``; −1: none of them (amorphous).
-    phases : tuple of str
-        Names.
-    boundary : (…) bool or None
-        Pixels where grains overlap.
-    url : str
-        Where it was read from; empty when it was not.
-    """
-
-    label: np.ndarray
-    phases: tuple[str, ...]
-    boundary: np.ndarray | None = None
-    url: str = ""
 
 
 def experiment_name(url: str | Path) -> str:
@@ -133,22 +81,33 @@ def _without(url: str | Path, endings: tuple[str, ...], what: str) -> str:
     raise ExperimentError(f"{url}: expected the name of {what}, found {name!r}")
 
 
-def read_profiles(url: str | Path) -> Profiles:
+def read_profiles(url: str | Path, *, limits: NpzLimits | None = None, shown: str | Path | None = None) -> Profiles:
     """Read measured profiles: ``x`` (nq,) and ``y`` (…, nq).
 
     NaN in ``y`` is left to whoever classifies the pixels; everything else must fit.
+
+    Parameters
+    ----------
+    url
+        The file.
+    limits
+        How much it may hold; default: those of the environment.
+    shown
+        Where it lies, when ``url`` is a copy: errors and the name of the experiment are of this.
 
     Raises
     ------
     ExperimentError
         Naming file, expected, found and remedy.
     """
-    name = experiment_name(url)
-    with local_copy(url) as path:
-        arrays, sha256 = read_members(path, ("x", "y"), shown=url), _sha256(path)
-    x = axis(url, arrays["x"])
-    y = _check_profiles(url, x, arrays["y"])
-    return Profiles(name, x, held_values(y), sha256)
+    shown = shown or url
+    name = experiment_name(shown)
+    with memory_for(shown):
+        with local_copy(url) as path:
+            arrays, sha256 = read_members(path, ("x", "y"), limits=limits, shown=shown), _sha256(path)
+        x = axis(shown, arrays["x"])
+        y = _check_profiles(shown, x, arrays["y"])
+        return Profiles(name, x, held_values(y), sha256)
 
 
 def write_profiles(url: str | Path, x: np.ndarray, y: np.ndarray) -> Profiles:
@@ -195,9 +154,16 @@ def read_prediction(url: str | Path) -> Prediction:
         Naming file, expected, found and remedy.
     """
     optional = ("x", "sim_ids", "experiment", "created", "experiment_sha256", "invalid", "scan_q")
-    arrays = read_members(url, ("pred", "phases", "cnn_id"), optional)
+    with memory_for(url):
+        arrays = read_members(url, ("pred", "phases", "cnn_id"), optional)
+        prediction = _prediction(url, arrays)
+        _check_prediction(url, prediction)
+    return prediction
+
+
+def _prediction(url: str | Path, arrays: Mapping[str, np.ndarray]) -> Prediction:
     x, invalid = arrays.get("x"), arrays.get("invalid")
-    prediction = Prediction(
+    return Prediction(
         single(url, "pred", arrays["pred"]),
         texts(url, "phases", arrays["phases"]),
         text(url, "cnn_id", arrays["cnn_id"]),
@@ -207,8 +173,6 @@ def read_prediction(url: str | Path) -> Prediction:
         scan_q=axis(url, arrays["scan_q"], "scan_q") if "scan_q" in arrays else None,
         **{key: text(url, key, arrays[key]) for key in ("experiment", "created", "experiment_sha256") if key in arrays},
     )
-    _check_prediction(url, prediction)
-    return prediction
 
 
 def write_prediction(url: str | Path, prediction: Prediction) -> None:
@@ -247,8 +211,12 @@ def read_truth(url: str | Path) -> Truth:
     ExperimentError
         Naming file, expected, found and remedy.
     """
-    arrays = read_members(url, ("label", "phases"), ("boundary",))
-    label, phases = arrays["label"], texts(url, "phases", arrays["phases"])
+    with memory_for(url):
+        return _truth(url, read_members(url, ("label", "phases"), ("boundary",)))
+
+
+def _truth(url: str | Path, arrays: Mapping[str, np.ndarray]) -> Truth:
+    label, phases = arrays["label"], class_names(url, "phases", texts(url, "phases", arrays["phases"]))
     if label.dtype.kind not in "iu":
         raise ExperimentError(f"{url}: expected integers in label, found {label.dtype}; save indices into phases")
     if label.size and not -1 <= int(label.min()) <= int(label.max()) < len(phases):
@@ -267,8 +235,8 @@ def _check_prediction(url: str | Path, prediction: Prediction) -> None:
         raise ExperimentError(
             f"{url}: expected pred of shape (…, {len(phases)}), one probability for each of phases, found {pred.shape}"
         )
-    if not np.isfinite(pred).all():
-        raise ExperimentError(f"{url}: pred holds NaN or infinite values; predict the experiment again")
+    class_names(url, "phases", phases)
+    check_probabilities(url, "pred", pred)
     if prediction.invalid is not None and prediction.invalid.shape != pred.shape[:-1]:
         raise ExperimentError(f"{url}: expected invalid of shape {pred.shape[:-1]}, found {prediction.invalid.shape}")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,23 @@ from difsims_core.errors import ExperimentError
 _LEAST_OF_CONTRAST = 1e-3
 _ROUNDING = 1e-12  # of the largest number of a row: less is what float64 makes of a constant
 _LAST_CHARACTER = 0x10FFFF
+_MOST_TEXTS = 10_000  # such as the datasets behind a model
+_LONGEST_TEXT = 10_000  # characters, such as the URL of a scan
+_MOST_CHARACTERS = 10_000_000  # of a row of texts, each as long as the longest
+_LONGEST_CLASS_NAME = 200
+_FROM_ONE = 1e-3  # that probabilities of half precision may be
+_PIXELS_AT_ONCE = 2**20
+
+
+@contextmanager
+def memory_for(url: str | Path) -> Iterator[None]:
+    """Say of which file it is when there is not enough memory for it."""
+    try:
+        yield
+    except MemoryError:
+        raise ExperimentError(
+            f"{url}: reading it needs more memory than there is; save less in one file, or read it where there is more"
+        ) from None
 
 
 def axis(url: str | Path, x: np.ndarray, key: str = "x") -> np.ndarray:
@@ -70,6 +89,8 @@ def texts(url: str | Path, key: str, values: np.ndarray) -> tuple[str, ...]:
     """Return a row of text."""
     if values.ndim != 1 or (values.dtype.kind != "U" and values.size):
         raise ExperimentError(f"{url}: expected {key} to be a row of text, found {values.shape} {values.dtype}")
+    if values.size > _MOST_TEXTS:
+        raise ExperimentError(f"{url}: expected {_MOST_TEXTS:,} texts in {key} at most, found {values.size:,}")
     _check_characters(url, key, values)
     return tuple(str(value) for value in values)
 
@@ -87,8 +108,48 @@ def as_texts(values: tuple[str, ...]) -> np.ndarray:
     return np.array(values, dtype=f"<U{max(map(len, values), default=1)}")
 
 
+def class_names(url: str | Path, key: str, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return names of classes, each given once, in signs that can be shown."""
+    for name in names:
+        if not name.strip() or not name.isprintable() or len(name) > _LONGEST_CLASS_NAME:
+            raise ExperimentError(
+                f"{url}: expected each of {key} to be a name of 1 to {_LONGEST_CLASS_NAME} characters that can be "
+                f"shown, found {name[:_LONGEST_CLASS_NAME]!a}; rename the class"
+            )
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ExperimentError(f"{url}: expected {key} to name each class once, found {twice!r} again; rename one")
+    return names
+
+
+def check_probabilities(url: str | Path, key: str, values: np.ndarray) -> None:
+    """Refuse rows (…, n) that are no distributions: from 0 to 1, and 1 together."""
+    rows = values.reshape(-1, values.shape[-1])
+    for start in range(0, len(rows), _PIXELS_AT_ONCE):
+        piece = rows[start : start + _PIXELS_AT_ONCE].astype(np.float64)
+        with np.errstate(invalid="ignore", over="ignore"):
+            total = piece.sum(axis=-1)
+            wrong = ~((piece >= 0).all(axis=-1) & (np.abs(total - 1) <= _FROM_ONE))
+        if wrong.any():
+            first = int(np.argmax(wrong))
+            raise ExperimentError(
+                f"{url}: expected probabilities in {key}, from 0 to 1 and 1 together, found {_shown(piece[first])}, "
+                f"together {total[first]:g}, in row {start + first}; predict the experiment again"
+            )
+
+
+def _shown(row: np.ndarray) -> str:
+    return ", ".join(f"{value:g}" for value in row[:4]) + ", …" * (len(row) > 4)
+
+
 def _check_characters(url: str | Path, key: str, values: np.ndarray) -> None:
     """Refuse code points that are no characters: Python cannot make a text of them, or not write it."""
+    length = values.dtype.itemsize // 4
+    if length > _LONGEST_TEXT or length * values.size > _MOST_CHARACTERS:
+        raise ExperimentError(
+            f"{url}: expected texts of {_LONGEST_TEXT:,} characters in {key} at most, found {values.size:,} of "
+            f"{length:,}; shorten them"
+        )
     codes = np.frombuffer(values.astype(values.dtype.newbyteorder("=")).tobytes(), np.uint32)
     if np.any((codes > _LAST_CHARACTER) | ((codes >= 0xD800) & (codes < 0xE000))):
         raise ExperimentError(f"{url}: {key} holds bytes that are no text; copy or make the file again")

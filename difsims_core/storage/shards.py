@@ -16,6 +16,7 @@ from difsims_core.storage.blosc import Blosc
 
 # isort: split
 
+import math
 from typing import Any
 
 import google_crc32c
@@ -24,6 +25,8 @@ import zarr
 from zarr.codecs import BloscCodec, ShardingCodec
 
 from difsims_core.errors import InputError
+from difsims_core.storage.exact_codecs import unpack
+from difsims_core.storage.zarr_metadata import ArrayLayout
 from difsims_core.storage.zarr_store import KeyedStore
 
 _NEVER_WRITTEN = 2**64 - 1
@@ -35,8 +38,8 @@ def shard_rows(array: zarr.Array) -> int:
     return (array.shards or array.chunks)[0]
 
 
-def write_shard(array: zarr.Array, number: int, rows: np.ndarray, *, partial: bool = False) -> None:
-    """Write a shard whole: one object, which replaces what an earlier attempt left there.
+def write_shard(array: zarr.Array, number: int, rows: np.ndarray, *, partial: bool = False) -> bytes:
+    """Write a shard whole, one object, which replaces what an earlier attempt left there; return its bytes.
 
     Parameters
     ----------
@@ -70,7 +73,9 @@ def write_shard(array: zarr.Array, number: int, rows: np.ndarray, *, partial: bo
     if not isinstance(store, KeyedStore):
         raise InputError(f"expected an array of a group opened by open_group, found one of {type(store).__name__}")
     key = array.metadata.encode_chunk_key((number,) + (0,) * (array.ndim - 1))
-    store.objects.write(f"{store.prefix}/{array.path}/{key}", encode_shard(array, rows))
+    data = encode_shard(array, rows)
+    store.objects.write(f"{store.prefix}/{array.path}/{key}", data)
+    return data
 
 
 def encode_shard(array: zarr.Array, rows: np.ndarray) -> bytes:
@@ -86,6 +91,30 @@ def encode_shard(array: zarr.Array, rows: np.ndarray) -> bytes:
         offset += len(pieces[-1])
     table = index.tobytes()
     return b"".join([*pieces, table, google_crc32c.value(table).to_bytes(4, "little")])
+
+
+def decode_shard(layout: ArrayLayout, data: bytes, n_rows: int) -> np.ndarray:
+    """Return the first rows of a shard from the bytes of its object; none is taken for written that is not there.
+
+    Raises
+    ------
+    ValueError
+        If its index or a piece is damaged or missing.
+    """
+    trailing, piece_rows = layout.shape[1:], layout.piece_rows
+    n_pieces = (layout.shard_rows or piece_rows) // piece_rows
+    table, check = data[-16 * n_pieces - 4 : -4], data[-4:]
+    if len(table) != 16 * n_pieces or google_crc32c.value(table).to_bytes(4, "little") != check:
+        raise ValueError("the index of its pieces is damaged")
+    index = np.frombuffer(table, "<u8").reshape(n_pieces, 2)
+    piece_bytes = piece_rows * math.prod(trailing) * layout.dtype.itemsize
+    pieces = []
+    for offset, length in index[: -(-n_rows // piece_rows)].tolist():
+        if offset + length > len(data) - len(table) - len(check):
+            raise ValueError("a piece is missing")
+        values = np.frombuffer(unpack(memoryview(data)[offset : offset + length], piece_bytes), layout.dtype)
+        pieces.append(values.reshape(piece_rows, *trailing))
+    return np.concatenate(pieces)[:n_rows] if pieces else np.empty((0, *trailing), layout.dtype)
 
 
 def _whole(rows: np.ndarray, length: int, fill: Any) -> np.ndarray:

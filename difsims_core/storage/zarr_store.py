@@ -7,26 +7,30 @@ from difsims_core.storage import blosc as _its_own_zstd  # noqa: F401 - before Z
 # isort: split
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
-from typing import Any
+from collections.abc import AsyncIterator, Iterable, Mapping
 
 from zarr.abc.store import ByteRequest, OffsetByteRequest, RangeByteRequest, Store, SuffixByteRequest
 from zarr.core.buffer import Buffer, BufferPrototype, default_buffer_prototype
 
 from difsims_core.errors import CorruptDataError, MissingObjectError
 from difsims_core.storage.objects import ObjectStore
+from difsims_core.storage.zarr_metadata import MOST_PIECE_BYTES
+
+_LONGEST_PART = 2 * MOST_PIECE_BYTES
 
 
 class KeyedStore(Store):
     """A read-only Zarr store over :class:`ObjectStore`; every read is one request.
 
     A missing object is an error, where Zarr would invent fill values. Shards are written by ``storage.shards``.
+    What was read and checked already is held, by key, and not read again.
     """
 
-    def __init__(self, objects: ObjectStore, prefix: str) -> None:
+    def __init__(self, objects: ObjectStore, prefix: str, held: Mapping[str, bytes] | None = None) -> None:
         super().__init__(read_only=True)
         self.objects = objects
         self.prefix = prefix
+        self.held = dict(held or {})
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, KeyedStore) and (self.objects, self.prefix) == (other.objects, other.prefix)
@@ -60,8 +64,11 @@ class KeyedStore(Store):
     ) -> Buffer | None:
         """Return an object or a part of it; None when there is none."""
         prototype = default_buffer_prototype() if prototype is None else prototype
+        start, stop = self._limits(key, byte_range)
+        if key in self.held:
+            return prototype.buffer.from_bytes(self.held[key][start:stop])
         try:
-            data = await asyncio.to_thread(self.objects.read, self._key(key), *_limits(byte_range))
+            data = await asyncio.to_thread(self.objects.read, self._key(key), start, stop)
         except MissingObjectError:
             if _is_data(key):
                 raise CorruptDataError(
@@ -79,7 +86,7 @@ class KeyedStore(Store):
 
     async def exists(self, key: str) -> bool:
         """Return whether there is an object."""
-        return await asyncio.to_thread(self.objects.exists, self._key(key))
+        return key in self.held or await asyncio.to_thread(self.objects.exists, self._key(key))
 
     async def set(self, key: str, value: Buffer) -> None:  # noqa: ARG002 the interface
         """Refuse."""
@@ -114,18 +121,22 @@ class KeyedStore(Store):
     def _key(self, key: str) -> str:
         return f"{self.prefix}/{key}"
 
+    def _limits(self, key: str, part: ByteRequest | None) -> tuple[int | None, int | None]:
+        match part:
+            case RangeByteRequest():
+                if part.end - part.start > _LONGEST_PART:  # memory is taken for it before it is read
+                    raise CorruptDataError(
+                        f"{self}/{key}: names a piece of {part.end - part.start} bytes, expected at most "
+                        f"{_LONGEST_PART}; it was damaged, verify the dataset"
+                    )
+                return part.start, part.end
+            case OffsetByteRequest():
+                return part.offset, None
+            case SuffixByteRequest():
+                return -part.suffix, None
+            case _:
+                return None, None
+
 
 def _is_data(key: str) -> bool:
     return "/c/" in key
-
-
-def _limits(part: ByteRequest | None) -> tuple[Any, Any]:
-    match part:
-        case RangeByteRequest():
-            return part.start, part.end
-        case OffsetByteRequest():
-            return part.offset, None
-        case SuffixByteRequest():
-            return -part.suffix, None
-        case _:
-            return None, None

@@ -23,7 +23,7 @@ import numpy as np
 from difsims_core import SimulationSpec, load_spec
 from difsims_core.dataset import build
 from difsims_core.dataset.plan import Plan
-from difsims_core.dataset.receipts import block_arrays, checksum, make_receipt, read_receipts, write_receipt
+from difsims_core.dataset.receipts import Written, block_arrays, make_receipt, read_receipts, write_receipt
 from difsims_core.dataset.simulate import Simulator
 from difsims_core.dataset.writing import block_targets
 from difsims_core.resources import specs_folder
@@ -62,13 +62,12 @@ def measure(store: ObjectStore, spec: SimulationSpec) -> None:
     reading = seconds_of(lambda: read_receipts(store, plan))
     finishing = seconds_of(lambda: build.finish(store, plan))
     pages = -(-plan.n_blocks // _PAGE)
-    listings = objects // plan.n_blocks * pages
     print(
         f"{store.root.split(':', maxsplit=1)[0]:<5}{plan.n_patterns:>14,} patterns: {plan.n_blocks:,} blocks, "
         f"{objects:,} objects and {plan.n_blocks:,} receipts of {receipt_bytes / 1e3:.1f} kB, written in "
         f"{filled:.0f} s ({(objects + plan.n_blocks) / filled:,.0f} objects/s)\n"
         f"     no receipts found in {nothing:.2f} s (1 listing); all found and read in {reading:.1f} s ({pages} "
-        f"listings, {plan.n_blocks:,} reads); finished in {finishing:.1f} s (these, and {listings} more listings)",
+        f"listings, {plan.n_blocks:,} reads); finished in {finishing:.1f} s (these, and the metadata)",
         flush=True,
     )
 
@@ -77,8 +76,7 @@ def fill(store: ObjectStore, plan: Plan, simulator: Simulator) -> tuple[int, int
     """Write all objects of all blocks, and return their number and the size of a receipt."""
     block = simulator.block(0, 1024)
     arrays = block_arrays(plan, block)
-    checksums = {path: checksum(rows) for path, rows in arrays.items()}
-    shapes = {path: [plan.block_rows, *rows.shape[1:]] for path, rows in arrays.items()}
+    written = {path: Written.of(rows, b"\0") for path, rows in arrays.items()}
     targets, group = block_targets(store, plan), layout.simulation(plan.id)
     assert targets.keys() == arrays.keys()
 
@@ -87,7 +85,7 @@ def fill(store: ObjectStore, plan: Plan, simulator: Simulator) -> tuple[int, int
             key = array.metadata.encode_chunk_key((number,) + (0,) * (array.ndim - 1))
             store.write(f"{group}/{path}/{key}", b"\0")
         start, stop = plan.rows(number)
-        write_receipt(store, plan, make_receipt(plan, Rows(start, stop, block.y), checksums, shapes))  # type: ignore[arg-type]
+        write_receipt(store, make_receipt(plan, Rows(start, stop, block.y), written))  # type: ignore[arg-type]
 
     with ThreadPoolExecutor(_WRITERS) as pool:
         list(pool.map(write, range(plan.n_blocks)))

@@ -145,7 +145,7 @@ def run(spec: SimulationSpec, store_url: str, cluster: DaskCluster) -> float:
         compute.write_group(store.root, spec, plan, range(plan.n_blocks))
     record = build.finish(store, plan)
     took = time.perf_counter() - began
-    assert record["n_patterns"] == spec.n_patterns
+    assert record.n_patterns == spec.n_patterns
     store.delete_tree(layout.simulation(plan.id))
     return took
 

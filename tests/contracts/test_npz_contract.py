@@ -255,12 +255,23 @@ def test_the_historical_form_is_read_and_never_written(tmp_path):
 BAD_PREDICTIONS = {
     "phases missing": ({"pred": Y}, "expected the keys"),
     "other number of phases": ({"pred": Y, "phases": ["a"], "cnn_id": "c"}, r"\(…, 1\)"),
-    "NaN": ({"pred": np.full((2, 2), np.nan), "phases": ["a", "b"], "cnn_id": "c"}, "NaN"),
+    "NaN": ({"pred": np.full((2, 2), np.nan), "phases": ["a", "b"], "cnn_id": "c"}, "pred.*nan"),
     "phases no text": ({"pred": np.ones((2, 2)), "phases": [1, 2], "cnn_id": "c"}, "row of text"),
     "two ids": ({"pred": np.ones((2, 2)), "phases": ["a", "b"], "cnn_id": ["c", "d"]}, "one text"),
     "invalid of another shape": (
-        {"pred": np.ones((2, 2)), "phases": ["a", "b"], "cnn_id": "c", "invalid": np.zeros((2, 2), bool)}, "invalid",
+        {"pred": np.eye(2), "phases": ["a", "b"], "cnn_id": "c", "invalid": np.zeros((2, 2), bool)}, "invalid",
     ),
+    "negative": ({"pred": [[1.5, -0.5]], "phases": ["a", "b"], "cnn_id": "c"}, r"probabilities in pred.*1\.5, -0\.5"),
+    "not 1 together": ({"pred": np.full((2, 2), 0.49), "phases": ["a", "b"], "cnn_id": "c"}, "together 0.98"),
+    "infinite": ({"pred": [[np.inf, 0]], "phases": ["a", "b"], "cnn_id": "c"}, "pred.*inf"),
+    "a phase twice": ({"pred": np.eye(2), "phases": ["a", "a"], "cnn_id": "c"}, "phases to name each class once"),
+    "a phase without a name": ({"pred": np.eye(2), "phases": ["a", " "], "cnn_id": "c"}, "each of phases"),
+    "a phase of two lines": ({"pred": np.eye(2), "phases": ["a", "b\nc"], "cnn_id": "c"}, "each of phases"),
+    "a phase without an end": ({"pred": np.eye(2), "phases": ["a", "b" * 201], "cnn_id": "c"}, "each of phases"),
+    "too many texts": (
+        {"pred": np.eye(2), "phases": ["a", "b"], "cnn_id": "c", "sim_ids": ["s"] * 10_001}, "10,000 texts in sim_ids",
+    ),
+    "an endless text": ({"pred": np.eye(2), "phases": ["a", "b"], "cnn_id": "c" * 10_001}, "10,000 characters in cnn_id"),
 }  # fmt: skip
 
 
@@ -279,6 +290,7 @@ def test_predictions_that_break_the_contract(tmp_path, case):
         ({"label": np.full((2, 2), -2), "phases": ["a"]}, "−1 … 0"),
         ({"label": np.zeros((2, 2), int), "phases": ["a"], "boundary": np.zeros(2, bool)}, "boundary"),
         ({"label": np.zeros((2, 2), int)}, "phases"),
+        ({"label": np.zeros((2, 2), int), "phases": ["a", "a"]}, "phases to name each class once"),
     ],
 )
 def test_truth_maps_that_break_the_contract(tmp_path, arrays, words):

@@ -45,7 +45,7 @@ def test_the_same_bytes_as_in_this_process(cluster, store, spec, tmp_path, monke
     other = open_store(tmp_path / "other")
     here = _begin(other, spec)
     compute.write_group(other.root, spec, here, range(here.n_blocks))
-    assert build.finish(store, plan)["content_sha256"] == build.finish(other, here)["content_sha256"]
+    assert build.finish(store, plan).content_sha256 == build.finish(other, here).content_sha256
     assert verify(store, plan.id, resimulate=1).ok
 
 
@@ -68,7 +68,7 @@ def test_groups_share_one_connection_which_is_closed_at_the_end(cluster, store, 
         (client,) = (found.client for found in cluster_module._shared.clusters.values())
         assert clients == {client.id}
     assert client.status == "closed"
-    assert build.finish(store, plan)["n_blocks"] == 5
+    assert build.finish(store, plan).n_blocks == 5
 
 
 def test_an_unreachable_scheduler_is_named_with_the_remedy(store, spec, monkeypatch):
@@ -196,7 +196,7 @@ def test_a_lost_scheduler_is_an_error_and_what_was_written_is_kept(own_cluster, 
     monkeypatch.setenv("DIFSIMS_COMPUTE", "threads")
     compute.write_group(store.root, spec, plan, range(plan.n_blocks))
     assert before.items() <= _receipts(store, plan).items()
-    assert build.finish(store, plan)["n_blocks"] == 5
+    assert build.finish(store, plan).n_blocks == 5
 
 
 def _receipts(store, plan) -> dict[str, int]:

@@ -38,7 +38,7 @@ def test_no_secret_travels(own_cluster, begun, spec, s3_service, monkeypatch):
         use(monkeypatch, address)
         own_cluster.start_worker(scheduler=address)
         compute.write_group(store.root, spec, plan, range(plan.n_blocks))
-    assert build.finish(store, plan)["n_blocks"] == 5
+    assert build.finish(store, plan).n_blocks == 5
     said = b"".join(heard)
     assert store.root.encode() in said, "the record is not what was said"
     assert b"write_remote_block" in said

@@ -45,7 +45,7 @@ def finished(store: ObjectStore, plan: Plan) -> set[int]:
 
 def assert_same(found: Dataset, expected: Dataset) -> None:
     """Hold a dataset to be whole and, object by object, the bytes of another."""
-    digests = [open_simulation(item.id, item.store).completion["content_sha256"] for item in (found, expected)]
+    digests = [open_simulation(item.id, item.store).completion.content_sha256 for item in (found, expected)]
     assert digests[0] == digests[1]
     assert verify(found.store, found.id, resimulate=1).ok
     stored = [_pieces(item) for item in (found, expected)]

@@ -49,7 +49,7 @@ def _undisturbed(spec, folder: Path) -> str:
     place = open_store(folder)
     plan = build.begin(place, spec, _ROWS)
     build.write_group(place.root, spec, plan.id, range(plan.n_blocks))
-    return build.finish(place, plan)["content_sha256"]
+    return build.finish(place, plan).content_sha256
 
 
 def _receipts(plan, store: str) -> dict[str, int]:
@@ -95,7 +95,7 @@ def test_workers_that_are_killed_at_random_moments_change_nothing(cluster, store
     final = _receipts(plan, store)
     assert len(final) == plan.n_blocks
     assert {name: final[name] for name in seen} == seen, "a finished block was written again"
-    assert place.read_json(f"simulations/{plan.id}.zarr/complete.json")["content_sha256"] == _undisturbed(
+    assert place.read_record(f"simulations/{plan.id}.zarr/complete.json")["content_sha256"] == _undisturbed(
         spec, tmp_path / "undisturbed"
     )
 

@@ -41,8 +41,8 @@ def test_rows_come_back_as_they_were_simulated(store, small_spec):
         assert sim[f"draws/{name}"].dtype == values.dtype
         np.testing.assert_array_equal(sim[f"draws/{name}"][:], values)
     assert sim["1d/x_px"].shards == (ROWS, 147)
-    assert record["class_counts"] == {"0": 834, "1": 833, "2": 833}
-    assert record["stored_bytes"] > 0
+    assert record.class_counts == {"0": 834, "1": 833, "2": 833}
+    assert record.stored_bytes > 0
 
 
 def test_asking_again_returns_the_same_dataset_and_computes_nothing(store, small_spec):
@@ -96,7 +96,7 @@ def test_a_crash_between_rows_and_receipt_leaves_the_block_undone(store, small_s
     with pytest.raises(IncompleteDatasetError, match="incomplete"):
         open_simulation(plan.id, store)
     write_block(store, plan, simulator, 0)
-    assert finish(store, plan)["content_sha256"] == _build(open_store(_other(store)), small_spec)[1]["content_sha256"]
+    assert finish(store, plan).content_sha256 == _build(open_store(_other(store)), small_spec)[1].content_sha256
 
 
 def test_what_a_damaged_attempt_left_in_the_last_block_is_overwritten(store, small_spec):
@@ -129,8 +129,8 @@ def test_two_writers_of_the_same_blocks_make_one_dataset(store, small_spec):
             for _ in "ab"
         ]
         assert [task.result()["id"] for task in both] == [plan.id, plan.id]
-    content = finish(store, plan)["content_sha256"]
-    assert content == _build(open_store(_other(store)), small_spec)[1]["content_sha256"]
+    content = finish(store, plan).content_sha256
+    assert content == _build(open_store(_other(store)), small_spec)[1].content_sha256
 
 
 def test_the_content_does_not_depend_on_who_wrote_what_when(store, small_spec):
@@ -138,8 +138,8 @@ def test_the_content_does_not_depend_on_who_wrote_what_when(store, small_spec):
     plan = begin(store, small_spec, ROWS, simulator)
     for block in (2, 0, 1):
         write_block(store, read_plan(store, plan.id), simulator, block)
-    content = finish(store, plan)["content_sha256"]
-    assert content == _build(open_store(_other(store)), small_spec)[1]["content_sha256"]
+    content = finish(store, plan).content_sha256
+    assert content == _build(open_store(_other(store)), small_spec)[1].content_sha256
 
 
 def test_progress_counts_patterns_and_starts_with_what_is_there(store, small_spec):
@@ -162,7 +162,7 @@ def test_an_index_left_behind_by_a_deleted_dataset_is_used_again(store, small_sp
     store.delete_tree(layout.simulation(plan.id))
     again, new = _build(store, small_spec)
     assert again.id == plan.id
-    assert new["content_sha256"] == record["content_sha256"]
+    assert new.content_sha256 == record.content_sha256
 
 
 def test_a_template_that_was_cut_short_is_completed(store, small_spec, monkeypatch):
@@ -209,7 +209,7 @@ def test_a_disk_that_fills_up_keeps_finished_blocks_and_nothing_half(tmp_path, s
     with pytest.raises(IncompleteDatasetError):
         finish(store, plan)
     write_group(store.root, small_spec, plan.id, range(3), simulator=simulator)
-    assert finish(store, plan)["n_blocks"] == 3
+    assert finish(store, plan).n_blocks == 3
 
 
 def test_a_writer_that_may_not_write_fails_as_such(tmp_path, small_spec, monkeypatch):

@@ -43,7 +43,7 @@ def assert_same_bytes(store: ObjectStore, simulation: str, other: ObjectStore, u
             compared += 1
     assert compared > len(mine) / 2
     contents = {
-        place.read_json(layout.completion(name))["content_sha256"]
+        place.read_record(layout.completion(name))["content_sha256"]
         for place, name in ((store, simulation), (other, undisturbed))
     }
     assert len(contents) == 1

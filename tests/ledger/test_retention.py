@@ -208,7 +208,7 @@ def test_real_records_are_understood(files):
     plan = plan_for(files)
     assert going(plan) == {idle.id}
     (item,) = plan.going
-    assert item.size >= idle.completion["stored_bytes"]
+    assert item.size >= idle.completion.stored_bytes
     apply_retention(files, plan)
     assert names_in(files) == {bundle.id, simulation.id}
     assert read_registry(files).champion.model == bundle.id

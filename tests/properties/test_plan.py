@@ -128,13 +128,15 @@ def test_orientations_belong_to_a_fingerprint_by_content_and_not_by_place():
 
 
 def test_records_of_datasets_without_spots_are_read_and_damaged_ones_named():
-    plan = plan_blocks(fake(SimulationSpec()), "sim-00000000-0000-0000-0000-000000000000", "now")
+    plan = plan_blocks(fake(SimulationSpec()), "sim-00000000-0000-0000-0000-000000000000", "2026-01-31T12:00:00+00:00")
     record = plan.record()
     assert plan_from(record, "here") == plan
     del record["spot_rows"]  # as datasets had it before there were spots
     assert plan_from(record, "here") == plan
-    for damaged in ({}, [], None, record | {"id": "x"}, record | {"block_rows": "many"}):
-        with pytest.raises(CorruptDataError, match="here: not the record"):
+    wrong = [{"id": "x"}, {"block_rows": "many"}, {"n_patterns": True}, {"n_patterns": 2**60}, {"created": "now"}]
+    wrong += [{"fingerprint": None}, {"chunk_rows": 1.0}, {"chunk_rows": 1000}, {"spot_rows": -1}]
+    for damaged in ({}, [], None, *(record | change for change in wrong)):
+        with pytest.raises(CorruptDataError, match="here: "):
             plan_from(damaged, "here")
 
 

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import inspect
+import math
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from difsims_core.errors import ModelError
 from difsims_core.learn.backend import keras
+from difsims_core.messages import first_line
 from difsims_core.registry import Registry
 
-NetworkBuilder = Callable[[tuple[int, int], int], keras.Model]
-"""From the input shape (n_q, channels) and the number of classes to a model whose outputs are probabilities."""
+NetworkBuilder = Callable[..., keras.Model]
+"""From the input shape (n_q, channels) and the number of classes to a model whose outputs are probabilities.
+
+What can be chosen of it are keywords with defaults: plain numbers, texts and truth values.
+"""
 
 NETWORKS: Registry[NetworkBuilder] = Registry("network")
 
+_LONGEST_TEXT = 200
 
-def build_network(name: str, input_shape: tuple[int, int], n_classes: int) -> keras.Model:
+
+def build_network(name: str, input_shape: tuple[int, int], n_classes: int, **parameters: Any) -> keras.Model:
     """Build an untrained network.
 
     Parameters
@@ -25,6 +35,8 @@ def build_network(name: str, input_shape: tuple[int, int], n_classes: int) -> ke
         (values of a profile, channels); profiles have one channel.
     n_classes
         At least 2.
+    **parameters
+        What else the network lets choose.
 
     Returns
     -------
@@ -36,7 +48,7 @@ def build_network(name: str, input_shape: tuple[int, int], n_classes: int) -> ke
     InputError
         If no network has this name.
     ModelError
-        If the network cannot have this shape.
+        If the network cannot have this shape or these parameters.
     """
     builder = NETWORKS[name]
     shape = tuple(int(size) for size in input_shape)
@@ -44,4 +56,40 @@ def build_network(name: str, input_shape: tuple[int, int], n_classes: int) -> ke
         raise ModelError(f"expected an input shape (values, channels), such as (147, 1), found {input_shape!r}")
     if n_classes < 2:
         raise ModelError(f"a classifier needs at least 2 classes, found {n_classes}; simulate more phases")
-    return builder(shape, int(n_classes))
+    _check_parameters(name, builder, parameters)
+    try:
+        return builder(shape, int(n_classes), **parameters)
+    except ModelError:
+        raise
+    except Exception as error:
+        if not parameters:
+            raise
+        raise ModelError(f"{name} cannot be built with {parameters} ({first_line(error)}); correct them") from None
+
+
+def weights_of(name: str, input_shape: tuple[int, int], n_classes: int, **parameters: Any) -> list[Any]:
+    """Return the weights that a network would have, names, shapes and types alone: however many, none is allocated.
+
+    Raises
+    ------
+    InputError, ModelError
+        As `build_network`.
+    """
+
+    def sketch() -> list[Any]:
+        with keras.StatelessScope(initialize_variables=False):
+            return build_network(name, input_shape, n_classes, **parameters).weights
+
+    # Keras keeps a list of what a thread has left unallocated, and would allocate it with the next model built there.
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(sketch).result()
+
+
+def _check_parameters(name: str, builder: NetworkBuilder, parameters: dict[str, Any]) -> None:
+    known = [*inspect.signature(builder).parameters][2:]
+    for key, value in parameters.items():
+        if key not in known:
+            raise ModelError(f"{name} has no parameter {key!r} (parameters here: {', '.join(known) or 'none'})")
+        number = isinstance(value, bool | int | float) and abs(value) < 1e15 and math.isfinite(value)
+        if not number and not (isinstance(value, str) and len(value) <= _LONGEST_TEXT):
+            raise ModelError(f"{name}: expected a number or a short text for {key}, found {str(value)[:60]!r}")

@@ -1,0 +1,193 @@
+"""The completion record of a dataset, written last: it agrees with every object of the dataset, or there is none.
+
+Rows are covered by the receipts, which hold the checksums of their objects; everything else, the receipts too, by one
+digest. The root document and the q axes have checksums of their own, so that they can be checked when they are read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from difsims_core.dataset.overlap import ContextPool
+from difsims_core.dataset.receipts import Receipt, content_digest
+from difsims_core.errors import CorruptDataError, MalformedError, MissingObjectError
+from difsims_core.plain_json import read_json
+from difsims_core.storage import layout
+from difsims_core.storage.record_fields import Fields
+from difsims_core.storage.records import to_record
+from difsims_core.storage.zarr_metadata import ROOT_DOCUMENT, GroupDocument
+
+if TYPE_CHECKING:
+    from difsims_core.dataset.plan import Plan
+    from difsims_core.storage.objects import ObjectStore
+
+_READERS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What is known of a complete dataset.
+
+    Attributes
+    ----------
+    id, fingerprint, phases, summary
+        As its attributes say.
+    n_patterns, n_blocks : int
+        Its size.
+    class_counts : mapping of str to int
+        Patterns of each label.
+    content_sha256 : str
+        Over the checksums of all rows, the same wherever the same rows are stored.
+    root_sha256 : str
+        Of the root document, which has the metadata of all arrays inside.
+    axes : mapping of str to str
+        SHA-256 of the object of each axis, by path of the array.
+    objects_sha256 : str
+        Over key and checksum of every object but this record and the rows.
+    stored_bytes : int
+        Size of all objects but this record.
+    completed : str
+        ISO date and time.
+    """
+
+    id: str
+    fingerprint: str
+    phases: tuple[str, ...]
+    summary: str
+    n_patterns: int
+    n_blocks: int
+    class_counts: Mapping[str, int]
+    content_sha256: str
+    root_sha256: str
+    axes: Mapping[str, str]
+    objects_sha256: str
+    stored_bytes: int
+    completed: str
+
+    def record(self) -> bytes:
+        """Return the bytes under which it is stored."""
+        return to_record(asdict(self))
+
+
+def read_completion(store: ObjectStore, key: str) -> Completion:
+    """Return the completion record in the folder of a dataset.
+
+    Raises
+    ------
+    MissingObjectError
+        If there is none.
+    CorruptDataError
+        If it is damaged, or of an earlier version.
+    """
+    key = f"{key}/{layout.COMPLETE}"
+    fields = Fields(store.read_record(key), store.url(key))
+    found = Completion(
+        fields.text("id"),
+        fields.sha256("fingerprint"),
+        fields.texts("phases"),
+        fields.text("summary"),
+        fields.count("n_patterns", least=1),
+        fields.count("n_blocks", least=1),
+        fields.counts("class_counts"),
+        fields.sha256("content_sha256"),
+        fields.sha256("root_sha256"),
+        fields.checksums("axes"),
+        fields.sha256("objects_sha256"),
+        fields.count("stored_bytes"),
+        fields.date("completed"),
+    )
+    labels = {str(label) for label in range(len(found.phases))}
+    if not found.class_counts.keys() <= labels or sum(found.class_counts.values()) != found.n_patterns:
+        raise CorruptDataError(
+            f"{fields.where}: expected class_counts of {len(labels)} labels that sum to {found.n_patterns} patterns; "
+            "it was damaged, restore it"
+        )
+    return found
+
+
+def make_completion(
+    store: ObjectStore, plan: Plan, document: GroupDocument, receipts: Mapping[int, Receipt], completed: str
+) -> Completion:
+    """Return the completion record of a dataset that has all its receipts.
+
+    Raises
+    ------
+    CorruptDataError
+        If its metadata do not agree with each other, or an object is missing.
+    """
+    key = layout.simulation(plan.id)
+    small = read_small_objects(store, key, document)
+    counts: dict[str, int] = {}
+    for receipt in receipts.values():
+        for label, count in receipt.class_counts.items():
+            counts[label] = counts.get(label, 0) + count
+    records = _receipt_records(receipts)
+    rows = sum(size for receipt in receipts.values() for size in receipt.stored_bytes.values())
+    return Completion(
+        plan.id,
+        plan.fingerprint,
+        tuple(document.attributes["phases"]),
+        document.attributes["summary"],
+        plan.n_patterns,
+        plan.n_blocks,
+        dict(sorted(counts.items(), key=lambda item: int(item[0]))),
+        content_digest(receipts),
+        hashlib.sha256(document.data).hexdigest(),
+        {path: hashlib.sha256(small[axis]).hexdigest() for path, axis in axis_objects(document).items()},
+        objects_digest(small, receipts),
+        rows + sum(map(len, small.values())) + sum(map(len, records.values())),
+        completed,
+    )
+
+
+def axis_objects(document: GroupDocument) -> dict[str, str]:
+    """Return the object of each array that is known from the start, by path."""
+    return {
+        path: f"{path}/{array.object_key(0)}" for path, array in document.arrays.items() if array.shard_rows is None
+    }
+
+
+def read_small_objects(store: ObjectStore, key: str, document: GroupDocument) -> dict[str, bytes]:
+    """Return the metadata and axes of a dataset by their keys in its folder; several are read at a time.
+
+    Raises
+    ------
+    CorruptDataError
+        If the metadata of an array differ from those in the root document, or an object is missing.
+    """
+    nodes = {f"{path}/{ROOT_DOCUMENT}": node for path, node in document.nodes.items()}
+    wanted = [*nodes, *axis_objects(document).values()]
+    with ContextPool(_READERS, thread_name_prefix="difsims-metadata") as pool:
+        try:
+            found = dict(zip(wanted, pool.map(lambda name: store.read(f"{key}/{name}"), wanted), strict=True))
+        except MissingObjectError as error:
+            raise CorruptDataError(f"a piece of the metadata or axes is missing ({error}); restore it") from None
+    for name, node in nodes.items():
+        if not _says(found[name], node):
+            raise CorruptDataError(
+                f"{store.url(key)}/{name}: differs from what {ROOT_DOCUMENT} says of it; it was damaged or edited, "
+                "restore it"
+            )
+    return {ROOT_DOCUMENT: document.data, **found}
+
+
+def _says(data: bytes, node: Mapping[str, Any]) -> bool:
+    try:
+        return read_json(data) == node
+    except MalformedError:
+        return False
+
+
+def objects_digest(small: Mapping[str, bytes], receipts: Mapping[int, Receipt]) -> str:
+    """Return the SHA-256 over key and checksum of metadata, axes and receipts."""
+    objects = {**small, **_receipt_records(receipts)}
+    sums = sorted((name, hashlib.sha256(data).hexdigest()) for name, data in objects.items())
+    return hashlib.sha256(json.dumps(sums).encode()).hexdigest()
+
+
+def _receipt_records(receipts: Mapping[int, Receipt]) -> dict[str, bytes]:
+    return {f"{layout.RECEIPTS}/{layout.receipt_name(block)}": receipt.record() for block, receipt in receipts.items()}

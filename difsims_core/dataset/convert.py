@@ -1,0 +1,156 @@
+"""Bring a dataset of the earlier form, records without checksums, into today's; everything is checked before a write.
+
+The earlier completion record covered the rows alone. Axes and class names are compared with what the parameters say, so
+that nothing is sealed that gives the rows another meaning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from difsims_core.config.documents import make_spec
+from difsims_core.config.simulation import SimulationSpec
+from difsims_core.dataset.completion import axis_objects, make_completion, read_completion
+from difsims_core.dataset.description import Description, read_description, rows_arrays
+from difsims_core.dataset.plan import plan_from
+from difsims_core.dataset.receipts import Receipt, Written, content_digest, read_receipt, receipt_of, write_receipt
+from difsims_core.errors import CorruptDataError, MalformedError, MissingObjectError
+from difsims_core.plain_json import read_json
+from difsims_core.signal.grid import AZIMUTH_DEG, RadialGrid
+from difsims_core.signal.resample import q_crop_axis
+from difsims_core.storage import layout
+from difsims_core.storage.arrays import get_array, open_group
+from difsims_core.storage.record_fields import Fields
+from difsims_core.storage.records import to_record
+from difsims_core.storage.shards import decode_shard
+
+if TYPE_CHECKING:
+    from difsims_core.dataset.plan import Plan
+    from difsims_core.storage.objects import ObjectStore
+    from difsims_core.storage.zarr_metadata import ArrayLayout
+
+
+def convert_dataset(store: ObjectStore, simulation_id: str) -> None:
+    """Bring a dataset of one's own into today's form; what is in it already stays as it is.
+
+    Of a complete dataset every row is compared with its checksum first, and axes and class names with the parameters.
+    It may be stopped at any moment and run again: the completion record is written last. An incomplete dataset can go
+    on afterwards; its blocks of the earlier form are simulated again.
+
+    Raises
+    ------
+    MissingObjectError
+        If there is no such dataset.
+    CorruptDataError
+        If anything in it is not what it was written as; nothing of it is changed then.
+    """
+    key = layout.simulation(simulation_id)
+    description = read_description(store, key)
+    earlier = _earlier(store, f"{key}/{layout.COMPLETE}")
+    if earlier is None:
+        _convert_index(store, description)
+        return
+    if (earlier.text("id"), earlier.sha256("fingerprint")) != (simulation_id, description.plan.fingerprint):
+        raise CorruptDataError(f"{earlier.where}: the completion record is another dataset's; it cannot be converted")
+    _check_meaning(store, key, description)
+    receipts = {block: _receipt(store, key, description, block) for block in range(description.plan.n_blocks)}
+    if content_digest(receipts) != earlier.sha256("content_sha256"):
+        raise CorruptDataError(f"{earlier.where}: was written for other rows; the dataset cannot be converted")
+    record = make_completion(store, description.plan, description.document, receipts, earlier.date("completed"))
+    for receipt in receipts.values():
+        write_receipt(store, receipt)
+    _convert_index(store, description)
+    store.write(layout.completion(simulation_id), record.record())
+
+
+def _earlier(store: ObjectStore, key: str) -> Fields | None:
+    """Return the completion record of the earlier form; None when there is none, or it is of today's form."""
+    try:
+        data = store.read(key)
+    except MissingObjectError:
+        return None
+    document = _plain(data, store.url(key))
+    if "sha256" in document:
+        read_completion(store, key.rpartition("/")[0])
+        return None
+    return Fields(document, store.url(key))
+
+
+def _plain(data: bytes, where: str) -> Mapping[str, Any]:
+    try:
+        document = read_json(data)
+    except MalformedError as error:
+        raise CorruptDataError(f"{where}: not a record ({error}); restore it") from None
+    if not isinstance(document, dict):
+        raise CorruptDataError(f"{where}: expected names and values, found another document; restore it")
+    return document
+
+
+def _receipt(store: ObjectStore, key: str, description: Description, block: int) -> Receipt:
+    """Return the receipt of a block in today's form, after its rows were compared with the stored one."""
+    plan, arrays = description.plan, rows_arrays(description.document)
+    place = layout.receipt(plan.id, block)
+    known = read_receipt(store, plan, block) or _earlier_receipt(store, place, plan, block)
+    if known.checksums.keys() != arrays.keys() or known.shapes.keys() != arrays.keys():
+        raise CorruptDataError(f"{store.url(place)}: names other arrays than the dataset has; it cannot be converted")
+    written = {path: _written(store, key, path, array, known) for path, array in arrays.items()}
+    return receipt_of(plan, block, {path: written[path] for path in known.checksums}, known.class_counts)
+
+
+def _earlier_receipt(store: ObjectStore, place: str, plan: Plan, block: int) -> Receipt:
+    fields = Fields(_plain(store.read(place), store.url(place)), store.url(place))
+    found = (fields.count("block"), fields.count("start"), fields.count("stop"), fields.sha256("fingerprint"))
+    if found != (block, *plan.rows(block), plan.fingerprint):
+        raise CorruptDataError(f"{fields.where}: is not the receipt of block {block}; the dataset cannot be converted")
+    sums, shapes, counts = fields.checksums("checksums"), fields.shapes("shapes"), fields.counts("class_counts")
+    return Receipt(plan.id, plan.fingerprint, block, *plan.rows(block), sums, shapes, {}, {}, counts)
+
+
+def _written(store: ObjectStore, key: str, path: str, array: ArrayLayout, known: Receipt) -> Written:
+    where = f"{store.url(key)}: block {known.block}, {path}"
+    try:
+        data = store.read(f"{key}/{path}/{array.object_key(known.block)}")
+        rows = decode_shard(array, data, min(known.shapes[path][0], array.shard_rows or 0))
+    except (MissingObjectError, ValueError, IndexError) as error:
+        raise CorruptDataError(f"{where}: cannot be read ({error}); simulate the dataset again") from None
+    found = Written.of(rows, data)
+    if (found.checksum, found.shape) != (known.checksums[path], known.shapes[path]):
+        raise CorruptDataError(f"{where}: the stored rows differ from their receipt; simulate the dataset again")
+    return found
+
+
+def _check_meaning(store: ObjectStore, key: str, description: Description) -> None:
+    """Refuse axes and class names that are not those of the parameters."""
+    where, document = store.url(key), description.document
+    spec = make_spec(document.attributes["parameters"], SimulationSpec, source=where)
+    if spec.class_names != description.phases or spec.n_patterns != description.plan.n_patterns:
+        raise CorruptDataError(f"{where}: phases or n_patterns are not those of its parameters; simulate it again")
+    grid, crop = RadialGrid(), spec.postprocessing.q_crop
+    axes = {
+        "q_px": grid.q[grid.crop],
+        "q_all": grid.q,
+        "q_q": None if crop is None else q_crop_axis(crop),
+        "azimuth": AZIMUTH_DEG,
+    }
+    group = open_group(store, key, document)
+    for path in axis_objects(document):
+        expected = axes.get(document.nodes[path]["dimension_names"][0])
+        found = np.asarray(get_array(group, path)[:])
+        if expected is None or found.shape != expected.shape or not np.allclose(found, expected, rtol=1e-9, atol=1e-12):
+            raise CorruptDataError(
+                f"{where}/{path}: is not the axis that its parameters say; simulate the dataset again"
+            )
+
+
+def _convert_index(store: ObjectStore, description: Description) -> None:
+    """Seal the index record of this dataset; one that is another's stays."""
+    key = layout.simulation_index(description.plan.fingerprint)
+    try:
+        document = _plain(store.read(key), store.url(key))
+    except MissingObjectError:
+        return
+    if "sha256" not in document and plan_from(document, store.url(key)) == description.plan:
+        store.write(key, to_record(description.plan.record()))

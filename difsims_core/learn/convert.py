@@ -1,0 +1,127 @@
+"""Bring a model of the earlier form, a file of Keras and a record without a checksum, into today's.
+
+The only place where Keras reads a file: one that its owner has named, and whose checksum is that of its record. A file
+of Keras holds HDF5, whose library has flaws that a file made for it reaches, so this is for one's own files alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from difsims_core.errors import CorruptDataError, MalformedError, MissingObjectError, ModelError
+from difsims_core.learn.bundle import ModelBundle, load_bundle, save_bundle, stored
+from difsims_core.learn.bundle_record import EARLIER_NETWORK, NETWORK, EarlierRecord, parse
+from difsims_core.learn.index import write_index
+from difsims_core.learn.weights import probe, weights_of_model
+from difsims_core.messages import first_line
+from difsims_core.plain_json import read_json
+from difsims_core.storage import layout
+from difsims_core.storage.objects import ObjectStore
+
+if TYPE_CHECKING:
+    from difsims_core.learn.backend import keras
+
+_SAME_PROBABILITY = 1e-6
+
+
+def convert_model(store: ObjectStore, model_id: str) -> None:
+    """Bring a stored model into today's form; one that is in it already stays as it is.
+
+    The weights go into the network that the registry builds from the model's training document, and the two must give
+    the same probabilities. The file of Keras is removed last: whatever stops this, the model is whole in one form.
+
+    Parameters
+    ----------
+    store
+        Where it lies.
+    model_id
+        Its id.
+
+    Raises
+    ------
+    MissingObjectError
+        If there is no such model.
+    CorruptDataError
+        If the record is damaged, or the file of Keras is another than it says.
+    ModelError
+        If the network is not the one that the registry builds.
+    """
+    key = layout.model_record(model_id)
+    document = _plain(store.read(key), store.url(key))
+    if "sha256" in document:
+        bundle = load_bundle(model_id, store)
+    else:
+        record, fields = parse(document, EarlierRecord, store.url(key))
+        if record.id != model_id:
+            raise ModelError(
+                f"{store.url(key)}: expected the model of its folder, {model_id}, found that of {record.id}; give the "
+                "folder the name of its model"
+            )
+        bundle = _store_again(store, ModelBundle(**fields), record.model_sha256)
+    _convert_index(store, bundle)
+    if EARLIER_NETWORK not in bundle.objects:
+        store.delete(f"{bundle.key}/{EARLIER_NETWORK}")
+
+
+def _store_again(store: ObjectStore, bundle: ModelBundle, sha256: str) -> ModelBundle:
+    folder = layout.model(bundle.id)
+    where = store.url(f"{folder}/{EARLIER_NETWORK}")
+    data = store.read(f"{folder}/{EARLIER_NETWORK}")
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise CorruptDataError(f"{where}: the checksum differs from the record; train the model again")
+    before = _read_keras(data, where)
+    recipe = bundle.recipe
+    if weights_of_model(before) != recipe.weights():
+        raise ModelError(f"{where}: its weights are not those of the network {recipe.network}; train the model again")
+    after = recipe.build()
+    after.set_weights(before.get_weights())
+    if not np.allclose(probe(before, recipe.n_q), probe(after, recipe.n_q), rtol=0, atol=_SAME_PROBABILITY):
+        raise ModelError(
+            f"{where}: it gives other probabilities than the network {recipe.network} with its weights; train the model "
+            "again"
+        )
+    keep = {layout.MODEL_RECORD, NETWORK, EARLIER_NETWORK}
+    names = [name for key in store.list(folder) if (name := key.removeprefix(f"{folder}/")) not in keep]
+    return save_bundle(store, bundle, after, already={name: stored(store.read(f"{folder}/{name}")) for name in names})
+
+
+def _plain(data: bytes, where: str) -> dict[str, Any]:
+    try:
+        document = read_json(data)
+    except MalformedError as error:
+        raise CorruptDataError(f"{where}: not a model record ({error}); restore it") from None
+    if not isinstance(document, dict):
+        raise CorruptDataError(f"{where}: expected a JSON object, found {type(document).__name__}; restore it")
+    return document
+
+
+def _read_keras(data: bytes, where: str) -> keras.Model:
+    from difsims_core.learn.backend import keras
+
+    with tempfile.TemporaryDirectory(prefix="difsims-") as folder:
+        path = Path(folder) / EARLIER_NETWORK
+        path.write_bytes(data)
+        try:
+            network = keras.saving.load_model(path, compile=False, safe_mode=True)
+        except Exception as error:  # noqa: BLE001 Keras raises whatever the part that failed raises
+            why = first_line(error)
+            raise ModelError(f"{where}: Keras cannot load this network ({why}); train the model again") from None
+    if not isinstance(network, keras.Model):
+        raise ModelError(f"{where}: expected a Keras model, found {type(network).__name__}; train the model again")
+    return network
+
+
+def _convert_index(store: ObjectStore, bundle: ModelBundle) -> None:
+    """Write the record that finds the model anew, unless it is missing, in today's form, or that of another model."""
+    key = layout.model_index(bundle.training_fingerprint)
+    try:
+        document = _plain(store.read(key), store.url(key))
+    except MissingObjectError:
+        return
+    if "sha256" not in document and document.get("id") == bundle.id:
+        write_index(store, bundle)

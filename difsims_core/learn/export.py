@@ -1,0 +1,37 @@
+"""A model as a file for other programs: Keras' own format. Nothing here ever reads one."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from difsims_core.errors import InputError
+from difsims_core.learn.bundle import ModelBundle
+from difsims_core.storage.objects import write_url
+
+ENDING = ".keras"
+
+
+def export_keras(bundle: ModelBundle, path: str | Path) -> None:
+    """Write the network of a model as a ``.keras`` file, whole or not at all.
+
+    Parameters
+    ----------
+    bundle
+        The model.
+    path
+        Path or URL; ends with ``.keras``.
+
+    Raises
+    ------
+    InputError
+        If the name ends otherwise.
+    CorruptDataError, ModelError
+        If the model cannot be used (`ModelBundle.model`).
+    """
+    if not str(path).endswith(ENDING):
+        raise InputError(f"{path}: expected a name that ends with {ENDING}, as a model is exported in Keras' format")
+    with tempfile.TemporaryDirectory(prefix="difsims-") as folder:
+        local = Path(folder) / f"model{ENDING}"
+        bundle.model.save(local)
+        write_url(path, local.read_bytes())

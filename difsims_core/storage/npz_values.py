@@ -1,0 +1,89 @@
+"""What npz files hold, as values: measured profiles, predictions, truth maps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Profiles:
+    """Measured profiles of an experiment.
+
+    Attributes
+    ----------
+    name : str
+        Of the experiment (`experiment_name`).
+    x : (nq,) float64
+        q axis, Å⁻¹, increasing.
+    y : (…, nq) float32, or float64 where float32 would lose what the file says
+        Profiles; the shape before the last axis is that of the scan: (ny, nx), (n,) or ().
+    sha256 : str
+        Of the bytes of the file.
+    """
+
+    name: str
+    x: np.ndarray
+    y: np.ndarray
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prediction:
+    """Class probabilities of every pixel of an experiment.
+
+    Attributes
+    ----------
+    pred : (…, n_phases) float32
+        Probabilities, in the shape of the scan.
+    phases : tuple of str
+        Class names, in the order of the last axis.
+    cnn_id : str
+        The model.
+    x : (nq,) float64 or None
+        q axis that the model saw; None in historical files, as for everything that follows.
+    sim_ids : tuple of str
+        Datasets that the model was trained on.
+    experiment, experiment_sha256 : str
+        URL and checksum of the file of profiles.
+    created : str
+        ISO date and time.
+    invalid : (…) bool or None
+        Pixels that could not be classified and have a uniform probability.
+    scan_q : (n,) float64 or None
+        q axis of the scan, Å⁻¹, as it was understood when it was predicted: its ``x`` may be in another unit.
+    """
+
+    pred: np.ndarray
+    phases: tuple[str, ...]
+    cnn_id: str
+    x: np.ndarray | None = None
+    sim_ids: tuple[str, ...] = ()
+    experiment: str = ""
+    created: str = ""
+    experiment_sha256: str = ""
+    invalid: np.ndarray | None = None
+    scan_q: np.ndarray | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Truth:
+    """A map of known phases, for scoring.
+
+    Attributes
+    ----------
+    label : (…) int64
+        Index into ``phases``; −1: none of them (amorphous).
+    phases : tuple of str
+        Names.
+    boundary : (…) bool or None
+        Pixels where grains overlap.
+    url : str
+        Where it was read from; empty when it was not.
+    """
+
+    label: np.ndarray
+    phases: tuple[str, ...]
+    boundary: np.ndarray | None = None
+    url: str = ""
