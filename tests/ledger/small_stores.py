@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
+from difsims_core.learn.bundle_record import NETWORK as NETWORK_FILE
 from difsims_core.storage import layout
 from difsims_core.storage.npz import Prediction, write_prediction
 from difsims_core.storage.objects import ObjectStore
@@ -50,7 +51,7 @@ def put_model(
     """Write the records of a model, with a prediction, scores and a map of each scan."""
     name, datasets = layout.new_model_id(), list(datasets)
     key = layout.model(name)
-    store.write(f"{key}/model.keras", NETWORK)
+    store.write(f"{key}/{NETWORK_FILE}", NETWORK)
     record = {
         "format": 1,
         "id": name,
@@ -58,7 +59,7 @@ def put_model(
         "sim_ids": datasets,
         "sim_fingerprints": [*fingerprints] or [fingerprint(item) for item in datasets],
         "training_fingerprint": fingerprint(name),
-        "model_sha256": hashlib.sha256(NETWORK).hexdigest(),
+        "weights_sha256": hashlib.sha256(NETWORK).hexdigest(),
     }
     store.write_record(f"{key}/bundle.json", record)
     store.write_record(layout.model_index(fingerprint(name)), {"id": name, "created": created})
