@@ -73,7 +73,7 @@ def _convert(store: ObjectStore, key: str, convert: Callable[[bytes, str], bytes
 def _registry(data: bytes, where: str) -> bytes:
     document = _document(data, where)
     try:
-        if document.pop("format", None) != _EARLIER_FORMAT:
+        if document.get("format") != _EARLIER_FORMAT:
             raise ValueError(f"expected format {_EARLIER_FORMAT}")
         registry = registry_of({**document, "serial": 1, "written": now_text()})
     except (TypeError, ValueError, OverflowError) as error:
