@@ -13,7 +13,7 @@ from prefect.runtime import flow_run
 from difsims_core.config.promotion import PromotionSpec
 from difsims_core.config.retraining import RetrainingSpec
 from difsims_core.dataset.open import Simulation
-from difsims_core.errors import ExperimentError, MissingObjectError
+from difsims_core.errors import ExperimentError, MissingObjectError, PartlyFailedError
 from difsims_core.learn.bundle import ModelBundle, load_bundle
 from difsims_core.learn.networks import NETWORKS
 from difsims_core.ledger import compare as comparing
@@ -37,7 +37,7 @@ from flows.tasks import stored
 from flows.train import train
 
 _DEFAULT = RetrainingSpec()
-_BROKEN = (ExperimentError, MissingObjectError)
+_BROKEN = (ExperimentError, MissingObjectError, PartlyFailedError)
 _WORK = "compare"
 _MOST_TAGS = 50
 

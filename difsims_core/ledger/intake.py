@@ -13,9 +13,10 @@ reading ends a round once more has failed once more.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from difsims_core.errors import InputError
 from difsims_core.ledger.intake_record import Entries, Entry, State, change_entries, read_entries
@@ -48,6 +49,7 @@ __all__ = [
     "read_entries",
     "record",
     "release",
+    "rounds",
     "scans_to_predict",
 ]
 
@@ -91,6 +93,17 @@ class Outcome:
 
     scan: ObjectInfo
     reason: str | None = None
+
+
+def rounds(store: ObjectStore, now: datetime, **options: Any) -> Iterator[Round]:
+    """Look once, then at each of the suspects alone; ``options`` are those of `look`.
+
+    Announce what one finds before the next is asked for: it may end the process.
+    """
+    first = look(store, now, **options)
+    yield first
+    for entry in first.suspects:
+        yield look(store, now, only=entry.key, **options)
 
 
 def look(
