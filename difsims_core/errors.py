@@ -40,6 +40,10 @@ class ModelError(InputError):
     """A model bundle cannot be used, or not on these data."""
 
 
+class PartlyFailedError(DifsimsError):
+    """Some items of a batch failed; all others are done, and their results are kept."""
+
+
 class StoreError(DifsimsError):
     """The object store refused or failed. Temporary failures are worth another try."""
 

@@ -13,6 +13,7 @@ from prefect.runtime import flow_run
 from difsims_core.config.promotion import PromotionSpec
 from difsims_core.config.retraining import RetrainingSpec
 from difsims_core.dataset.open import Simulation
+from difsims_core.errors import InputError, MissingObjectError, ModelError, PartlyFailedError
 from difsims_core.learn.bundle import ModelBundle, load_bundle
 from difsims_core.learn.networks import NETWORKS
 from difsims_core.ledger import compare as comparing
@@ -21,14 +22,12 @@ from difsims_core.ledger.comparison import Comparison
 from difsims_core.ledger.promotion import Decision, decide, decide_first, rule_in_words
 from difsims_core.ledger.registry import read_registry
 from difsims_core.ledger.settle import Settlement, settle
-from difsims_core.messages import first_line
 from difsims_core.storage import layout
 from difsims_core.storage.npz import experiment_name, predicted_name
 from difsims_core.storage.objects import ObjectStore, open_store
 from flows.artifacts import summary, table, tag_run
 from flows.evaluate import evaluate
 from flows.events import announce
-from flows.failures import is_of_one_item
 from flows.outcome import nothing_new
 from flows.parameters import Retraining, StoreUrl
 from flows.predict import distinct_scans, predict
@@ -39,6 +38,7 @@ from flows.tasks import stored
 from flows.train import train
 
 _DEFAULT = RetrainingSpec()
+_BROKEN = (InputError, MissingObjectError, PartlyFailedError)
 _WORK = "compare"
 _MOST_TAGS = 50
 
@@ -139,11 +139,11 @@ def _predicted(model: str, scans: list[str], root: str) -> tuple[list[str], dict
         return [], {}
     try:
         return predict(model, scans, root), {}
-    except Exception as error:
-        if not is_of_one_item(error):
-            raise
+    except ModelError:
+        raise
+    except _BROKEN as error:
         if len(scans) == 1:
-            return [], {experiment_name(scans[0]): first_line(error)}
+            return [], {experiment_name(scans[0]): str(error)}
     place = open_store(root)
     keys = {scan: layout.prediction(model, experiment_name(scan)) for scan in scans}
     missing = [scan for scan, key in keys.items() if not place.exists(key)]
@@ -159,11 +159,9 @@ def _scored(predictions: list[str], root: str, places: list[str]) -> tuple[list[
         return [], {}
     try:
         return evaluate(predictions, store=root, places=places), {}
-    except Exception as error:
-        if not is_of_one_item(error):
-            raise
+    except _BROKEN as error:
         if len(predictions) == 1:
-            return [], {predicted_name(predictions[0]): first_line(error)}
+            return [], {predicted_name(predictions[0]): str(error)}
     alone = [_scored([url], root, places) for url in predictions]
     broken = {name: reason for _, reasons in alone for name, reason in reasons.items()}
     return [row for rows, _ in alone for row in rows], broken

@@ -173,9 +173,7 @@ def _consideration(item: Any) -> Consideration:
     if not isinstance(item["promoted"], bool):
         raise TypeError(f"expected true or false as promoted, found {shortened(item['promoted'])}")
     model = None if item["model"] is None else _model(item["model"])
-    return Consideration(
-        _text(item["ingredients"]), model, item["promoted"], _text(item["why"]), _time(item["when"])
-    )
+    return Consideration(_text(item["ingredients"]), model, item["promoted"], _text(item["why"]), _time(item["when"]))
 
 
 def _expect(item: Any, keys: Set[str]) -> None:

@@ -12,7 +12,13 @@ from difsims_core.ledger import intake
 from difsims_core.ledger.intake import Round, look
 from difsims_core.storage.objects import ObjectStore, open_store
 from tests.ledger.plans import NOW
-from tests.ledger.uploads import START, TRIES, crown
+from tests.ledger.uploads import START, TRIES, ReaderHere, crown
+
+
+@pytest.fixture(autouse=True)
+def read_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scans are read in this process, which takes no time to start."""
+    monkeypatch.setattr(intake, "ScanReader", ReaderHere)
 
 
 @pytest.fixture
@@ -71,12 +77,5 @@ def go(clock: Clock) -> Callable[..., Round]:
 @pytest.fixture
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The URLs of scans that were read."""
-    seen: list[str] = []
-    original = intake.read_profiles
-
-    def read(url):
-        seen.append(url)
-        return original(url)
-
-    monkeypatch.setattr(intake, "read_profiles", read)
-    return seen
+    monkeypatch.setattr(ReaderHere, "reads", [])
+    return ReaderHere.reads

@@ -84,7 +84,6 @@ def put_report(store: ObjectStore, run: str, *ids: str) -> str:
 def write_registry(store: ObjectStore, champion: str | None, former: Iterable[str] = ()) -> None:
     """Write a registry without the checks of `promote`: its models may not exist."""
 
-
     def entry(model: str) -> dict[str, object]:
         return {"model": model, "since": LONG_AGO, "why": "a test", "scores": {}, "by": "hand"}
 
