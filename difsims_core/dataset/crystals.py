@@ -90,8 +90,8 @@ def _find(phase: PhaseSpec, folder: str | None, allowed: tuple[str, ...]) -> str
     sources = [source for source in (*beside, phase.cif) if may_be_read(source, allowed)]
     if not sources:
         raise CrystalError(
-            f"it is said to be {phase.cif!r}, which lies outside the store and is not opened; if it is yours, allow its "
-            f"folder with {ALSO_READ}"
+            f"it is said to be {phase.cif!r}, which lies outside the store and is not opened; if it is yours, allow "
+            f"its folder with {ALSO_READ}"
         )
     for source in sources[:-1]:
         with suppress(CrystalError):

@@ -34,8 +34,8 @@ def folder_of(prediction: Prediction, url: str | Path, places: Iterable[str | Pa
     _stems(prediction, url)
     if not may_be_read(prediction.experiment, places):
         raise ExperimentError(
-            f"{url}: says that its experiment is {prediction.experiment!r}, which lies outside the store; if it is yours, "
-            f"name the folder with --experiments, or allow it with {ALSO_READ}"
+            f"{url}: says that its experiment is {prediction.experiment!r}, which lies outside the store; if it is "
+            f"yours, name the folder with --experiments, or allow it with {ALSO_READ}"
         )
     return parent_url(prediction.experiment)
 

@@ -190,8 +190,8 @@ def _sound_documents(source: ObjectStore) -> dict[str, bytes]:
         ) from None
     if manifest.get("format") != _FORMAT:
         raise CorruptDataError(
-            f"{where}: expected a backup of format {_FORMAT}, found {manifest.get('format')!r:.100}; use the version of "
-            "difsims that made it"
+            f"{where}: expected a backup of format {_FORMAT}, found {manifest.get('format')!r:.100}; use the version "
+            "of difsims that made it"
         )
     try:
         checksums = {key: str(entry["sha256"]) for key, entry in manifest["documents"].items()}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass
 from math import isfinite
 from reprlib import repr as shortened
@@ -122,9 +123,7 @@ def registry_from(data: bytes, where: str) -> Registry:
     """
     document = from_record(data, where)
     try:
-        if document.get("format") != _FORMAT:
-            raise ValueError(f"expected format {_FORMAT}, found {shortened(document.get('format'))}")
-        return registry_of(document)
+        return registry_of(document, _FORMAT)
     except (TypeError, ValueError, OverflowError) as error:
         raise CorruptDataError(
             f"{where}: not the registry of models ({error}); restore it from a backup (`difsims restore FOLDER`), or "
@@ -132,14 +131,16 @@ def registry_from(data: bytes, where: str) -> Registry:
         ) from None
 
 
-def registry_of(document: Mapping[str, Any]) -> Registry:
-    """Return the registry that a document describes.
+def registry_of(document: Mapping[str, Any], expected_format: int) -> Registry:
+    """Return the registry that a document of a format describes.
 
     Raises
     ------
     TypeError, ValueError, OverflowError
         If it does not describe one: what is read is what would be written again, nothing more and nothing less.
     """
+    if document.get("format") != expected_format:
+        raise ValueError(f"expected format {expected_format}, found {shortened(document.get('format'))}")
     _expect(document, {"format", "serial", "written", "champion", "former", "considered"})
     serial, former, considered = document["serial"], document["former"], document["considered"]
     if type(serial) is not int or serial < 1:
@@ -176,7 +177,7 @@ def _consideration(item: Any) -> Consideration:
     return Consideration(_text(item["ingredients"]), model, item["promoted"], _text(item["why"]), _time(item["when"]))
 
 
-def _expect(item: Any, keys: Set[str]) -> None:
+def _expect(item: Any, keys: AbstractSet[str]) -> None:
     if not isinstance(item, dict):
         raise TypeError(f"expected an object, found {type(item).__name__}")
     if wrong := sorted(keys ^ item.keys()):

@@ -73,9 +73,7 @@ def _convert(store: ObjectStore, key: str, convert: Callable[[bytes, str], bytes
 def _registry(data: bytes, where: str) -> bytes:
     document = _document(data, where)
     try:
-        if document.get("format") != _EARLIER_FORMAT:
-            raise ValueError(f"expected format {_EARLIER_FORMAT}")
-        registry = registry_of({**document, "serial": 1, "written": now_text()})
+        registry = registry_of({**document, "serial": 1, "written": now_text()}, _EARLIER_FORMAT)
     except (TypeError, ValueError, OverflowError) as error:
         raise CorruptDataError(f"{where}: not a registry of the earlier form ({error}); restore it") from None
     return to_record(registry.to_document())

@@ -195,7 +195,7 @@ def scans_of(store: ObjectStore, experiments: Sequence[str]) -> tuple[dict[str, 
 
 
 def _complete(store: ObjectStore, array: str) -> Iterable[tuple[Simulation, Kind]]:
-    """Yield the complete datasets with an array of profiles; one that cannot be used, for whatever reason, is logged."""
+    """Yield the complete datasets with an array of profiles; one that cannot be used is logged."""
     for name in list_simulations(store):
         try:
             simulation = open_simulation(name, store)

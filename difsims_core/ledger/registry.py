@@ -263,8 +263,8 @@ def _require_no_champion_before(store: ObjectStore) -> None:
     noted = store.list(layout.CHAMPION_NOTES)
     if noted and read_registry(store).champion is None:  # else another process was faster, which the writing notices
         raise StoreError(
-            f"{store.url(layout.model_registry())}: the registry is gone, though {len(noted)} models were made champion "
-            "in this store; restore it (`difsims restore FOLDER`), or say yourself which model it is (`difsims promote`)"
+            f"{store.url(layout.model_registry())}: the registry is gone, though {len(noted)} models were made "
+            "champion in this store; restore it (`difsims restore FOLDER`), or name the champion (`difsims promote`)"
         )
 
 

@@ -54,7 +54,7 @@ class Terms:
                 f"expected to keep at least 1 day, so that no work at hand is touched, and 0 or more former champions, "
                 f"found {self.keep_days} and {self.keep_former}"
             )
-        if not 0 < self.most_percent <= 100:  # noqa: PLR2004
+        if not 0 < self.most_percent <= 100:
             raise InputError(f"expected more than 0 and at most 100 % that may go, found {self.most_percent:g}")
         if self.now.tzinfo is None:
             raise InputError(f"expected a time with its zone, found {self.now}; use datetime.now(UTC)")

@@ -229,9 +229,7 @@ def test_what_is_no_registry_says_what_to_restore(files, path, value):
     key = layout.model_registry()
     files.write_record(key, changed(files.read_record(key), path, value))
     for operation in (read_registry, rollback, lambda store: resolve_model(store, "champion")):
-        with pytest.raises(
-            CorruptDataError, match=r"registry.json: not (the registry of models .*`difsims re|a record)"
-        ):
+        with pytest.raises(CorruptDataError, match=r"registry.json: not the registry of models .*`difsims re"):
             operation(files)
 
 
