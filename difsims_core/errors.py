@@ -40,6 +40,10 @@ class ModelError(InputError):
     """A model bundle cannot be used, or not on these data."""
 
 
+class PartlyFailedError(DifsimsError):
+    """Some items of a batch failed; all others are done, and their results are kept."""
+
+
 class StoreError(DifsimsError):
     """The object store refused or failed. Temporary failures are worth another try."""
 
@@ -54,6 +58,10 @@ class StoreAccessError(StoreError):
 
 class ChampionChangedError(StoreError):
     """Another process has changed the registry since it was read; read it again and decide again."""
+
+
+class RetentionRefusedError(DifsimsError):
+    """Something would be deleted that nobody can be shown to want deleted; nothing was."""
 
 
 class IncompleteDatasetError(StoreError):

@@ -38,6 +38,8 @@ def champion(store: Store = None, as_json: Json = False) -> None:
     if as_json:
         console.show_json(registry.to_document())
         return
+    if registry.serial:
+        console.show_line(f"registry {registry.serial}, written {_time(registry.written)}")
     if registry.champion is None:
         console.show_line("there is no champion yet; `difsims retrain` or `difsims promote` makes one")
     else:
@@ -94,6 +96,13 @@ def retention(
         list[str] | None,
         typer.Option("--keep", metavar="ID", help="A dataset, model or report that stays; may be repeated."),
     ] = None,
+    most_percent: Annotated[
+        float, typer.Option("--most-percent", metavar="PERCENT", help="Of items and bytes, at most so much may go.")
+    ] = 50,
+    serial: Annotated[
+        int | None,
+        typer.Option("--serial", metavar="N", help="Of the registry that you have looked at and found right."),
+    ] = None,
     delete: Annotated[bool, typer.Option("--delete", help="Delete it; without this, nothing is touched.")] = False,
     store: Store = None,
     as_json: Json = False,
@@ -106,9 +115,20 @@ def retention(
     from flows import console
 
     place, now = open_store(store), datetime.now(UTC)
-    plan = plan_retention(place, now=now, keep_days=keep_days, keep_former=keep_former, keep=tuple(keep or ()))
+    plan = plan_retention(
+        place,
+        now=now,
+        keep_days=keep_days,
+        keep_former=keep_former,
+        keep=tuple(keep or ()),
+        most_percent=most_percent,
+        serial=serial,
+    )
     if not as_json:
         _show_plan(plan)
+    if not delete:
+        for objection in plan.objections:
+            console.warn(f"nothing of it would be deleted: {objection}")
     deleted: tuple[Verdict, ...] = ()
     if delete and plan.going:
         with console.bar("deleting", len(plan.going), "items") as progress:
@@ -118,6 +138,7 @@ def retention(
             {
                 "going": [_plain(item) for item in plan.going],
                 "kept": [_plain(item) for item in plan.kept],
+                "objections": list(plan.objections),
                 "deleted": [_plain(item) for item in deleted],
                 "bytes": sum(item.size for item in deleted) if delete else plan.size,
             }
@@ -126,7 +147,7 @@ def retention(
         size = _bytes(sum(item.size for item in deleted))
         console.show_line(f"deleted {len(deleted)} of {len(plan.going)} items, {size}")
     else:
-        hint = "; --delete lets it go" if plan.going else ""
+        hint = "; --delete lets it go" if plan.going and not plan.objections else ""
         console.show_line(f"{len(plan.going)} items may go, {_bytes(plan.size)}{hint}")
 
 

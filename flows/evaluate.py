@@ -9,20 +9,22 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from difsims_core.crystal.catalogue import crystal_files
-from difsims_core.errors import ExperimentError, InputError, MissingObjectError
+from difsims_core.errors import DifsimsError, InputError
 from difsims_core.ledger.registry import CHAMPION, resolve_model
 from difsims_core.storage import layout
 from difsims_core.storage.npz import PREDICTION_ENDINGS, TRUTH_ENDING, experiment_name, predicted_name, read_prediction
-from difsims_core.storage.objects import ObjectStore, expand_urls, files_in, open_store
+from difsims_core.storage.objects import ObjectStore, expand_urls, files_in, open_store, url_name
 from flows.artifacts import tag_run
+from flows.barrier import Barrier
 from flows.events import announce
 from flows.illustrate import show_evaluation, show_scores
 from flows.outcome import nothing_new, reused
-from flows.parameters import CrystalFolder, ExperimentFolder, Predictions, StoreUrl, TruthFolder
+from flows.parameters import CrystalFolder, ExperimentFolder, Places, Predictions, StoreUrl, TruthFolder
 from flows.progress import say, working
 from flows.tasks import score
 
 _EVERYTHING: list[str] = []
+_NOWHERE_ELSE: list[str] = []
 
 
 def _run_name() -> str:
@@ -37,6 +39,7 @@ def evaluate(
     truth: TruthFolder = None,
     crystals: CrystalFolder = None,
     store: StoreUrl = None,
+    places: Places = _NOWHERE_ELSE,
 ) -> list[dict[str, Any]]:
     """Score predictions and return one row of numbers each; scores of the same inputs are not computed again.
 
@@ -45,13 +48,15 @@ def evaluate(
     predictions
         Files, folders, globs or URLs; none: all predictions of the champion.
     experiments
-        Folder of the scans; default: where each prediction says that its scan lies.
+        Folder of the scans; default: where each prediction says that its scan lies, in the store or in ``places``.
     truth
         Folder of ``<name>_truth.npz`` maps; used for scores alone.
     crystals
         Folder of CIF files; default: those of the datasets behind each prediction, or the shipped ones.
     store
         Root URL of the store; default: ``DIFSIMS_STORE``.
+    places
+        Folders and files outside the store that may be read where predictions and datasets name them.
     """
     place = open_store(store)
     root = place.root
@@ -66,21 +71,16 @@ def evaluate(
         files_in(truth, TRUTH_ENDING)
     if crystals is not None:
         crystal_files(crystals)
-    rows, failures = [], []
+    rows, barrier = [], Barrier(place)
     with working(f"evaluate {urls[0]}", "evaluating", len(urls), "maps") as work:
         for done, url in enumerate(urls, start=1):
-            try:
-                row = score(root, url, experiments, truth, crystals)
-            except (InputError, MissingObjectError) as error:
-                if len(urls) == 1:
-                    raise
-                failures.append(str(error))
-                continue
-            show_evaluation(root, url, row["scores"], truth, redraw=not row["reused"])
-            tag_run(row["model"], row["map"])
-            rows.append(row)
-            work.reach("maps", done, row["map"])
-    return _conclude(root, rows, failures)
+            with barrier.around(url):
+                row = score(root, url, experiments, truth, crystals, places)
+                rows.append(row)  # it has its scores, whatever becomes of its pictures
+                show_evaluation(root, url, row["scores"], truth, redraw=not row["reused"])
+                tag_run(row["model"], row["map"])
+            work.reach("maps", done, url_name(url))
+    return _conclude(root, rows, barrier, len(urls))
 
 
 def _of_champion(store: ObjectStore) -> list[str]:
@@ -97,22 +97,18 @@ def _is_earlier(name: str, url: str) -> bool:
     """Return whether a prediction lies under the earlier, shorter name of its scan."""
     try:
         return experiment_name(read_prediction(url).experiment) != name
-    except InputError:
+    except DifsimsError:
         return False  # its evaluation says what is wrong with it
 
 
-def _conclude(root: str, rows: list[dict[str, Any]], failures: list[str]) -> list[dict[str, Any]]:
+def _conclude(root: str, rows: list[dict[str, Any]], barrier: Barrier, total: int) -> list[dict[str, Any]]:
     """Leave the table of scores, announce those that are new, and return the rows."""
-    show_scores(rows, len(failures))
+    show_scores(rows, len(barrier.reasons))
     fresh = [row for row in rows if not row["reused"]]
     if fresh:
         say(f"evaluated {', '.join(row['map'] for row in fresh)}")
         _announce(root, fresh)
-    if failures:
-        raise ExperimentError(
-            f"{len(failures)} of {len(failures) + len(rows)} predictions cannot be evaluated; the others are: "
-            f"{' · '.join(failures)}"
-        )
+    barrier.conclude(total, "predictions cannot be evaluated", "; the others are")
     if fresh:
         return rows
     message = f"reused the scores of {', '.join(row['map'] for row in rows)}: same predictions, truth and crystals"

@@ -92,7 +92,7 @@ def show_evaluation(root: str, url: str, scores_url: str, truth: str | None, *, 
     """Leave the peak positions of a map by phase, the map with its confidence, and the map beside its truth."""
     store, prediction = open_store(root), read_prediction(url)
     known = truth_of(prediction, url, truth)
-    document = store.read_json(store.key_of(scores_url))
+    document = store.read_record(store.key_of(scores_url))
     name, model_id = document["experiment"], prediction.cnn_id
     artifacts.table(f"peaks-{name}", phase_rows(document), f"Peak positions of {name} by {model_id}")
 

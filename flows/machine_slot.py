@@ -13,6 +13,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from difsims_core.errors import InputError
+from difsims_core.private_folders import make_private
 from flows.progress import Stopped, say, stop_requested
 
 _POLL_SECONDS = 0.5
@@ -71,7 +72,7 @@ def machine_slot_folder() -> Path:
     user = os.getuid() if hasattr(os, "getuid") else re.sub(r"\W", "_", getpass.getuser())
     folder = Path(tempfile.gettempdir()) / f"difsims-slots-{user}"
     try:
-        folder.mkdir(mode=0o700, exist_ok=True)
+        make_private(folder)
     except OSError as error:
         raise InputError(f"{folder}: cannot hold the locks of this machine ({error.strerror}); set TMPDIR") from None
     return folder

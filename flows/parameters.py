@@ -52,7 +52,13 @@ Predictions = Annotated[
     list[str], described("files, folders, globs or URLs of predictions (npz); none: all of the champion")
 ]
 ExperimentFolder = Annotated[
-    str | None, described("folder of the scans; empty: where each prediction says that its scan lies")
+    str | None, described("folder of the scans; empty: in the store, where each prediction says")
+]
+Places = Annotated[
+    list[str],
+    described(
+        "folders and files outside the store that its records may name, for scans and crystals; none: DIFSIMS_ALSO_READ"
+    ),
 ]
 TruthFolder = Annotated[str | None, described("folder of <name>_truth.npz maps, used for scores alone; empty: none")]
 CrystalFolder = Annotated[

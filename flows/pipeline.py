@@ -20,6 +20,7 @@ from flows.parameters import Pipeline, StoreUrl, Title
 from flows.predict import distinct_scans, predict
 from flows.progress import show
 from flows.run_page import RunPage, run_page
+from flows.scoring import places_of
 from flows.simulate import simulate
 from flows.tasks import report
 from flows.train import train
@@ -81,7 +82,8 @@ def _map_and_report(
         predictions = predict(model, list(spec.experiments), place.root, spec.q_unit)
         maps = {predicted_name(url): url for url in predictions}
         page.reach(f"{len(maps)} phase maps: {', '.join(maps)}", maps)
-        scores = evaluate(predictions, truth=spec.truth_folder, store=place.root)
+        places = places_of(expand_urls(spec.experiments), spec.simulation)
+        scores = evaluate(predictions, truth=spec.truth_folder, store=place.root, places=places)
         table("evaluation", scores, f"Scores of {len(scores)} maps")
         for row in scores[:_MOST_PICTURES]:
             show_map(place, row["model"], maps[row["map"]])

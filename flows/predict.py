@@ -7,14 +7,15 @@ from typing import Any
 from prefect import flow
 from prefect.runtime import flow_run
 
-from difsims_core.errors import ExperimentError, InputError, ModelError, StoreError
+from difsims_core.errors import CorruptDataError, InputError, MissingObjectError, ModelError, StoreError
 from difsims_core.ledger.intake import Outcome, record, scans_to_predict
 from difsims_core.ledger.registry import resolve_model
 from difsims_core.ledger.scans import list_scans, scan_key
 from difsims_core.storage import layout
 from difsims_core.storage.npz import experiment_name
-from difsims_core.storage.objects import ObjectInfo, ObjectStore, expand_urls, open_store
+from difsims_core.storage.objects import ObjectInfo, ObjectStore, expand_urls, open_store, url_name
 from flows.artifacts import tag_run
+from flows.barrier import Barrier
 from flows.events import announce, warn
 from flows.illustrate import show_predictions
 from flows.outcome import nothing_new, reused
@@ -32,7 +33,7 @@ def distinct_scans(urls: list[str]) -> list[str]:
     for url in urls:
         try:
             other = names.setdefault(experiment_name(url), url)
-        except ExperimentError:
+        except InputError:
             continue  # no name of a scan: its prediction says so
         if other != url:
             raise InputError(
@@ -79,22 +80,18 @@ def predict(
         return nothing_new([], message)
     reading = {} if q_unit is None else {"q_unit": q_unit, "beam_energy_kv": beam_energy_kv}
     listed, tries = _listed(place, urls), load_settings().intake_tries
-    results, failures = [], {}
+    # A scan that is missing or damaged is an InputError; these are of the model.
+    results, barrier = [], Barrier(place, ModelError, MissingObjectError, CorruptDataError)
     try:
         with working(f"predict {model}", "predicting", len(urls), "maps") as work:
             for done, url in enumerate(urls, start=1):
-                try:
+                with barrier.around(url):
                     results.append(predict_one(place.root, model, url, **reading))
-                except ModelError:
-                    raise
-                except InputError as error:
-                    failures[url] = str(error)
-                work.reach("maps", done, experiment_name(url))
+                work.reach("maps", done, url_name(url))
     finally:
         _announce(place, results)  # however it ends: what is written is to be evaluated
-    outcomes = [Outcome(info, failures.get(url)) for url, info in listed.items()]
-    _keep(place, model, outcomes, tries)
-    return _conclude(results, list(failures.values()))
+    _keep(place, model, _outcomes(listed, barrier), tries)
+    return _conclude(results, barrier, len(urls))
 
 
 def _all_scans(store: ObjectStore) -> list[str]:
@@ -112,6 +109,16 @@ def _listed(store: ObjectStore, urls: list[str]) -> dict[str, ObjectInfo]:
     return {url: known[key] for url, key in keys.items() if key in known}
 
 
+def _outcomes(listed: dict[str, ObjectInfo], barrier: Barrier) -> list[Outcome]:
+    """Return what became of scans; a store that failed says nothing of the scan."""
+    reasons = barrier.reasons
+    return [
+        Outcome(info, reasons.get(url))
+        for url, info in listed.items()
+        if not isinstance(barrier.errors.get(url), StoreError)
+    ]
+
+
 def _keep(store: ObjectStore, model: str, outcomes: list[Outcome], tries: int) -> None:
     """Keep for the intake what became of the store's scans; it is no reason to lose predictions."""
     try:
@@ -120,10 +127,10 @@ def _keep(store: ObjectStore, model: str, outcomes: list[Outcome], tries: int) -
         warn(f"the intake does not know of these predictions and will ask for them again: {error}")
 
 
-def _conclude(results: list[dict[str, Any]], failures: list[str]) -> list[str]:
+def _conclude(results: list[dict[str, Any]], barrier: Barrier, total: int) -> list[str]:
     """Tell of the predictions, tag the run, and return the URLs."""
     tag_run(*{result["model"] for result in results}, *(result["name"] for result in results))
-    show_predictions(results, len(failures))
+    show_predictions(results, len(barrier.reasons))
     for result in results:
         if result["n_invalid"]:
             say(f"{result['name']}: {result['n_invalid']} pixels without a usable profile got a uniform probability")
@@ -131,11 +138,7 @@ def _conclude(results: list[dict[str, Any]], failures: list[str]) -> list[str]:
     found = [result["url"] for result in results]
     if fresh:
         say(f"predicted {', '.join(result['name'] for result in fresh)}")
-    if failures:
-        others = f"; the other {len(found)} are predicted" if found else ""
-        raise ExperimentError(
-            f"{len(failures)} of {len(found) + len(failures)} scans cannot be predicted{others}: {' · '.join(failures)}"
-        )
+    barrier.conclude(total, "scans cannot be predicted", f"; the other {len(found)} are predicted")
     if fresh:
         return found
     message = f"reused the predictions of {', '.join(result['name'] for result in results)}: same scans and model"

@@ -11,14 +11,14 @@ from typing import Any
 from difsims_core.config.pipeline import PipelineSpec
 from difsims_core.dataset.crystals import crystals_today
 from difsims_core.dataset.open import Simulation, open_simulation
-from difsims_core.evaluate.partners import truth_of
+from difsims_core.evaluate.partners import folder_of, truth_of
 from difsims_core.evaluate.report import LineageStep, ReportContent, ReportMap, render_report
 from difsims_core.learn.bundle import ModelBundle, load_bundle
 from difsims_core.storage import layout
 from difsims_core.storage.npz import read_prediction
-from difsims_core.storage.objects import open_store
+from difsims_core.storage.objects import ObjectStore, expand_urls, open_store
 from flows.illustrate import sample_profiles
-from flows.scoring import crystals_of, evaluation_of
+from flows.scoring import crystals_of, evaluation_of, places_of, readable
 
 
 def write_report(
@@ -40,7 +40,7 @@ def write_report(
         Heading.
     """
     place = open_store(store)
-    scores = [place.read_json(place.key_of(row["scores"])) for row in rows]
+    scores = [place.read_record(place.key_of(row["scores"])) for row in rows]
     named = [title, simulation, model, spec.digest(), *(document["inputs_sha256"] for document in scores)]
     run = f"run-{hashlib.sha256(json.dumps(named).encode()).hexdigest()[:16]}"
     key = layout.report(run)
@@ -49,7 +49,10 @@ def write_report(
     opened = open_simulation(simulation, place)
     bundle = load_bundle(model, place)
     examples = sample_profiles(opened)
-    maps = tuple(_map(store, document["prediction"], spec) for document in scores)
+    places = places_of(expand_urls(spec.experiments) if spec.experiments else (), spec.simulation)
+    maps = tuple(
+        _map(place, place.url(layout.prediction(model, document["experiment"])), spec, places) for document in scores
+    )
     content = ReportContent(
         title=title,
         created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -64,24 +67,27 @@ def write_report(
         maps=maps,
         example_q=opened.q_px,
         examples=examples,
-        lineage=_lineage(opened, bundle, scores),
+        lineage=_lineage(opened, bundle, scores, places),
         parameters=spec.to_document(),
     )
     place.write(key, render_report(content).encode())
     return {"url": place.url(key), "key": key, "reused": False}
 
 
-def _map(store: str, url: str, spec: PipelineSpec) -> ReportMap:
+def _map(store: ObjectStore, url: str, spec: PipelineSpec, places: Sequence[str]) -> ReportMap:
     prediction = read_prediction(url)
-    files = crystals_of(store, prediction, None)
-    evaluation = evaluation_of(url, prediction, None, spec.truth_folder, None, files)
+    files = crystals_of(store.root, prediction, None, places)
+    folder = folder_of(prediction, url, readable(store.root, places))
+    evaluation = evaluation_of(url, folder, spec.truth_folder, None, files)
     return ReportMap(prediction, evaluation, truth_of(prediction, url, spec.truth_folder))
 
 
-def _lineage(simulation: Simulation, bundle: ModelBundle, scores: Sequence[dict[str, Any]]) -> tuple[LineageStep, ...]:
+def _lineage(
+    simulation: Simulation, bundle: ModelBundle, scores: Sequence[dict[str, Any]], places: Sequence[str]
+) -> tuple[LineageStep, ...]:
     attributes = simulation.attrs
     crystals = tuple((item["name"], _crystal(item)) for item in attributes["crystals"])
-    crystals += tuple((item.name, item.finding) for item in crystals_today(simulation) if item.finding)
+    crystals += tuple((item.name, item.finding) for item in crystals_today(simulation, places) if item.finding)
     dataset = (
         ("fingerprint", attributes["fingerprint"]),
         ("created", attributes["created"]),

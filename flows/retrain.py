@@ -13,7 +13,7 @@ from prefect.runtime import flow_run
 from difsims_core.config.promotion import PromotionSpec
 from difsims_core.config.retraining import RetrainingSpec
 from difsims_core.dataset.open import Simulation
-from difsims_core.errors import ExperimentError, MissingObjectError
+from difsims_core.errors import InputError, MissingObjectError, ModelError, PartlyFailedError
 from difsims_core.learn.bundle import ModelBundle, load_bundle
 from difsims_core.learn.networks import NETWORKS
 from difsims_core.ledger import compare as comparing
@@ -32,12 +32,13 @@ from flows.outcome import nothing_new
 from flows.parameters import Retraining, StoreUrl
 from flows.predict import distinct_scans, predict
 from flows.progress import reporter, say, working
+from flows.scoring import places_of
 from flows.simulate import simulate
 from flows.tasks import stored
 from flows.train import train
 
 _DEFAULT = RetrainingSpec()
-_BROKEN = (ExperimentError, MissingObjectError)
+_BROKEN = (InputError, MissingObjectError, PartlyFailedError)
 _WORK = "compare"
 _MOST_TAGS = 50
 
@@ -85,8 +86,9 @@ def retrain(spec: Retraining = _DEFAULT, store: StoreUrl = None) -> dict[str, An
     say(f"training on {len(datasets)} datasets, {patterns:,} patterns; comparing on {len(scans)} experiments")
     names = [sim.id if sim.store.root == root else sim.url for sim in datasets]
     model = train(names, spec.training, root)
-    mapped, broken = map_scans(model, list(scans), root)
-    challenge = _Challenge(place, spec.rule, model, names, list(scans), mapped)
+    places = places_of(scans, spec.simulation)
+    mapped, broken = map_scans(model, list(scans), root, places)
+    challenge = _Challenge(place, spec.rule, model, names, list(scans), mapped, places)
     settlement = settle(place, model, ingredients, challenge.judge)
     _tell(root, model, settlement)  # first: nothing that follows may keep the event back
     tag_run(model, *filter(None, (settlement.before,)), *names[:_MOST_TAGS])
@@ -105,13 +107,14 @@ class _Challenge:
     datasets: list[str]
     scans: list[str]
     mapped: set[str]
+    places: list[str]
 
     def judge(self, champion: str | None) -> Decision:
         """Return the decision against a champion, or against none."""
         bundle = load_bundle(self.model, self.place)
         if champion is None:
             return decide_first(self.rule, bundle.metrics)
-        theirs, _ = map_scans(champion, self.scans, self.place.root)
+        theirs, _ = map_scans(champion, self.scans, self.place.root, self.places)
         both = sorted(self.mapped & theirs)
         with working(_WORK, "comparing", max(1, int(bundle.split["n_test"])), "held-out patterns"):
             found: Comparison = compare_models(self.place.root, self.model, champion, self.datasets, both)
@@ -121,10 +124,10 @@ class _Challenge:
         return decide(self.rule, replace(found, lost=tuple(sorted(theirs - self.mapped))))
 
 
-def map_scans(model: str, scans: list[str], root: str) -> tuple[set[str], dict[str, str]]:
+def map_scans(model: str, scans: list[str], root: str, places: list[str]) -> tuple[set[str], dict[str, str]]:
     """Predict and evaluate scans with a model; return the names of those that went well, and why others did not."""
     predictions, broken = _predicted(model, scans, root)
-    rows, unscored = _scored(predictions, root)
+    rows, unscored = _scored(predictions, root, places)
     for name, reason in (broken | unscored).items():
         say(f"{name} is left out: {reason}")
     return {row["map"] for row in rows}, broken | unscored
@@ -136,6 +139,8 @@ def _predicted(model: str, scans: list[str], root: str) -> tuple[list[str], dict
         return [], {}
     try:
         return predict(model, scans, root), {}
+    except ModelError:
+        raise
     except _BROKEN as error:
         if len(scans) == 1:
             return [], {experiment_name(scans[0]): str(error)}
@@ -148,16 +153,16 @@ def _predicted(model: str, scans: list[str], root: str) -> tuple[list[str], dict
     return found + [url for urls, _ in alone for url in urls], broken
 
 
-def _scored(predictions: list[str], root: str) -> tuple[list[dict[str, Any]], dict[str, str]]:
+def _scored(predictions: list[str], root: str, places: list[str]) -> tuple[list[dict[str, Any]], dict[str, str]]:
     """Return a row for each prediction; when one cannot be evaluated, each is evaluated alone."""
     if not predictions:
         return [], {}
     try:
-        return evaluate(predictions, store=root), {}
+        return evaluate(predictions, store=root, places=places), {}
     except _BROKEN as error:
         if len(predictions) == 1:
             return [], {predicted_name(predictions[0]): str(error)}
-    alone = [_scored([url], root) for url in predictions]
+    alone = [_scored([url], root, places) for url in predictions]
     broken = {name: reason for _, reasons in alone for name, reason in reasons.items()}
     return [row for rows, _ in alone for row in rows], broken
 

@@ -4,24 +4,41 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from difsims_core import __version__
-from difsims_core.crystal.catalogue import find_crystal
+from difsims_core.config.simulation import SimulationSpec
 from difsims_core.dataset.crystals import crystal_files
 from difsims_core.dataset.open import open_simulation
-from difsims_core.errors import CorruptDataError, CrystalError, MissingObjectError, StoreError
+from difsims_core.errors import (
+    CorruptDataError,
+    CrystalError,
+    DifsimsError,
+    ExperimentError,
+    InputError,
+    MissingObjectError,
+)
 from difsims_core.evaluate.experiment_scores import ExperimentEvaluation
 from difsims_core.evaluate.partners import folder_of, truth_url
-from difsims_core.evaluate.peak_positions import evaluate_all
+from difsims_core.evaluate.peak_positions import crystal_of_class, evaluate_all
+from difsims_core.resources import samples_folder
 from difsims_core.storage import layout
+from difsims_core.storage.names import parent_url
 from difsims_core.storage.npz import Prediction, predicted_name, read_prediction
-from difsims_core.storage.objects import open_store, read_url
+from difsims_core.storage.objects import ObjectStore, open_store, read_url
+
+_log = logging.getLogger(__name__)
 
 
 def score_prediction(
-    store: str, url: str, experiments: str | None = None, truth: str | None = None, crystals: str | None = None
+    store: str,
+    url: str,
+    experiments: str | None = None,
+    truth: str | None = None,
+    crystals: str | None = None,
+    places: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Score a prediction unless the store holds its scores for the same inputs; return one row of numbers.
 
@@ -35,47 +52,76 @@ def score_prediction(
         Folder of the experiments; default: where the prediction says that its experiment lies.
     truth, crystals
         Folders of truth maps and of CIF files.
+    places
+        Folders and files outside the store that the prediction and its datasets may name (`places_of`).
     """
     place, prediction = open_store(store), read_prediction(url)
-    key = layout.evaluation(prediction.cnn_id, predicted_name(url))
-    files = crystals_of(store, prediction, crystals)
+    key = _key_of_scores(place, url, prediction)
+    files = crystals_of(store, prediction, crystals, places)
     parts = _inputs(url, prediction, truth, crystals, files)
     inputs, without_truth = _digest(parts), _digest(parts | {"truth": None})
-    document = _kept(store, key, inputs, without_truth if truth is None else None)
+    document = _kept(place, key, inputs, without_truth if truth is None else None)
     reused = document is not None
     if document is None:
-        document = evaluation_of(url, prediction, experiments, truth, crystals, files).to_document()
+        folder = experiments or folder_of(prediction, url, readable(store, places))
+        document = evaluation_of(url, folder, truth, crystals, files).to_document()
         digests = {"inputs_sha256": inputs, "inputs_without_truth_sha256": without_truth}
-        place.write_json(key, document | digests | {"prediction": url})
+        place.write_record(key, document | digests | {"prediction": url})
     return summary_row(document) | {"scores": place.url(key), "reused": reused}
 
 
-def crystals_of(store: str, prediction: Prediction, folder: str | None) -> dict[str, str | None]:
+def places_of(scans: Iterable[str], simulation: SimulationSpec | None = None) -> list[str]:
+    """Return what a run was told to read: the folders of its scans, and the crystals of its own document."""
+    found = [parent_url(scan) for scan in scans]
+    if simulation is not None:
+        found += [phase.cif for phase in simulation.phases if phase.cif is not None]
+        found += [] if simulation.crystal_folder is None else [simulation.crystal_folder]
+    return list(dict.fromkeys(found))
+
+
+def readable(store: str, places: Sequence[str]) -> tuple[str, ...]:
+    """Return where a scan may be read on the word of a prediction: the store, the samples, and what the user named."""
+    return (store, str(samples_folder()), *places)
+
+
+def crystals_of(
+    store: str, prediction: Prediction, folder: str | None, places: Sequence[str] = ()
+) -> dict[str, str | None]:
     """Return the CIF file of each class, those of the datasets behind a prediction, unless a folder is named.
 
-    None stands for a file that is gone.
+    None stands for a file that is gone, or that lies where nothing is opened on the word of a record.
     """
     files: dict[str, str | None] = {}
-    if folder is None:
-        for simulation in prediction.sim_ids:
-            try:
-                files |= crystal_files(open_simulation(simulation, open_store(store)))
-            except StoreError:
-                continue  # a dataset in another store: its phases are looked up by name
+    for name in () if folder is not None else filter(layout.is_simulation_id, prediction.sim_ids):
+        try:
+            files |= crystal_files(open_simulation(name, open_store(store)), places)
+        except DifsimsError:
+            continue  # a dataset in another store, or a damaged one: its phases are looked up by name
+        except Exception as error:  # noqa: BLE001 a damaged record of a dataset is no fault of the map
+            _log.warning("the crystals of %s cannot be looked up (%s: %s)", name, type(error).__name__, error)
     return files
 
 
 def evaluation_of(
-    url: str,
-    prediction: Prediction,
-    experiments: str | None,
-    truth: str | None,
-    crystals: str | None,
-    files: Mapping[str, str | None],
+    url: str, experiments: str, truth: str | None, crystals: str | None, files: Mapping[str, str | None]
 ) -> ExperimentEvaluation:
     """Return everything said about one prediction."""
-    folder = experiments or folder_of(prediction, url)
-    return evaluate_all([url], folder, crystals, truth, crystal_files=files).per_experiment[0]
+    return evaluate_all([url], experiments, crystals, truth, crystal_files=files).per_experiment[0]
+
+
+def _key_of_scores(store: ObjectStore, url: str, prediction: Prediction) -> str:
+    """Return the key of the scores of a prediction; it may speak for no other model than the one it lies with."""
+    key = layout.evaluation(prediction.cnn_id, predicted_name(url))
+    try:
+        folder = store.key_of(url).rpartition("/")[0]
+    except InputError:
+        return key  # somebody's own file
+    if folder.startswith(f"{layout.PREDICTIONS}/") and folder != layout.predictions(prediction.cnn_id):
+        raise ExperimentError(
+            f"{url}: says that it is of {prediction.cnn_id}, but lies with the predictions of another model; predict "
+            "again"
+        )
+    return key
 
 
 def summary_row(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -124,13 +170,12 @@ def _mean(values: list[float | None]) -> float | None:
     return sum(known) / len(known) if known else None
 
 
-def _kept(store: str, key: str, inputs: str, without_truth: str | None) -> dict[str, Any] | None:
+def _kept(store: ObjectStore, key: str, inputs: str, without_truth: str | None) -> dict[str, Any] | None:
     """Return the stored scores of these inputs; when no truth is given, also those that a truth map was added to."""
     try:
-        document = open_store(store).read_json(key)
-    except (MissingObjectError, CorruptDataError):
-        return None
-    if not isinstance(document, dict):
+        document = store.read_record(key)
+        summary_row(document)  # what cannot be shown is scored again
+    except (MissingObjectError, CorruptDataError, KeyError, TypeError, AttributeError):
         return None
     same = document.get("inputs_sha256") == inputs
     same |= without_truth is not None and document.get("inputs_without_truth_sha256") == without_truth
@@ -164,6 +209,6 @@ def _sha256_of_crystal(name: str, file: str | None, folder: str | None) -> str |
     if file is None:
         return None
     try:
-        return hashlib.sha256(read_url(find_crystal(name, file or None, folder))).hexdigest()
+        return hashlib.sha256(read_url(crystal_of_class(name, file or None, folder))).hexdigest()
     except CrystalError:
         return None

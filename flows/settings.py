@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from difsims_core.errors import InputError
+from difsims_core.storage.npz_limits import MOST, NpzLimits
 
 QUIET_PREFECT = {
     "DO_NOT_TRACK": "1",
@@ -22,6 +23,9 @@ QUIET_PREFECT = {
     "PREFECT_LOGGING_EXTRA_LOGGERS": "difsims_core",
     "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
 }
+
+
+_NPZ = NpzLimits()
 
 
 class SettingsError(InputError):
@@ -62,6 +66,28 @@ class Settings(BaseSettings):
     intake_tries: int = Field(
         default=3, ge=1, le=100, description="rounds in which an experiment may fail before it is quarantined"
     )
+    intake_memory_mb: int = Field(
+        default=16_000, ge=100, lt=MOST, description="megabytes of memory that reading a new experiment may take"
+    )
+    intake_seconds: int = Field(
+        default=300, ge=1, lt=MOST, description="seconds that reading a new experiment may take"
+    )
+    npz_array_mb: int = Field(
+        default=_NPZ.array_mb, ge=1, lt=MOST, description="megabytes that an array of an npz file may unpack to"
+    )
+    npz_total_mb: int = Field(
+        default=_NPZ.total_mb,
+        ge=1,
+        lt=MOST,
+        description="megabytes that all arrays read from an npz file may unpack to",
+    )
+    npz_ratio: int = Field(
+        default=_NPZ.ratio, ge=1, lt=MOST, description="how many times larger than packed arrays of an npz file may be"
+    )
+    npz_ratio_from_mb: int = Field(
+        default=_NPZ.ratio_from_mb, ge=1, lt=MOST, description="unpacked megabytes up to which no ratio is asked for"
+    )
+    npz_members: int = Field(default=_NPZ.members, ge=1, lt=MOST, description="arrays that an npz file may hold")
 
     @model_validator(mode="after")
     def _dask_has_an_address(self) -> Settings:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -109,10 +109,15 @@ def _predict_one(
 
 
 def _score(
-    store: str, url: str, experiments: str | None = None, truth: str | None = None, crystals: str | None = None
+    store: str,
+    url: str,
+    experiments: str | None = None,
+    truth: str | None = None,
+    crystals: str | None = None,
+    places: Sequence[str] = (),
 ) -> dict[str, Any]:
     try:
-        return scoring.score_prediction(store, url, experiments, truth, crystals)
+        return scoring.score_prediction(store, url, experiments, truth, crystals, places)
     except ExperimentError:
         raise
     except InputError as error:  # an id, a name or a place that the file gives: the other predictions go on

@@ -9,8 +9,7 @@ from typing import Any
 from prefect import flow
 from prefect.runtime import flow_run
 
-from difsims_core.errors import InputError
-from difsims_core.ledger.intake import Entry, Round, look
+from difsims_core.ledger.intake import Entry, ReadingLimits, Round, rounds
 from difsims_core.ledger.scans import scan_key
 from difsims_core.storage.npz import experiment_name
 from difsims_core.storage.objects import ObjectStore, open_store
@@ -50,12 +49,17 @@ def watch_experiments(store: StoreUrl = None) -> list[str]:
     store
         Root URL of the store; default: ``DIFSIMS_STORE``.
     """
-    place = open_store(store)
-    found = look(place, datetime.now(UTC), tries=load_settings().intake_tries, at_work=scans_at_work(place))
-    for entry in found.announce:
-        details = {"size": entry.size, "etag": entry.etag, "tries": entry.tries}
-        url = place.url(entry.key)
-        announce("experiment.found", entry.name, place.root, labels={"difsims.url": url}, payload=details)
+    place, settings = open_store(store), load_settings()
+    reading = ReadingLimits(settings.intake_memory_mb, settings.intake_seconds)
+    options = {"tries": settings.intake_tries, "at_work": scans_at_work(place), "reading": reading}
+    seen = []
+    for part in rounds(place, datetime.now(UTC), **options):
+        for entry in part.announce:
+            details = {"size": entry.size, "etag": entry.etag, "tries": entry.tries}
+            url = place.url(entry.key)
+            announce("experiment.found", entry.name, place.root, labels={"difsims.url": url}, payload=details)
+        seen.append(part)
+    found = _together(seen)
     for line in story_of(found):
         say(line)
     if not found.changed and not found.gone:
@@ -73,9 +77,16 @@ def scans_at_work(store: ObjectStore) -> Callable[[str], bool]:
         try:
             keys.update(scan_key(store, str(url)) for url in parameters.get("experiments") or [])
             everything |= not parameters.get("experiments") and open_store(parameters.get("store")).root == store.root
-        except InputError:
-            continue  # that run will say so itself
+        except Exception:  # noqa: BLE001, S112 - whatever somebody asked for, that run will say so itself
+            continue
     return lambda url: everything or scan_key(store, url) in keys
+
+
+def _together(seen: Sequence[Round]) -> Round:
+    """Return what the rounds of a run have found, as one."""
+    changed = {entry.key: entry for part in seen for entry in part.changed}
+    announced = [entry for part in seen for entry in part.announce]
+    return Round(seen[-1].entries, tuple(announced), tuple(changed.values()), seen[0].gone)
 
 
 def story_of(found: Round) -> list[str]:

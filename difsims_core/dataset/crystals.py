@@ -1,17 +1,25 @@
-"""Where the crystals of a dataset lie now, and whether they are still read as when it was simulated."""
+"""Where the crystals of a dataset lie now, and whether they are still read as when it was simulated.
+
+A dataset says where its crystal files lay. They are opened there only when that is in its own store, or one of the
+places that the user has named (`storage.inside`).
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from difsims_core.crystal.catalogue import find_crystal, is_shipped
 from difsims_core.crystal.phases import Crystal, read_crystal
 from difsims_core.errors import CrystalError, StoreError
+from difsims_core.resources import crystal_folder as shipped_folder
+from difsims_core.storage.inside import ALSO_READ, may_be_read
 
 if TYPE_CHECKING:
+    from difsims_core.config.simulation import PhaseSpec
     from difsims_core.dataset.open import Simulation
 
 _log = logging.getLogger(__name__)
@@ -39,14 +47,23 @@ class CrystalToday:
     finding: str = ""
 
 
-def crystals_today(simulation: Simulation) -> tuple[CrystalToday, ...]:
-    """Return the crystal file of each phase of a dataset and what has become of it."""
+def crystals_today(simulation: Simulation, places: Iterable[str] = ()) -> tuple[CrystalToday, ...]:
+    """Return the crystal file of each phase of a dataset and what has become of it.
+
+    Parameters
+    ----------
+    simulation
+        The dataset.
+    places
+        Folders and files, besides its store, that may be opened on its word.
+    """
     spec = simulation.spec
+    allowed = (simulation.store.root, str(shipped_folder()), *places)
     records = {str(item.get("name")): item for item in simulation.attrs["crystals"]}
     found = []
     for phase in spec.phases:
         try:
-            url = find_crystal(phase.name, phase.cif, spec.crystal_folder)
+            url = _find(phase, spec.crystal_folder, allowed)
             crystal = read_crystal(phase.name, url)
         except (CrystalError, StoreError) as error:
             found.append(CrystalToday(phase.name, None, finding=f"the crystal file of {phase.name}: {error}"))
@@ -55,13 +72,35 @@ def crystals_today(simulation: Simulation) -> tuple[CrystalToday, ...]:
     return tuple(found)
 
 
-def crystal_files(simulation: Simulation) -> dict[str, str | None]:
-    """Return the path or URL of the crystal file of each phase, None where it is gone; what changed is logged."""
-    today = crystals_today(simulation)
+def crystal_files(simulation: Simulation, places: Iterable[str] = ()) -> dict[str, str | None]:
+    """Return the path or URL of the crystal file of each phase, None where there is none; what changed is logged."""
+    today = crystals_today(simulation, places)
     for crystal in today:
         if crystal.finding:
             _log.warning("%s%s", crystal.finding, "; scores use it as it is now" if crystal.url else "")
     return {crystal.name: crystal.url for crystal in today}
+
+
+def _find(phase: PhaseSpec, folder: str | None, allowed: tuple[str, ...]) -> str:
+    """Return the crystal file of a phase where it may be opened; else the one of its name that comes along, if any."""
+    own = folder if folder is not None and may_be_read(folder, allowed) else None
+    if phase.cif is None:
+        return find_crystal(phase.name, None, own)
+    beside = [] if own is None or _is_absolute(phase.cif) else [f"{own.rstrip('/')}/{phase.cif}"]
+    sources = [source for source in (*beside, phase.cif) if may_be_read(source, allowed)]
+    if not sources:
+        raise CrystalError(
+            f"it is said to be {phase.cif!r}, which lies outside the store and is not opened; if it is yours, allow "
+            f"its folder with {ALSO_READ}"
+        )
+    for source in sources[:-1]:
+        with suppress(CrystalError):
+            return find_crystal(phase.name, source)
+    return find_crystal(phase.name, sources[-1])
+
+
+def _is_absolute(source: str) -> bool:
+    return "://" in source or source.startswith(("/", "~/"))
 
 
 def _compared(crystal: Crystal, url: str, record: Mapping[str, Any], simulation_id: str) -> CrystalToday:

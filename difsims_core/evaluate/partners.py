@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from difsims_core.errors import ExperimentError, InputError
+from difsims_core.storage.inside import ALSO_READ, may_be_read
 from difsims_core.storage.names import child_url, file_name, parent_url
 from difsims_core.storage.npz import TRUTH_ENDING, Prediction, Truth, predicted_name, read_truth
 from difsims_core.storage.urls import url_exists
@@ -13,17 +14,29 @@ from difsims_core.storage.urls import url_exists
 _CROPPED = "_radial_crop"
 
 
-def folder_of(prediction: Prediction, url: str | Path) -> str:
+def folder_of(prediction: Prediction, url: str | Path, places: Iterable[str | Path]) -> str:
     """Return the URL of the folder where the scan of a prediction lay when it was predicted.
+
+    Parameters
+    ----------
+    prediction, url
+        The prediction, and where it was read from.
+    places
+        Where a scan may be read on the word of a prediction: the store, and what the user has named.
 
     Raises
     ------
     ExperimentError
-        If the prediction does not say it.
+        If the prediction does not say it, or names another place.
     """
     if "/" not in prediction.experiment:
         raise ExperimentError(f"{url}: does not say where its experiment lies; name the folder with --experiments")
     _stems(prediction, url)
+    if not may_be_read(prediction.experiment, places):
+        raise ExperimentError(
+            f"{url}: says that its experiment is {prediction.experiment!r}, which lies outside the store; if it is "
+            f"yours, name the folder with --experiments, or allow it with {ALSO_READ}"
+        )
     return parent_url(prediction.experiment)
 
 

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from difsims_core.crystal.catalogue import crystal_files as crystal_files_in
+from difsims_core.crystal.catalogue import find_crystal, is_place
 from difsims_core.crystal.phases import load_crystal
 from difsims_core.crystal.reflections import reflections_of
-from difsims_core.errors import CrystalError, ExperimentError
+from difsims_core.errors import CrystalError, DifsimsError, ExperimentError
 from difsims_core.evaluate.base import ratio
 from difsims_core.evaluate.experiment_scores import (
     BACKGROUND,
@@ -38,9 +39,12 @@ class EvaluationResult:
     ----------
     per_experiment
         One `ExperimentEvaluation` a prediction; each ``.to_document()`` is stored as one JSON object.
+    failures
+        Predictions that could not be evaluated, and why.
     """
 
     per_experiment: tuple[ExperimentEvaluation, ...]
+    failures: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -64,8 +68,12 @@ class EvaluationResult:
         }
 
     def to_document(self) -> dict[str, Any]:
-        """Return ``summary`` and ``per_experiment`` as plain JSON values."""
-        return {"summary": self.summary, "per_experiment": [e.to_document() for e in self.per_experiment]}
+        """Return ``summary``, ``per_experiment`` and ``failures`` as plain JSON values."""
+        return {
+            "summary": self.summary,
+            "per_experiment": [e.to_document() for e in self.per_experiment],
+            "failures": dict(self.failures),
+        }
 
     def _phase_summary(self, name: str) -> dict[str, Any]:
         entries = [phase for e in self.per_experiment for phase in e.phases if phase.phase == name]
@@ -94,7 +102,8 @@ def evaluate_all(
 
     The mean profile of the pixels that a phase claims gives measured peaks, the CIF of the phase allowed lines. The
     historical distance is always joined by precision and recall of a one-to-one matching after a fitted lattice scale
-    and by the null: the same peaks against every other phase of the model (PHYSICS §10).
+    and by the null: the same peaks against every other phase of the model (PHYSICS §10). Of several predictions, one
+    that cannot be evaluated is kept in ``failures``, and the others are evaluated.
 
     Parameters
     ----------
@@ -117,7 +126,7 @@ def evaluate_all(
     Raises
     ------
     ExperimentError
-        If a prediction and its experiment do not belong together, or a file breaks its contract.
+        If no prediction can be evaluated: it and its experiment do not belong together, or a file breaks its contract.
     StoreError, InputError
         If a file or folder cannot be read.
     """
@@ -127,21 +136,50 @@ def evaluate_all(
         files_in(truth_folder, TRUTH_ENDING)
     if crystal_folder is not None:
         crystal_files_in(str(crystal_folder))
-    evaluations = []
-    for path in expand_urls(prediction_paths):
-        prediction = read_prediction(path)
-        profiles = _experiment_of(prediction, path, experiments_folder)
-        truth = truth_of(prediction, path, truth_folder)
-        of_classes = {name: lines.of(name, model_axis(prediction, profiles)) for name in map(str, prediction.phases)}
+    evaluations, failures = [], {}
+    paths = expand_urls(prediction_paths)
+    for path in paths:
         try:
-            evaluation = evaluate_experiment(prediction, profiles, of_classes, truth, options)
-        except ExperimentError as error:
-            raise ExperimentError(f"{path}: {error}") from None
+            evaluation = _evaluated(path, experiments_folder, truth_folder, lines)
+        except Exception as error:
+            if len(paths) == 1:
+                raise
+            failures[path] = str(error) if isinstance(error, DifsimsError) else f"{type(error).__name__}: {error}"
+            _LOG.warning("cannot be evaluated: %s", failures[path])
+            continue
         _LOG.info("evaluated %s of %s", evaluation.name, evaluation.cnn_id)
         evaluations.append(evaluation)
         if progress is not None:
             progress(evaluation)
-    return EvaluationResult(tuple(evaluations))
+    if not evaluations:
+        raise ExperimentError(f"none of {len(paths)} predictions can be evaluated: {' · '.join(failures.values())}")
+    return EvaluationResult(tuple(evaluations), failures)
+
+
+def _evaluated(
+    path: str, experiments_folder: str | Path, truth_folder: str | Path | None, lines: _LineLibrary
+) -> ExperimentEvaluation:
+    prediction = read_prediction(path)
+    profiles = _experiment_of(prediction, path, experiments_folder)
+    truth = truth_of(prediction, path, truth_folder)
+    of_classes = {name: lines.of(name, model_axis(prediction, profiles)) for name in map(str, prediction.phases)}
+    try:
+        return evaluate_experiment(prediction, profiles, of_classes, truth, lines.options)
+    except ExperimentError as error:
+        raise ExperimentError(f"{path}: {error}") from None
+
+
+def crystal_of_class(name: str, file: str | None, folder: str | Path | None) -> str:
+    """Return the crystal file of a class of a prediction; ``file`` says where it lies, the name alone never does.
+
+    Raises
+    ------
+    CrystalError
+        If there is none.
+    """
+    if file is None and is_place(name):
+        raise CrystalError(f"the class is called {name!r}, which is a place and no name; a prediction opens no file")
+    return find_crystal(name, file, folder)
 
 
 @dataclass(frozen=True)
@@ -165,7 +203,8 @@ class _LineLibrary:
         if self.crystal_files.get(name, "") is None:
             return "its crystal file is gone"
         try:
-            crystal = load_crystal(name, self.crystal_files.get(name), self.crystal_folder)
+            file = crystal_of_class(name, self.crystal_files.get(name), self.crystal_folder)
+            crystal = load_crystal(name, file)
             reflections = reflections_of(crystal, q_max_needed(q, self.options))
         except CrystalError as error:
             _LOG.warning("no allowed lines for class %s: %s", name, error)

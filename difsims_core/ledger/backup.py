@@ -7,25 +7,25 @@ fingerprint, and the record of every model. Datasets, networks and predictions a
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
 from difsims_core.errors import CorruptDataError, InputError, MissingObjectError, StoreError
 from difsims_core.learn.bundle_record import NETWORK
 from difsims_core.ledger.champions import Registry, registry_from
-from difsims_core.ledger.lineage import moment
+from difsims_core.ledger.moments import moment, now_text
+from difsims_core.ledger.registry import note_champions
 from difsims_core.storage import layout
 from difsims_core.storage.objects import ObjectStore, open_store
+from difsims_core.storage.records import from_record
 
 T = TypeVar("T")
 
 MANIFEST = "manifest.json"
-_FORMAT = 1
+_FORMAT = 2
 _AT_ONCE = 8  # documents are small: the way to the store is what takes time
 
 
@@ -40,7 +40,7 @@ class Backup:
     documents : tuple of str
         Keys of what it holds.
     damaged : tuple of str
-        Keys of what is no JSON in the store, and was left out.
+        Keys of what is no sound record in the store, and was left out.
     size : int
         Bytes.
     """
@@ -100,11 +100,11 @@ def backup(store: ObjectStore, folder: str | Path) -> Backup:
     if key in found:
         registry_from(found[key], store.url(key))
     found |= _read(_keys(store), store)
-    documents = {key: data for key, data in sorted(found.items()) if _is_json(data)}
+    documents = {key: data for key, data in sorted(found.items()) if _is_sound(data)}
     checked = {key: {"sha256": _sha256(data), "size": len(data)} for key, data in documents.items()}
     _each(documents, lambda key: target.write(key, documents[key]))
-    created = datetime.now(UTC).isoformat(timespec="seconds")
-    target.write_json(MANIFEST, {"format": _FORMAT, "store": store.root, "created": created, "documents": checked})
+    manifest = {"format": _FORMAT, "store": store.root, "created": now_text(), "documents": checked}
+    target.write_record(MANIFEST, manifest)
     damaged = tuple(key for key in found if key not in documents)
     return Backup(target.root, tuple(documents), damaged, sum(map(len, documents.values())))
 
@@ -112,7 +112,8 @@ def backup(store: ObjectStore, folder: str | Path) -> Backup:
 def restore(store: ObjectStore, folder: str | Path, *, overwrite: bool = False) -> Restored:
     """Bring the records of a backup back into a store; what is there and differs stays, unless told otherwise.
 
-    Nothing is written unless the whole backup is sound. The registry comes last.
+    Nothing is written unless the whole backup is sound. The registry comes last; when models were made champion that it
+    does not know of, `difsims retention` deletes nothing until somebody has looked at it.
 
     Parameters
     ----------
@@ -135,9 +136,10 @@ def restore(store: ObjectStore, folder: str | Path, *, overwrite: bool = False) 
     source = open_store(folder)
     documents = _sound_documents(source)
     wanted = documents.pop(layout.model_registry(), None)
+    registry = Registry() if wanted is None else registry_from(wanted, source.url(layout.model_registry()))
     present, version = _held(store, layout.model_registry())
     if wanted is not None and present not in (None, wanted) and not overwrite:
-        _require_older(store, present, wanted)
+        _require_older(store, present, registry)
     written, same, left = [], [], {}
     for key, (found, _) in _each(documents, lambda key: _held(store, key)).items():
         if found == documents[key]:
@@ -155,6 +157,7 @@ def restore(store: ObjectStore, folder: str | Path, *, overwrite: bool = False) 
                 f"{store.url(layout.model_registry())}: another process has changed it at this moment; look at it "
                 "(`difsims champion`), then restore again"
             )
+        note_champions(store, registry.crowned)
     return Restored(tuple(sorted(written)), tuple(sorted(same)), left)
 
 
@@ -180,21 +183,22 @@ def _sound_documents(source: ObjectStore) -> dict[str, bytes]:
     """Return the documents of a backup by key, every one checked against the manifest."""
     where = source.url(MANIFEST)
     try:
-        manifest = source.read_json(MANIFEST)
-        if manifest["format"] != _FORMAT:
-            raise CorruptDataError(
-                f"{where}: expected a backup of format {_FORMAT}, found {manifest['format']!r}; use the version of "
-                "difsims that made it"
-            )
-        checksums = {str(key): str(entry["sha256"]) for key, entry in manifest["documents"].items()}
+        manifest = source.read_record(MANIFEST)
     except MissingObjectError:
         raise MissingObjectError(
             f"{source.root}: there is no backup (no {MANIFEST}), or its making was stopped; name another folder"
         ) from None
+    if manifest.get("format") != _FORMAT:
+        raise CorruptDataError(
+            f"{where}: expected a backup of format {_FORMAT}, found {manifest.get('format')!r:.100}; use the version "
+            "of difsims that made it"
+        )
+    try:
+        checksums = {key: str(entry["sha256"]) for key, entry in manifest["documents"].items()}
     except (AttributeError, KeyError, TypeError) as error:
         raise CorruptDataError(f"{where}: not the manifest of a backup ({error}); restore from another one") from None
     if strange := [key for key in checksums if not _is_document(key)]:
-        raise CorruptDataError(f"{where}: {strange[0]!r} is no document of a store; restore from another backup")
+        raise CorruptDataError(f"{where}: {strange[0]!r:.100} is no document of a store; restore from another backup")
     documents = _read(checksums, source)
     wrong = [key for key, checksum in checksums.items() if _sha256(documents.get(key, b"")) != checksum]
     if wrong:
@@ -202,12 +206,14 @@ def _sound_documents(source: ObjectStore) -> dict[str, bytes]:
             f"{source.root}: {len(wrong)} of {len(checksums)} documents are missing or damaged "
             f"({', '.join(wrong[:5])}); nothing was restored, use another backup"
         )
+    for key, data in documents.items():
+        from_record(data, source.url(key))
     return documents
 
 
 def _why_left(store: ObjectStore, key: str, found: bytes | None, wanted: bytes, *, overwrite: bool) -> str:
     """Return why a document is not brought back; empty when it is."""
-    if found is not None and _is_json(found) and not overwrite:
+    if found is not None and _is_sound(found) and not overwrite:
         return "the store holds another one, later than the backup perhaps"
     if not key.endswith(f"/{layout.MODEL_RECORD}"):
         return ""
@@ -220,28 +226,20 @@ def _why_left(store: ObjectStore, key: str, found: bytes | None, wanted: bytes, 
     return "" if same else f"its network ({NETWORK}) is another one"
 
 
-def _require_older(store: ObjectStore, present: bytes | None, wanted: bytes) -> None:
+def _require_older(store: ObjectStore, present: bytes | None, wanted: Registry) -> None:
     """Refuse to lose decisions that were made after the backup."""
     where = store.url(layout.model_registry())
     try:
         held = registry_from(present or b"", where)
     except CorruptDataError:
         return  # this is what backups are for
-    if _latest(held) >= _latest(registry_from(wanted, "the registry of the backup")):
+    older = held.serial < wanted.serial and moment(held.written) <= moment(wanted.written)
+    if not older:  # one that was begun anew has a low number, and is later
         champion = f"champion {held.champion.model} since {held.champion.since}" if held.champion else "no champion"
         raise StoreError(
             f"{where}: the registry of the store is newer than that of the backup ({champion}); nothing was restored. "
             "To lose what was decided since, restore with --overwrite"
         )
-
-
-def _latest(registry: Registry) -> datetime:
-    champion = [] if registry.champion is None else [registry.champion.since]
-    times = [*champion, *(item.when for item in registry.considered[:1])]
-    try:
-        return max(map(moment, times), default=datetime.min.replace(tzinfo=UTC))
-    except ValueError:
-        return datetime.max.replace(tzinfo=UTC)  # nobody can tell: then it is not overwritten unasked
 
 
 def _held(store: ObjectStore, key: str) -> tuple[bytes | None, str | None]:
@@ -263,10 +261,10 @@ def _each(keys: Iterable[str], work: Callable[[str], T]) -> dict[str, T]:
         return dict(zip(keys, pool.map(work, keys), strict=True))
 
 
-def _is_json(data: bytes) -> bool:
+def _is_sound(data: bytes) -> bool:
     try:
-        json.loads(data)
-    except ValueError:
+        from_record(data, "")
+    except CorruptDataError:
         return False
     return True
 

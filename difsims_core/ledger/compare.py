@@ -11,7 +11,7 @@ import numpy as np
 
 from difsims_core.dataset.open import Simulation, open_simulation
 from difsims_core.dataset.split import Part, part_of
-from difsims_core.errors import ExperimentError, StoreError
+from difsims_core.errors import CorruptDataError, ExperimentError, InputError, MissingObjectError, StoreError
 from difsims_core.learn.material import SAME_AXIS_PER_ANGSTROM, TrainingMaterial, gather
 from difsims_core.learn.predict import probabilities
 from difsims_core.ledger.comparison import Comparison, HeldOut, ScanScores
@@ -63,7 +63,8 @@ def compare(
     refused = why_incomparable(challenger, champion)
     if refused:
         return replace(nothing, refused=refused)
-    opened = [open_simulation(name, store) for name in simulations or challenger.sim_ids]
+    named = [open_simulation(name, store) for name in simulations or ()]
+    opened = named or [_own_dataset(name, store) for name in challenger.sim_ids]
     held_out = compare_held_out(challenger, champion, opened, seen_seeds(store, champion), progress)
     scans, left_out = compare_scans(store, challenger.id, champion.id, experiments)
     return replace(nothing, held_out=held_out, scans=scans, left_out=left_out)
@@ -85,8 +86,8 @@ def why_incomparable(challenger: ModelBundle, champion: ModelBundle) -> str:
 def seen_seeds(store: ObjectStore, model: ModelBundle) -> frozenset[int] | None:
     """Return the seeds of the datasets that a model was trained on; None when one of them is gone."""
     try:
-        return frozenset(open_simulation(name, store).spec.seed for name in model.sim_ids)
-    except StoreError as error:
+        return frozenset(_own_dataset(name, store).spec.seed for name in model.sim_ids)
+    except (StoreError, InputError) as error:
         logger.info("a dataset of %s cannot be read, all are taken as seen by it (%s)", model.id, error)
         return None
 
@@ -134,6 +135,8 @@ def compare_scans(
 ) -> tuple[tuple[ScanScores, ...], dict[str, str]]:
     """Return the peak scores of two models on the scans of which both have mapped the same bytes, and what is left out.
 
+    A scan whose evaluation or prediction cannot be used is left out with the reason; it does not end the comparison.
+
     Parameters
     ----------
     store
@@ -145,26 +148,44 @@ def compare_scans(
     """
     scans, left_out = [], {}
     for name in experiments:
-        documents = [store.read_json(layout.evaluation(model, name)) for model in (challenger, champion)]
         try:
             first, second = (_scan_of(store, model, name) for model in (challenger, champion))
-        except ExperimentError as error:
+            documents = [store.read_record(layout.evaluation(model, name)) for model in (challenger, champion)]
+            scores = ScanScores(name, *map(margins, documents))
+        except (InputError, CorruptDataError, MissingObjectError) as error:
             left_out[name] = str(error)
             continue
         if first != second:
             left_out[name] = "the two models have mapped different versions of this scan"
             continue
-        scans.append(ScanScores(name, *map(margins, documents)))
+        scans.append(scores)
     return tuple(scans), left_out
 
 
 def margins(document: Mapping[str, Any]) -> dict[str, float]:
-    """Return, from an evaluation, by how much the peaks of each phase fit it better than any other phase."""
-    return {
-        phase["phase"]: phase["match"]["f1"] - phase["null_f1"]
-        for phase in document["phases"]
-        if phase["match"] is not None and phase["null_f1"] is not None
-    }
+    """Return, from an evaluation, by how much the peaks of each phase fit it better than any other phase.
+
+    Raises
+    ------
+    ExperimentError
+        If it is no evaluation.
+    """
+    try:
+        found = {
+            phase["phase"]: phase["match"]["f1"] - phase["null_f1"]
+            for phase in document["phases"]
+            if phase["match"] is not None and phase["null_f1"] is not None
+        }
+    except (KeyError, TypeError) as error:
+        raise ExperimentError(f"not an evaluation ({type(error).__name__} {error}); evaluate the map again") from None
+    if not all(isinstance(name, str) and -1 <= value <= 1 for name, value in found.items()):
+        raise ExperimentError("an evaluation whose peak scores are none; evaluate the map again")
+    return found
+
+
+def _own_dataset(name: str, store: ObjectStore) -> Simulation:
+    """Open a dataset that the record of a model names: by its id in this store, never by a place of its choice."""
+    return open_simulation(layout.check_simulation_id(name), store)
 
 
 def _scan_of(store: ObjectStore, model: str, name: str) -> str:

@@ -5,31 +5,53 @@ reads by its contract is taken at once. One that does not may still be on its wa
 round in which it has not changed counts as a try. Whatever fails too often is quarantined until its content changes; a
 scan that nobody said anything of, which may be nobody's fault but the machine's, gets another chance now and then. No
 scan that is known and unchanged is read again, but those that failed.
+
+A round writes down what it is about to read before it reads. When it ends in the middle, by a kill or a power cut, the
+next one knows: those scans are then read one at a time (``only``), after all others are announced, and a scan whose
+reading ends a round once more has failed once more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
+from typing import Any
 
-from difsims_core.errors import DifsimsError, InputError
+from difsims_core.errors import InputError
 from difsims_core.ledger.intake_record import Entries, Entry, State, change_entries, read_entries
+from difsims_core.ledger.intake_steps import (
+    Rules,
+    begin,
+    differs,
+    done,
+    failed,
+    fresh,
+    judged,
+    newly_announced,
+    same_content,
+    suspect,
+)
 from difsims_core.ledger.registry import read_registry
-from difsims_core.ledger.scans import list_scans, name_problem, printable, scan_name, scan_url
-from difsims_core.storage.npz import read_profiles
+from difsims_core.ledger.scan_reader import ReadingLimits, ScanReader, ScanReaderError
+from difsims_core.ledger.scans import list_scans, name_problem, printable, scan_url
+from difsims_core.messages import first_line
+from difsims_core.storage.npz_limits import npz_limits
 from difsims_core.storage.objects import ObjectInfo, ObjectStore
 
-__all__ = ["Entry", "Outcome", "Round", "State", "look", "read_entries", "record", "release", "scans_to_predict"]
-
-_ROUND_SECONDS = 10  # rounds closer together count as one: late ones may all start at once
-_PATIENCE = 3  # rounds that an announcement may be without a run and without a result
-_ANOTHER_CHANCE_SECONDS = 6 * 3600  # until a scan that was quarantined without an answer is announced again
-_UNANSWERED = (
-    "announced, but no prediction came of it: its run was stopped, or nothing predicts what is announced; look at the "
-    "runs of predict and at its automation. It is announced again after six hours"
-)
+__all__ = [
+    "Entry",
+    "Outcome",
+    "ReadingLimits",
+    "Round",
+    "State",
+    "look",
+    "read_entries",
+    "record",
+    "release",
+    "rounds",
+    "scans_to_predict",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +68,15 @@ class Round:
         Those that are new or in another state, or have failed once more.
     gone : tuple of Entry
         Scans that are no longer there.
+    suspects : tuple of Entry
+        To be looked at one at a time, each in a round of its own: a round ended while they were read.
     """
 
     entries: tuple[Entry, ...]
     announce: tuple[Entry, ...]
     changed: tuple[Entry, ...]
     gone: tuple[Entry, ...]
+    suspects: tuple[Entry, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +95,25 @@ class Outcome:
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Rules:
-    now: str
-    tries: int
-    champion: str | None
-    problem: Callable[[str], str | None]
-    at_work: Callable[[str], bool]
+def rounds(store: ObjectStore, now: datetime, **options: Any) -> Iterator[Round]:
+    """Look once, then at each of the suspects alone; ``options`` are those of `look`.
+
+    Announce what one finds before the next is asked for: it may end the process.
+    """
+    first = look(store, now, **options)
+    yield first
+    for entry in first.suspects:
+        yield look(store, now, only=entry.key, **options)
 
 
 def look(
-    store: ObjectStore, now: datetime, *, tries: int, at_work: Callable[[str], bool] = lambda _url: False
+    store: ObjectStore,
+    now: datetime,
+    *,
+    tries: int,
+    at_work: Callable[[str], bool] = lambda _url: False,
+    reading: ReadingLimits = ReadingLimits(),  # noqa: B008 - a frozen value
+    only: str | None = None,
 ) -> Round:
     """Compare what lies in a store with what was known, and keep what is known now.
 
@@ -96,26 +129,73 @@ def look(
         How often a scan may fail before it is quarantined.
     at_work
         Whether a run that will predict a scan is waiting or running; asked with its URL.
+    reading
+        What reading one scan may take.
+    only
+        Key of one of the ``suspects`` of an earlier round: nothing else is looked at.
     """
-    found = {printable(info.key): info for info in list_scans(store)}
+    found = {printable(info.key): info for info in list_scans(store) if only in (None, printable(info.key))}
     champion = read_registry(store).champion
-    rules = _Rules(
+    rules = Rules(
         _iso(now),
         tries,
         None if champion is None else champion.model,
-        cache(lambda key: _problem(store, key)),
         lambda key: at_work(store.url(key)),
+        reading.seconds,
+        only,
     )
-    before, after = change_entries(
-        store, lambda known: {key: _step(known.get(key), info, rules) for key, info in found.items()}
-    )
-    changed = [entry for key, entry in after.items() if _differs(before.get(key), entry)]
+    npz_limits()  # a wrong setting is no fault of the scans
+    with ScanReader(reading) as reader:
+
+        def intend(known: Entries) -> Entries:
+            begun = {key: begin(known.get(key), info, rules) for key, info in found.items()}
+            if _newly_read(known, begun):
+                reader.start()  # a process that does not start is no fault of the scans
+            return begun if only is None else {**known, **begun}
+
+        before, between = change_entries(store, intend)
+        problems = {key: _problem(store, found[key], reader) for key in _newly_read(before, between)}
+    return _concluded(store, before, between, problems, rules)
+
+
+def _newly_read(before: Entries, after: Entries) -> list[str]:
+    """Return the keys of the scans that a round has set out to read."""
+    return [
+        key
+        for key, entry in after.items()
+        if entry.reading and (key not in before or entry.reading != before[key].reading)
+    ]
+
+
+def _concluded(
+    store: ObjectStore, before: Entries, between: Entries, problems: dict[str, str | None], rules: Rules
+) -> Round:
+    """Keep what the scans that were read are, and return what the round found."""
+
+    def conclude(known: Entries) -> Entries:
+        return {
+            key: judged(entry, problems[key], rules) if _is_mine(entry, between.get(key), problems) else entry
+            for key, entry in known.items()
+        }
+
+    unjudged, after = change_entries(store, conclude) if problems else (between, between)
+    mine = {key: entry for key, entry in between.items() if key not in problems}
+    mine |= {key: after[key] for key in problems if key in after and after[key] != unjudged[key]}
+    changed = [entry for key, entry in mine.items() if differs(before.get(key), entry)]
     return Round(
         tuple(sorted(after.values(), key=lambda entry: (entry.since, entry.key), reverse=True)),
-        tuple(entry for entry in changed if entry.state == "announced" and not _was_done(before.get(entry.key), entry)),
+        tuple(entry for entry in changed if newly_announced(before.get(entry.key), entry)),
         tuple(changed),
-        tuple(entry for key, entry in before.items() if key not in after),
+        tuple(entry for key, entry in before.items() if key not in between),
+        tuple(sorted((entry for entry in after.values() if suspect(entry, rules)), key=lambda entry: entry.tries)),
     )
+
+
+def _is_mine(entry: Entry, intended: Entry | None, problems: dict[str, str | None]) -> bool:
+    """Return whether a scan is still the one that this round has read, and no other round has taken it over."""
+    if entry.key not in problems or intended is None:
+        return False
+    return (entry.size, entry.etag, entry.reading) == (intended.size, intended.etag, intended.reading)
 
 
 def record(store: ObjectStore, model: str, outcomes: Sequence[Outcome], *, tries: int) -> None:
@@ -142,13 +222,13 @@ def record(store: ObjectStore, model: str, outcomes: Sequence[Outcome], *, tries
     def decide(known: Entries) -> Entries:
         entries = dict(known)
         for outcome in outcomes:
-            entry = known.get(outcome.scan.key, _fresh(outcome.scan, at))
-            if not _same_content(entry, outcome.scan):
+            entry = known.get(outcome.scan.key, fresh(outcome.scan, at))
+            if not same_content(entry, outcome.scan):
                 continue
             if outcome.reason is None:
-                entry = _in_state(entry, "done", at, tries=0, reason="", model=model)
+                entry = done(entry, at, model)
             elif entry.state != "quarantined":
-                entry = _failed(entry, outcome.reason, at, tries)
+                entry = failed(entry, outcome.reason, at, tries)
             entries[entry.key] = entry
         return entries
 
@@ -184,106 +264,26 @@ def scans_to_predict(store: ObjectStore) -> tuple[list[str], list[Entry]]:
     usable, left = [], []
     for info in list_scans(store):
         entry = known.get(printable(info.key))
-        held = entry is not None and entry.state in ("arriving", "quarantined") and _same_content(entry, info)
-        if entry is not None and held:
+        unsure = entry is not None and (entry.state in ("arriving", "quarantined") or entry.alone)
+        if entry is not None and unsure and same_content(entry, info):
             left.append(entry)
         elif name_problem(info.key) is None:
             usable.append(scan_url(store, info.key))
     return usable, left
 
 
-def _step(before: Entry | None, info: ObjectInfo, rules: _Rules) -> Entry:
-    """Return what is known of a scan after a round."""
-    if before is None or not _same_content(before, info):
-        return _first_look(info, rules)
-    match before.state:
-        case "arriving" | "failed" if _due(before, rules):
-            problem = rules.problem(info.key)
-            return _taken(before, rules) if problem is None else _failed(before, problem, rules.now, rules.tries)
-        case "waiting" | "quarantined" if _has_its_chance(before, rules):
-            return _taken(before, rules)
-        case "announced" if _due(before, rules) and not rules.at_work(info.key):
-            return _unanswered(before, rules)
-        case "done" if rules.champion not in (None, before.model):
-            return _in_state(before, "announced", rules.now)  # the new champion itself has been announced
-        case _:
-            return before
-
-
-def _has_its_chance(entry: Entry, rules: _Rules) -> bool:
-    """Return whether a scan that waits has a champion now, and one that was given up unanswered has waited enough."""
-    if entry.state == "waiting":
-        return rules.champion is not None
-    return entry.reason == _UNANSWERED and _seconds_since(entry.since, rules) >= _ANOTHER_CHANCE_SECONDS
-
-
-def _first_look(info: ObjectInfo, rules: _Rules) -> Entry:
-    entry, wrong_name = _fresh(info, rules.now), name_problem(info.key)
-    if wrong_name is not None:
-        return replace(entry, state="quarantined", reason=wrong_name)
-    problem = rules.problem(info.key)
-    return _taken(entry, rules) if problem is None else replace(entry, reason=problem)
-
-
-def _taken(entry: Entry, rules: _Rules) -> Entry:
-    """Return a whole scan, to be announced when there is a model to predict with."""
-    if rules.champion is None:
-        return _in_state(entry, "waiting", rules.now, reason="there is no champion yet")
-    reason = "" if entry.state in ("arriving", "waiting") else entry.reason
-    return _in_state(entry, "announced", rules.now, reason=reason)
-
-
-def _unanswered(entry: Entry, rules: _Rules) -> Entry:
-    if entry.rounds + 1 < _PATIENCE:
-        return replace(entry, rounds=entry.rounds + 1, looked=rules.now)
-    failed = _failed(entry, _UNANSWERED, rules.now, rules.tries)
-    return failed if failed.state == "quarantined" else _taken(failed, rules)
-
-
-def _failed(entry: Entry, reason: str, now: str, tries: int) -> Entry:
-    state = "quarantined" if entry.tries + 1 >= tries else "failed"
-    return _in_state(entry, state, now, tries=entry.tries + 1, reason=reason)
-
-
-def _in_state(entry: Entry, state: State, now: str, **changes: object) -> Entry:
-    since = entry.since if state == entry.state else now
-    return replace(entry, state=state, since=since, looked=now, rounds=0, **changes)  # pyright: ignore[reportArgumentType]
-
-
-def _fresh(info: ObjectInfo, now: str) -> Entry:
-    key = printable(info.key)
-    return Entry(key, scan_name(info.key), info.size, info.etag, "arriving", now, looked=now)
-
-
-def _due(entry: Entry, rules: _Rules) -> bool:
-    return abs(_seconds_since(entry.looked, rules)) >= _ROUND_SECONDS  # either way: clocks are set back
-
-
-def _seconds_since(moment: str, rules: _Rules) -> float:
-    return (datetime.fromisoformat(rules.now) - datetime.fromisoformat(moment)).total_seconds()
-
-
-def _same_content(entry: Entry, info: ObjectInfo) -> bool:
-    return (entry.size, entry.etag) == (info.size, info.etag)
-
-
-def _differs(before: Entry | None, entry: Entry) -> bool:
-    return before is None or replace(before, rounds=0, looked="") != replace(entry, rounds=0, looked="")
-
-
-def _was_done(before: Entry | None, entry: Entry) -> bool:
-    return before is not None and before.state == "done" and (before.size, before.etag) == (entry.size, entry.etag)
-
-
-def _problem(store: ObjectStore, key: str) -> str | None:
+def _problem(store: ObjectStore, info: ObjectInfo, reader: ScanReader) -> str | None:
     """Return why a scan does not read by its contract; None when it does."""
+    url = store.url(info.key)
     try:
-        read_profiles(store.url(key))
-    except DifsimsError as error:
-        return str(error)
-    except Exception as error:  # noqa: BLE001 - whatever a file does to its reader, the other scans go on
-        return f"{store.url(key)}: cannot be read ({type(error).__name__}: {error}); copy or make it again"
-    return None
+        npz_limits().check_size(info.size)
+        return reader.problem(url)
+    except ScanReaderError:
+        raise
+    except InputError as error:
+        return f"{url}: {error}"
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with one scan, the others go on
+        return f"{url}: cannot be read ({type(error).__name__}: {first_line(error)}); copy or make it again"
 
 
 def _iso(time: datetime) -> str:

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import Any, Literal
 
 from difsims_core.dataset.open import list_simulations
 from difsims_core.errors import CorruptDataError, DifsimsError, InputError, MissingObjectError
+from difsims_core.ledger.moments import moment
+from difsims_core.plain_json import read_json
 from difsims_core.storage import layout
 from difsims_core.storage.arrays import ROOT_DOCUMENT
 from difsims_core.storage.npz import read_prediction
 from difsims_core.storage.objects import ObjectInfo, ObjectStore
+from difsims_core.storage.records import from_record
 
 Kind = Literal["dataset", "model", "report"]
 _READERS = 8  # records are small: the way to the store is what takes time
+_LARGEST_REPORT_BYTES = 200_000_000
 _Folders = Mapping[str, list[ObjectInfo]]
 
 
@@ -36,7 +39,7 @@ class Item:
     made : datetime or None
         When its own record says that it was made; None: it has no record, its making was stopped or goes on.
     touched : datetime or None
-        When the latest of its objects was written.
+        When the latest of its objects was written, as the store says.
     needs : frozenset of str
         Ids that it descends from, or names.
     need_fingerprints : frozenset of str
@@ -68,10 +71,13 @@ class Lineage:
         By id.
     needed_elsewhere : frozenset of str
         Datasets behind predictions of models that lie in other stores.
+    crowned : frozenset of str
+        Models that were made champion once, as the notes beside the registry say.
     """
 
     items: Mapping[str, Item]
     needed_elsewhere: frozenset[str] = field(default=frozenset())
+    crowned: frozenset[str] = field(default=frozenset())
 
     def parents(self, item: Item) -> list[Item]:
         """Return what an item descends from, as far as this store holds it."""
@@ -82,7 +88,7 @@ class Lineage:
 def read_lineage(store: ObjectStore) -> Lineage:
     """Return what a store holds; what is no dataset, model or report is not in it.
 
-    Complete datasets are known from their records; the others, models and reports are listed.
+    An item that cannot be looked at, for whatever reason, is there with its trouble.
     """
     places = (layout.MODELS, layout.PREDICTIONS, layout.EVALUATIONS, layout.REPORTS)
     models, predictions, evaluations, reports = (_by_folder(store.describe(place)) for place in places)
@@ -90,43 +96,57 @@ def read_lineage(store: ObjectStore) -> Lineage:
     def beside(name: str, *folders: _Folders) -> list[ObjectInfo]:
         return [info for folder in folders for info in folder.get(name, ())]
 
-    jobs: list[Callable[[], Item | None]] = [
-        partial(_dataset, store, name, beside(name, reports)) for name in list_simulations(store)
+    jobs: list[tuple[Kind, str, Callable[[], Item | None]]] = [
+        ("dataset", name, partial(_dataset, store, name, beside(name, reports))) for name in list_simulations(store)
     ]
     jobs += [
-        partial(_model, store, name, beside(name, models, predictions, evaluations, reports))
+        ("model", name, partial(_model, store, name, beside(name, models, predictions, evaluations, reports)))
         for name in filter(layout.is_model_id, models)
     ]
-    jobs += [partial(_report, store, name, reports[name]) for name in reports if _is_report(name, reports)]
+    jobs += [
+        ("report", name, partial(_report, store, name, reports[name])) for name in reports if _is_report(name, reports)
+    ]
     strange = [info.key for name in predictions if name not in models for info in predictions[name]]
     with ThreadPoolExecutor(_READERS) as pool:
-        items = [future.result() for future in [pool.submit(job) for job in jobs]]
+        items = list(pool.map(lambda job: _looked_at(*job), jobs))
         elsewhere = list(pool.map(partial(_datasets_behind, store), strange))
-    return Lineage({item.id: item for item in items if item is not None}, frozenset().union(*elsewhere))
+    notes = models.get(layout.CHAMPION_NOTES.rpartition("/")[2], ())
+    crowned = frozenset(name for info in notes for name in layout.find_ids(info.key))
+    found = {item.id: item for item in items if item is not None}
+    return Lineage(found, frozenset().union(*elsewhere), crowned)
+
+
+def _looked_at(kind: Kind, name: str, job: Callable[[], Item | None]) -> Item | None:
+    """Return an item, with its trouble where it cannot be looked at: one must not end the plan for all others."""
+    try:
+        return job()
+    except Exception as error:  # noqa: BLE001 whatever it is, this item stays
+        return Item(kind, name, trouble=f"{type(error).__name__}: {error}")
 
 
 def _dataset(store: ObjectStore, name: str, figures: list[ObjectInfo]) -> Item | None:
     """Return a dataset; None for an empty folder, which SeaweedFS lists after the objects are gone."""
-    key = layout.simulation(name)
+    objects = [*store.describe(layout.simulation(name)), *figures]
+    if not objects:
+        return None
+    item = partial(Item, "dataset", name, _size(objects), touched=_latest(objects))
     try:
-        record = store.read_json(layout.completion(name))
-        made, size = moment(record["completed"]), int(record["stored_bytes"])
-        found = str(record["fingerprint"])
-        return Item("dataset", name, size + _size(figures), made, _latest(figures), fingerprint=found)
+        record = store.read_record(layout.completion(name))
+        _require_own(record, name)
+        return item(made=moment(record.get("completed")), fingerprint=_text(record, "fingerprint"))
     except MissingObjectError:
-        objects = [*store.describe(key), *figures]
-        found = _fingerprint_within(store, key)
-        return Item("dataset", name, _size(objects), None, _latest(objects), fingerprint=found) if objects else None
-    except (CorruptDataError, KeyError, TypeError, ValueError) as error:
-        return Item("dataset", name, trouble=f"{store.url(layout.completion(name))}: {error}")
+        return item(fingerprint=_fingerprint_within(store, layout.simulation(name)))
+    except (CorruptDataError, ValueError) as error:
+        return item(trouble=f"{store.url(layout.completion(name))}: {error}")
 
 
 def _fingerprint_within(store: ObjectStore, key: str) -> str | None:
     """Return the fingerprint of a dataset without completion record; None when it was stopped before it had one."""
     try:
-        return str(store.read_json(f"{key}/{ROOT_DOCUMENT}")["attributes"]["fingerprint"])
-    except (MissingObjectError, CorruptDataError, KeyError, TypeError):
+        found = read_json(store.read(f"{key}/{ROOT_DOCUMENT}"))["attributes"]["fingerprint"]
+    except (DifsimsError, KeyError, TypeError):
         return None
+    return found if isinstance(found, str) else None
 
 
 def _model(store: ObjectStore, name: str, objects: list[ObjectInfo]) -> Item:
@@ -137,16 +157,34 @@ def _model(store: ObjectStore, name: str, objects: list[ObjectInfo]) -> Item:
     except MissingObjectError:
         return item()
     try:
-        record = json.loads(data)
+        record = from_record(data, store.url(key))
+        _require_own(record, name)
         return item(
-            made=moment(record["created"]),
-            needs=frozenset(map(layout.check_simulation_id, record["sim_ids"])),
-            need_fingerprints=frozenset(map(str, record["sim_fingerprints"])),
-            fingerprint=str(record["training_fingerprint"]),
+            made=moment(record.get("created")),
+            needs=frozenset(map(layout.check_simulation_id, _texts(record, "sim_ids"))),
+            need_fingerprints=frozenset(_texts(record, "sim_fingerprints")),
+            fingerprint=_text(record, "training_fingerprint"),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (CorruptDataError, ValueError) as error:
         named = layout.find_ids(data.decode(errors="replace")) - {name}  # what it still tells of its lineage is kept
-        return item(needs=named, trouble=f"{store.url(key)}: {type(error).__name__} {error}")
+        return item(needs=named, trouble=f"{store.url(key)}: {error}")
+
+
+def _require_own(record: Mapping[str, Any], name: str) -> None:
+    if record.get("id") != name:
+        raise ValueError("it is the record of another item")
+
+
+def _text(record: Mapping[str, Any], key: str) -> str:
+    (found,) = _texts({key: [record.get(key)]}, key)
+    return found
+
+
+def _texts(record: Mapping[str, Any], key: str) -> list[str]:
+    found = record.get(key)
+    if not isinstance(found, list) or not all(isinstance(item, str) for item in found):
+        raise ValueError(f"expected text as {key}, found another value or none")
+    return found
 
 
 def _is_report(name: str, reports: _Folders) -> bool:
@@ -159,16 +197,18 @@ def _is_report(name: str, reports: _Folders) -> bool:
 
 
 def _report(store: ObjectStore, name: str, objects: list[ObjectInfo]) -> Item:
-    page = store.read(layout.report(name)).decode(errors="replace")
-    latest = _latest(objects)
-    return Item("report", name, _size(objects), latest, latest, needs=layout.find_ids(page))
+    item = partial(Item, "report", name, _size(objects), _latest(objects), _latest(objects))
+    size = next(info.size for info in objects if info.key == layout.report(name))
+    if size > _LARGEST_REPORT_BYTES:
+        return item(trouble=f"expected a page of at most {_LARGEST_REPORT_BYTES:,} bytes, found {size:,}")
+    return item(needs=layout.find_ids(store.read(layout.report(name)).decode(errors="replace")))
 
 
 def _datasets_behind(store: ObjectStore, key: str) -> frozenset[str]:
     try:
-        return frozenset(read_prediction(store.url(key)).sim_ids)
-    except DifsimsError:
-        return frozenset()  # no prediction; it stays, whatever it is
+        return frozenset(filter(layout.is_simulation_id, read_prediction(store.url(key)).sim_ids))
+    except Exception:  # noqa: BLE001 whatever it is, it is no prediction; it stays
+        return frozenset()
 
 
 def _by_folder(objects: Iterable[ObjectInfo]) -> _Folders:
@@ -187,9 +227,3 @@ def _size(objects: Iterable[ObjectInfo]) -> int:
 
 def _latest(objects: Iterable[ObjectInfo]) -> datetime | None:
     return max((info.modified for info in objects), default=None)
-
-
-def moment(text: Any) -> datetime:
-    """Return the time that a record names; one without a zone is taken as UTC."""
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -128,7 +128,7 @@ def choose_datasets(
         names = [*spec.datasets, *([simulated] if simulated else [])]
         return [open_simulation(name, store) for name in names]
     array = f"1d/{spec.training.profiles}"
-    found = [(sim, kind_of(sim, array)) for sim in _complete(store) if array in sim]
+    found = list(_complete(store, array))
     if spec.phases:
         found = [(sim, kind) for sim, kind in found if kind.phases == tuple(sorted(spec.phases))]
     wanted = _wanted(
@@ -194,12 +194,17 @@ def scans_of(store: ObjectStore, experiments: Sequence[str]) -> tuple[dict[str, 
     return scans, {entry.name: f"{entry.state}: {entry.reason or 'not whole yet'}" for entry in left}
 
 
-def _complete(store: ObjectStore) -> Iterable[Simulation]:
+def _complete(store: ObjectStore, array: str) -> Iterable[tuple[Simulation, Kind]]:
+    """Yield the complete datasets with an array of profiles; one that cannot be used is logged."""
     for name in list_simulations(store):
         try:
-            yield open_simulation(name, store)
+            simulation = open_simulation(name, store)
+            if array in simulation:
+                yield simulation, kind_of(simulation, array)
         except StoreError as error:
             logger.info("%s is left out: %s", name, error)
+        except Exception as error:  # noqa: BLE001 a damaged record must not end the retraining on all others
+            logger.warning("%s is left out, its record is damaged (%s: %s)", name, type(error).__name__, error)
 
 
 def _wanted(

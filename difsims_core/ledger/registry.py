@@ -1,25 +1,29 @@
 """Which model is the champion, since when and why, and what was considered: ``models/registry.json``.
 
-Every change is a conditional write on the version that was read: of two processes that promote at once one wins.
+Every change is a conditional write on the version that was read: of two processes that promote at once one wins. A
+promotion leaves a note beside the registry: when an older registry comes back, the note still tells of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from math import isfinite
 
 from difsims_core.errors import ChampionChangedError, InputError, MissingObjectError, StoreError
 from difsims_core.ledger.champions import By, Champion, Consideration, Registry, registry_from
+from difsims_core.ledger.moments import now_text
 from difsims_core.storage import layout
-from difsims_core.storage.objects import ObjectStore, to_json
+from difsims_core.storage.objects import ObjectStore
+from difsims_core.storage.records import to_record
 
 __all__ = [
     "CHAMPION",
     "Champion",
     "Consideration",
     "Registry",
+    "note_champions",
     "promote",
     "promote_by_hand",
     "read_registry",
@@ -27,6 +31,8 @@ __all__ = [
     "resolve_model",
     "rollback",
 ]
+
+_log = logging.getLogger(__name__)
 
 CHAMPION = "champion"  # what people may write instead of the id of a model
 _CONSIDERED = 200
@@ -81,9 +87,13 @@ def promote(
         If another process was faster.
     MissingObjectError
         If there is no such model.
+    StoreError
+        If a retraining would make the first champion of a store that had one: its registry is gone.
     """
     _require_model(store, model)
-    present, now = registry.champion, datetime.now(UTC).isoformat(timespec="seconds")
+    present, now = registry.champion, now_text()
+    if by == "retrain" and present is None:
+        _require_no_champion_before(store)
     considered = registry.considered
     if ingredients is not None:
         considered = (Consideration(ingredients, model, True, why, now), *considered)
@@ -96,7 +106,18 @@ def promote(
             f"{store.url(layout.model_registry())}: another process has changed the registry since it was read, "
             f"{model} was not promoted; compare it with the present champion and decide again"
         )
+    note_champions(store, registry.crowned[:2])
     return read_registry(store)
+
+
+def note_champions(store: ObjectStore, champions: Iterable[Champion]) -> None:
+    """Leave a note of each model that was made champion, unless there is one; a failure is logged, no more."""
+    for champion in champions:
+        note = to_record({"model": champion.model, "since": champion.since})
+        try:
+            store.create(layout.champion_note(champion.model), note)
+        except StoreError as error:
+            _log.warning("no note that %s was made champion could be left: %s", champion.model, error)
 
 
 def record(store: ObjectStore, registry: Registry, consideration: Consideration) -> Registry:
@@ -216,8 +237,18 @@ def _line(registry: Registry) -> list[str]:
 
 def _write(store: ObjectStore, registry: Registry) -> bool:
     """Write a registry over the version that it was read from; return False when that is no longer there."""
-    kept = replace(registry, former=registry.former[:_FORMER], considered=registry.considered[:_CONSIDERED])
-    return store.replace(layout.model_registry(), to_json(kept.to_document()), registry.version)
+    kept = replace(
+        registry,
+        former=registry.former[:_FORMER],
+        considered=registry.considered[:_CONSIDERED],
+        serial=registry.serial + 1,
+        written=now_text(),
+    )
+    try:
+        data = to_record(kept.to_document())
+    except ValueError as error:
+        raise InputError(f"the registry cannot keep this reason ({error}); give one of whole characters") from None
+    return store.replace(layout.model_registry(), data, registry.version)
 
 
 def _require_model(store: ObjectStore, model: str) -> None:
@@ -225,6 +256,15 @@ def _require_model(store: ObjectStore, model: str) -> None:
         raise MissingObjectError(
             f"{store.url(layout.model(model))}: this model is gone (no {layout.MODEL_RECORD}) and cannot be champion; "
             "name another one, or restore it"
+        )
+
+
+def _require_no_champion_before(store: ObjectStore) -> None:
+    noted = store.list(layout.CHAMPION_NOTES)
+    if noted and read_registry(store).champion is None:  # else another process was faster, which the writing notices
+        raise StoreError(
+            f"{store.url(layout.model_registry())}: the registry is gone, though {len(noted)} models were made "
+            "champion in this store; restore it (`difsims restore FOLDER`), or name the champion (`difsims promote`)"
         )
 
 

@@ -1,6 +1,7 @@
 """Let go what a store need not keep; the rule is in `retention_plan`.
 
-Scans, and objects that are no dataset, model, report or result of a task, are never touched.
+Scans, and objects that are no dataset, model or report, are never touched. Nothing is deleted without proof that it may
+be: a registry that is the last one written, a clock that the store shares, and not too much at once.
 """
 
 from __future__ import annotations
@@ -9,10 +10,17 @@ import logging
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
-from difsims_core.errors import ChampionChangedError, CorruptDataError, InputError, MissingObjectError
+from difsims_core.errors import (
+    ChampionChangedError,
+    CorruptDataError,
+    InputError,
+    MissingObjectError,
+    RetentionRefusedError,
+)
 from difsims_core.ledger.lineage import read_lineage
 from difsims_core.ledger.registry import read_registry
-from difsims_core.ledger.retention_plan import RESULTS, RetentionPlan, Terms, Verdict, decide
+from difsims_core.ledger.retention_plan import MOST_PERCENT, RetentionPlan, Terms, Verdict, decide
+from difsims_core.ledger.store_clock import require_same_time
 from difsims_core.storage import layout
 from difsims_core.storage.arrays import ROOT_DOCUMENT
 from difsims_core.storage.objects import ObjectStore
@@ -23,9 +31,16 @@ _log = logging.getLogger(__name__)
 
 
 def plan_retention(
-    store: ObjectStore, *, now: datetime, keep_days: int, keep_former: int, keep: Iterable[str] = ()
+    store: ObjectStore,
+    *,
+    now: datetime,
+    keep_days: int,
+    keep_former: int,
+    keep: Iterable[str] = (),
+    most_percent: float = MOST_PERCENT,
+    serial: int | None = None,
 ) -> RetentionPlan:
-    """Return what may go from a store and what stays; nothing is deleted.
+    """Return what may go from a store and what stays, and what speaks against deleting it; nothing is deleted.
 
     Parameters
     ----------
@@ -39,13 +54,21 @@ def plan_retention(
         As many former champions stay.
     keep
         Ids of datasets and models, and names of reports, that stay.
+    most_percent
+        Of the items, and of their bytes, at most so many may go at once.
+    serial
+        Of the registry, by which somebody says that it is the right one though models or notes are later than it.
 
     Raises
     ------
     InputError
         If something that is to be kept does not exist: a slip of the pen must not cost a model.
     """
-    terms = Terms(now, keep_days, keep_former, tuple(keep))
+    terms = Terms(now, keep_days, keep_former, tuple(keep), most_percent, serial)
+    return _plan(store, terms)
+
+
+def _plan(store: ObjectStore, terms: Terms) -> RetentionPlan:
     registry, lineage = read_registry(store), read_lineage(store)
     unknown = [name for name in terms.keep if name not in lineage.items]
     if unknown:
@@ -53,7 +76,7 @@ def plan_retention(
             f"{store.root}: expected ids of datasets or models, or names of reports, to keep, found "
             f"{', '.join(unknown)}; correct or drop them"
         )
-    return decide(lineage, registry, terms, _old_results(store, terms))
+    return decide(lineage, registry, terms)
 
 
 def apply_retention(
@@ -76,36 +99,28 @@ def apply_retention(
 
     Raises
     ------
+    RetentionRefusedError
+        If something speaks against it: an objection of the plan, or a clock that is not that of the store.
     ChampionChangedError
         If the registry has changed since the plan was made.
     """
-    terms = plan.terms
-    again = plan_retention(
-        store, now=terms.now, keep_days=terms.keep_days, keep_former=terms.keep_former, keep=terms.keep
-    )
+    if not plan.going:
+        return ()
+    require_same_time(store, plan.terms.now)
+    again = _plan(store, plan.terms)
+    if objections := dict.fromkeys((*plan.objections, *again.objections)):
+        raise RetentionRefusedError(f"{store.root}: nothing was deleted: {'. Also: '.join(objections)}")
     still = {verdict.id for verdict in again.going}
     deleted = []
     for number, verdict in enumerate(plan.going, 1):
         if verdict.id in still:
             _require_same_registry(store, plan)
-            _delete(store, verdict, terms)
+            _delete(store, verdict)
             deleted.append(verdict)
             _log.info("deleted %s %s (%s)", verdict.kind, verdict.id, verdict.why)
         if progress is not None:
             progress(number)
     return tuple(deleted)
-
-
-def _old_results(store: ObjectStore, terms: Terms) -> Verdict | None:
-    """Return the results of tasks that are old enough to go, as one item.
-
-    They are a cache: a task whose result is gone runs again, and blocks that are stored are skipped.
-    """
-    old = [info for info in store.describe(layout.RESULTS) if info.modified <= terms.since]
-    if not old:
-        return None
-    why = f"{len(old)} results of tasks from before {terms.since:%Y-%m-%d}; a task that misses one runs again"
-    return Verdict(RESULTS, layout.RESULTS, sum(info.size for info in old), why)
 
 
 def _require_same_registry(store: ObjectStore, plan: RetentionPlan) -> None:
@@ -116,7 +131,7 @@ def _require_same_registry(store: ObjectStore, plan: RetentionPlan) -> None:
         )
 
 
-def _delete(store: ObjectStore, verdict: Verdict, terms: Terms) -> None:
+def _delete(store: ObjectStore, verdict: Verdict) -> None:
     name = verdict.id
     match verdict.kind:
         case "report":
@@ -125,19 +140,16 @@ def _delete(store: ObjectStore, verdict: Verdict, terms: Terms) -> None:
         case "model":
             _forget(store, verdict, layout.model_index)
             store.delete(layout.model_record(name))
+            store.delete(layout.champion_note(name))
             # the folder of the model goes last: as long as it is there the next deletion finds what belongs to it
             for folder in (layout.predictions, layout.evaluations, layout.report_folder, layout.model):
                 store.delete_tree(folder(name))
-        case "dataset":
+        case _:
             _forget(store, verdict, layout.simulation_index)
             store.delete(layout.completion(name))
             store.delete(f"{layout.simulation(name)}/{ROOT_DOCUMENT}")
             for folder in (layout.report_folder, layout.simulation):
                 store.delete_tree(folder(name))
-        case _:
-            for info in store.describe(layout.RESULTS):
-                if info.modified <= terms.since:
-                    store.delete(info.key)
 
 
 def _forget(store: ObjectStore, verdict: Verdict, index: Callable[[str], str]) -> None:
@@ -146,8 +158,8 @@ def _forget(store: ObjectStore, verdict: Verdict, index: Callable[[str], str]) -
         return
     key = index(verdict.fingerprint)
     try:
-        found = store.read_json(key)
+        found = store.read_record(key)
     except (MissingObjectError, CorruptDataError):
         return
-    if isinstance(found, dict) and found.get("id") == verdict.id:
+    if found.get("id") == verdict.id:
         store.delete(key)

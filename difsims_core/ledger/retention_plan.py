@@ -6,6 +6,7 @@ read, and whatever any of these descends from.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,10 +14,11 @@ from datetime import datetime, timedelta
 
 from difsims_core.errors import InputError
 from difsims_core.ledger.lineage import Item, Lineage
+from difsims_core.ledger.moments import moment
 from difsims_core.ledger.registry import Registry
 
-RESULTS = "results"
-_ORDER = ("report", "model", "dataset", RESULTS)  # what shows goes before what is shown
+MOST_PERCENT = 50.0
+_ORDER = ("report", "model", "dataset")  # what shows goes before what is shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +35,18 @@ class Terms:
         As many former champions stay.
     keep : tuple of str
         Ids of datasets and models, and names of reports, that stay.
+    most_percent : float
+        Of the items of a store, and of their bytes, at most so many may go at once.
+    serial : int or None
+        Of the registry that somebody has looked at and found right, though models or notes are later than it.
     """
 
     now: datetime
     keep_days: int
     keep_former: int
     keep: tuple[str, ...] = ()
+    most_percent: float = MOST_PERCENT
+    serial: int | None = None
 
     def __post_init__(self) -> None:
         if self.keep_days < 1 or self.keep_former < 0:
@@ -46,6 +54,8 @@ class Terms:
                 f"expected to keep at least 1 day, so that no work at hand is touched, and 0 or more former champions, "
                 f"found {self.keep_days} and {self.keep_former}"
             )
+        if not 0 < self.most_percent <= 100:
+            raise InputError(f"expected more than 0 and at most 100 % that may go, found {self.most_percent:g}")
         if self.now.tzinfo is None:
             raise InputError(f"expected a time with its zone, found {self.now}; use datetime.now(UTC)")
 
@@ -62,7 +72,7 @@ class Verdict:
     Attributes
     ----------
     kind : str
-        ``dataset``, ``model``, ``report`` or ``results``.
+        ``dataset``, ``model`` or ``report``.
     id : str
         Its id or name.
     size : int
@@ -94,12 +104,15 @@ class RetentionPlan:
         It was made on.
     registry_version : str or None
         Of the registry it was made on.
+    objections : tuple of str
+        Why nothing of it may be deleted; none when all is proven.
     """
 
     going: tuple[Verdict, ...]
     kept: tuple[Verdict, ...]
     terms: Terms
     registry_version: str | None
+    objections: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:
@@ -107,7 +120,7 @@ class RetentionPlan:
         return sum(verdict.size for verdict in self.going)
 
 
-def decide(lineage: Lineage, registry: Registry, terms: Terms, results: Verdict | None = None) -> RetentionPlan:
+def decide(lineage: Lineage, registry: Registry, terms: Terms) -> RetentionPlan:
     """Return the plan for the items of a store, without looking at the store."""
     reasons = _reasons(lineage, registry, terms)
     going, kept = [], []
@@ -119,9 +132,58 @@ def decide(lineage: Lineage, registry: Registry, terms: Terms, results: Verdict 
             kept.append(_verdict(item, "everything that it shows is kept"))
         else:
             going.append(_verdict(item, _why_not(item, lost)))
-    if results is not None:
-        going.append(results)
-    return RetentionPlan(tuple(going), tuple(kept), terms, registry.version)
+    objections = _objections(lineage, registry, terms, going) if going else ()
+    return RetentionPlan(tuple(going), tuple(kept), terms, registry.version, tuple(objections))
+
+
+def _objections(lineage: Lineage, registry: Registry, terms: Terms, going: list[Verdict]) -> Iterator[str]:
+    """Yield what speaks against deleting anything: a registry that is gone or old, and too much that would go."""
+    models = [item for item in lineage.items.values() if item.kind == "model"]
+    if registry.version is None and (models or lineage.crowned):
+        yield (
+            f"there are {len(models)} models and no registry that would say which of them is the champion; restore it "
+            "(`difsims restore FOLDER`), or make one the champion (`difsims promote`)"
+        )
+    if registry.champion is not None:
+        crowned = lineage.items.get(registry.champion.model)
+        if crowned is None or crowned.made is None:
+            yield (
+                f"the record of the champion, {registry.champion.model}, is gone or damaged, so that nobody knows what "
+                "it descends from; restore it (`difsims restore FOLDER`), or make another one the champion"
+            )
+    if registry.version is not None and terms.serial != registry.serial:
+        yield from _lost_history(lineage, registry, terms, {verdict.id for verdict in going})
+    shares = {
+        "items": (len(going), len(lineage.items)),
+        "bytes": (sum(verdict.size for verdict in going), sum(item.size for item in lineage.items.values())),
+    }
+    for what, (lost, whole) in shares.items():
+        if lost * 100 > whole * terms.most_percent:
+            yield (
+                f"{lost:,} of {whole:,} {what} would go, more than {terms.most_percent:g} %; if that is meant, say so "
+                f"with --most-percent {math.ceil(100 * lost / whole)}"
+            )
+
+
+def _lost_history(lineage: Lineage, registry: Registry, terms: Terms, going: set[str]) -> Iterator[str]:
+    """Yield what shows that the registry is not the last that was written: an older one came back."""
+    look = (
+        f"restore the last one, or look at it (`difsims champion`) and, if it is right, name it with --serial "
+        f"{registry.serial}"
+    )
+    unknown = lineage.crowned & lineage.items.keys() - {item.model for item in registry.crowned} - {*terms.keep}
+    if unknown:
+        yield f"the registry does not know that {', '.join(sorted(unknown))} was made champion; {look}"
+    later = [
+        item.id
+        for item in lineage.items.values()
+        if item.id in going and item.kind == "model" and item.made and item.made > moment(registry.written)
+    ]
+    if later:
+        yield (
+            f"{', '.join(sorted(later))} would go and was made after the registry was last written, on "
+            f"{registry.written}; {look}"
+        )
 
 
 def _reasons(lineage: Lineage, registry: Registry, terms: Terms) -> dict[str, str]:
@@ -153,6 +215,8 @@ def _roots(lineage: Lineage, registry: Registry, terms: Terms) -> Iterator[tuple
     for item in lineage.items.values():
         if item.trouble:
             yield item.id, f"its record cannot be read: restore or delete it by hand ({item.trouble})"
+        elif item.made is not None and item.made > terms.now:
+            yield item.id, f"made {item.made:%Y-%m-%d} as its record says, which is still to come"
         elif item.made is not None and item.made > terms.since:
             yield item.id, f"made {item.made:%Y-%m-%d}, less than {terms.keep_days} days ago"
         elif item.touched is not None and item.touched > terms.since:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from difsims_core.errors import ChampionChangedError
 from difsims_core.ledger.champions import Consideration, Registry
+from difsims_core.ledger.moments import now_text
 from difsims_core.ledger.promotion import Decision
 from difsims_core.ledger.registry import promote, read_registry, record
 
@@ -95,7 +95,6 @@ def standing(registry: Registry, model: str) -> Decision | None:
 
 
 def _kept(store: ObjectStore, registry: Registry, challenger: str, ingredients: str, decision: Decision) -> Settlement:
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    after = record(store, registry, Consideration(ingredients, challenger, False, decision.why, now))
+    after = record(store, registry, Consideration(ingredients, challenger, False, decision.why, now_text()))
     before = None if registry.champion is None else registry.champion.model
     return Settlement(decision, before, None if after.champion is None else after.champion.model)

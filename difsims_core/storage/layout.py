@@ -27,6 +27,7 @@ MODEL_RECORD = "bundle.json"  # in the folder of a model, written last
 INTAKE = "experiments/intake.json"  # what is known of each scan
 SIMULATION_INDEX = f"{SIMULATIONS}/by-fingerprint"  # folder of the records that find a dataset by its fingerprint
 MODEL_INDEX = f"{MODELS}/by-fingerprint"
+CHAMPION_NOTES = f"{MODELS}/champions"  # one of each model that was ever champion, beside the registry
 
 
 def new_simulation_id() -> str:
@@ -132,6 +133,11 @@ def model_index(fingerprint: str) -> str:
 def model_registry() -> str:
     """Return the key of the record that says which model is the champion."""
     return f"{MODELS}/registry.json"
+
+
+def champion_note(model_id: str) -> str:
+    """Return the key of the note that a model was made champion once."""
+    return f"{CHAMPION_NOTES}/{check_model_id(model_id)}.json"
 
 
 def predictions(model_id: str) -> str:

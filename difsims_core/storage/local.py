@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import logging
 import os
 import shutil
-import uuid
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
+from typing import BinaryIO
 
 from filelock import FileLock, Timeout
 
 from difsims_core.errors import MissingObjectError, StoreAccessError, StoreError
+from difsims_core.storage.leavings import clear_leavings, made_here
 from difsims_core.storage.schemes import SCHEMES, ObjectInfo, Scheme
 
 PARTIAL = ".partial"
@@ -23,19 +27,36 @@ _NO_OBJECTS = (PARTIAL, LOCK)
 _LOCK_SECONDS = 60  # a lock is held for one small write; the system frees it when its holder dies
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
+_log = logging.getLogger(__name__)
+
 _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 
 
 class LocalFiles(Scheme):
-    """Files; each is written under a temporary name on the same disk, flushed, and renamed."""
+    """Files; each is written under a temporary name on the same disk, flushed, and renamed.
+
+    A link in a store is no object: listings pass over it, and one that leads out of the store is not followed.
+    """
 
     def check_root(self, path: str) -> str:
         """Return the path without ``.``, ``..`` and trailing slashes."""
         return os.path.normpath(path)
 
+    def path_below(self, root: str, key: str) -> str:
+        """Return the path of a key; a link must not lead out of the root."""
+        path = super().path_below(root, key)
+        home = os.path.realpath(root)
+        found = os.path.realpath(path)
+        if found != home and not found.startswith(f"{home.rstrip('/')}/"):
+            raise StoreAccessError(
+                f"{path}: a link leads out of the store, to {found!r}; put the files themselves into the store, or "
+                "remove the link"
+            )
+        return path
+
     def read(self, path: str, start: int | None = None, stop: int | None = None) -> bytes:
         """Return a file, or its bytes ``start:stop``."""
-        with _translated(path), Path(path).open("rb") as file:
+        with _translated(path), _opened(path) as file:
             if start is not None and start < 0:
                 size = file.seek(0, os.SEEK_END)
                 file.seek(max(0, size + start))
@@ -92,25 +113,21 @@ class LocalFiles(Scheme):
                 raise
 
     def list(self, path: str) -> list[str]:
-        """Return all files below a folder, sorted; unfinished ones are no objects."""
+        """Return all files below a folder, sorted; unfinished ones and links are no objects."""
         with _translated(path):
-            found = []
-            for folder, _, names in os.walk(path):
-                found += [f"{folder.rstrip('/')}/{name}" for name in names if not name.endswith(_NO_OBJECTS)]
-        return sorted(found)
+            return sorted(entry.path for entry in _files_below(path))
 
     def describe(self, path: str) -> list[ObjectInfo]:
         """Return what is known of all files below a folder; one that goes meanwhile is left out."""
         found = []
-        for item in self.list(path):
-            try:
-                with _translated(item):
-                    state = Path(item).stat()
-            except MissingObjectError:
-                continue
-            modified = datetime.fromtimestamp(state.st_mtime, UTC)
-            found.append(ObjectInfo(item, state.st_size, f"{state.st_mtime_ns:x}-{state.st_size:x}", modified))
-        return found
+        with _translated(path):
+            for entry in _files_below(path):
+                with suppress(FileNotFoundError):
+                    state = entry.stat(follow_symlinks=False)
+                    modified = datetime.fromtimestamp(state.st_mtime, UTC)
+                    version = f"{state.st_mtime_ns:x}-{state.st_size:x}"
+                    found.append(ObjectInfo(entry.path, state.st_size, version, modified))
+        return sorted(found, key=lambda info: info.key)
 
     def signed_url(self, path: str, seconds: int) -> str | None:  # noqa: ARG002 the interface
         """Return None: a browser on another machine cannot open a file of this one."""
@@ -119,12 +136,11 @@ class LocalFiles(Scheme):
     def folders(self, path: str) -> list[str]:
         """Return the names of the folders directly in this folder, sorted."""
         with _translated(path):
-            return sorted(item.name for item in Path(path).iterdir() if item.is_dir()) if Path(path).is_dir() else []
+            return sorted(entry.name for entry in _entries(path) if entry.is_dir(follow_symlinks=False))
 
     def tree_bytes(self, path: str) -> int:
         """Return the size of all files below a folder."""
-        with _translated(path):
-            return sum(Path(item).stat().st_size for item in self.list(path))
+        return sum(info.size for info in self.describe(path))
 
     def delete(self, path: str) -> None:
         """Remove a file."""
@@ -132,10 +148,12 @@ class LocalFiles(Scheme):
             Path(path).unlink(missing_ok=True)
 
     def delete_tree(self, path: str) -> None:
-        """Remove a folder."""
+        """Remove a folder; of links in it, the links alone."""
         with _translated(path):
-            if Path(path).exists():
-                shutil.rmtree(path)
+            if Path(path).is_symlink():
+                raise StoreError(f"{path}: is a link; nothing behind it is removed, remove the link by hand")
+            if Path(path).is_dir():
+                shutil.rmtree(path, onerror=_unless_gone)
 
     @contextmanager
     def writing(self, path: str) -> Iterator[Path]:
@@ -149,6 +167,48 @@ class LocalFiles(Scheme):
         with _translated(path), temporary_beside(local) as temporary:
             shutil.copyfile(path, temporary)
             temporary.replace(local)
+
+
+def _files_below(path: str) -> Iterator[os.DirEntry[str]]:
+    pending = [path]
+    while pending:
+        for entry in _entries(pending.pop()):
+            if entry.is_dir(follow_symlinks=False):
+                pending.append(entry.path)
+            elif entry.is_file(follow_symlinks=False) and not entry.name.endswith(_NO_OBJECTS):
+                yield entry
+
+
+def _entries(path: str) -> list[os.DirEntry[str]]:
+    """Return what a folder holds, without links; nothing where there is no folder."""
+    try:
+        with os.scandir(path) as found:
+            entries = list(found)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    for entry in entries:
+        if entry.is_symlink():
+            _warn_of_link(entry.path)
+    return [entry for entry in entries if not entry.is_symlink()]
+
+
+@lru_cache(maxsize=1024)  # once for each
+def _warn_of_link(path: str) -> None:
+    _log.warning("%r is a link and passed over; put the files themselves into the store", path)
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[BinaryIO]:
+    """Open a file to read; a pipe or a device would keep its reader waiting for ever."""
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise StoreError(f"{path}: is a pipe or a device, expected a file; remove it")
+        yield file
+
+
+def _unless_gone(_function: object, _path: str, failure: tuple[type, BaseException, object]) -> None:
+    if not isinstance(failure[1], FileNotFoundError):
+        raise failure[1]
 
 
 def _fill(path: Path, data: bytes) -> None:
@@ -168,9 +228,10 @@ def _create_without_links(path: str, data: bytes) -> bool:
 
 @contextmanager
 def temporary_beside(path: Path) -> Iterator[Path]:
-    """Yield a name beside ``path``; whatever is left under it goes."""
+    """Yield a name beside ``path``; whatever is left under it goes, after a kill at a later start."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{uuid.uuid4().hex}{PARTIAL}")
+    clear_leavings(str(path.parent), ".", PARTIAL)
+    temporary = path.with_name(f".{made_here()}{PARTIAL}")
     try:
         yield temporary
     finally:
@@ -199,8 +260,12 @@ def _locked(path: str) -> Iterator[None]:
 def _translated(path: str) -> Iterator[None]:
     try:
         yield
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise MissingObjectError(f"{path}: no such file ({error.strerror}); check the path") from None
+    except IsADirectoryError:  # not missing: what was there may be lost
+        raise StoreError(f"{path}: expected a file, found a folder; remove or rename it") from None
+    except FileExistsError:
+        raise StoreError(f"{path}: a file is in the place of one of its folders; remove or rename it") from None
     except OSError as error:
         reason = error.strerror or type(error).__name__
         if error.errno in _FULL:
@@ -213,6 +278,8 @@ def _translated(path: str) -> Iterator[None]:
                 f"{path}: may not be read or written ({reason}); check the permissions, "
                 "or set DIFSIMS_STORE to another folder"
             ) from None
+        if error.errno == errno.ELOOP:
+            raise StoreError(f"{path}: a link that leads in a circle; remove it") from None
         raise StoreError(f"{path}: {reason}; try again") from None
 
 

@@ -11,7 +11,7 @@ from difsims_core.errors import InputError
 
 PREFIX = "DIFSIMS_NPZ_"
 _MB = 1_000_000
-_MOST = 10**9
+MOST = 10**9
 _BYTES_OF_AN_ENTRY = 1_024  # of the directory of a zip file; NumPy writes about sixty
 _METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 _KNOWN = {0: "stored", 8: "deflate", 9: "deflate64", 12: "bzip2", 14: "lzma", 93: "zstd", 95: "xz", 99: "AES"}
@@ -102,9 +102,9 @@ def npz_limits() -> NpzLimits:
         name = PREFIX + field.name.upper()
         text = os.environ.get(name)
         if text is not None:
-            if not (text.isascii() and text.isdigit() and len(text) < len(str(_MOST)) and int(text) >= 1):
+            if not (text.isascii() and text.isdigit() and len(text) < len(str(MOST)) and int(text) >= 1):
                 raise InputError(
-                    f"{name}={text!r}: expected a whole number from 1 to below {_MOST:,}; correct it or unset it"
+                    f"{name}={text!r}: expected a whole number from 1 to below {MOST:,}; correct it or unset it"
                 )
             changes[field.name] = int(text)
     return NpzLimits(**changes)

@@ -216,7 +216,7 @@ class ObjectStore:
 
     def _path(self, key: str | None = None) -> str:
         path = split_url(self.root)[1]
-        return path if key is None else f"{path.rstrip('/')}/{check_key(key)}"
+        return path if key is None else self._scheme.path_below(path, check_key(key))
 
 
 def to_json(value: Any) -> bytes:

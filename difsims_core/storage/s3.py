@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import mimetypes
 import re
-import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from difsims_core.errors import InputError, MissingObjectError
+from difsims_core.storage.leavings import temporary_folder
 from difsims_core.storage.local import temporary_beside
 from difsims_core.storage.names import check_key
 from difsims_core.storage.s3_connection import connection, identity
@@ -126,8 +126,8 @@ class S3Objects(Scheme):
     @contextmanager
     def writing(self, path: str) -> Iterator[Path]:
         """Give a temporary file; it is copied into the bucket, in parts when it is large, when the block ends well."""
-        with tempfile.TemporaryDirectory(prefix="difsims-") as folder:
-            temporary = Path(folder) / "object"
+        with temporary_folder() as folder:
+            temporary = folder / "object"
             yield temporary
             self._call(path, lambda fs: fs.put_file(str(temporary), path))
 

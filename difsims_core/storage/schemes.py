@@ -44,6 +44,10 @@ class Scheme(ABC):
     def check_root(self, path: str) -> str:
         """Return the path of a root in its normal form; refuse what cannot be one."""
 
+    def path_below(self, root: str, key: str) -> str:
+        """Return the path of a key below a root; refuse one that would lie elsewhere."""
+        return f"{root.rstrip('/')}/{key}"
+
     @abstractmethod
     def read(self, path: str, start: int | None = None, stop: int | None = None) -> bytes:
         """Return an object, or its bytes ``start:stop``; a negative start alone means the last bytes."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import os
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from fnmatch import fnmatchcase
@@ -13,6 +12,7 @@ from pathlib import Path
 from difsims_core.errors import InputError, MissingObjectError
 from difsims_core.storage import local as _local  # noqa: F401 registers file://
 from difsims_core.storage import s3 as _s3  # noqa: F401 registers s3://
+from difsims_core.storage.leavings import temporary_folder
 from difsims_core.storage.names import as_written, check_key, join_url, split_url
 from difsims_core.storage.schemes import SCHEMES
 
@@ -59,8 +59,8 @@ def local_copy(url: str | Path) -> Iterator[Path]:
             raise MissingObjectError(f"{path}: no such file; check the path")
         yield Path(path)
         return
-    with tempfile.TemporaryDirectory(prefix="difsims-") as folder:
-        target = Path(folder) / "object"
+    with temporary_folder() as folder:
+        target = folder / "object"
         SCHEMES[scheme].download(_checked(scheme, path), target)
         yield target
 
@@ -103,8 +103,14 @@ def _match_files(path: str, suffix: str) -> list[str]:
     if os.path.isdir(path):  # noqa: PTH112 pathlib raises when a name is too long
         found = [str(item) for item in Path(path).glob(f"*{suffix}")]
     else:
-        pattern = "/".join(_literal_first(path.split("/"), lambda part: os.path.lexists(part or "/")))
-        found = glob.glob(pattern, recursive=True)  # noqa: PTH207 pathlib has no absolute patterns
+        parts = path.split("/")
+        known = _literal(parts, lambda part: os.path.lexists(part or "/"))
+        pattern = [*map(glob.escape, parts[:known]), *parts[known:]]
+        if "**" in pattern:
+            below = _walk("/".join(parts[:known]) or "/")
+            found = [item for item in below if _matches(item.split("/"), pattern)]
+        else:
+            found = glob.glob("/".join(pattern))  # noqa: PTH207 pathlib has no absolute patterns
     return [as_written(join_url("file", item)) for item in sorted(found) if Path(item).is_file()]
 
 
@@ -119,25 +125,47 @@ def _match_objects(scheme: str, url: str, path: str, suffix: str) -> list[str]:
     else:
         wild = min(path.index(sign) for sign in "*?[" if sign in path)
         found = place.list(place.check_root(path[:wild].rpartition("/")[0]))
-        pattern = _literal_first(path.split("/"), lambda part: any(f"{item}/".startswith(f"{part}/") for item in found))
+        parts = path.split("/")
+        known = _literal(parts, lambda part: any(f"{item}/".startswith(f"{part}/") for item in found))
+        pattern = [*map(glob.escape, parts[:known]), *parts[known:]]
     return [join_url(scheme, item) for item in found if _matches(item.split("/"), pattern)]
 
 
-def _literal_first(parts: list[str], is_there: Callable[[str], bool]) -> list[str]:
-    """Escape the first parts of a pattern as far as they are there letter by letter."""
+def _literal(parts: list[str], is_there: Callable[[str], bool]) -> int:
+    """Return how many of the first parts of a pattern are there letter by letter."""
     known = 0
     while known < len(parts) and is_there("/".join(parts[: known + 1])):
         known += 1
-    return [*map(glob.escape, parts[:known]), *parts[known:]]
+    return known
+
+
+def _walk(folder: str) -> Iterator[str]:
+    """Yield the files below a folder, without hidden ones and what lies behind links to folders."""
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (f"{place.rstrip('/')}/{name}" for name in names if not name.startswith("."))
 
 
 def _matches(parts: list[str], pattern: list[str]) -> bool:
     """Match part by part: ``*`` stops at a slash, ``**`` stands for any number of parts."""
-    if not pattern:
-        return not parts
-    if pattern[0] == "**":
-        return any(_matches(parts[skipped:], pattern[1:]) for skipped in range(len(parts) + 1))
-    return bool(parts) and fnmatchcase(parts[0], pattern[0]) and _matches(parts[1:], pattern[1:])
+    places = _with_skipped({0}, pattern)  # how much of the pattern may be used up; a set, for each place once
+    for part in parts:
+        used = {
+            place if pattern[place] == "**" else place + 1
+            for place in places
+            if place < len(pattern) and (pattern[place] == "**" or fnmatchcase(part, pattern[place]))
+        }
+        places = _with_skipped(used, pattern)
+    return len(pattern) in places
+
+
+def _with_skipped(places: set[int], pattern: list[str]) -> set[int]:
+    """Add the places behind each ``**``, which may stand for nothing."""
+    for place in sorted(places):
+        while place < len(pattern) and pattern[place] == "**":
+            place += 1  # noqa: PLW2901
+            places.add(place)
+    return places
 
 
 def _checked(scheme: str, path: str) -> str:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,6 +15,7 @@ import httpx
 
 from difsims_core.storage.objects import open_store
 from flows.doctor.findings import Answer, Patient, check, fail, ok, warn
+from flows.stack.seaweedfs import open_doors
 
 _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 _SIGNATURES_FAIL = 15 * 60  # S3 answers RequestTimeTooSkewed
@@ -67,6 +69,41 @@ def clock(patient: Patient) -> Answer | None:
     asked = time.time()
     headers = httpx.head(address, timeout=10, verify=_certificates()).headers
     return judge_clock(headers, (asked + time.time()) / 2, "signed requests are refused from 15 minutes on")
+
+
+@check("S3: side doors", seconds=30, after="S3")
+def side_doors(patient: Patient) -> Answer | None:
+    """Look whether SeaweedFS, where this machine runs it, answers beside S3 without credentials."""
+    parts = urlsplit(_address(patient) or "")
+    if parts.hostname not in _LOOPBACK or find_spec("psutil") is None:
+        return None
+    beside = _other_ports(parts.port or 443)
+    if not beside:
+        return None  # another server, or another user's
+    found = open_doors(beside)
+    if found:
+        return fail(
+            f"everybody on this machine reads and writes the store past S3, at {', '.join(map(str, found))}",
+            "stop it and start it by `difsims up`, which closes them; one of your own needs keys and certificates in "
+            "its security.toml",
+        )
+    return ok(f"{len(beside)} ports beside S3 answer nobody but SeaweedFS itself")
+
+
+def _other_ports(port: int) -> list[int]:
+    """Return the other ports of the SeaweedFS that listens on a port, as far as this user may know."""
+    import psutil
+
+    for process in psutil.process_iter(["name"]):
+        try:
+            if process.info["name"] != "weed":
+                continue
+            listening = {item.laddr.port for item in process.net_connections("tcp") if item.status == "LISTEN"}
+        except psutil.Error:
+            continue
+        if port in listening:
+            return sorted(listening - {port})
+    return []
 
 
 def judge_clock(headers: Mapping[str, str], here: float, why: str) -> Answer:

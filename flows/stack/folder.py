@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import json
 import os
+import secrets
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,10 +14,13 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from difsims_core.errors import InputError
+from difsims_core.private_folders import make_private
 from flows.stack.errors import StackError, StackOptionError
 
 _UNUSABLE = set(";#%\"'\n")  # they mean something in supervisor's configuration
 _LONGEST_SOCKET_PATH = 100  # bytes; the system allows 104 to 108
+_HALF = ".half"  # ending of a private file that is being written
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +106,15 @@ class StackFolder:
         return self.root / "supervisord.conf"
 
     @property
+    def keys(self) -> Path:
+        """Keys of SeaweedFS's parts for each other, made anew at each start (mode 0600)."""
+        return self.root / "seaweedfs-keys"
+
+    @property
     def sockets(self) -> Path:
-        """Folder of Unix sockets: in the folder, or below the system's temporary one when its path is too long."""
+        """Folder of Unix sockets, inside; a link to one below the system's temporary folder if the path is too long."""
         inside = self.root / "run"
-        if len(os.fsencode(inside / "supervisor.sock")) <= _LONGEST_SOCKET_PATH:
-            return inside
-        digest = hashlib.sha256(os.fsencode(self.root)).hexdigest()[:16]
-        return Path(tempfile.gettempdir()) / f"difsims-{os.getuid()}-{digest}"
+        return inside.readlink() if inside.is_symlink() else inside
 
     def prepare(self) -> None:
         """Make the folder and those in it; others may not look inside.
@@ -118,18 +123,35 @@ class StackFolder:
         ------
         StackOptionError
             If the path cannot be used.
+        InputError
+            If a folder that is there already is not the user's own alone.
         """
         if bad := sorted(_UNUSABLE & set(str(self.root))):
             raise StackOptionError(
                 f"{self.root}: the path of a stack must not hold {' '.join(bad)}; use another --folder"
             )
         try:
-            for folder in (self.root, self.objects, self.prefect_home, self.logs, self.scratch, self.sockets):
-                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            for folder in (self.root, self.objects, self.keys, self.prefect_home, self.logs, self.scratch):
+                make_private(folder)
+            self._prepare_sockets()
         except OSError as error:
             raise StackOptionError(f"{self.root}: cannot be made ({error.strerror}); use another --folder") from None
-        if self.sockets.stat().st_uid != os.getuid():
-            raise StackOptionError(f"{self.sockets}: belongs to somebody else; use a --folder with a shorter path")
+
+    def _prepare_sockets(self) -> None:
+        """Make the folder of sockets; one outside has a name that nobody can guess and take before."""
+        inside = self.root / "run"
+        if len(os.fsencode(inside / "supervisor.sock")) <= _LONGEST_SOCKET_PATH:
+            make_private(inside)
+            return
+        try:
+            if inside.is_symlink():
+                make_private(self.sockets)
+                return
+        except (InputError, OSError):  # removed with the temporary files of the system, and made by somebody else
+            pass
+        link = inside.with_name(f".run.{secrets.token_hex(8)}{_HALF}")
+        link.symlink_to(tempfile.mkdtemp(prefix="difsims-"), target_is_directory=True)
+        link.replace(inside)
 
     def recall(self) -> Memory | None:
         """Return what the folder remembers, None when it is a new one."""
@@ -173,19 +195,31 @@ class StackFolder:
             file.truncate(0)
             file.write(f"{os.getpid()}\n")
             file.flush()
+            self._clear_halves()
             yield
+
+    def _clear_halves(self) -> None:
+        """Remove what killed writers of private files have left; nobody else writes while the folder is held."""
+        for folder in (self.root, self.keys):
+            for path in folder.glob(f".*{_HALF}"):
+                path.unlink(missing_ok=True)
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file whole or not at all; from its first moment on only its owner may read it."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        os.fchmod(descriptor, 0o600)
-        file.write(text)
-        file.flush()
-        os.fsync(descriptor)
-    temporary.replace(path)
+    """Write a file whole or not at all; from its first moment on only its owner may read it.
+
+    A link in its place is replaced, not followed.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}{_HALF}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(descriptor)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def read_json(path: Path) -> Any:

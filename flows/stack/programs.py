@@ -31,16 +31,19 @@ class Program:
         Lower ones start first and stop last.
     stop_seconds : int
         How long it may take to end before it is killed.
+    private : bool
+        Whether its files are for its owner alone; those of flow runs are for whom the user's umask says.
     """
 
     name: str
     command: tuple[str, ...]
     priority: int
     stop_seconds: int
+    private: bool = True
 
 
 def s3_program(folder: StackFolder, ports: Mapping[str, int]) -> Program:
-    """Return SeaweedFS with one bucket, on the loopback interface alone."""
+    """Return SeaweedFS with one bucket, on the loopback interface alone; its keys must be there (`seaweedfs`)."""
     options = {
         "dir": folder.objects,
         "ip": LOOPBACK,
@@ -60,7 +63,7 @@ def s3_program(folder: StackFolder, ports: Mapping[str, int]) -> Program:
         "master.telemetry": "false",
         "bucket": BUCKET,
     }
-    command = (_weed(), "mini", *(f"-{name}={value}" for name, value in options.items()))
+    command = (_weed(), f"-config_dir={folder.keys}", "mini", *(f"-{name}={value}" for name, value in options.items()))
     return Program("s3", command, priority=10, stop_seconds=20)
 
 
@@ -77,7 +80,7 @@ def worker_program(name: str) -> Program:
         "--no-create-pool-if-not-found",
     )  # fmt: skip
     # It gives its flow runs half a minute to end before it kills them.
-    return Program("worker", command, priority=30, stop_seconds=50)
+    return Program("worker", command, priority=30, stop_seconds=50, private=False)
 
 
 def _weed() -> str:

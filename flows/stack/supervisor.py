@@ -18,7 +18,7 @@ from typing import Any
 import psutil
 
 from flows.stack.errors import StackError
-from flows.stack.folder import StackFolder
+from flows.stack.folder import StackFolder, write_private
 from flows.stack.logged import last_lines, start_logged
 from flows.stack.programs import Program
 
@@ -53,13 +53,11 @@ class Supervisor:
 
     def __init__(self, folder: StackFolder) -> None:
         self._folder = folder
-        self._socket = folder.sockets / "supervisor.sock"
-        self._pid_file = folder.sockets / "supervisor.pid"
 
     def process(self) -> psutil.Process | None:
         """Return its process, None when it does not run."""
         try:
-            process = psutil.Process(int(self._pid_file.read_text(encoding="utf-8")))
+            process = psutil.Process(int(_pid_file(self._folder).read_text(encoding="utf-8")))
             command = process.cmdline()
         except (OSError, ValueError, psutil.Error):
             return None
@@ -76,7 +74,7 @@ class Supervisor:
         """
         if importlib.util.find_spec("supervisor") is None:
             raise StackError('supervisor is not installed; `pip install "difsims[up]"` brings it')
-        self._folder.configuration.write_text(configuration(self._folder, programs), encoding="utf-8")
+        write_private(self._folder.configuration, configuration(self._folder, programs))
         command = (sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(self._folder.configuration))
         log = self.log_file("supervisord.out")
         process = start_logged(command, log, environment=environment, folder=self._folder.scratch)
@@ -127,12 +125,13 @@ class Supervisor:
     def _requests(self) -> Iterator[Any]:
         from supervisor.xmlrpc import SupervisorTransport
 
-        transport = SupervisorTransport(None, None, serverurl=f"unix://{self._socket}")
+        socket = _socket(self._folder)
+        transport = SupervisorTransport(None, None, serverurl=f"unix://{socket}")
         try:
             with xmlrpc.client.ServerProxy("http://localhost", transport=transport) as server:
                 yield server.supervisor
         except (OSError, http.client.HTTPException) as error:
-            raise StackError(f"supervisord does not answer at {self._socket} ({error})") from error
+            raise StackError(f"supervisord does not answer at {socket} ({error})") from error
         finally:
             transport.close()
 
@@ -142,7 +141,7 @@ def configuration(folder: StackFolder, programs: Sequence[Program]) -> str:
     sections = [
         f"""\
 [unix_http_server]
-file={folder.sockets / "supervisor.sock"}
+file={_socket(folder)}
 chmod=0600
 
 [rpcinterface:supervisor]
@@ -151,18 +150,25 @@ supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
 [supervisord]
 nodaemon=true
 silent=true
-pidfile={folder.sockets / "supervisor.pid"}
+pidfile={_pid_file(folder)}
 logfile={folder.logs / "supervisord.log"}
 logfile_maxbytes={_LOG_BYTES}
 logfile_backups={_LOG_FILES}
 childlogdir={folder.logs}
 directory={folder.scratch}
-umask=077
 {"user=root" if os.getuid() == 0 else ""}
 """
     ]
     sections += [_section(folder, program) for program in programs]
     return "\n".join(sections)
+
+
+def _socket(folder: StackFolder) -> Path:
+    return folder.sockets / "supervisor.sock"
+
+
+def _pid_file(folder: StackFolder) -> Path:
+    return folder.sockets / "supervisor.pid"
 
 
 def _section(folder: StackFolder, program: Program) -> str:
@@ -184,4 +190,5 @@ redirect_stderr=true
 stdout_logfile={folder.logs / program.name}.log
 stdout_logfile_maxbytes={_LOG_BYTES}
 stdout_logfile_backups={_LOG_FILES}
+{"umask=077" if program.private else ""}
 """

@@ -20,6 +20,7 @@ from flows.stack.lost import LostRuns
 from flows.stack.options import UpOptions, choose_services
 from flows.stack.processes import described, end, stack_processes
 from flows.stack.programs import Program, s3_program, server_program, worker_program
+from flows.stack.seaweedfs import make_keys, refuse_open_doors
 from flows.stack.stop import stop_flow_runs, stop_programs
 from flows.stack.supervisor import Supervisor
 from flows.stack.watch import watch_over
@@ -130,6 +131,8 @@ class Stack:
         else:
             if plan.services.prefect_api is None:
                 repair.forget_leases(self._folder)
+            if plan.services.s3 is None:
+                make_keys(self._folder.keys)
             self._supervisor.start(plan.programs, program_environment(self._folder, plan.memory.id, plan.services))
         self._start_s3(plan, patience)
         self._start_server(plan, patience)
@@ -141,6 +144,7 @@ class Stack:
         self._supervisor.start_program("s3")
         health.await_health("s3", health.problem_of_s3(plan.services.endpoint), self._supervisor, patience)
         health.await_health("s3", health.problem_of_store(plan.services.store), self._supervisor, patience)
+        refuse_open_doors(plan.memory.ports)
         self._tell(f"SeaweedFS is ready at {plan.services.endpoint}")
 
     def _start_server(self, plan: _Plan, patience: Patience) -> None:

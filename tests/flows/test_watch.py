@@ -20,7 +20,7 @@ from prefect.states import Crashed, Scheduled
 from typer.testing import CliRunner
 
 from difsims_core.errors import ExperimentError, MissingObjectError
-from difsims_core.ledger import intake
+from difsims_core.ledger import intake_steps
 from difsims_core.ledger.intake import read_entries
 from difsims_core.storage import layout
 from difsims_core.storage.npz import read_prediction, write_profiles
@@ -40,7 +40,7 @@ MODEL = bundle_of().id
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rounds count however close together; two tries; a stand-in network."""
-    monkeypatch.setattr(intake, "_ROUND_SECONDS", 0)
+    monkeypatch.setattr(intake_steps, "_ROUND_SECONDS", 0)
     monkeypatch.setenv("DIFSIMS_INTAKE_TRIES", "2")
     monkeypatch.setattr(tasks, "_bundle", lambda _store, _model: bundle_of())
     monkeypatch.setattr("difsims_core.learn.predict._compiled", lambda model: partial(model, training=False))
@@ -144,7 +144,7 @@ def test_without_a_champion_scans_wait_and_predict_says_what_to_do(store):
 
 
 def test_a_run_that_was_killed_is_made_up_for_and_one_that_waits_is_not_repeated(place, monkeypatch):
-    monkeypatch.setattr(intake, "_PATIENCE", 1)
+    monkeypatch.setattr(intake_steps, "_PATIENCE", 1)
     url = put(place, "roi_1")
     assert watch_experiments(place.root) == [url]
     with get_client(sync_client=True) as client:

@@ -138,8 +138,8 @@ def test_a_truth_map_that_does_not_fit_is_named_with_its_scan(tmp_path: Path, tr
 def test_a_prediction_that_is_none_is_named_with_its_scan(tmp_path: Path) -> None:
     path, told = tmp_path / "roi_1_probability_pred.npz", truthful("roi_1")
     shutil.copytree(samples_folder() / "truth", tmp_path / "truth")
-    write_prediction(path, replace(told, pred=told.pred * 2))
-    with pytest.raises(ExperimentError, match=r"roi_1_probability_pred\.npz: scan roi_1: row 0 .* no distribution"):
+    np.savez(path, pred=told.pred * 2, phases=np.array(told.phases), cnn_id=np.array(told.cnn_id))
+    with pytest.raises(ExperimentError, match=r"roi_1_probability_pred\.npz: expected probabilities in pred"):
         evaluate_all(path, samples_folder(), truth_folder=tmp_path / "truth")
 
 
@@ -166,7 +166,9 @@ def test_a_scan_and_a_store_of_any_name_are_scored(tmp_path: Path, scan: str) ->
     name = experiment_name(scans / f"{scan}.npz")
     url = place.url(layout.prediction(model, name))
     write_prediction(url, told)
-    row = score_prediction(place.root, url, truth=str(scans / "truth"))
+    with pytest.raises(ExperimentError, match="lies outside the store"):
+        score_prediction(place.root, url, truth=str(scans / "truth"))
+    row = score_prediction(place.root, url, truth=str(scans / "truth"), places=[str(scans)])
     assert (row["map"], row["accuracy"], row["reused"]) == (name, 1.0, False)
     assert row["scores"] == place.url(layout.evaluation(model, name))
     for experiments in (None, str(scans), scans.as_uri()):

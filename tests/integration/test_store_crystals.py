@@ -20,6 +20,12 @@ from difsims_core.storage.objects import open_store
 LEAD = (crystal_folder() / "pb.cif").read_bytes()
 
 
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path, monkeypatch):
+    """The user says that records of stores may name what lies here."""
+    monkeypatch.setenv("DIFSIMS_ALSO_READ", str(tmp_path))
+
+
 @pytest.fixture
 def film(tmp_path):
     file = tmp_path / "film.cif"
@@ -43,6 +49,17 @@ def test_a_crystal_that_reads_the_same_is_no_finding(dataset, film):
     report = verify(*dataset)
     assert report.ok
     assert report.warnings == ()
+
+
+def test_a_crystal_outside_the_store_is_opened_only_where_the_user_has_said_so(dataset, film, monkeypatch):
+    monkeypatch.delenv("DIFSIMS_ALSO_READ")
+    simulation = open_simulation(dataset[1], dataset[0])
+    (today,) = crystals_today(simulation)
+    assert today.url is None
+    assert "lies outside the store and is not opened" in today.finding
+    for place in (film, film.parent):
+        (today,) = crystals_today(simulation, [str(place)])
+        assert (today.url, today.finding) == (str(film), "")
 
 
 def test_an_edited_and_a_lost_crystal_are_named(dataset, film):

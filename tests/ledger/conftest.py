@@ -11,7 +11,14 @@ import pytest
 from difsims_core.ledger import intake
 from difsims_core.ledger.intake import Round, look
 from difsims_core.storage.objects import ObjectStore, open_store
-from tests.ledger.uploads import START, TRIES, crown
+from tests.ledger.plans import NOW
+from tests.ledger.uploads import START, TRIES, ReaderHere, crown
+
+
+@pytest.fixture(autouse=True)
+def read_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scans are read in this process, which takes no time to start."""
+    monkeypatch.setattr(intake, "ScanReader", ReaderHere)
 
 
 @pytest.fixture
@@ -31,6 +38,12 @@ def home(tmp_path: Path) -> ObjectStore:
     place = open_store(tmp_path / "store")
     crown(place)
     return place
+
+
+@pytest.fixture
+def later_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For every store it is the day on which the plans of `plans` are made."""
+    monkeypatch.setattr("difsims_core.ledger.store_clock.store_time", lambda _store: NOW)
 
 
 class Clock:
@@ -64,12 +77,5 @@ def go(clock: Clock) -> Callable[..., Round]:
 @pytest.fixture
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The URLs of scans that were read."""
-    seen: list[str] = []
-    original = intake.read_profiles
-
-    def read(url):
-        seen.append(url)
-        return original(url)
-
-    monkeypatch.setattr(intake, "read_profiles", read)
-    return seen
+    monkeypatch.setattr(ReaderHere, "reads", [])
+    return ReaderHere.reads

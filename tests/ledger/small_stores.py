@@ -9,9 +9,11 @@ from datetime import UTC, datetime
 
 import numpy as np
 
+from difsims_core.learn.bundle_record import NETWORK as NETWORK_FILE
 from difsims_core.storage import layout
 from difsims_core.storage.npz import Prediction, write_prediction
-from difsims_core.storage.objects import ObjectStore, to_json
+from difsims_core.storage.objects import ObjectStore
+from difsims_core.storage.records import from_record
 
 LONG_AGO = "2020-01-01T00:00:00+00:00"
 NETWORK = b"not a real network"
@@ -25,14 +27,15 @@ def put_dataset(store: ObjectStore, *, created: str = LONG_AGO, whole: bool = Tr
     """Write the records of a dataset and one piece of data."""
     name = layout.new_simulation_id()
     key, own = layout.simulation(name), fingerprint(name)
-    store.write_json(layout.simulation_index(own), {"id": name, "fingerprint": own, "created": created})
+    store.write_record(layout.simulation_index(own), {"id": name, "fingerprint": own, "created": created})
     store.write(f"{key}/1d/x_px/c/0/0", b"x" * 1000)
     attributes = {"id": name, "fingerprint": own, "created": created}
-    store.write_json(f"{key}/zarr.json", {"attributes": attributes, "zarr_format": 3, "node_type": "group"})
-    store.write_json(layout.receipt(name, 0), {})
+    root = {"attributes": attributes, "zarr_format": 3, "node_type": "group"}
+    store.write(f"{key}/zarr.json", json.dumps(root).encode())
+    store.write_record(layout.receipt(name, 0), {"block": 0})
     if whole:
         record = {"id": name, "fingerprint": own, "completed": created, "stored_bytes": 1000}
-        store.write_json(layout.completion(name), record)
+        store.write_record(layout.completion(name), record)
     store.write(layout.figure(name, "sample-profiles.png"), b"png")
     return name
 
@@ -48,7 +51,7 @@ def put_model(
     """Write the records of a model, with a prediction, scores and a map of each scan."""
     name, datasets = layout.new_model_id(), list(datasets)
     key = layout.model(name)
-    store.write(f"{key}/model.keras", NETWORK)
+    store.write(f"{key}/{NETWORK_FILE}", NETWORK)
     record = {
         "format": 1,
         "id": name,
@@ -56,13 +59,13 @@ def put_model(
         "sim_ids": datasets,
         "sim_fingerprints": [*fingerprints] or [fingerprint(item) for item in datasets],
         "training_fingerprint": fingerprint(name),
-        "model_sha256": hashlib.sha256(NETWORK).hexdigest(),
+        "weights_sha256": hashlib.sha256(NETWORK).hexdigest(),
     }
-    store.write_json(f"{key}/bundle.json", record)
-    store.write_json(layout.model_index(fingerprint(name)), {"id": name, "created": created})
+    store.write_record(f"{key}/bundle.json", record)
+    store.write_record(layout.model_index(fingerprint(name)), {"id": name, "created": created})
     for scan in scans:
         put_prediction(store, name, scan, datasets)
-        store.write_json(layout.evaluation(name, scan), {"experiment": scan})
+        store.write_record(layout.evaluation(name, scan), {"experiment": scan})
         store.write(layout.figure(name, f"{scan}-phase-map.png"), b"png")
     return name
 
@@ -78,14 +81,21 @@ def put_report(store: ObjectStore, run: str, *ids: str) -> str:
     return run
 
 
-def write_registry(store: ObjectStore, champion: str, former: Iterable[str] = ()) -> None:
+def write_registry(store: ObjectStore, champion: str | None, former: Iterable[str] = ()) -> None:
     """Write a registry without the checks of `promote`: its models may not exist."""
-    entries = [
-        {"model": model, "since": LONG_AGO, "why": "a test", "scores": {}, "by": "hand"}
-        for model in (champion, *former)
-    ]
-    document = {"format": 1, "champion": entries[0], "former": entries[1:], "considered": []}
-    store.write(layout.model_registry(), to_json(document))
+
+    def entry(model: str) -> dict[str, object]:
+        return {"model": model, "since": LONG_AGO, "why": "a test", "scores": {}, "by": "hand"}
+
+    document = {
+        "format": 2,
+        "serial": 1,
+        "written": LONG_AGO,
+        "champion": entry(champion) if champion else None,
+        "former": [entry(model) for model in former],
+        "considered": [],
+    }
+    store.write_record(layout.model_registry(), document)
 
 
 def contents(store: ObjectStore) -> dict[str, bytes]:
@@ -106,4 +116,4 @@ def names_in(store: ObjectStore) -> set[str]:
 
 
 def rewrite(store: ObjectStore, key: str, **changes: object) -> None:
-    store.write_json(key, json.loads(store.read(key)) | changes)
+    store.write_record(key, from_record(store.read(key), key) | changes)

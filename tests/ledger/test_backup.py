@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
+import hashlib
 from pathlib import Path
 
 import pytest
 
 from difsims_core.errors import CorruptDataError, InputError, MissingObjectError, StoreError
+from difsims_core.learn.bundle_record import NETWORK
 from difsims_core.ledger.backup import MANIFEST, backup, restore
 from difsims_core.ledger.registry import promote, read_registry
 from difsims_core.storage import layout
@@ -27,7 +28,7 @@ def filled(store: ObjectStore) -> tuple[str, str]:
     """Fill a store and return its dataset and its champion."""
     data = put_dataset(store)
     model = put_model(store, datasets=[data], scans=["roi_1"])
-    store.write_json(layout.INTAKE, {"format": 1, "scans": []})
+    store.write_record(layout.INTAKE, {"format": 2, "scans": []})
     crown(store, model)
     return data, model
 
@@ -46,11 +47,9 @@ def documents(data: str, model: str) -> set[str]:
     }
 
 
-def age(store: ObjectStore, since: str) -> None:
-    """Set the time of the last promotion: two of a test fall into one second."""
-    registry = json.loads(store.read(REGISTRY))
-    registry["champion"]["since"] = since
-    store.write_json(REGISTRY, registry)
+def step_back(store: ObjectStore) -> None:
+    """Make the registry of a store one that was written before."""
+    rewrite(store, REGISTRY, serial=store.read_record(REGISTRY)["serial"] - 1, written="2026-01-01T00:00:00+00:00")
 
 
 def test_what_is_lost_comes_back(store, folder):
@@ -61,7 +60,7 @@ def test_what_is_lost_comes_back(store, folder):
     assert made.size == sum(len(before[key]) for key in made.documents)
     assert made.damaged == ()
     assert set(open_store(folder).list()) == {*made.documents, MANIFEST}
-    for key in made.documents:
+    for key in (*made.documents, layout.champion_note(model)):
         store.delete(key)
     done = restore(store, folder)
     assert (set(done.written), done.same, done.left) == (set(made.documents), (), {})
@@ -132,25 +131,56 @@ def test_a_damaged_backup_restores_nothing(files, folder, damage):
     assert files.list() == []
 
 
+@pytest.mark.parametrize("manifest", [b"{", b"[]", b'{"format": 2}'])
+def test_a_manifest_without_its_checksum_is_none(files, folder, manifest):
+    filled(files)
+    backup(files, folder)
+    (folder / MANIFEST).write_bytes(manifest)
+    with pytest.raises(CorruptDataError, match="expected a record that begins with its checksum"):
+        restore(files, folder, overwrite=True)
+
+
+def listing(key: str) -> dict[str, dict[str, str]]:
+    return {key: {"sha256": ""}}
+
+
 @pytest.mark.parametrize(
     ("manifest", "words"),
     [
-        (b"{", "not a JSON document"),
-        (b"[]", "not the manifest of a backup"),
-        (b'{"format": 2}', "expected a backup of format 1, found 2"),
-        (b'{"format": 1}', "not the manifest of a backup"),
-        (b'{"format": 1, "documents": {"../up": {"sha256": ""}}}', "is no document of a store"),
-        (b'{"format": 1, "documents": {"models/x/bundle.json": {"sha256": ""}}}', "is no document of a store"),
-        (b'{"format": 1, "documents": {"models/by-fingerprint/x.json": {"sha256": ""}}}', "is no document of a store"),
-        (b'{"format": 1, "documents": {"experiments/raw/a": {"sha256": ""}}}', "is no document of a store"),
+        ({"format": 1}, "expected a backup of format 2, found 1"),
+        ({"format": 2}, "not the manifest of a backup"),
+        ({"format": 2, "documents": []}, "not the manifest of a backup"),
+        ({"format": 2, "documents": {"models/registry.json": "sha256"}}, "not the manifest of a backup"),
+        ({"format": 2, "documents": listing("../up")}, "is no document of a store"),
+        ({"format": 2, "documents": listing("/etc/passwd")}, "is no document of a store"),
+        ({"format": 2, "documents": listing("s3://other/registry.json")}, "is no document of a store"),
+        ({"format": 2, "documents": listing("models/x/bundle.json")}, "is no document of a store"),
+        ({"format": 2, "documents": listing("models/by-fingerprint/x.json")}, "is no document of a store"),
+        ({"format": 2, "documents": listing("experiments/raw/a")}, "is no document of a store"),
     ],
 )
 def test_a_manifest_that_is_none(files, folder, manifest, words):
     filled(files)
     backup(files, folder)
-    (folder / MANIFEST).write_bytes(manifest)
+    open_store(folder).write_record(MANIFEST, manifest)
     before = contents(files)
     with pytest.raises(CorruptDataError, match=words):
+        restore(files, folder, overwrite=True)
+    assert contents(files) == before
+
+
+def test_what_is_no_record_is_not_restored(files, folder):
+    """Whoever may write to a backup may make a manifest that fits; what it brings is still looked at."""
+    _, model = filled(files)
+    backup(files, folder)
+    place, key = open_store(folder), layout.model_record(model)
+    data = b'{"id": "not sealed"}'
+    manifest = place.read_record(MANIFEST)
+    manifest["documents"][key] = {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
+    place.write(key, data)
+    place.write_record(MANIFEST, manifest)
+    before = contents(files)
+    with pytest.raises(CorruptDataError, match="expected a record that begins with its checksum"):
         restore(files, folder, overwrite=True)
     assert contents(files) == before
 
@@ -162,7 +192,6 @@ def test_a_folder_without_a_backup(files, folder):
 
 def test_a_newer_registry_stays_unless_told_otherwise(store, folder):
     _, old = filled(store)
-    age(store, "2026-01-01T00:00:00+00:00")
     backup(store, folder)
     new = put_model(store)
     crown(store, new)
@@ -188,7 +217,7 @@ def test_an_older_registry_and_a_damaged_one_are_replaced(files, folder):
     _, model = filled(files)
     backup(files, folder)
     good = files.read(REGISTRY)
-    age(files, "2026-01-01T00:00:00+00:00")
+    step_back(files)
     assert restore(files, folder).written == (REGISTRY,)
     files.write(REGISTRY, b"{half")
     assert restore(files, folder).written == (REGISTRY,)
@@ -196,10 +225,14 @@ def test_an_older_registry_and_a_damaged_one_are_replaced(files, folder):
     assert read_registry(files).champion.model == model
 
 
-def test_a_registry_whose_times_cannot_be_read_is_taken_as_newer(files, folder):
+def test_a_registry_that_was_begun_anew_is_newer(files, folder):
+    """The first was lost, and a model was made champion by hand: its number is low, but it is later."""
     filled(files)
+    crown(files, put_model(files))
     backup(files, folder)
-    age(files, "yesterday")
+    files.delete(REGISTRY)
+    crown(files, put_model(files))
+    rewrite(files, REGISTRY, written="2100-01-01T00:00:00+00:00")
     with pytest.raises(StoreError, match="newer than that of the backup"):
         restore(files, folder)
 
@@ -213,9 +246,9 @@ def test_other_records_that_differ_stay_unless_told_otherwise(files, folder):
     done = restore(files, folder)
     assert done.written == (layout.INTAKE,)
     assert done.left == {index: "the store holds another one, later than the backup perhaps"}
-    assert files.read_json(index)["id"] == other
+    assert files.read_record(index)["id"] == other
     assert restore(files, folder, overwrite=True).written == (index,)
-    assert files.read_json(index)["id"] == data
+    assert files.read_record(index)["id"] == data
 
 
 def test_the_record_of_a_model_that_is_gone_does_not_make_it_look_whole(files, folder):
@@ -223,7 +256,7 @@ def test_the_record_of_a_model_that_is_gone_does_not_make_it_look_whole(files, f
     backup(files, folder)
     key = f"{layout.model(model)}/bundle.json"
     files.delete(key)
-    files.write(f"{layout.model(model)}/model.keras", b"another one")
+    files.write(f"{layout.model(model)}/{NETWORK}", b"another one")
     assert "is another one" in restore(files, folder).left[key]
     files.delete_tree(layout.model(model))
     assert "its network is gone" in restore(files, folder, overwrite=True).left[key]

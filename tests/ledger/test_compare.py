@@ -207,7 +207,7 @@ def write_map(store, model, name, sha256, *phases):
     written = Prediction(pred, NAMES, model, experiment=f"{name}.npz", experiment_sha256=sha256)
     write_prediction(store.url(layout.prediction(model, name)), written)
     truth = {"accuracy": 0.0 if model == A else 1.0}
-    store.write_json(layout.evaluation(model, name), {"phases": list(phases), "truth": truth})
+    store.write_record(layout.evaluation(model, name), {"phases": list(phases), "truth": truth})
 
 
 def test_scans_are_compared_by_peaks_on_the_same_bytes(tmp_path):

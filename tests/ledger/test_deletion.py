@@ -21,6 +21,8 @@ from tests.ledger.small_stores import (
     write_registry,
 )
 
+pytestmark = pytest.mark.usefixtures("later_clock")
+
 
 def test_a_registry_that_changes_stops_the_deletion(files):
     models = [put_model(files) for _ in range(3)]
@@ -55,6 +57,7 @@ def test_an_index_that_names_another_one_by_now_stays(files):
     new_data, new_model = layout.new_simulation_id(), layout.new_model_id()
     rewrite(files, layout.simulation_index(fingerprint(data)), id=new_data)
     rewrite(files, layout.model_index(fingerprint(model)), id=new_model)
+    write_registry(files, None)
     apply_retention(files, plan_for(files))
     assert names_in(files) == {new_data, new_model}
 
@@ -68,6 +71,7 @@ def test_a_deletion_that_is_stopped_leaves_nothing_that_looks_whole(files, monke
     data = put_dataset(files)
     model = put_model(files, datasets=[data], scans=["roi_1"])
     put_report(files, "run-1", model, data)
+    write_registry(files, None)
     before = contents(files)
     plan, left = plan_for(files), steps
     delete, delete_tree = ObjectStore.delete, ObjectStore.delete_tree
@@ -104,4 +108,4 @@ def test_a_deletion_that_is_stopped_leaves_nothing_that_looks_whole(files, monke
     if layout.report("run-1") in now:
         assert now == before
     apply_retention(files, plan_for(files))
-    assert contents(files) == {}
+    assert files.list() == [layout.model_registry()]

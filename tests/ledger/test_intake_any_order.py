@@ -18,7 +18,7 @@ from difsims_core.ledger import intake
 from difsims_core.ledger.intake import Outcome, look, read_entries, record
 from difsims_core.storage import layout
 from difsims_core.storage.objects import open_store
-from tests.ledger.uploads import START, TRIES, crown, listed, put, scan_bytes
+from tests.ledger.uploads import START, TRIES, ReaderHere, crown, listed, put, scan_bytes
 
 NAMES = st.sampled_from(["a", "b", "c"])
 
@@ -68,8 +68,7 @@ class Intake(RuleBasedStateMachine):
     def round(self, minutes, busy):
         self.now += timedelta(minutes=minutes)
         before, read = self.entries(), []
-        original = intake.read_profiles
-        with mock.patch.object(intake, "read_profiles", lambda url: read.append(url) or original(url)):
+        with mock.patch.object(intake, "ScanReader", ReaderHere), mock.patch.object(ReaderHere, "reads", read):
             found = look(self.store, self.now, tries=TRIES, at_work=lambda _url: busy)
         announced, after = {entry.name for entry in found.announce}, self.entries()
         assert {name: entry.size for name, entry in after.items()} == {name: s for name, (_, s) in self.scans.items()}

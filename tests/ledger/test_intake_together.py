@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from difsims_core.errors import CorruptDataError, StoreError
-from difsims_core.ledger import intake, intake_record
+from difsims_core.ledger import intake_record
 from difsims_core.ledger.intake import look, read_entries, scans_to_predict
 from difsims_core.ledger.scans import scan_key
 from difsims_core.storage import layout
@@ -21,6 +21,7 @@ from tests.ledger.uploads import (
     START,
     TRIES,
     WHOLE,
+    ReaderHere,
     crown,
     names,
     outcome_of,
@@ -81,14 +82,14 @@ def test_a_file_name_that_is_no_text_is_quarantined(home, go):
 
 
 def test_whatever_a_file_does_to_its_reader_the_others_go_on(home, go, monkeypatch):
-    original = intake.read_profiles
+    original = ReaderHere.problem
 
-    def read(url):
+    def problem(self, url):
         if "evil" in url:
             raise RecursionError("too deep")
-        return original(url)
+        return original(self, url)
 
-    monkeypatch.setattr(intake, "read_profiles", read)
+    monkeypatch.setattr(ReaderHere, "problem", problem)
     for name in ("before", "evil", "later"):
         put(home, name)
     assert names(go(home).announce) == ["before", "later"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -184,23 +183,117 @@ def test_steps_back_undo_promotions_one_by_one(steps, tmp_path_factory):
                 rollback(store)
 
 
-DAMAGE = {
-    "half": lambda text: text[: len(text) // 2],
-    "empty": lambda _text: "",
-    "list": lambda _text: "[]",
-    "newer": lambda text: json.dumps(json.loads(text) | {"format": 2}),
-    "no champion": lambda _text: json.dumps({"format": 1, "former": [], "considered": []}),
-    "no id": lambda text: text.replace("cnn-", "x"),
-    "scores": lambda text: text.replace('"f1": 0.5', '"f1": "high"'),
-    "not a list": lambda text: json.dumps(json.loads(text) | {"former": [1]}),
-}
+def changed(document: dict, path: tuple, value: object) -> dict:
+    """Return a document with another value at a path of keys and positions."""
+    if not path:
+        return value
+    copy = dict(document) if isinstance(document, dict) else list(document)
+    copy[path[0]] = changed(copy[path[0]], path[1:], value) if len(path) > 1 else value
+    return copy
 
 
-@pytest.mark.parametrize("damage", DAMAGE)
-def test_a_damaged_registry_says_what_to_restore(files, damage):
-    crown(files, put_model(files))
+DAMAGE = [
+    (("format",), 1),
+    (("format",), "2"),
+    (("serial",), True),
+    (("serial",), 0),
+    (("serial",), 1.0),
+    (("written",), "yesterday"),
+    (("written",), ""),
+    (("champion",), "cnn"),
+    (("champion",), {}),
+    (("champion", "model"), "../x"),
+    (("champion", "model"), ["cnn"]),
+    (("champion", "since"), 2026),
+    (("champion", "since"), "0001-01-01T00:00:00+23:59"),
+    (("champion", "why"), None),
+    (("champion", "by"), "me"),
+    (("champion", "by"), []),
+    (("champion", "scores"), {"f1": "high"}),
+    (("champion", "scores"), {"f1": True}),
+    (("champion", "scores"), {"f1": 10**400}),
+    (("champion", "scores"), ["f1"]),
+    (("champion", "stranger"), 1),
+    (("former",), {}),
+    (("former",), [1]),
+    (("considered", 0, "promoted"), "no"),
+    (("considered", 0, "ingredients"), 7),
+    (("considered", 0, "when"), None),
+    (("stranger",), 1),
+]
+
+
+@pytest.mark.parametrize(("path", "value"), DAMAGE)
+def test_what_is_no_registry_says_what_to_restore(files, path, value):
+    crown(files, put_model(files), ingredients="a" * 64)
     key = layout.model_registry()
-    files.write(key, DAMAGE[damage](files.read(key).decode()).encode())
+    files.write_record(key, changed(files.read_record(key), path, value))
     for operation in (read_registry, rollback, lambda store: resolve_model(store, "champion")):
-        with pytest.raises(CorruptDataError, match=r"registry.json: not the registry of models .*`difsims restore"):
+        with pytest.raises(CorruptDataError, match=r"registry.json: not the registry of models .*`difsims re"):
             operation(files)
+
+
+@pytest.mark.parametrize("key", ["format", "serial", "champion", "former", "considered", "written"])
+def test_what_a_registry_lacks_is_not_made_up(files, key):
+    crown(files, put_model(files))
+    document = files.read_record(layout.model_registry())
+    del document[key]
+    files.write_record(layout.model_registry(), document)
+    with pytest.raises(CorruptDataError, match="not the registry of models"):
+        read_registry(files)
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_every_changed_bit_of_a_registry_is_noticed(data, tmp_path_factory):
+    store = open_store(tmp_path_factory.mktemp("registry"))
+    crown(store, put_model(store))
+    content = bytearray(store.read(layout.model_registry()))
+    bit = data.draw(st.integers(0, 8 * len(content) - 1))
+    content[bit // 8] ^= 1 << bit % 8
+    store.write(layout.model_registry(), bytes(content))
+    with pytest.raises(CorruptDataError):
+        read_registry(store)
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{", b'{"format": 2}', b"[" * 100_000])
+def test_what_has_no_checksum_is_no_registry(files, content):
+    files.write(layout.model_registry(), content)
+    with pytest.raises(CorruptDataError, match="expected a record that begins with its checksum"):
+        read_registry(files)
+
+
+def test_what_is_read_is_written_again(files):
+    """The registry that was read is the registry that is written, apart from its serial number."""
+    first, second = put_model(files), put_model(files)
+    crown(files, first, why="Å\u2028\n", ingredients="a" * 64)
+    crown(files, second, scores={"f1": 1e-300})
+    before = read_registry(files)
+    after = record(files, before, noted(1))
+    assert (after.champion, after.former) == (before.champion, before.former)
+    assert after.considered == (noted(1), *before.considered)
+    assert after.serial == before.serial + 1 == 3
+
+
+def test_a_reason_that_no_record_can_keep_is_refused(files):
+    with pytest.raises(InputError, match="whole characters"):
+        crown(files, put_model(files), why="half \ud800")
+    assert not files.exists(layout.model_registry())
+
+
+def test_a_promotion_leaves_its_note(store):
+    first, second = put_model(store), put_model(store)
+    crown(store, first)
+    store.delete(layout.champion_note(first))  # as when a process was killed before it could leave one
+    crown(store, second)
+    assert store.list(layout.CHAMPION_NOTES) == sorted(map(layout.champion_note, (first, second)))
+
+
+def test_a_promotion_whose_note_fails_is_a_promotion(files, monkeypatch):
+    def create(self, key, data):
+        raise StoreError("no room")
+
+    model = put_model(files)
+    crown(files, put_model(files))
+    monkeypatch.setattr(ObjectStore, "create", create)
+    assert crown(files, model).champion.model == model

@@ -50,7 +50,7 @@ def champion(model: str) -> Champion:
 @st.composite
 def registries(draw):
     line = [champion(model) for model in draw(st.lists(st.sampled_from(MODELS), max_size=6))]
-    return Registry(line[0] if line else None, tuple(line[1:]), (), "1")
+    return Registry(line[0] if line else None, tuple(line[1:]), (), 1, "2026-01-01T00:00:00+00:00", "1")
 
 
 def needed_by(lineage: Lineage, name: str) -> set[str]:

@@ -6,8 +6,9 @@ import threading
 
 import pytest
 
+from difsims_core.errors import StoreError
 from difsims_core.ledger.promotion import Decision
-from difsims_core.ledger.registry import promote, read_registry, rollback
+from difsims_core.ledger.registry import promote, promote_by_hand, read_registry, rollback
 from difsims_core.ledger.settle import settle
 from difsims_core.storage import layout
 from difsims_core.storage.objects import open_store
@@ -18,7 +19,7 @@ A, B, C = (f"cnn-00000000-0000-4000-8000-00000000000{digit}" for digit in "abc")
 def store_with_models(url):
     store = open_store(url)
     for model in (A, B, C):
-        store.write_json(f"{layout.model(model)}/bundle.json", {})
+        store.write_record(layout.model_record(model), {"id": model})
     return store
 
 
@@ -92,6 +93,17 @@ def test_after_three_changes_it_gives_up_for_now(store):
     assert [(item.ingredients, item.promoted) for item in registry.considered] == [("", False)], "to be looked at again"
 
 
+def test_a_store_that_has_lost_its_registry_gets_no_first_champion_by_itself(store):
+    settle(store, A, "1" * 64, yes)
+    store.delete(layout.model_registry())
+    with pytest.raises(StoreError, match="the registry is gone, though 1 models were made champion"):
+        settle(store, B, "2" * 64, yes)
+    settle(store, B, "3" * 64, no)  # a note of a decision makes no history
+    with pytest.raises(StoreError, match="the registry is gone"):
+        settle(store, B, "4" * 64, yes)
+    assert promote_by_hand(store, B, why="it is the best").champion.model == B
+
+
 def test_two_at_once_cannot_both_win(store_url):
     """Both have read the registry and decided before either writes."""
     store = store_with_models(store_url)
@@ -115,6 +127,7 @@ def test_two_at_once_cannot_both_win(store_url):
                 errors.append(error)
 
         store.delete(layout.model_registry())
+        store.delete_tree(layout.CHAMPION_NOTES)
         threads = [threading.Thread(target=run, args=(model,)) for model in (A, B)]
         for thread in threads:
             thread.start()

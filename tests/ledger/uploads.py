@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import io
 from datetime import UTC, datetime
+from typing import ClassVar, Self
 
 import numpy as np
 
 from difsims_core.ledger import registry
-from difsims_core.ledger.intake import Outcome, read_entries, record
+from difsims_core.ledger.intake import Outcome, ReadingLimits, read_entries, record
+from difsims_core.ledger.scan_reading import problem_of
 from difsims_core.storage import layout
-from difsims_core.storage.objects import ObjectInfo, ObjectStore
+from difsims_core.storage.objects import ObjectInfo, ObjectStore, local_copy
 
 TRIES = 3
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -25,6 +27,29 @@ def scan_bytes(rows: int = 2) -> bytes:
 
 WHOLE = scan_bytes()
 HALF = WHOLE[: len(WHOLE) // 2]
+
+
+class ReaderHere:
+    """In place of `ScanReader`: reads in this process, at once; keeps the URLs in ``reads``."""
+
+    reads: ClassVar[list[str]] = []
+
+    def __init__(self, limits: ReadingLimits) -> None:
+        self.limits = limits
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def start(self) -> None:
+        pass
+
+    def problem(self, url: str) -> str | None:
+        self.reads.append(url)
+        with local_copy(url) as path:
+            return problem_of(path, url, self.limits.memory_mb)
 
 
 def put(store: ObjectStore, name: str, data: bytes = WHOLE) -> None:

@@ -54,13 +54,35 @@ def test_a_scan_that_is_not_there_is_named(folder):
 
 @pytest.mark.parametrize("place", ["file:///a/..%2F..%2Fx.npz", "s3://me:secret@b/x.npz", "s3:/slip/x.npz"])
 def test_a_record_that_names_no_place_is_an_error_of_the_prediction(folder, place):
-    for ask in (lambda: folder_of(told(place), "p.npz"), lambda: scan_of(told(place), "p.npz", folder)):
+    for ask in (lambda: folder_of(told(place), "p.npz", ["/"]), lambda: scan_of(told(place), "p.npz", folder)):
         with pytest.raises(ExperimentError, match=r"^p\.npz: the place of its experiment") as caught:
             ask()
         assert "secret" not in str(caught.value)
     with pytest.raises(ExperimentError, match="--experiments"):
-        folder_of(MAP, "p.npz")
-    assert folder_of(told("/sc%20ans/a.npz"), "p.npz") == "file:///sc%2520ans"
+        folder_of(MAP, "p.npz", ["/"])
+    assert folder_of(told("/sc%20ans/a.npz"), "p.npz", ["/sc%20ans"]) == "file:///sc%2520ans"
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "/etc/passwd.npz",
+        "file:///etc/passwd.npz",
+        "/store/../etc/passwd.npz",
+        "file:///store/%2e%2e/etc/passwd.npz",
+        "/storeroom/a.npz",
+        "s3://store/a.npz",
+        "s3:///store/a.npz",
+        "~/a.npz",
+        "../store/a.npz",
+    ],
+)
+def test_a_record_that_names_a_place_outside_is_an_error_of_the_prediction(place, monkeypatch):
+    with pytest.raises(ExperimentError, match=r"lies outside the store.*--experiments.*DIFSIMS_ALSO_READ"):
+        folder_of(told(place), "p.npz", ["/store", "file:///other%20store"])
+    if "etc" in place and ".." not in place and "%2e" not in place:
+        monkeypatch.setenv("DIFSIMS_ALSO_READ", "s3://lab/scans, /etc")
+        assert folder_of(told(place), "p.npz", ["/store"]) == "file:///etc"
 
 
 def test_a_truth_map_is_found_with_and_without_the_ending_of_the_scan(tmp_path):

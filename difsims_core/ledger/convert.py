@@ -1,0 +1,95 @@
+"""Bring the ledger's records of an earlier version into today's form: registry, intake, evaluations.
+
+Only for a store of one's own: records without a checksum are believed as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from difsims_core.errors import CorruptDataError, ExperimentError, MalformedError, MissingObjectError, StoreError
+from difsims_core.ledger.champions import registry_of
+from difsims_core.ledger.compare import margins
+from difsims_core.ledger.intake_record import converted as converted_intake
+from difsims_core.ledger.moments import now_text
+from difsims_core.ledger.registry import note_champions, read_registry
+from difsims_core.plain_json import read_json
+from difsims_core.storage import layout
+from difsims_core.storage.objects import ObjectStore
+from difsims_core.storage.records import from_record, to_record
+
+_EARLIER_FORMAT = 1
+_SEAL = b'{\n "sha256": "'
+
+
+def convert_ledger(store: ObjectStore) -> list[str]:
+    """Bring evaluations, intake and registry into today's form; return a line about each that was not in it.
+
+    What is in today's form stays as it is, so that this may be done again. An evaluation that cannot be brought over
+    is left for the next one to replace; such an intake goes, for what it says can be found out again.
+
+    Raises
+    ------
+    CorruptDataError
+        If the registry cannot be brought over; all else is done by then.
+    StoreError
+        If the store fails, or another process changes a record at this moment.
+    """
+    lines = []
+    for key in store.list(layout.EVALUATIONS):
+        try:
+            if key.endswith(".json") and _convert(store, key, _evaluation):
+                lines.append(f"converted {key}")
+        except (CorruptDataError, ExperimentError) as error:
+            lines.append(f"left {key} as it is, evaluate the map again: {error}")
+    try:
+        if _convert(store, layout.INTAKE, converted_intake):
+            lines.append(f"converted {layout.INTAKE}")
+    except CorruptDataError as error:
+        store.delete(layout.INTAKE)
+        lines.append(f"dropped {layout.INTAKE}, every scan is looked at anew: {error}")
+    if _convert(store, layout.model_registry(), _registry):
+        lines.append(f"converted {layout.model_registry()}")
+    note_champions(store, read_registry(store).crowned)
+    return lines
+
+
+def _convert(store: ObjectStore, key: str, convert: Callable[[bytes, str], bytes]) -> bool:
+    """Bring a record into today's form; return False when there is none, or it is in that form."""
+    where = store.url(key)
+    try:
+        data, version = store.read_versioned(key)
+    except MissingObjectError:
+        return False
+    if data.startswith(_SEAL):
+        from_record(data, where)
+        return False
+    if not store.replace(key, convert(data, where), version):
+        raise StoreError(f"{where}: another process has changed it at this moment; convert again")
+    return True
+
+
+def _registry(data: bytes, where: str) -> bytes:
+    document = _document(data, where)
+    try:
+        registry = registry_of({**document, "serial": 1, "written": now_text()}, _EARLIER_FORMAT)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise CorruptDataError(f"{where}: not a registry of the earlier form ({error}); restore it") from None
+    return to_record(registry.to_document())
+
+
+def _evaluation(data: bytes, where: str) -> bytes:
+    document = _document(data, where)
+    margins(document)
+    return to_record(document)
+
+
+def _document(data: bytes, where: str) -> dict[str, Any]:
+    try:
+        document = read_json(data)
+    except MalformedError as error:
+        raise CorruptDataError(f"{where}: {error}; it was damaged, restore it") from None
+    if not isinstance(document, dict) or "sha256" in document:
+        raise CorruptDataError(f"{where}: not a record of the earlier form; restore it")
+    return document
