@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -43,15 +44,16 @@ def convert(
     store: Store = None,
     as_json: Json = False,
 ) -> None:
-    """Write a document of the older platform as one of difsims, or bring a store of an earlier version into today's form.
+    """Bring a document of the older platform, or a store of an earlier version, into today's form.
 
-    Convert only a store that you yourself wrote: its models are files of Keras, which can be made to attack whoever
-    reads them. Nothing but this command reads them. It can be repeated, and goes on where it was stopped.
+    A document goes to standard output, with a warning for each changed meaning.
+
+    What is in a store is converted where it lies, item by item; repeated, it goes on where it was stopped. Convert only
+    a store that you yourself wrote: its models are files of Keras, which can be made to attack whoever reads them.
+    Nothing but this command reads them.
     """
-    from difsims_core.storage.names import split_url
-
     ids = [item for item in what if _is_id(item)]
-    stores = [item for item in what if item not in ids and ("://" in item or Path(split_url(item)[1]).is_dir())]
+    stores = [item for item in what if item not in ids and ("://" in item or _is_folder(item))]
     documents = [item for item in what if item not in ids and item not in stores]
     if documents:
         if len(what) > 1:
@@ -180,3 +182,7 @@ def _is_id(text: str) -> bool:
     from difsims_core.storage import layout
 
     return layout.is_model_id(text) or layout.is_simulation_id(text)
+
+
+def _is_folder(path: str) -> bool:
+    return os.path.isdir(os.path.expanduser(path))  # noqa: PTH111, PTH112 pathlib raises when a name is too long

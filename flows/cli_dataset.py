@@ -20,12 +20,28 @@ def register(app: typer.Typer) -> None:
 
 
 def export(
-    simulation: Simulation,
-    out: Annotated[str, typer.Argument(metavar="OUT.npz", help="File to write; large datasets: numbered files.")],
+    item: Annotated[str, typer.Argument(metavar="SIM|CNN", help="Id or URL of a dataset or a trained classifier.")],
+    out: Annotated[
+        str,
+        typer.Argument(metavar="OUT", help="File to write: .npz (large datasets: numbered files), .keras of a model."),
+    ],
     store: Store = None,
     as_json: Json = False,
 ) -> None:
-    """Write a dataset as npz, readable with nothing but NumPy; prints the files."""
+    """Write a dataset as npz, readable with nothing but NumPy, or a model as a file of Keras; prints the files."""
+    from difsims_core.storage import layout
+    from flows import console
+
+    is_model = layout.is_model_id(item.rstrip("/").rpartition("/")[2])
+    name, paths = _export_model(item, out, store) if is_model else _export_dataset(item, out, store)
+    if as_json:
+        console.show_json({"id": name, "files": paths})
+    else:
+        for path in paths:
+            console.show_line(path)
+
+
+def _export_dataset(simulation: str, out: str, store: str | None) -> tuple[str, list[str]]:
     from difsims_core.dataset.export import export_npz
     from difsims_core.dataset.open import open_simulation
     from difsims_core.storage.objects import open_store
@@ -33,12 +49,17 @@ def export(
 
     opened = open_simulation(simulation, open_store(store))
     with console.bar("exporting", opened.n_patterns, "patterns") as progress:
-        paths = export_npz(opened.store, opened.id, out, progress=progress)
-    if as_json:
-        console.show_json({"id": opened.id, "files": paths})
-    else:
-        for path in paths:
-            console.show_line(path)
+        return opened.id, list(export_npz(opened.store, opened.id, out, progress=progress))
+
+
+def _export_model(model: str, out: str, store: str | None) -> tuple[str, list[str]]:
+    from difsims_core.learn.bundle import load_bundle
+    from difsims_core.learn.export import export_keras
+    from difsims_core.storage.objects import open_store
+
+    bundle = load_bundle(model, open_store(store))
+    export_keras(bundle, out)
+    return bundle.id, [out]
 
 
 def verify(

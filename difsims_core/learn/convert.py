@@ -76,14 +76,15 @@ def _store_again(store: ObjectStore, bundle: ModelBundle, sha256: str) -> ModelB
         raise CorruptDataError(f"{where}: the checksum differs from the record; train the model again")
     before = _read_keras(data, where)
     recipe = bundle.recipe
-    if weights_of_model(before) != recipe.weights():
+    shapes = (before.input_shape, before.output_shape) == ((None, recipe.n_q, 1), (None, recipe.n_classes))
+    if not shapes or weights_of_model(before) != recipe.weights():
         raise ModelError(f"{where}: its weights are not those of the network {recipe.network}; train the model again")
     after = recipe.build()
     after.set_weights(before.get_weights())
     if not np.allclose(probe(before, recipe.n_q), probe(after, recipe.n_q), rtol=0, atol=_SAME_PROBABILITY):
         raise ModelError(
-            f"{where}: it gives other probabilities than the network {recipe.network} with its weights; train the model "
-            "again"
+            f"{where}: it gives other probabilities than the network {recipe.network} with its weights; train the "
+            "model again"
         )
     keep = {layout.MODEL_RECORD, NETWORK, EARLIER_NETWORK}
     names = [name for key in store.list(folder) if (name := key.removeprefix(f"{folder}/")) not in keep]

@@ -23,8 +23,9 @@ def verify_model(store: ObjectStore, model_id: str) -> Findings:
         bundle = load_bundle(model_id, store)
     except (CorruptDataError, InputError) as error:
         return Findings("model", model_id, (str(error),))
-    failures = [failure for name in bundle.objects if (failure := _wrong_object(bundle, name))]
-    if not any(failure.startswith(f"{bundle.url}/{NETWORK}") for failure in failures):
+    wrong = {name: failure for name in bundle.objects if (failure := _wrong_object(bundle, name))}
+    failures = [*wrong.values()]
+    if NETWORK not in wrong:
         try:
             _ = bundle.model
         except (CorruptDataError, InputError) as error:

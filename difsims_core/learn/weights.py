@@ -79,7 +79,7 @@ class Recipe:
         from difsims_core.learn.networks import weights_of
 
         try:
-            found = _described(weights_of(self.network, (self.n_q, 1), self.n_classes, **self.parameters))
+            found = _described(weights_of(self.network, (self.n_q, 1), self.n_classes, self.parameters))
         except InputError as error:
             raise ModelError(str(error)) from None
         count = sum(math.prod(weight.shape) for weight in found)
@@ -92,9 +92,9 @@ class Recipe:
 
     def build(self) -> keras.Model:
         """Return the network, untrained."""
-        from difsims_core.learn.networks import build_network
+        from difsims_core.learn.networks import build_chosen
 
-        return build_network(self.network, (self.n_q, 1), self.n_classes, **self.parameters)
+        return build_chosen(self.network, (self.n_q, 1), self.n_classes, self.parameters)
 
 
 def weights_of_model(model: keras.Model) -> tuple[Weight, ...]:

@@ -6,6 +6,8 @@ import pytest
 from difsims_core.errors import InputError, ModelError
 from difsims_core.learn.backend import keras
 from difsims_core.learn.networks import NETWORKS, build_network
+from difsims_core.learn.weights import Recipe, arrays_of_model, network_from, weights_of_model
+from difsims_core.storage.npz_members import write_members
 
 pytestmark = pytest.mark.parametrize("name", NETWORKS.names())
 
@@ -39,10 +41,12 @@ def test_the_seed_decides_the_weights(name):
     assert np.any(weights[0] != weights[2])
 
 
-def test_it_survives_a_file_read_in_safe_mode(name, tmp_path):
+def test_it_comes_back_from_its_name_and_its_weights(name, tmp_path):
+    recipe = Recipe(name, 147, 3, {})
     network = build_network(name, (147, 1), 3)
-    network.save(tmp_path / "model.keras")
-    again = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    assert weights_of_model(network) == recipe.weights()
+    data = write_members(tmp_path / "weights.npz", arrays_of_model(network))
+    again = network_from(data, recipe, recipe.weights(), "weights.npz")
     profiles = np.random.default_rng(2).random((4, 147, 1), np.float32)
     np.testing.assert_array_equal(
         np.asarray(again(profiles, training=False)), np.asarray(network(profiles, training=False))

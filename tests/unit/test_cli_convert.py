@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import sys
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
 
 from difsims_core.config.sweep import load_sweep
+from difsims_core.errors import CorruptDataError
+from difsims_core.storage import layout
+from difsims_core.storage.objects import open_store
 from flows.cli import app
 from tests.old_form.documents import changed
 
@@ -85,3 +90,72 @@ def test_no_folder_to_write_in(old, tmp_path):
     assert result.exit_code == 2
     assert "cannot be written" in result.stderr
     assert len([line for line in result.stderr.splitlines() if line.startswith("error:")]) == 1
+
+
+@pytest.fixture
+def converters(monkeypatch):
+    """Stand-ins for what converts models, datasets and the other records; they write down what they were given."""
+    seen = []
+
+    def model(place, name):
+        seen.append((place.root, name))
+        if name.endswith("1"):
+            raise CorruptDataError(f"{name}: damaged")
+        if name.endswith("2"):
+            raise ZeroDivisionError("a bug\nof two lines")
+
+    for name, function in (
+        ("learn.convert.convert_model", model),
+        ("dataset.convert.convert_dataset", lambda place, name: seen.append((place.root, name))),
+        ("ledger.convert.convert_ledger", lambda place: seen.append((place.root, "ledger")) or ["registry: fine"]),
+    ):
+        module, _, attribute = f"difsims_core.{name}".rpartition(".")
+        monkeypatch.setitem(sys.modules, module, SimpleNamespace(**{attribute: function}))
+    return seen
+
+
+MODELS = [f"cnn-00000000-0000-4000-8000-00000000000{i}" for i in range(4)]
+DATASET = "sim-00000000-0000-4000-8000-000000000000"
+
+
+def put_store(folder):
+    place = open_store(folder)
+    for name in MODELS:
+        place.write(layout.model_record(name), b"{}")
+    place.write(layout.completion(DATASET), b"{}")
+    place.write(f"models/{layout.new_model_id()}/weights.npz", b"of a training that was stopped")
+    place.write(f"simulations/{layout.new_simulation_id()}.zarr/zarr.json", b"of a dataset that is not whole")
+    return place
+
+
+def test_every_item_of_a_store_is_converted_whatever_becomes_of_the_others(converters, tmp_path):
+    root = put_store(tmp_path / "store").root
+    result = invoke(tmp_path / "store")
+    assert result.exit_code == 1
+    assert converters == [(root, name) for name in (DATASET, *MODELS, "ledger")]
+    done = [f"{name}: is in today's form" for name in (DATASET, MODELS[0], MODELS[3])]
+    assert result.stdout.splitlines() == [*done, "registry: fine"]
+    assert [line for line in result.stderr.splitlines() if line] == [
+        f"error: {MODELS[1]}: {MODELS[1]}: damaged",
+        f"error: {MODELS[2]}: unexpected ZeroDivisionError: a bug",
+    ]
+
+
+def test_ids_are_those_of_the_store_that_is_named(converters, tmp_path):
+    root = put_store(tmp_path / "store").root
+    result = invoke(MODELS[0], DATASET, "--store", tmp_path / "store", "--json")
+    assert result.exit_code == 0, result.output
+    assert converters == [(root, MODELS[0]), (root, DATASET)]
+    found = json.loads(result.stdout)
+    assert (len(found["converted"]), found["failed"]) == (2, {})
+
+
+def test_a_document_stands_alone_and_a_store_has_no_output(converters, old, tmp_path):
+    assert "name it alone" in invoke(old, MODELS[0]).stderr
+    put_store(tmp_path / "store")
+    assert "-o is for a document" in invoke(tmp_path / "store", "-o", tmp_path / "x.yaml").stderr
+    assert converters == []
+
+
+def test_the_help_warns(converters):
+    assert "that you yourself wrote" in " ".join(invoke("--help").stdout.split())

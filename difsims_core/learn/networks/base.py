@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -50,6 +50,11 @@ def build_network(name: str, input_shape: tuple[int, int], n_classes: int, **par
     ModelError
         If the network cannot have this shape or these parameters.
     """
+    return build_chosen(name, input_shape, n_classes, parameters)
+
+
+def build_chosen(name: str, input_shape: tuple[int, int], n_classes: int, parameters: Mapping[str, Any]) -> keras.Model:
+    """Build an untrained network whose parameters somebody else has chosen (`build_network`)."""
     builder = NETWORKS[name]
     shape = tuple(int(size) for size in input_shape)
     if len(shape) != 2 or min(shape) < 1:
@@ -64,10 +69,12 @@ def build_network(name: str, input_shape: tuple[int, int], n_classes: int, **par
     except Exception as error:
         if not parameters:
             raise
-        raise ModelError(f"{name} cannot be built with {parameters} ({first_line(error)}); correct them") from None
+        raise ModelError(
+            f"{name} cannot be built with {dict(parameters)} ({first_line(error)}); correct them"
+        ) from None
 
 
-def weights_of(name: str, input_shape: tuple[int, int], n_classes: int, **parameters: Any) -> list[Any]:
+def weights_of(name: str, input_shape: tuple[int, int], n_classes: int, parameters: Mapping[str, Any]) -> list[Any]:
     """Return the weights that a network would have, names, shapes and types alone: however many, none is allocated.
 
     Raises
@@ -78,14 +85,14 @@ def weights_of(name: str, input_shape: tuple[int, int], n_classes: int, **parame
 
     def sketch() -> list[Any]:
         with keras.StatelessScope(initialize_variables=False):
-            return build_network(name, input_shape, n_classes, **parameters).weights
+            return build_chosen(name, input_shape, n_classes, parameters).weights
 
     # Keras keeps a list of what a thread has left unallocated, and would allocate it with the next model built there.
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(sketch).result()
 
 
-def _check_parameters(name: str, builder: NetworkBuilder, parameters: dict[str, Any]) -> None:
+def _check_parameters(name: str, builder: NetworkBuilder, parameters: Mapping[str, Any]) -> None:
     known = [*inspect.signature(builder).parameters][2:]
     for key, value in parameters.items():
         if key not in known:
