@@ -20,7 +20,7 @@ from difsims_core.ledger.intake_record import read_entries
 from difsims_core.ledger.registry import read_registry
 from difsims_core.messages import first_line
 from difsims_core.storage import layout
-from difsims_core.storage.names import same_place
+from difsims_core.storage.names import as_written, same_place
 from difsims_core.storage.npz import PREDICTION_ENDINGS, Prediction, predicted_name, read_prediction, read_profiles
 from difsims_core.storage.npz_members import is_sealed
 from difsims_core.storage.objects import ObjectStore, locate, object_exists
@@ -50,7 +50,7 @@ def verify_item(store: ObjectStore, text: str, resimulate: int = 0) -> Findings:
     text = text.rstrip("/")
     name = text.rpartition("/")[2]
     if name.endswith(PREDICTION_ENDINGS):
-        return _guarded("prediction", text, partial(verify_prediction, text))
+        return _guarded("prediction", as_written(text), partial(verify_prediction, text))
     if layout.is_model_id(name):
         home = store if text == name else _store_of_model(text)
         return _guarded("model", name, partial(verify_model, home, name))
@@ -96,7 +96,7 @@ def verify_prediction(url: str) -> Findings:
         if phases != prediction.phases:
             failures.append("its phases are not those of its model, or in another order")
     failures += _scan_differs(prediction, models)
-    return Findings("prediction", url, tuple(failures), tuple(warnings))
+    return Findings("prediction", as_written(url), tuple(failures), tuple(warnings))
 
 
 def _models_beside(folder: ObjectStore) -> ObjectStore | None:
@@ -140,7 +140,7 @@ def _folders(store: ObjectStore) -> Iterator[Job]:
 def _predictions(store: ObjectStore) -> Iterator[Job]:
     for key in store.list(layout.PREDICTIONS):
         if key.endswith(".npz"):
-            yield "prediction", key, partial(verify_prediction, store.url(key))
+            yield "prediction", as_written(store.url(key)), partial(verify_prediction, store.url(key))
 
 
 def _records(store: ObjectStore) -> Iterator[Job]:

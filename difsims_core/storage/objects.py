@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Mapping
@@ -11,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from difsims_core.errors import CorruptDataError, InputError
+from difsims_core.errors import InputError
 from difsims_core.storage.names import check_key, join_url, split_url, url_name
 from difsims_core.storage.records import from_record, to_record
 from difsims_core.storage.schemes import SCHEMES, ObjectInfo, Scheme
@@ -35,7 +34,6 @@ __all__ = [
     "object_exists",
     "open_store",
     "read_url",
-    "to_json",
     "url_name",
     "write_url",
     "writing_url",
@@ -177,23 +175,6 @@ class ObjectStore:
         """Copy an object to a file."""
         self._scheme.download(self._path(key), Path(local_path))
 
-    def read_json(self, key: str) -> Any:
-        """Return the value of a JSON object.
-
-        Raises
-        ------
-        CorruptDataError
-            If it is not JSON.
-        """
-        try:
-            return json.loads(self.read(key))
-        except ValueError:
-            raise CorruptDataError(f"{self.url(key)}: not a JSON document; it was damaged, restore it") from None
-
-    def write_json(self, key: str, value: Any) -> None:
-        """Write a value as JSON."""
-        self.write(key, to_json(value))
-
     def read_record(self, key: str) -> dict[str, Any]:
         """Return the document of a record (`storage.records`).
 
@@ -217,11 +198,6 @@ class ObjectStore:
     def _path(self, key: str | None = None) -> str:
         path = split_url(self.root)[1]
         return path if key is None else self._scheme.path_below(path, check_key(key))
-
-
-def to_json(value: Any) -> bytes:
-    """Return the bytes under which a record is stored."""
-    return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False).encode()
 
 
 def open_store(url: str | Path | None = None) -> ObjectStore:

@@ -39,7 +39,9 @@ def test_an_empty_object_is_an_object(store):
     assert store.read("empty") == b""
 
 
-@pytest.mark.parametrize("operation", [lambda s: s.read("no"), lambda s: s.read_json("no"), lambda s: s.read("no", -1)])
+@pytest.mark.parametrize(
+    "operation", [lambda s: s.read("no"), lambda s: s.read_record("no"), lambda s: s.read("no", -1)]
+)
 def test_what_is_not_there_is_said_to_be_missing(store, operation):
     with pytest.raises(MissingObjectError, match="no such"):
         operation(store)
@@ -166,12 +168,13 @@ def test_deleting_what_is_not_there_is_no_error(store):
     assert not store.exists("x")
 
 
-def test_json_keeps_text_and_refuses_damage(store):
-    store.write_json("r.json", {"Å⁻¹": [1, 2.5, None]})
-    assert store.read_json("r.json") == {"Å⁻¹": [1, 2.5, None]}
-    store.write("r.json", b'{"half":')
-    with pytest.raises(CorruptDataError, match="not a JSON document"):
-        store.read_json("r.json")
+def test_records_keep_text_and_refuse_damage(store):
+    store.write_record("r.json", {"Å⁻¹": [1, 2.5, None]})
+    assert store.read_record("r.json") == {"Å⁻¹": [1, 2.5, None]}
+    for damaged in (b'{"half":', b'{"unsealed": 1}', store.read("r.json").replace(b"2.5", b"2.6")):
+        store.write("r.json", damaged)
+        with pytest.raises(CorruptDataError, match="checksum"):
+            store.read_record("r.json")
 
 
 def test_files_go_in_and_out(store, tmp_path):

@@ -77,7 +77,7 @@ def test_lost_answers_of_records_and_failing_shards(proxy, store, spec, monkeypa
 def models(store):
     """Models as far as the registry looks at them."""
     for model in (FIRST, SECOND):
-        store.write_json(layout.model_record(model), {})
+        store.write_record(layout.model_record(model), {"a": 1})
 
 
 @pytest.mark.parametrize(("status", "code"), [(500, "InternalError"), (503, "SlowDown")])

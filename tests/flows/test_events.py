@@ -146,7 +146,7 @@ def test_fresh_predictions_are_announced_by_their_url_or_their_folder(store, mon
         (tmp_path / f"{name}.npz").touch()
     reused, place = fake_predictions(monkeypatch, store), open_store(store)
     for name in ("a", "b"):
-        place.write_json(layout.evaluation(MODEL, name), {})
+        place.write_record(layout.evaluation(MODEL, name), {"a": 1})
     for names in ({"a", "b"}, {"b"}, set()):
         reused.clear()
         reused.update({"a", "b"} - names)
@@ -169,7 +169,7 @@ def test_predictions_that_were_never_announced_are_announced_by_the_next_run(sto
         (tmp_path / f"{name}.npz").touch()
     reused = fake_predictions(monkeypatch, store)
     reused.update({"a", "b", "c"})
-    open_store(store).write_json(layout.evaluation(MODEL, "a"), {})
+    open_store(store).write_record(layout.evaluation(MODEL, "a"), {"a": 1})
     flows_predict.predict(MODEL, [str(tmp_path)], store)
     reused.clear()
     original = flows_predict.predict_one

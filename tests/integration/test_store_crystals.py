@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from difsims_core.config.documents import make_spec
 from difsims_core.crystal.cif.reader import read_structure
-from difsims_core.dataset.build import begin, finish, write_group
+from difsims_core.dataset.build import begin, finish, read_plan, write_group
 from difsims_core.dataset.crystals import crystal_files, crystals_today
 from difsims_core.dataset.open import open_simulation
 from difsims_core.dataset.plan import fingerprint
@@ -71,12 +73,22 @@ def test_an_edited_and_a_lost_crystal_are_named(dataset, film):
     assert "the crystal file of film: film: no CIF file at" in verify(*dataset).warnings[0]
 
 
+def _remake(store, name, change):
+    """Change what a dataset says of its crystal, as if it had been made so."""
+    folder = layout.simulation(name)
+    root = json.loads(store.read(f"{folder}/{ROOT_DOCUMENT}"))
+    change(root["attributes"]["crystals"][0])
+    copy = root["consolidated_metadata"]["metadata"]["metadata"]
+    copy["attributes"] = root["attributes"]
+    store.write(f"{folder}/{ROOT_DOCUMENT}", json.dumps(root).encode())
+    store.write(f"{folder}/metadata/{ROOT_DOCUMENT}", json.dumps(copy).encode())
+    store.delete(layout.completion(name))
+    finish(store, read_plan(store, name))
+
+
 def test_a_dataset_of_a_crystal_that_was_misread_fails(dataset, film):
     store, name = dataset
-    key = f"{layout.simulation(name)}/{ROOT_DOCUMENT}"
-    document = store.read_json(key)
-    document["attributes"]["crystals"][0]["structure_sha256"] = "0" * 64
-    store.write_json(key, document)
+    _remake(store, name, lambda crystal: crystal.update(structure_sha256="0" * 64))
     finding = f"{film} is read otherwise than when {name} was simulated (4 atoms in F m -3 m now); simulate it again"
     assert verify(store, name).failures == (finding,)
     (today,) = crystals_today(open_simulation(name, store))
@@ -85,10 +97,7 @@ def test_a_dataset_of_a_crystal_that_was_misread_fails(dataset, film):
 
 def test_a_record_without_the_structure_is_no_proof_of_a_misreading(dataset):
     store, name = dataset
-    key = f"{layout.simulation(name)}/{ROOT_DOCUMENT}"
-    document = store.read_json(key)
-    del document["attributes"]["crystals"][0]["structure_sha256"]
-    store.write_json(key, document)
+    _remake(store, name, lambda crystal: crystal.pop("structure_sha256"))
     report = verify(store, name)
     assert report.ok
     assert "it was simulated by an earlier version" in report.warnings[0]

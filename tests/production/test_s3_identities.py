@@ -25,7 +25,7 @@ def filled(s3_store_url: str) -> ObjectStore:
     store = open_store(s3_store_url)
     store.write("object", b"there")
     for model in (FIRST, SECOND, THIRD):
-        store.write_json(layout.model_record(model), {})
+        store.write_record(layout.model_record(model), {"a": 1})
     for model in (FIRST, SECOND):
         promote(store, read_registry(store), model, why="better", scores={}, by="hand")
     return store
