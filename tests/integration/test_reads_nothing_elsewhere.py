@@ -192,8 +192,9 @@ def test_a_damaged_evaluation_is_made_again(files, damage):
     document = files.read_record(key)
     files.write(key, damage)
     assert score_prediction(files.root, url) == first
-    files.write_record(key, document | {"phases": [{"phase": "a"}]})
-    assert score_prediction(files.root, url) == first
+    for changes in ({"phases": [{"phase": "a"}]}, {"experiment": "roi_2"}, {"cnn_id": 7}, {"truth": 7}):
+        files.write_record(key, document | changes)
+        assert score_prediction(files.root, url) == first
     assert files.read_record(key) == document
 
 
