@@ -147,8 +147,8 @@ def _objections(lineage: Lineage, registry: Registry, terms: Terms, going: list[
     lost = [name for name in _champions(registry, terms) if _is_lost(lineage, registry, name)]
     if lost:
         yield (
-            f"the record of {', '.join(lost)}, champion now or before, is gone or damaged, so that nobody knows what it "
-            "descends from; restore it (`difsims restore FOLDER`), or make another one the champion"
+            f"the record of {', '.join(lost)}, champion now or before, is gone or damaged, so that nobody knows what "
+            "it descends from; restore it (`difsims restore FOLDER`), or make another one the champion"
         )
     if registry.version is not None and terms.serial != registry.serial:
         yield from _lost_history(lineage, registry, terms, {verdict.id for verdict in going})
