@@ -136,7 +136,7 @@ def test_another_truth_is_scored_again(outcome, scans, root, tmp_path):
     (row,) = evaluate([outcome["predictions"][1]], str(scans), truth=str(tmp_path), store=root)
     assert not row["reused"]
     assert row["accuracy"] != outcome["scores"][1]["accuracy"]
-    (row,) = evaluate([outcome["predictions"][1]], truth=str(scans / "truth"), store=root)
+    (row,) = evaluate([outcome["predictions"][1]], str(scans), truth=str(scans / "truth"), store=root)
     assert row["accuracy"] == outcome["scores"][1]["accuracy"]
 
 
