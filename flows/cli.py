@@ -162,7 +162,11 @@ def evaluate(
     ],
     experiments: Annotated[
         str | None,
-        typer.Option("--experiments", metavar="FOLDER", help="Where the scans lie (default: as the predictions say)."),
+        typer.Option(
+            "--experiments",
+            metavar="FOLDER",
+            help="Where the scans lie (default: as the predictions say, in the store).",
+        ),
     ] = None,
     crystals: Annotated[
         str | None,

@@ -175,11 +175,12 @@ def _kept(store: ObjectStore, key: str, inputs: str, without_truth: str | None) 
     try:
         document = store.read_record(key)
         summary_row(document)  # what cannot be shown is scored again
-    except (MissingObjectError, CorruptDataError, KeyError, TypeError, AttributeError):
+        own = layout.evaluation(document["cnn_id"], document["experiment"]) == key
+    except (MissingObjectError, CorruptDataError, InputError, KeyError, TypeError, AttributeError, OverflowError):
         return None
     same = document.get("inputs_sha256") == inputs
     same |= without_truth is not None and document.get("inputs_without_truth_sha256") == without_truth
-    return document if same else None
+    return document if own and same else None
 
 
 def _inputs(

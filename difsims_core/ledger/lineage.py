@@ -24,6 +24,7 @@ Kind = Literal["dataset", "model", "report"]
 _READERS = 8  # records are small: the way to the store is what takes time
 _LARGEST_REPORT_BYTES = 200_000_000
 _Folders = Mapping[str, list[ObjectInfo]]
+_Look = Callable[[ObjectStore, str, list[ObjectInfo]], "Item | None"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,19 +97,18 @@ def read_lineage(store: ObjectStore) -> Lineage:
     def beside(name: str, *folders: _Folders) -> list[ObjectInfo]:
         return [info for folder in folders for info in folder.get(name, ())]
 
-    jobs: list[tuple[Kind, str, Callable[[], Item | None]]] = [
-        ("dataset", name, partial(_dataset, store, name, beside(name, reports))) for name in list_simulations(store)
-    ]
+    def job(kind: Kind, look: _Look, name: str, beside_it: list[ObjectInfo]) -> Callable[[], Item | None]:
+        return partial(_looked_at, kind, name, partial(look, store, name, beside_it))
+
+    jobs = [job("dataset", _dataset, name, beside(name, reports)) for name in list_simulations(store)]
     jobs += [
-        ("model", name, partial(_model, store, name, beside(name, models, predictions, evaluations, reports)))
+        job("model", _model, name, beside(name, models, predictions, evaluations, reports))
         for name in filter(layout.is_model_id, models)
     ]
-    jobs += [
-        ("report", name, partial(_report, store, name, reports[name])) for name in reports if _is_report(name, reports)
-    ]
+    jobs += [job("report", _report, name, reports[name]) for name in reports if _is_report(name, reports)]
     strange = [info.key for name in predictions if name not in models for info in predictions[name]]
     with ThreadPoolExecutor(_READERS) as pool:
-        items = list(pool.map(lambda job: _looked_at(*job), jobs))
+        items = [future.result() for future in [pool.submit(one) for one in jobs]]
         elsewhere = list(pool.map(partial(_datasets_behind, store), strange))
     notes = models.get(layout.CHAMPION_NOTES.rpartition("/")[2], ())
     crowned = frozenset(name for info in notes for name in layout.find_ids(info.key))
@@ -116,10 +116,10 @@ def read_lineage(store: ObjectStore) -> Lineage:
     return Lineage(found, frozenset().union(*elsewhere), crowned)
 
 
-def _looked_at(kind: Kind, name: str, job: Callable[[], Item | None]) -> Item | None:
+def _looked_at(kind: Kind, name: str, look: Callable[[], Item | None]) -> Item | None:
     """Return an item, with its trouble where it cannot be looked at: one must not end the plan for all others."""
     try:
-        return job()
+        return look()
     except Exception as error:  # noqa: BLE001 whatever it is, this item stays
         return Item(kind, name, trouble=f"{type(error).__name__}: {error}")
 

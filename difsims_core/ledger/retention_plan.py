@@ -144,13 +144,12 @@ def _objections(lineage: Lineage, registry: Registry, terms: Terms, going: list[
             f"there are {len(models)} models and no registry that would say which of them is the champion; restore it "
             "(`difsims restore FOLDER`), or make one the champion (`difsims promote`)"
         )
-    if registry.champion is not None:
-        crowned = lineage.items.get(registry.champion.model)
-        if crowned is None or crowned.made is None:
-            yield (
-                f"the record of the champion, {registry.champion.model}, is gone or damaged, so that nobody knows what "
-                "it descends from; restore it (`difsims restore FOLDER`), or make another one the champion"
-            )
+    lost = [name for name in _champions(registry, terms) if _is_lost(lineage, registry, name)]
+    if lost:
+        yield (
+            f"the record of {', '.join(lost)}, champion now or before, is gone or damaged, so that nobody knows what "
+            "it descends from; restore it (`difsims restore FOLDER`), or make another one the champion"
+        )
     if registry.version is not None and terms.serial != registry.serial:
         yield from _lost_history(lineage, registry, terms, {verdict.id for verdict in going})
     shares = {
@@ -201,13 +200,25 @@ def _reasons(lineage: Lineage, registry: Registry, terms: Terms) -> dict[str, st
     return reasons
 
 
-def _roots(lineage: Lineage, registry: Registry, terms: Terms) -> Iterator[tuple[str, str]]:
+def _champions(registry: Registry, terms: Terms) -> dict[str, str]:
+    """Return the champion and the former ones that stay, each with the reason."""
     champion = registry.champion
-    if champion is not None:
-        yield champion.model, f"the champion since {champion.since}"
-    former = dict.fromkeys(item.model for item in registry.former if champion is None or item.model != champion.model)
-    for name in list(former)[: terms.keep_former]:
-        yield name, f"one of the last {terms.keep_former} former champions"
+    found = {} if champion is None else {champion.model: f"the champion since {champion.since}"}
+    former = dict.fromkeys(item.model for item in registry.former if item.model not in found)
+    latest = list(former)[: terms.keep_former]
+    return found | dict.fromkeys(latest, f"one of the last {terms.keep_former} former champions")
+
+
+def _is_lost(lineage: Lineage, registry: Registry, name: str) -> bool:
+    """Return whether a champion does not say what it descends from; a former one may be gone with all that it had."""
+    item = lineage.items.get(name)
+    if item is None or item.trouble:
+        return registry.champion is not None and registry.champion.model == name
+    return item.made is None
+
+
+def _roots(lineage: Lineage, registry: Registry, terms: Terms) -> Iterator[tuple[str, str]]:
+    yield from _champions(registry, terms).items()
     for name in terms.keep:
         yield name, "named to be kept"
     for name in lineage.needed_elsewhere:

@@ -133,10 +133,10 @@ def test_a_second_run_makes_nothing_and_says_so(outcome, spec, root, monkeypatch
 
 def test_another_truth_is_scored_again(outcome, scans, root, tmp_path):
     write_truth(tmp_path / "roi_2_truth.npz", "roi_2", wrong=5)
-    (row,) = evaluate([outcome["predictions"][1]], truth=str(tmp_path), store=root)
+    (row,) = evaluate([outcome["predictions"][1]], str(scans), truth=str(tmp_path), store=root)
     assert not row["reused"]
     assert row["accuracy"] != outcome["scores"][1]["accuracy"]
-    (row,) = evaluate([outcome["predictions"][1]], truth=str(scans / "truth"), store=root)
+    (row,) = evaluate([outcome["predictions"][1]], str(scans), truth=str(scans / "truth"), store=root)
     assert row["accuracy"] == outcome["scores"][1]["accuracy"]
 
 
@@ -218,7 +218,9 @@ def test_a_scan_in_another_unit_is_mapped_and_scored_when_the_unit_is_stated(out
         predict_flow(outcome["model"], [str(path)], root)
     (url,) = predict_flow(outcome["model"], [str(path)], root, q_unit="1/nm")
     np.testing.assert_allclose(read_prediction(url).pred, read_prediction(outcome["predictions"][1]).pred, atol=1e-5)
-    (row,) = evaluate([url], store=root)
+    with pytest.raises(ExperimentError, match="lies outside the store"):
+        evaluate([url], store=root)
+    (row,) = evaluate([url], store=root, places=[str(tmp_path)])
     assert row["distance (1/Å)"] == pytest.approx(outcome["scores"][1]["distance (1/Å)"], abs=1e-5)
 
 
@@ -250,7 +252,12 @@ def test_a_phase_with_its_own_file_is_scored_against_that_file(root, scans, tmp_
     )
     result = pipeline(spec, root)
     prediction = read_prediction(result["predictions"][0])
-    assert crystals_of(root, prediction, None)["pbi2_2h"] == str(own)
+    assert crystals_of(root, prediction, None)["pbi2_2h"] is None, "on the word of a record alone it is not opened"
+    assert crystals_of(root, prediction, None, [str(own)])["pbi2_2h"] == str(own)
+    (row,) = result["scores"]
+    place = open_store(root)
+    scored = {phase["phase"]: phase for phase in place.read_record(place.key_of(row["scores"]))["phases"]}
+    assert scored["pbi2_2h"]["visible_lines"] is not None, "the document of the run has named it"
 
 
 def test_nothing_to_predict_is_the_users_mistake(outcome, root, tmp_path):

@@ -135,10 +135,49 @@ def test_retention_touches_nothing_unless_told(run, store, monkeypatch):
     assert run("retention").stdout.splitlines()[-1] == "0 items may go, 0 bytes"
 
 
+def test_retention_refuses_what_nobody_has_proven(run, store, monkeypatch):
+    monkeypatch.setattr("difsims_core.ledger.retention_plan.Terms.since", property(lambda terms: terms.now))
+    models = [put_model(store) for _ in range(3)]
+    before = contents(store)
+    shown = run("retention")
+    assert shown.exit_code == 0
+    assert "nothing of it would be deleted: there are 3 models and no registry" in " ".join(shown.stderr.split())
+    assert shown.stdout.splitlines()[-1].startswith("3 items may go")
+    assert "lets it go" not in shown.stdout
+    refused = run("retention", "--delete")
+    assert refused.exit_code == 1
+    assert "nothing was deleted: there are 3 models and no registry" in " ".join(refused.stderr.split())
+    assert contents(store) == before
+    crown(store, models[0])
+    refused = run("retention", "--delete")
+    assert refused.exit_code == 1
+    assert "--most-percent 67" in refused.stderr
+    assert run("retention", "--delete", "--most-percent", "67").exit_code == 0
+
+
+def test_retention_by_the_number_of_a_registry_that_was_looked_at(run, store, monkeypatch):
+    monkeypatch.setattr("difsims_core.ledger.retention_plan.Terms.since", property(lambda terms: terms.now))
+    models = [put_model(store) for _ in range(4)]
+    crown(store, models[0])
+    old = store.read(layout.model_registry())
+    crown(store, models[1])
+    store.write(layout.model_registry(), old)
+    refused = run("retention", "--delete", "--most-percent", "80")
+    assert refused.exit_code == 1
+    assert f"does not know that {models[1]} was made champion" in " ".join(refused.stderr.split())
+    assert "registry 1, written" in run("champion").stdout
+    plan = json.loads(run("retention", "--json").stdout)
+    for objection, words in zip(plan["objections"], ("does not know", "3 of 4 items", "bytes would go"), strict=True):
+        assert words in objection
+    assert run("retention", "--delete", "--most-percent", "80", "--serial", "1").exit_code == 0
+    assert store.folders("models").count(models[1]) == 0
+
+
 def test_retention_misused(run):
     assert run("retention", "--keep-days", "0").exit_code == 2
     unknown = run("retention", "--keep", "cnn-x")
     assert unknown.exit_code == 2
+    assert run("retention", "--most-percent", "0").exit_code == 2
     assert "cnn-x; correct or drop them" in unknown.stderr
 
 

@@ -11,6 +11,7 @@ from difsims_core.config.learning import TrainingSpec
 from difsims_core.config.signal import PostprocessingSpec
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.dataset.split import Part, part_of
+from difsims_core.errors import InputError
 from difsims_core.learn.bundle import ModelBundle
 from difsims_core.ledger.compare import compare, compare_scans, margins, seen_seeds, why_incomparable
 from difsims_core.storage import layout
@@ -224,6 +225,47 @@ def test_scans_are_compared_by_peaks_on_the_same_bytes(tmp_path):
     assert scan.challenger == pytest.approx({"a": 0.3})
     assert scan.champion == pytest.approx({"a": 0.2, "b": -0.3})
     assert scan.difference == pytest.approx((0.1 + 0.3) / 2)
+
+
+HALF = {"phase": "a", "match": {"f1": 0.5}}
+DAMAGE = [{"phases": 7}, {"phases": [HALF]}, {"phases": ["a"]}, {"phases": [phase("a", "0.5", 0.1)]},
+          {"phases": [phase(7, 0.5, 0.1)]}, {"phases": [phase("a", 10**400, 0.1)]}, {"truth": None}]  # fmt: skip
+
+
+@pytest.mark.parametrize("damage", [*DAMAGE, b"", b'{"phases": []}', None])
+def test_a_damaged_evaluation_is_left_out_and_the_others_are_compared(tmp_path, damage):
+    store = open_store(tmp_path)
+    for name in ("roi_1", "roi_2"):
+        for model in (A, B):
+            write_map(store, model, name, "1" * 64, phase("a", 0.7, 0.4))
+    key = layout.evaluation(B, "roi_1")
+    if damage is None:
+        store.delete(key)
+    elif isinstance(damage, bytes):
+        store.write(key, damage)
+    else:
+        store.write_record(key, damage)
+    found, left_out = compare_scans(store, A, B, ["roi_1", "roi_2"])
+    assert [scan.experiment for scan in found] == ["roi_2"]
+    assert list(left_out) == ["roi_1"]
+
+
+def test_a_damaged_prediction_is_left_out_and_the_others_are_compared(tmp_path):
+    store = open_store(tmp_path)
+    for name in ("roi_1", "roi_2"):
+        for model in (A, B):
+            write_map(store, model, name, "1" * 64, phase("a", 0.7, 0.4))
+    store.write(layout.prediction(A, "roi_1"), b"PK damaged")
+    found, left_out = compare_scans(store, A, B, ["roi_1", "roi_2"])
+    assert ([scan.experiment for scan in found], list(left_out)) == (["roi_2"], ["roi_1"])
+
+
+def test_a_model_names_its_datasets_by_id_alone(store, first, stranger):
+    """A place in its record is opened by nobody: its datasets are taken as unknown."""
+    elsewhere = replace(bundle(B, [first]), sim_ids=(first.url,))
+    assert seen_seeds(store, elsewhere) is None
+    with pytest.raises(InputError, match="expected the id of a dataset"):
+        compare(store, elsewhere, bundle(A, [first]))
 
 
 def test_a_phase_without_a_null_says_nothing():

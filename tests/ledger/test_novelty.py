@@ -11,7 +11,7 @@ from difsims_core.config.retraining import RetrainingSpec
 from difsims_core.config.signal import PostprocessingSpec
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.dataset.build import begin
-from difsims_core.errors import IncompleteDatasetError, InputError
+from difsims_core.errors import CorruptDataError, IncompleteDatasetError, InputError
 from difsims_core.ledger import novelty
 from difsims_core.ledger.champions import Consideration, Registry
 from difsims_core.ledger.novelty import Ingredients, check_simulation, choose_datasets, considered, scans_of
@@ -53,6 +53,22 @@ def test_every_complete_dataset_of_the_champions_kind_is_taken(store, caplog):
     assert "incomplete" in caplog.text
     vars(champion)["q_axis"] = champion.q_axis + 0.01
     assert chosen(store, champion) == set()
+
+
+@pytest.mark.parametrize("error", [KeyError("parameters"), RecursionError("deep"), CorruptDataError("bits")])
+def test_a_damaged_dataset_is_left_out_and_the_others_are_taken(store, caplog, monkeypatch, error):
+    good, bad = build_fake(store, spec()), build_fake(store, spec(seed=4))
+    original = novelty.kind_of
+
+    def kind_of(simulation, array):
+        if simulation.id == bad.id:
+            raise error
+        return original(simulation, array)
+
+    monkeypatch.setattr(novelty, "kind_of", kind_of)
+    with caplog.at_level(logging.INFO):
+        assert chosen(store) == {good.id}
+    assert f"{bad.id} is left out" in caplog.text
 
 
 def test_of_the_same_document_the_latest_engine_counts(store, monkeypatch):
