@@ -180,7 +180,7 @@ def _files_below(path: str) -> Iterator[os.DirEntry[str]]:
 
 
 def _entries(path: str) -> list[os.DirEntry[str]]:
-    """Return what a folder holds, without links; nothing where there is no folder."""
+    """Return what a folder holds, nothing where there is no folder; say which are links."""
     try:
         with os.scandir(path) as found:
             entries = list(found)
@@ -189,7 +189,7 @@ def _entries(path: str) -> list[os.DirEntry[str]]:
     for entry in entries:
         if entry.is_symlink():
             _warn_of_link(entry.path)
-    return [entry for entry in entries if not entry.is_symlink()]
+    return entries
 
 
 @lru_cache(maxsize=1024)  # once for each

@@ -9,9 +9,9 @@ import stat
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
-from threading import Thread
+from threading import Event, Thread
 
 import httpx
 import psutil
@@ -24,10 +24,14 @@ from flows.doctor.s3 import side_doors
 from flows.stack.credentials import Credentials, keep_credentials
 from flows.stack.environment import Services
 from flows.stack.errors import StackError
-from flows.stack.folder import StackFolder
+from flows.stack.folder import Memory, StackFolder
+from flows.stack.health import Patience
+from flows.stack.options import UpOptions
 from flows.stack.ports import choose_ports
 from flows.stack.programs import s3_program
 from flows.stack.seaweedfs import make_keys, open_doors, refuse_open_doors
+from flows.stack.supervisor import ProgramState, Supervisor
+from flows.stack.up import Stack, _Plan
 
 START_SECONDS = 60
 REQUESTS = [
@@ -182,10 +186,12 @@ def test_no_request_is_read_without_a_key(closed, store, door, method, path):
 
 
 def test_seaweedfs_own_tools_get_nothing_without_the_keys(closed, store, tmp_path):
-    assert "secret" in shell(closed, str(closed.folder.keys), "fs.ls /buckets/difsims/models\n")
-    for command in ("fs.ls /buckets/difsims/models", "fs.rm /buckets/difsims/models/secret", "s3.configure"):
-        found = shell(closed, str(tmp_path), f"{command}\n")
-        assert not [word for word in ("secret", "identities", "admin") if word in found]
+    found = shell(closed, str(closed.folder.keys), "fs.ls /buckets/difsims/models\nvolume.list\n")
+    assert "secret" in found
+    assert "DataNode" in found
+    commands = "fs.ls /buckets/difsims/models\nfs.rm /buckets/difsims/models/secret\ns3.configure\nvolume.list\n"
+    found = shell(closed, str(tmp_path), commands)
+    assert not [word for word in ("secret", "identities", "admin", "DataNode") if word in found]
     assert store.read("models/secret") == b"secret"
 
 
@@ -239,3 +245,19 @@ def test_tls_alone_closes_no_door(tmp_path, asks):
         Thread(target=serve, daemon=True).start()
         port = server.getsockname()[1]
         assert open_doors([port]) == ([] if asks else [port])
+
+
+@pytest.mark.parametrize("kind", ["closed", "opened"])
+def test_up_takes_over_no_seaweedfs_that_answers_strangers(kind, request, monkeypatch):
+    running = request.getfixturevalue(kind)
+    for name, value in running.services.variables().items():
+        monkeypatch.setenv(name, value)
+    state = ProgramState("s3", "RUNNING", running.process.pid, "")
+    monkeypatch.setattr(Supervisor, "start_program", lambda _self, _name: None)
+    monkeypatch.setattr(Supervisor, "states", lambda _self: {"s3": state})
+    told: list[str] = []
+    stack = Stack(UpOptions(running.folder.root), told.append)
+    plan = _Plan(Memory(ports=running.ports), running.services, [], adopted=True)
+    with nullcontext() if kind == "closed" else pytest.raises(StackError, match="answers everybody on this machine"):
+        stack._start_s3(plan, Patience(START_SECONDS, Event()))
+    assert told == ([f"SeaweedFS is ready at {running.services.endpoint}"] if kind == "closed" else [])

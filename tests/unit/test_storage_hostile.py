@@ -138,10 +138,15 @@ def test_a_folder_that_may_not_be_read_is_not_an_empty_one(store, monkeypatch):
             call()
 
 
+def _age(path: Path, seconds: float) -> None:
+    moment = time.time() - seconds
+    os.utime(path, (moment, moment))
+
+
 def _left(folder: Path, name: str, age: float) -> Path:
     path = folder / name
     path.write_bytes(b"half")
-    os.utime(path, (time.time() - age,) * 2)
+    _age(path, age)
     return path
 
 
@@ -192,7 +197,7 @@ def test_copies_of_killed_processes_go_when_the_next_one_makes_its_own(tmp_path,
     with temporary_folder() as mine:
         assert mine.stat().st_mode & 0o777 == 0o700
         assert left.exists()  # too young: its machine could be another one of the same name
-    os.utime(left, (time.time() - 2 * HOUR,) * 2)
+    _age(left, 2 * HOUR)
     clear_leavings.cache_clear()
     with temporary_folder() as mine:
         assert not left.exists()
