@@ -10,10 +10,14 @@ from difsims_core.errors import InputError
 
 T = TypeVar("T")
 
+_LONGEST_NAME = 200
+
 
 def nearest(name: str, choices: Iterator[str] | list[str]) -> str:
     """Return ``", did you mean 'x'?"`` for the nearest of the choices, or an empty string."""
-    close = get_close_matches(name, list(choices), n=1, cutoff=0.5)
+    if len(name) > _LONGEST_NAME:
+        return ""  # difflib compares every letter with every other
+    close = get_close_matches(name, [choice for choice in choices if len(choice) <= _LONGEST_NAME], n=1, cutoff=0.5)
     return f", did you mean {close[0]!r}?" if close else ""
 
 

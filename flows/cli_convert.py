@@ -138,12 +138,13 @@ def _steps(ids: list[str], stores: list[str], default: str | None) -> Iterator[S
 
 
 def _whole_store(place: ObjectStore) -> Iterator[Step]:
-    """Yield what there is to do in a store; models and datasets that were never complete are left alone."""
+    """Yield what there is to do in a store; a model without a record is none, and a dataset that was never begun."""
     from difsims_core.storage import layout
+    from difsims_core.storage.arrays import ROOT_DOCUMENT
 
     for folder in place.folders(layout.SIMULATIONS):
         name = folder.removesuffix(".zarr")
-        if layout.is_simulation_id(name) and place.exists(layout.completion(name)):
+        if layout.is_simulation_id(name) and place.exists(f"{layout.simulation(name)}/{ROOT_DOCUMENT}"):
             yield _dataset(place, name)
     for name in place.folders(layout.MODELS):
         if layout.is_model_id(name) and place.exists(layout.model_record(name)):

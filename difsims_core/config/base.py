@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 from difsims_core.registry import nearest
 
+_LONGEST_KEY = 60
 CREDENTIALS = re.compile(r"://[^/]*@")
 
 
@@ -30,7 +31,7 @@ class Spec(BaseModel):
             for key, value in data.items():
                 if key not in known:
                     hint = _section_of(cls, str(key)) or nearest(str(key), known)
-                    raise ValueError(f"unknown key {key!r}{hint} (keys here: {', '.join(known)})")
+                    raise ValueError(f"unknown key {str(key)[:_LONGEST_KEY]!r}{hint} (keys here: {', '.join(known)})")
                 if isinstance(value, str) and CREDENTIALS.search(value):
                     raise ValueError(f"{key}: a URL must not carry credentials; set them in the environment")
                 _refuse_silent_conversion(key, value, cls.model_fields[key].annotation)

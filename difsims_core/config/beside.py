@@ -10,6 +10,7 @@ from typing import Any
 from difsims_core.config.class_names import class_name, file_spellings
 
 _PATHS = {"cif", "crystal_folder", "file"}
+_MOST_NAMED = 2  # parts of a path with {phase} in them: a folder and a file
 
 
 def with_files_beside(value: Any, folder: Path) -> Any:
@@ -59,6 +60,10 @@ def _found(path: str, folder: Path) -> str | None:
     """Return where a path lies beside the document, if it does; ``{phase}`` in it stands for any name."""
     if not path or "://" in path or "\0" in path or path.startswith(("/", "~")):
         return None
+    parts = path.split("/")
+    named = [place for place, part in enumerate(parts) if "{phase}" in part]
+    if len(named) > _MOST_NAMED or (named and ".." in parts[named[0] :]):
+        return None  # a folder could be walked through again and again
     for spelling in file_spellings(path):
         if glob.glob(glob.escape(spelling).replace("{phase}", "*"), root_dir=folder):  # noqa: PTH207 - root_dir
             return str((folder / spelling).absolute())

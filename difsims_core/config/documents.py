@@ -17,10 +17,12 @@ from difsims_core.config.simulation import SimulationSpec
 from difsims_core.config.yaml_errors import shown
 from difsims_core.config.yaml_writer import write_yaml
 from difsims_core.errors import MalformedError, SpecError
-from difsims_core.plain_json import read_json
+from difsims_core.plain_json import MOST_NESTED, read_json
 
 S = TypeVar("S", bound=Spec)
 _LONGEST = 1_000_000
+_LONGEST_KEY = 60
+_MOST_LINES, _LONGEST_MESSAGE = 50, 2000
 _OLD_FORM = {"sim_params", "structure_parameters"}
 _CONVERT = "this is a document of the older platform; difsims convert writes it in the form of this one"
 SEED_NAMES = ("seed", "random_seed")
@@ -102,19 +104,24 @@ def make_spec(document: Mapping[str, Any], kind: type[S] = SimulationSpec, *, so
     except ValidationError as error:
         lines = []
         problems = error.errors(include_url=False)
+        within = {problem["loc"][:end] for problem in problems for end in range(len(problem["loc"]))}
         for problem in problems:
-            if problem["type"] == "too_short" and any(_is_within(other["loc"], problem["loc"]) for other in problems):
+            if problem["type"] == "too_short" and problem["loc"] in within:
                 continue  # a list whose bad item is reported already, and does not count for its length
             where = ".".join(str(part) for part in problem["loc"]) or "document"
             message = problem["msg"].removeprefix("Value error, ")
+            if len(message) > _LONGEST_MESSAGE:  # it quotes the value
+                message = f"{message[:_LONGEST_MESSAGE]}…"
             found = problem.get("input")
-            shown = f" (found {found!r})" if isinstance(found, str | int | float | bool) else ""
-            lines.append(f"{source}: {where}: {message}{shown}")
-        raise SpecError("\n".join(dict.fromkeys(lines))) from None
+            ending = f" (found {_found(found)})" if isinstance(found, str | int | float | bool) else ""
+            lines.append(f"{source}: {where}: {message}{ending}")
+        lines = list(dict.fromkeys(lines))
+        more = [f"{source}: and {len(lines) - _MOST_LINES} more"] if len(lines) > _MOST_LINES else []
+        raise SpecError("\n".join([*lines[:_MOST_LINES], *more])) from None
 
 
-def _is_within(place: tuple[int | str, ...], other: tuple[int | str, ...]) -> bool:
-    return len(place) > len(other) and place[: len(other)] == other
+def _found(value: str | float) -> str:
+    return shown(value) if isinstance(value, str) else repr(value)
 
 
 def dump_spec(spec: Spec) -> str:
@@ -128,11 +135,11 @@ def apply_changes(document: Mapping[str, Any], changes: Iterable[str]) -> dict[s
     for change in changes:
         key, sign, text = change.partition("=")
         if not sign or not key.strip():
-            raise SpecError(f"expected key=value, found {change!r}; for example n_patterns=1000")
+            raise SpecError(f"expected key=value, found {shown(change)}; for example n_patterns=1000")
         try:
             value = read_yaml(text)
         except MalformedError as error:
-            raise SpecError(f"{key}: {shown(text)} is not a value of YAML: {error}") from None
+            raise SpecError(f"{key[:_LONGEST_KEY]}: {shown(text)} is not a value of YAML: {error}") from None
         set_key(result, key.strip(), value, change)
     return result
 
@@ -140,12 +147,16 @@ def apply_changes(document: Mapping[str, Any], changes: Iterable[str]) -> dict[s
 def set_key(document: dict[str, Any], key: str, value: Any, change: str) -> None:
     """Set one dotted key of a document, in place; ``change`` is what an error calls it."""
     *parents, last = key.split(".")
+    if len(parents) >= MOST_NESTED:
+        raise SpecError(f"cannot set {shown(change)}: keys have at most {MOST_NESTED} parts; check the key")
     for part in parents:
         child = document.get(part)
         if child is None:
             child = document[part] = {}
         if not isinstance(child, dict):
-            raise SpecError(f"cannot set {change!r}: {part!r} is a single value in this document, not a section")
+            raise SpecError(
+                f"cannot set {shown(change)}: {shown(part)} is a single value in this document, not a section"
+            )
         document = child
     for name, other in (SEED_NAMES, SEED_NAMES[::-1]):
         if last == name:

@@ -27,6 +27,7 @@ from difsims_core.errors import MalformedError
 from difsims_core.plain_json import MOST_NESTED
 from difsims_core.registry import nearest
 
+_LONGEST_TAG = 60
 _MOST_VALUES = 100_000  # a few seconds of reading
 # With another version than 1.2 ruamel.yaml would switch its rules, or fail.
 _OTHER_VERSION = re.compile(r"(?:^|\r)\ufeff?(%YAML(?![ \t]+1\.2[ \t]*(?:[\r\n#]|$))[^\r\n]*)", re.MULTILINE)
@@ -156,7 +157,7 @@ class _Builder:
             return found
         if tag in self._tags:
             return self._tags[tag](found, tag, _line(event))
-        short = tag.replace(YAML_ORG, "!!", 1)
+        short = tag.replace(YAML_ORG, "!!", 1)[:_LONGEST_TAG]
         raise MalformedError.at(
             _line(event), f"the tag {short} is not known here{nearest(short, list(self._tags))}; write the value out"
         )

@@ -19,9 +19,13 @@ from typing import Any
 from difsims_core.config.distributions import DISTRIBUTIONS
 from difsims_core.config.documents import SEED_NAMES, apply_changes, make_spec, read_document, set_key
 from difsims_core.config.simulation import SimulationSpec
+from difsims_core.config.yaml_errors import shown
 from difsims_core.errors import SpecError
 
 MOST_POINTS = 10_000
+_MOST_KEYS = 100
+_LONGEST_PLACE = 500
+_MOST_READ = 200_000_000  # characters of parameters, those of all points together
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +131,17 @@ def _enumerate(document: Mapping[str, Any], axes: tuple[Axis, ...], source: str)
         sizes = " × ".join(str(len(axis.values)) for axis in axes)
         raise SpecError(f"{source}: the sweep has {n_points:,} points ({sizes}), at most {MOST_POINTS:,} can be")
     text = json.dumps(document)
+    size = len(text) + sum(len(json.dumps(axis.values)) // len(axis.values) for axis in axes)  # of a point
+    if n_points * size > _MOST_READ:
+        raise SpecError(
+            f"{source}: {n_points:,} points of {size:,} characters each are more than can be read; sweep in parts, or "
+            "put long lists into files"
+        )
     points = []
     for values in product(*(axis.values for axis in axes)):
         settings = [item for axis, value in zip(axes, values, strict=True) for item in axis.setting(value)]
         label = " ".join(f"{key}={_shown(value)}" for key, value in settings)
-        place = f"{source}, point {label}" if label else source
+        place = f"{source}, point {label[:_LONGEST_PLACE]}" if label else source
         plain = json.loads(text)
         try:
             for key, value in settings:
@@ -144,9 +154,13 @@ def _enumerate(document: Mapping[str, Any], axes: tuple[Axis, ...], source: str)
 
 def _read_axes(plain: Any, source: str) -> tuple[Axis, ...]:
     if not isinstance(plain, Mapping):
-        raise SpecError(f"{source}: sweep: expected keys with lists of values, found {plain!r}")
+        raise SpecError(f"{source}: sweep: expected keys with lists of values, found {shown(str(plain))}")
     axes = tuple(_read_axis(name, values, source) for name, values in _flat(plain))
     keys = [key for axis in axes for key in axis.keys]
+    if len(keys) > _MOST_KEYS:
+        raise SpecError(
+            f"{source}: sweep: {len(keys):,} keys are swept, at most {_MOST_KEYS} can be; give some a value"
+        )
     for one, other in combinations(keys, 2):
         if one == other:
             known = f"{' and '.join(SEED_NAMES)} are one key; " if one == SEED_NAMES[0] else ""
@@ -168,7 +182,7 @@ def _flat(plain: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any
 def _read_axis(name: str, values: Any, source: str) -> Axis:
     keys = tuple(_one_name(key.strip()) for key in name.split(","))
     if not all(keys):
-        raise SpecError(f"{source}: sweep: {name!r} is not a key; write one, or several with commas between them")
+        raise SpecError(f"{source}: sweep: {shown(name)} is not a key; write one, or several with commas between them")
     if not isinstance(values, list | tuple):
         raise SpecError(f"{source}: sweep: {name}: expected a list of values, found {values!r}; write [{values}]")
     if not values:

@@ -19,7 +19,7 @@ _PIECE_BYTES = 2**24
 
 # What numpy.save writes for numbers and text: {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }
 _ENTRY = r"""['"](?:descr|fortran_order|shape)['"]\s*:\s*(?:['"][^'"]{1,30}['"]|True|False|\([\d\sL,]*\))"""
-_HEADER = re.compile(rf"\{{\s*{_ENTRY}\s*,\s*{_ENTRY}\s*,\s*{_ENTRY}\s*,?\s*\}}\s*")
+_HEADER = re.compile(rf"\{{\s*{_ENTRY}\s*,\s*{_ENTRY}\s*,\s*{_ENTRY}(?:\s*,)?\s*\}}\s*")
 _ENTRIES = {
     "descr": re.compile(r"""['"]descr['"]\s*:\s*['"]([^'"]+)['"]"""),
     "fortran_order": re.compile(r"""['"]fortran_order['"]\s*:\s*(True|False)"""),

@@ -87,11 +87,20 @@ def expand_urls(patterns: str | Path | Iterable[str | Path], suffix: str = ".npz
     found: dict[str, None] = {}
     for pattern in patterns:
         scheme, path = split_url(pattern)
+        _check_wildcards(pattern, path)
         matches = _match_files(path, suffix) if scheme == "file" else _match_objects(scheme, str(pattern), path, suffix)
         if not matches:
             raise InputError(f"{pattern}: nothing found; expected a file, a glob or a folder with *{suffix} files")
         found.update(dict.fromkeys(matches))
     return list(found)
+
+
+def _check_wildcards(pattern: str | Path, path: str) -> None:
+    """Refuse ``..`` behind a wildcard: each pair would walk through all folders once more for each of them."""
+    parts = path.split("/")
+    wild = next((place for place, part in enumerate(parts) if glob.has_magic(part)), len(parts))
+    if ".." in parts[wild:]:
+        raise InputError(f"{pattern}: '..' cannot stand behind a wildcard; name the folder itself")
 
 
 def files_in(folder: str | Path, suffix: str) -> list[str]:

@@ -122,9 +122,9 @@ def put_store(folder):
     place = open_store(folder)
     for name in MODELS:
         place.write(layout.model_record(name), b"{}")
-    place.write(layout.completion(DATASET), b"{}")
+    place.write(f"{layout.simulation(DATASET)}/zarr.json", b"of a dataset that is whole, or can go on")
     place.write(f"models/{layout.new_model_id()}/weights.npz", b"of a training that was stopped")
-    place.write(f"simulations/{layout.new_simulation_id()}.zarr/zarr.json", b"of a dataset that is not whole")
+    place.write(f"simulations/{layout.new_simulation_id()}.zarr/receipts/0.json", b"of a dataset that was never begun")
     return place
 
 

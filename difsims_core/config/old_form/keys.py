@@ -88,6 +88,7 @@ ADDED_LATER = {
 }
 """Keys that early versions did not have; what these did instead is told where the keys are read."""
 _KNOWN = _USED | _WITHOUT_COUNTERPART
+_MOST_HINTS = 50
 _SECTIONS = {key.rsplit(".", depth)[0] for key in _KNOWN for depth in range(1, key.count(".") + 1)}
 
 
@@ -98,12 +99,16 @@ def looks_old(values: Mapping[str, Any]) -> bool:
 
 def check_keys(old: OldDocument) -> None:
     """Add a finding for each unknown key, with the nearest known one, and one for all that need nothing here."""
-    left_out = []
+    left_out, unknown = [], []
     for key in _paths(old.values, ""):
         if key in _WITHOUT_COUNTERPART:
             left_out.append(key)
         elif key not in _USED:
-            old.warn(key, f"unknown to the old form and left out{_hint(key)}")
+            unknown.append(key)
+    for key in unknown[:_MOST_HINTS]:
+        old.warn(key, f"unknown to the old form and left out{_hint(key)}")
+    if len(unknown) > _MOST_HINTS:
+        old.warn("unknown", f"{len(unknown) - _MOST_HINTS} more keys are unknown to the old form and left out")
     if left_out:
         old.warn("left out", f"{', '.join(sorted(left_out))} (without a counterpart; --store says where datasets go)")
 

@@ -17,6 +17,9 @@ _VIEWER = "check it with a structure viewer"
 POSITION = "_atom_site_fract_x"
 _DECISIVE = re.compile(r"_cell_(?:length|angle)_|_symmetry_|_space_group_(?!id$)|_atom_site_(?:fract|occupancy|type)")
 Table = dict[str, list[str | None]]
+_BLOCK = re.compile(
+    r"^[^\S\n]*data_", re.IGNORECASE | re.MULTILINE
+)  # a line at a time: no run of empty lines is read twice
 _LONGEST = 500  # of a value: symbols, numbers and formulas are shorter
 
 
@@ -69,7 +72,7 @@ def read_tables(data: bytes, source: str) -> CifBlock:
         If the file is no CIF, no block holds atom sites, or several do.
     """
     text = _decoded(data, source)
-    if not re.search(r"^\s*data_", text, re.IGNORECASE | re.MULTILINE):
+    if not _BLOCK.search(text):
         raise CrystalError(
             f"{source}: not a readable CIF file (it has no data_ block); convert it with a structure viewer"
         )

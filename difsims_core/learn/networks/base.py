@@ -67,11 +67,8 @@ def build_chosen(name: str, input_shape: tuple[int, int], n_classes: int, parame
     except ModelError:
         raise
     except Exception as error:
-        if not parameters:
-            raise
-        raise ModelError(
-            f"{name} cannot be built with {dict(parameters)} ({first_line(error)}); correct them"
-        ) from None
+        chosen = f" and {dict(parameters)}" if parameters else ""
+        raise ModelError(f"{name} cannot be built for {shape}{chosen} ({first_line(error)}); correct them") from error
 
 
 def weights_of(name: str, input_shape: tuple[int, int], n_classes: int, parameters: Mapping[str, Any]) -> list[Any]:
