@@ -128,8 +128,7 @@ def test_members_that_overlap_count_each(tmp_path):
 
 def directory_of(count: int, said: int) -> bytes:
     """Return a zip file of ``count`` members in a directory that says it has ``said``."""
-    entry = struct.pack("<4s4B4HL2L5H2L", b"PK\x01\x02", 20, 0, 20, 0, *[0] * 15)[:46]
-    entry = entry[:28] + struct.pack("<H", 1) + entry[30:] + b"a"
+    entry = b"PK\x01\x02" + bytes(24) + struct.pack("<H", 1) + bytes(16) + b"a"
     directory = entry * count
     return directory + struct.pack("<4s4H2IH", b"PK\x05\x06", 0, 0, said, said, len(directory), 0, 0)
 

@@ -40,25 +40,25 @@ def test_the_same_arrays_are_the_same_bytes(tmp_path):
 
 
 def test_every_changed_bit_is_noticed(path):
+    """Those of the directory and of the seal, and every eleventh of the arrays."""
     data = path.read_bytes()
-    for bit in range(len(data) * 8):
+    directory = data.rindex(b"PK\x01\x02") * 8
+    for bit in (*range(0, directory, 11), *range(directory, len(data) * 8)):
         changed = bytearray(data)
         changed[bit // 8] ^= 1 << bit % 8
         path.write_bytes(changed)
-        with pytest.raises(ExperimentError, match="checksum|damaged"):
+        with pytest.raises(ExperimentError, match=r"checksum|damaged"):
             read_members(path, ARRAYS)
 
 
 def test_every_cut_and_every_addition_is_noticed(path):
     data = path.read_bytes()
-    for length in range(len(data)):
+    for length in (*range(0, len(data) - 100, 7), *range(len(data) - 100, len(data))):
         path.write_bytes(data[:length])
         with pytest.raises(ExperimentError, match="damaged"):
             read_members(path, ("a",))
-    for more in (b"\0", b"PK\x05\x06", data):
+    for more in (b"\0", b"PK\x05\x06"):
         path.write_bytes(data + more)
-        if more == data:
-            continue
         with pytest.raises(ExperimentError, match="damaged"):
             read_members(path, ("a",))
     path.write_bytes(data + data)
