@@ -18,6 +18,7 @@ _LONGEST_TEXT = 10_000  # characters, such as the URL of a scan
 _MOST_CHARACTERS = 10_000_000  # of a row of texts, each as long as the longest
 _LONGEST_CLASS_NAME = 200
 _FROM_ONE = 1e-3  # that probabilities of half precision may be
+_BELOW_ZERO = 1e-6  # that the rounding of 1 − p may be
 _PIXELS_AT_ONCE = 2**20
 
 
@@ -130,7 +131,7 @@ def check_probabilities(url: str | Path, key: str, values: np.ndarray) -> None:
         with np.errstate(invalid="ignore", over="ignore"):
             piece = rows[start : start + _PIXELS_AT_ONCE].astype(np.float64)
             total = piece.sum(axis=-1)
-            wrong = ~((piece >= 0).all(axis=-1) & (np.abs(total - 1) <= _FROM_ONE))
+            wrong = ~((piece >= -_BELOW_ZERO).all(axis=-1) & (np.abs(total - 1) <= _FROM_ONE))
         if wrong.any():
             first = int(np.argmax(wrong))
             raise ExperimentError(
