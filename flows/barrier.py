@@ -18,16 +18,17 @@ from difsims_core.errors import (
 )
 from difsims_core.messages import first_line
 from difsims_core.storage.objects import ObjectStore
+from flows.progress import Stopped
 
-_NOBODYS = (httpx.TransportError, PrefectHTTPStatusError)  # Prefect's server is gone
+_NOBODYS = (httpx.TransportError, PrefectHTTPStatusError, Stopped)  # Prefect's server is gone; the run is to end
 _MOST_IN_A_ROW = 3
 
 
 class Barrier:
     """Takes the failures of single items, whatever they are; one of everything goes through.
 
-    What concerns everything: the store does not answer or fails three times in a row, Prefect's server is gone, or an
-    error of a kind named here.
+    What concerns everything: the store does not answer or fails three times in a row, Prefect's server is gone, the run
+    is asked to stop, or an error of a kind named here.
 
     Parameters
     ----------

@@ -18,6 +18,7 @@ _LONGEST_TEXT = 10_000  # characters, such as the URL of a scan
 _MOST_CHARACTERS = 10_000_000  # of a row of texts, each as long as the longest
 _LONGEST_CLASS_NAME = 200
 _FROM_ONE = 1e-3  # that probabilities of half precision may be
+_BELOW_ZERO = 1e-6  # that the rounding of 1 − p may be
 _PIXELS_AT_ONCE = 2**20
 
 
@@ -34,7 +35,7 @@ def memory_for(url: str | Path) -> Iterator[None]:
 
 def axis(url: str | Path, x: np.ndarray, key: str = "x") -> np.ndarray:
     """Return a q axis as float64 if it is a row of at least two increasing numbers."""
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         x = real(url, key, x).astype(np.float64)
     if x.ndim != 1 or len(x) < 2:
         raise ExperimentError(f"{url}: expected {key} of shape (nq,), the q axis in Å⁻¹, found {x.shape}")
@@ -60,7 +61,8 @@ def held_values(values: np.ndarray) -> np.ndarray:
     offset, or counts of more than 24 bits): rounding must stay below a thousandth of the contrast of each row.
     """
     if np.can_cast(values.dtype, np.float32):
-        return np.ascontiguousarray(values, np.float32)
+        with np.errstate(invalid="ignore"):  # NaN of every kind
+            return np.ascontiguousarray(values, np.float32)
     usable = np.where(np.isfinite(values), values, np.nan) if values.dtype.kind == "f" else values
     limits = np.finfo(np.float32)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -74,7 +76,7 @@ def held_values(values: np.ndarray) -> np.ndarray:
 
 def single(url: str | Path, key: str, values: np.ndarray) -> np.ndarray:
     """Return real numbers as float32; those beyond its range become infinite."""
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         return real(url, key, values).astype(np.float32)
 
 
@@ -126,10 +128,10 @@ def check_probabilities(url: str | Path, key: str, values: np.ndarray) -> None:
     """Refuse rows (…, n) that are no distributions: from 0 to 1, and 1 together."""
     rows = values.reshape(-1, values.shape[-1])
     for start in range(0, len(rows), _PIXELS_AT_ONCE):
-        piece = rows[start : start + _PIXELS_AT_ONCE].astype(np.float64)
         with np.errstate(invalid="ignore", over="ignore"):
+            piece = rows[start : start + _PIXELS_AT_ONCE].astype(np.float64)
             total = piece.sum(axis=-1)
-            wrong = ~((piece >= 0).all(axis=-1) & (np.abs(total - 1) <= _FROM_ONE))
+            wrong = ~((piece >= -_BELOW_ZERO).all(axis=-1) & (np.abs(total - 1) <= _FROM_ONE))
         if wrong.any():
             first = int(np.argmax(wrong))
             raise ExperimentError(

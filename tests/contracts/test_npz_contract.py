@@ -262,6 +262,7 @@ BAD_PREDICTIONS = {
         {"pred": np.eye(2), "phases": ["a", "b"], "cnn_id": "c", "invalid": np.zeros((2, 2), bool)}, "invalid",
     ),
     "negative": ({"pred": [[1.5, -0.5]], "phases": ["a", "b"], "cnn_id": "c"}, r"probabilities in pred.*1\.5, -0\.5"),
+    "negative but hardly": ({"pred": [[1.0, -2e-6]], "phases": ["a", "b"], "cnn_id": "c"}, "probabilities in pred"),
     "not 1 together": ({"pred": np.full((2, 2), 0.49), "phases": ["a", "b"], "cnn_id": "c"}, "together 0.98"),
     "infinite": ({"pred": [[np.inf, 0]], "phases": ["a", "b"], "cnn_id": "c"}, "pred.*inf"),
     "a phase twice": ({"pred": np.eye(2), "phases": ["a", "a"], "cnn_id": "c"}, "phases to name each class once"),

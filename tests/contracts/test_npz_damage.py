@@ -188,3 +188,35 @@ def test_what_numpy_writes_is_read_as_numpy_reads_it(array):
 def test_what_is_no_array_is_refused(data, words):
     with pytest.raises(InputError, match=words):
         read(data)
+
+
+TYPES = ("<f4", "<f8", ">f4", "<f2", "<i8", "<u8", "|b1", "<U1", "<U8", ">U3", "<c8", "|S4", "<M8[s]", "<f16", "<U0")
+SHAPES = ((), (0,), (1,), (2,), (20,), (2, 2), (2, 2, 2), (2, 2, 20), (2, 0, 2), (20, 0), (1,) * 40)
+LETTERS = (0, 1, 10, 27, 65, 66, 0x202E, 0xD800, 0x10FFFF, 0x110000, 0x300)
+
+
+def strange(rng: np.random.Generator) -> bytes:
+    """Return a whole array of any type and shape, of random bytes, zeros, or letters that are none."""
+    dtype, shape = np.dtype(str(rng.choice(TYPES))), SHAPES[rng.integers(len(SHAPES))]
+    size = int(np.prod(shape, dtype=int)) * dtype.itemsize
+    values = rng.bytes(size) if rng.random() < 0.7 else bytes(size)
+    if dtype.kind == "U":
+        values = rng.choice(LETTERS, size // 4).astype(dtype.byteorder.replace("=", "<") + "u4").tobytes()
+    return npy_of(f"{{'descr': {dtype.str!r}, 'fortran_order': {rng.random() < 0.3}, 'shape': {shape!r}, }}", values)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("kind", READERS)
+def test_arrays_of_any_type_shape_and_content_are_read_or_refused(tmp_path, kind):
+    rng, path = np.random.default_rng(7), tmp_path / "strange_probability_pred.npz"
+    found = []
+    for _ in range(400):
+        with zipfile.ZipFile(io.BytesIO(whole(kind, tmp_path))) as archive:
+            members = {info.filename: archive.read(info) for info in archive.infolist()}
+        for name in rng.choice(list(members), rng.integers(1, 3)):
+            members[name] = strange(rng)
+        with zipfile.ZipFile(path, "w") as archive:
+            for key, content in members.items():
+                archive.writestr(key, content)
+        found.append(outcome(kind, path))
+    assert found.count("refused") > 100

@@ -13,7 +13,7 @@ from difsims_core.config.documents import make_spec
 from difsims_core.config.pipeline import PipelineSpec
 from difsims_core.dataset.open import list_simulations
 from difsims_core.dataset.simulate import Simulator
-from difsims_core.errors import ExperimentError, InputError
+from difsims_core.errors import ExperimentError, InputError, PartlyFailedError
 from difsims_core.evaluate import peak_positions
 from difsims_core.learn import fit, predict
 from difsims_core.learn.bundle import load_bundle
@@ -174,7 +174,7 @@ def test_one_bad_scan_does_not_stop_the_others(outcome, scans, root, tmp_path):
     for name in ("first", "third"):
         write_profiles(tmp_path / f"{name}.npz", profiles.x, profiles.y[:2])
     (tmp_path / "second.npz").write_bytes(b"PK nothing")
-    with pytest.raises(ExperimentError, match=r"1 of 3 scans.*the other 2 are predicted.*second"):
+    with pytest.raises(PartlyFailedError, match=r"1 of 3 scans.*the other 2 are predicted.*second"):
         predict_flow(outcome["model"], [str(tmp_path)], root)
     store = open_store(root)
     for name in ("first", "third"):
@@ -187,7 +187,7 @@ def test_scans_that_broke_their_reader_do_not_stop_the_others(outcome, scans, ro
         (tmp_path / f"broken_{number}.npz").write_bytes(path.read_bytes())
     profiles = read_profiles(scans / "roi_2_radial_crop.npz")
     write_profiles(tmp_path / "whole.npz", profiles.x, profiles.y[:2])
-    with pytest.raises(ExperimentError, match=r"3 of 4 scans.*the other 1 are predicted") as caught:
+    with pytest.raises(PartlyFailedError, match=r"3 of 4 scans.*the other 1 are predicted") as caught:
         predict_flow(outcome["model"], [str(tmp_path)], root)
     assert all(f"broken_{number}.npz" in str(caught.value) for number in range(len(damaged)))
     assert open_store(root).exists(layout.prediction(outcome["model"], "whole"))
@@ -196,16 +196,18 @@ def test_scans_that_broke_their_reader_do_not_stop_the_others(outcome, scans, ro
 def test_predictions_that_are_none_do_not_stop_the_evaluation_of_others(outcome, root, tmp_path):
     whole = read_prediction(outcome["predictions"][0])
     wrong = {
-        "sum": {"pred": whole.pred * 2},
         "id": {"cnn_id": "../../x"},
         "place": {"experiment": "gopher://x/roi_1_radial_crop.npz"},
         "dataset": {"sim_ids": ("../../x",)},
     }
     for name, changes in wrong.items():
         write_prediction(tmp_path / name / "roi_1_probability_pred.npz", replace(whole, **changes))
-    urls = [outcome["predictions"][0], *(str(tmp_path / name) for name in wrong)]
+    (tmp_path / "sum").mkdir()
+    arrays = {"pred": whole.pred * 2, "phases": whole.phases, "cnn_id": whole.cnn_id}
+    np.savez(tmp_path / "sum" / "roi_1_probability_pred.npz", **arrays)
+    urls = [outcome["predictions"][0], *(str(tmp_path / name) for name in (*wrong, "sum"))]
     truth = str(samples_folder() / "truth")
-    with pytest.raises(ExperimentError, match=r"of 5 predictions cannot be evaluated; the others are") as caught:
+    with pytest.raises(PartlyFailedError, match=r"of 5 predictions cannot be evaluated; the others are") as caught:
         evaluate(urls, truth=truth, store=root)
     assert all(f"{name}/roi_1_probability_pred.npz" in str(caught.value) for name in ("sum", "id", "place"))
 

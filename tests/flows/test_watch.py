@@ -19,7 +19,7 @@ from prefect.events.actions import RunDeployment
 from prefect.states import Crashed, Scheduled
 from typer.testing import CliRunner
 
-from difsims_core.errors import ExperimentError, MissingObjectError
+from difsims_core.errors import ExperimentError, MissingObjectError, PartlyFailedError
 from difsims_core.ledger import intake_steps
 from difsims_core.ledger.intake import read_entries
 from difsims_core.storage import layout
@@ -90,7 +90,7 @@ def test_a_scan_goes_from_the_store_to_its_map_and_broken_ones_are_given_up(plac
     }  # fmt: skip
     assert {"good_radial_crop", "short_radial_crop"} <= set(latest_run("watch-experiments").tags)
 
-    with pytest.raises(ExperimentError, match=r"1 of 2 scans.*the other 1 are predicted.*short"):
+    with pytest.raises(PartlyFailedError, match=r"1 of 2 scans.*the other 1 are predicted.*short"):
         predict(experiments=[good, short], store=place.root)
     assert states(place) == {"good": "done", "short": "failed", "half": "arriving"}
     assert watch_experiments(place.root) == [short]

@@ -135,11 +135,11 @@ def test_a_truth_map_that_does_not_fit_is_named_with_its_scan(tmp_path: Path, tr
     assert "roi_1_probability_pred.npz: scan roi_1: " in str(caught.value)
 
 
-def test_a_prediction_that_is_none_is_named_with_its_scan(tmp_path: Path) -> None:
+def test_a_prediction_that_is_none_is_named(tmp_path: Path) -> None:
     path, told = tmp_path / "roi_1_probability_pred.npz", truthful("roi_1")
     shutil.copytree(samples_folder() / "truth", tmp_path / "truth")
     np.savez(path, pred=told.pred * 2, phases=np.array(told.phases), cnn_id=np.array(told.cnn_id))
-    with pytest.raises(ExperimentError, match=r"roi_1_probability_pred\.npz: expected probabilities in pred"):
+    with pytest.raises(ExperimentError, match=r"roi_1_probability_pred\.npz: expected probabilities in pred.*row 0"):
         evaluate_all(path, samples_folder(), truth_folder=tmp_path / "truth")
 
 

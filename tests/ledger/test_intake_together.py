@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -33,6 +34,31 @@ BAD_NAMES = [
     "scan.npz", "deeper/roi_radial_crop.npz", "_radial_crop.npz", "new\nline_radial_crop.npz",
     "back\\slash_radial_crop.npz", "x" * 190 + "_radial_crop.npz",
 ]  # fmt: skip
+
+
+def entry_of(**changes: object) -> dict[str, object]:
+    moment = START.isoformat()
+    entry = {"key": "k", "name": "n", "size": 1, "etag": "e", "state": "done", "since": moment, "looked": moment}
+    return entry | changes
+
+
+DAMAGED = {
+    "another format": {"format": 1, "scans": []},
+    "no format": {"scans": []},
+    "no scans": {"format": 2},
+    "no list": {"format": 2, "scans": {}},
+    "no object": {"format": 2, "scans": [1]},
+    "fields missing": {"format": 2, "scans": [{"key": "k"}]},
+    "one scan twice": {"format": 2, "scans": [entry_of(), entry_of()]},
+} | {
+    f"{name}={value!r}": {"format": 2, "scans": [entry_of(**{name: value})]}
+    for name, value in [
+        ("key", 1), ("name", None), ("size", -1), ("size", "1"), ("size", 1.5), ("size", True), ("etag", None),
+        ("state", "odd"), ("state", ["done"]), ("since", ""), ("since", "yesterday"), ("since", "2026-01-01"),
+        ("looked", "2026-01-01T00:00:00"), ("tries", -1), ("tries", 2.0), ("rounds", "0"), ("reason", None),
+        ("model", 3), ("reading", "now"), ("reading", 0), ("alone", 1), ("alone", None), ("colour", "red"),
+    ]
+}  # fmt: skip
 
 
 def test_a_name_that_is_not_allowed_blocks_nobody(store, go, tmp_path):
@@ -146,13 +172,58 @@ def test_what_a_prediction_says_is_kept_while_rounds_go_on(home):
     assert {found[f"roi_{number}"][0] for number in range(0, 20, 5)} <= {"failed", "announced"}
 
 
-@pytest.mark.parametrize(
-    "text", ["", "[]", '{"format": 2, "scans": []}', '{"format": 1, "scans": [{"key": 1}]}', '{"format": 1}']
-)
-def test_a_damaged_record_says_what_to_do(home, text):
-    home.write(layout.INTAKE, text.encode())
+@pytest.mark.parametrize("case", DAMAGED)
+def test_a_damaged_record_says_what_to_do(home, case):
+    home.write_record(layout.INTAKE, DAMAGED[case])
     with pytest.raises(CorruptDataError, match=r"intake\.json.*delete it: then every scan is looked at anew"):
         look(home, START, tries=TRIES)
+
+
+@pytest.mark.parametrize("data", [b"", b"[]", b'{"format": 2, "scans": []}', b"\xff", b"[" * 200_000])
+def test_a_record_without_its_checksum_is_none(home, data):
+    home.write(layout.INTAKE, data)
+    with pytest.raises(CorruptDataError, match=r"intake\.json.*delete it: then every scan is looked at anew"):
+        look(home, START, tries=TRIES)
+
+
+def test_every_changed_bit_of_the_record_is_noticed(home):
+    put(home, "roi_1")
+    look(home, START, tries=TRIES)
+    data = home.read(layout.INTAKE)
+    for bit in range(0, len(data) * 8, 5):
+        changed = bytearray(data)
+        changed[bit // 8] ^= 1 << bit % 8
+        home.write(layout.INTAKE, bytes(changed))
+        with pytest.raises(CorruptDataError):
+            read_entries(home)
+
+
+def test_what_cannot_be_written_is_spelt_out_in_a_reason(home, monkeypatch):
+    monkeypatch.setattr(ReaderHere, "problem", lambda *_: "half a character: \udc80")
+    put(home, "odd")
+    for number in range(2):
+        look(home, START + timedelta(minutes=number), tries=TRIES)
+    (entry,) = read_entries(home).values()
+    assert entry.reason == r"half a character: \udc80"
+    outcome_of(home, "odd", "\ud800")
+    assert read_entries(home)[entry.key].reason == r"\ud800"
+
+
+def test_a_record_of_an_earlier_version_is_converted(home):
+    """It had no checksum, and nothing of what is being read."""
+    scans = [entry_of(), entry_of(key="l", state="failed", tries=2, reason="no", rounds=1, model=None)]
+    earlier = json.dumps({"format": 1, "scans": scans}).encode()
+    home.write(layout.INTAKE, earlier)
+    with pytest.raises(CorruptDataError, match="difsims convert"):
+        read_entries(home)
+    home.write(layout.INTAKE, intake_record.converted(earlier, "here"))
+    found = read_entries(home)
+    assert {key: (entry.state, entry.tries, entry.reading) for key, entry in found.items()} == {
+        "k": ("done", 0, ""), "l": ("failed", 2, ""),
+    }  # fmt: skip
+    for wrong in (b"", b"{}", json.dumps({"format": 1, "scans": [entry_of(size=-1)]}).encode()):
+        with pytest.raises(CorruptDataError, match="here: not the record"):
+            intake_record.converted(wrong, "here")
 
 
 def test_a_record_that_always_changes_is_given_up(home, monkeypatch):

@@ -1,0 +1,103 @@
+"""Runs over many scans and maps with one that raises what nobody expects: the others have their results."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+
+from difsims_core.errors import PartlyFailedError, StoreError
+from difsims_core.learn import predict as core
+from difsims_core.ledger import intake_steps
+from difsims_core.storage.objects import ObjectStore, open_store
+from flows import evaluate as evaluating
+from flows import tasks
+from flows.evaluate import evaluate
+from flows.predict import predict
+from flows.watch import watch_experiments
+from tests.flows.prefect_records import latest_run
+from tests.flows.test_watch import MODEL, put, states
+from tests.ledger.uploads import crown
+from tests.unit.test_learn_predict import bundle_of
+
+NAMES = ["a", "b", "c"]
+
+
+@pytest.fixture
+def place(store: str, monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
+    """A store with a champion and three scans that were announced."""
+    monkeypatch.setattr(intake_steps, "_ROUND_SECONDS", 0)
+    monkeypatch.setattr(tasks, "_bundle", lambda _store, _model: bundle_of())
+    monkeypatch.setattr("difsims_core.learn.predict._compiled", lambda model: partial(model, training=False))
+    monkeypatch.setattr(tasks, "_SECONDS_BETWEEN_TRIES", [0])
+    opened = open_store(store)
+    crown(opened, MODEL)
+    for name in NAMES:
+        put(opened, name)
+    assert len(watch_experiments(store)) == len(NAMES)
+    return opened
+
+
+def raising(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """Let the reading of the second scan end so."""
+    original = core.read_profiles
+
+    def read(url):
+        if str(url).endswith("/b_radial_crop.npz"):
+            raise error
+        return original(url)
+
+    monkeypatch.setattr(core, "read_profiles", read)
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), RecursionError("deep"), ValueError("$\\undefined{x}$"), OSError(40, "x")]
+)
+def test_a_scan_that_raises_anything_fails_alone(place, monkeypatch, error):
+    raising(monkeypatch, error)
+    words = f"1 of 3 .*the other 2 are predicted: .*unexpected {type(error).__name__}"
+    with pytest.raises(PartlyFailedError, match=words):
+        predict(store=place.root)
+    assert latest_run("predict").state_name == "Failed"
+    assert states(place) == {"a": "done", "b": "failed", "c": "done"}
+
+
+def test_a_store_that_fails_says_nothing_of_the_scan(place, monkeypatch):
+    raising(monkeypatch, StoreError("a request took too long"))
+    monkeypatch.setattr(tasks.predict_one, "retries", 0)
+    with pytest.raises(PartlyFailedError, match=r"1 of 3 .*took too long"):
+        predict(store=place.root)
+    assert states(place) == {"a": "done", "b": "announced", "c": "done"}
+
+
+def test_a_map_whose_scores_or_pictures_cannot_be_made_fails_alone(place, monkeypatch):
+    urls = predict(store=place.root)
+    shown, scored = [], []
+
+    def score(_root, url, *_):
+        if "/a_" in url:
+            raise RecursionError("deep")
+        scored.append(url)
+        return {"model": MODEL, "map": "m", "scores": f"{place.root}/evaluations/m.json", "reused": False}
+
+    def show(_root, url, *_, **__):
+        if "/b_" in url:
+            raise ValueError("Unknown symbol: \\undefined")
+        shown.append(url)
+
+    monkeypatch.setattr(evaluating, "score", score)
+    monkeypatch.setattr(evaluating, "show_evaluation", show)
+    monkeypatch.setattr(evaluating, "show_scores", lambda rows, failed: (len(rows), failed))
+    with pytest.raises(PartlyFailedError, match=r"2 of 3 .*RecursionError: deep · .*Unknown symbol"):
+        evaluate(urls, store=place.root)
+    assert latest_run("evaluate").state_name == "Failed"
+    assert [url.rsplit("/", 1)[-1][:2] for url in (*scored, *shown)] == ["b_", "c_", "c_"]
+
+
+def test_a_run_of_predict_with_odd_parameters_ends_no_round(place, monkeypatch):
+    from types import SimpleNamespace
+
+    odd = [{"experiments": 5}, {"experiments": [None]}, {"store": ["x"]}, {"store": "gopher://x"}]
+    runs = [SimpleNamespace(parameters=parameters) for parameters in odd]
+    monkeypatch.setattr("flows.watch.find_runs", lambda **_: runs)
+    assert watch_experiments(place.root) == []
