@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 from prefect.runtime import flow_run
 
@@ -35,6 +34,7 @@ from flows.progress import reporter, say, working
 from flows.simulate import simulate
 from flows.tasks import stored
 from flows.train import train
+from flows.without_results import flow
 
 _DEFAULT = RetrainingSpec()
 _BROKEN = (ExperimentError, MissingObjectError)
@@ -48,7 +48,7 @@ def _run_name() -> str:
     return f"retrain {spec.training.network} on {datasets} seed {spec.training.seed}"
 
 
-@flow(name="retrain", flow_run_name=_run_name, persist_result=False, result_serializer="json")
+@flow(name="retrain", flow_run_name=_run_name)
 def retrain(spec: Retraining = _DEFAULT, store: StoreUrl = None) -> dict[str, Any]:
     """Train a challenger and promote it or not; return ``model``, ``promoted``, ``why`` and ``champion``.
 

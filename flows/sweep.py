@@ -8,7 +8,7 @@ from collections import Counter
 from typing import Annotated, Any
 
 from httpx import TransportError
-from prefect import Flow, State, flow
+from prefect import Flow, State
 from prefect.artifacts import create_table_artifact
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import ArtifactUpdate
@@ -27,6 +27,7 @@ from flows.points import PointRuns, PointState, cancel_runs
 from flows.progress import say, working
 from flows.settings import load_settings
 from flows.simulate import simulate
+from flows.without_results import flow
 
 Axes = Annotated[
     dict[str, list[Any]],
@@ -69,8 +70,6 @@ def _tag(run_id: object) -> str:
 @flow(
     name="simulate-sweep",
     flow_run_name=_run_name,
-    persist_result=False,
-    result_serializer="json",
     on_cancellation=[_cancel_points],
 )
 def simulate_sweep(
