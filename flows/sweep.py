@@ -21,7 +21,7 @@ from difsims_core.config.sweep import SweepPoint, make_sweep
 from difsims_core.errors import DifsimsError
 from difsims_core.messages import first_line
 from difsims_core.storage.objects import open_store
-from flows.artifacts import tag_run
+from flows.artifacts import cells, tag_run
 from flows.parameters import Simulation, StoreUrl, described
 from flows.points import PointRuns, PointState, cancel_runs
 from flows.progress import say, working
@@ -153,11 +153,12 @@ class PointTable:
                 self._artifact, ArtifactUpdate(data=_json(self._rows()), description=self._description())
             )
 
-    def _rows(self) -> list[dict[str, str]]:
-        return [
+    def _rows(self) -> list[dict[str, Any]]:
+        rows = [
             {"point": state.point.label, "dataset": state.id or "", "state": state.told, "run": state.run}
             for state in self.states[:_MOST_ROWS]
         ]
+        return cells(rows)
 
     def _description(self) -> str:
         counts = Counter(state.state for state in self.states)
@@ -185,5 +186,5 @@ def conclude(states: list[PointState]) -> list[str]:
     return ids
 
 
-def _json(rows: list[dict[str, str]]) -> str:
+def _json(rows: list[dict[str, Any]]) -> str:
     return json.dumps(rows, ensure_ascii=False)

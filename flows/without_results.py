@@ -19,9 +19,12 @@ from prefect.utilities.dispatch import get_registry_for_type
 from pydantic import ConfigDict
 
 from difsims_core.errors import DifsimsError
+from difsims_core.messages import printable, shortened
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+_LONGEST_RUN_NAME = 200
 
 
 class PlantedResultError(DifsimsError):
@@ -46,12 +49,21 @@ class NoSerializer(Serializer):
 
 def flow(name: str, **options: Any) -> Callable[[Callable[P, R]], Flow[P, R]]:
     """Return the decorator of a flow whose value stays in its process, whatever Prefect's settings say."""
-    return prefect.flow(name=name, persist_result=False, **options)
+    return prefect.flow(name=name, persist_result=False, **_with_run_name("flow_run_name", options))
 
 
 def task(function: Callable[..., Any], name: str, **options: Any) -> Task[..., Any]:
     """Return a function as a task whose value stays in its process, whatever Prefect's settings say."""
-    return Task(function, name=name, persist_result=False, cache_policy=NO_CACHE, **options)
+    named = _with_run_name("task_run_name", options)
+    return Task(function, name=name, persist_result=False, cache_policy=NO_CACHE, **named)
+
+
+def _with_run_name(key: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options with a namer whose names, made of those of files and phases, are one line of some length."""
+    name = options.get(key)
+    if not callable(name):
+        return options
+    return options | {key: lambda: shortened(printable(str(name())), _LONGEST_RUN_NAME)}
 
 
 def _refuse(*_: Any, **__: Any) -> NoReturn:
