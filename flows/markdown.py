@@ -38,7 +38,7 @@ def code(value: str) -> str:
 def link(name: str, url: str) -> str:
     """Return a link where a browser can open the address, http(s) alone; else the name, and where to look."""
     if url.lower().startswith(("http://", "https://")):
-        return f"[{text(name)}](<{quote(url, safe=_KEPT_IN_URL)}>)"
+        return f"[{text(name)}]({quote(url, safe=_KEPT_IN_URL)})"
     return f"{text(name)}: {code(as_written(url))}"
 
 
