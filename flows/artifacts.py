@@ -1,4 +1,7 @@
-"""What a run leaves in Prefect's UI: tables, pictures, links to objects of the store, a summary, tags, "reused"."""
+"""What a run leaves in Prefect's UI: tables, pictures, links to objects of the store, a summary, tags.
+
+The UI takes cells, descriptions and texts for Markdown; what is handed in here is plain text, and is shown as it is.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +15,14 @@ from prefect.artifacts import create_image_artifact, create_markdown_artifact, c
 from prefect.client.orchestration import get_client
 from prefect.context import FlowRunContext
 
+from difsims_core.messages import printable, shortened
 from difsims_core.storage import layout
-from difsims_core.storage.names import as_written
 from difsims_core.storage.objects import ObjectStore
+from flows import markdown
 from flows.figure_links import browser_url, picture_url, place_of
 
 SUMMARY = "summary"
+_LONGEST_TAG = 200
 
 
 def artifact_key(text: str) -> str:
@@ -33,8 +38,12 @@ def artifact_key(text: str) -> str:
 
 def table(key: str, rows: Sequence[Mapping[str, Any]], description: str) -> None:
     """Leave a table; numbers have four figures."""
-    shown = [{name: _four_figures(value) for name, value in row.items()} for row in rows]
-    create_table_artifact(shown, key=artifact_key(key), description=description)
+    create_table_artifact(cells(rows), key=artifact_key(key), description=markdown.text(description))
+
+
+def cells(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows of a table as the UI takes them."""
+    return [{name: _cell(value) for name, value in row.items()} for row in rows]
 
 
 def figure(
@@ -48,27 +57,28 @@ def figure(
     create_image_artifact(
         image_url=shown,
         key=artifact_key(name.rsplit(".", 1)[0]),
-        description=f"{description} · `{place_of(store, key)}` ({remark})",
+        description=f"{markdown.text(description)} · {markdown.code(place_of(store, key))} ({remark})",
     )
     return store.url(key)
 
 
 def links(key: str, urls: Mapping[str, str], description: str) -> None:
     """Leave a list of objects and where they are."""
-    create_markdown_artifact(
-        "\n".join([f"### {description}", "", *_places(urls)]), key=artifact_key(key), description=description
-    )
+    page(key, f"### {markdown.text(description)}", "", *_places(urls), description=description)
 
 
 def link(store: ObjectStore, key: str, object_key: str, description: str) -> str | None:
     """Leave the place of an object, and a link that a browser can open; return that, or None where there is none."""
     found = browser_url(store, object_key)
-    lines = [f"`{place_of(store, object_key)}`"]
-    if found is not None:
-        lines.insert(0, f"[open]({found[0]}) ({found[1]})\n")
-    text = "\n".join([f"### {description}", "", *lines])
-    create_markdown_artifact(text, key=artifact_key(key), description=description)
+    opened = [] if found is None else [f"{markdown.link('open', found[0])} ({found[1]})\n"]
+    place = markdown.code(place_of(store, object_key))
+    page(key, f"### {markdown.text(description)}", "", *opened, place, description=description)
     return None if found is None else found[0]
+
+
+def page(key: str, *lines: str, description: str) -> None:
+    """Leave lines of Markdown, whose names are text, code or links of `flows.markdown`."""
+    create_markdown_artifact("\n".join(lines), key=artifact_key(key), description=markdown.text(description))
 
 
 def summary(*, what: str, on: str, far: str, good: str = "", where: Mapping[str, str] | None = None) -> None:
@@ -81,15 +91,13 @@ def summary(*, what: str, on: str, far: str, good: str = "", where: Mapping[str,
     where
         Name → URL of what was made.
     """
-    create_markdown_artifact(
-        answers(what=what, on=on, far=far, good=good, where=where), key=SUMMARY, description=f"{what}: {far}"
-    )
+    page(SUMMARY, answers(what=what, on=on, far=far, good=good, where=where), description=f"{what}: {far}")
 
 
 def answers(*, what: str, on: str, far: str, good: str = "", where: Mapping[str, str] | None = None) -> str:
     """Return the text of a summary."""
     lines = {"What ran": what, "On what": on, "How far": far, "How good": good}
-    text = [f"**{question}:** {answer}\n" for question, answer in lines.items() if answer]
+    text = [f"**{question}:** {markdown.text(answer)}\n" for question, answer in lines.items() if answer]
     return "\n".join(text + (["**Where:**\n", *_places(where)] if where else []))
 
 
@@ -102,7 +110,8 @@ def tag_run(*tags: str) -> None:
     context = FlowRunContext.get()
     if context is None or context.flow_run is None:
         return
-    context.flow_run.tags = sorted({*context.flow_run.tags, *tags})
+    shown = (shortened(printable(tag), _LONGEST_TAG) for tag in tags)
+    context.flow_run.tags = sorted({*context.flow_run.tags, *shown})
     with get_client(sync_client=True) as client:
         client.update_flow_run(context.flow_run.id, tags=context.flow_run.tags)
 
@@ -116,12 +125,10 @@ def short_count(n: int) -> str:
 
 
 def _places(urls: Mapping[str, str]) -> list[str]:
-    """Return a list in Markdown; a browser opens http alone, everything else is to be copied."""
-    return [
-        f"- [{name}]({url})" if url.startswith("http") else f"- {name}: `{as_written(url)}`"
-        for name, url in urls.items()
-    ]
+    return [f"- {markdown.link(name, url)}" for name, url in urls.items()]
 
 
-def _four_figures(value: Any) -> Any:
+def _cell(value: Any) -> Any:
+    if isinstance(value, str):
+        return markdown.text(value)
     return float(f"{value:.4g}") if isinstance(value, float) and math.isfinite(value) else value

@@ -55,13 +55,7 @@ def up(
     stop = Event()
     before = {number: signal.signal(number, lambda _number, _frame: stop.set()) for number in _SIGNALS}
     try:
-        Stack(options, _tell).run(stop, lambda text: console.show_text(f"{text}\n"))
+        Stack(options, console.tell).run(stop, lambda text: console.show_text(f"{text}\n"))
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _tell(line: str) -> None:
-    from flows import console
-
-    console.story.print(f"[cyan]·[/cyan] {console.escaped(line)}")

@@ -37,20 +37,20 @@ class CommandGroup(TyperGroup):
             typer.echo(INTERRUPTION, err=True)
             raise typer.Exit(INTERRUPTED) from None
         except DifsimsError as error:
-            _end(ctx, str(error), MISUSED if isinstance(error, InputError) else FAILED)
+            _end(ctx, error, str(error), MISUSED if isinstance(error, InputError) else FAILED)
         except (typer.Exit, typer.Abort):
             raise
         except Exception as error:
             if type(error).__module__.startswith(("click", "typer")):
                 raise  # misuse found by Typer itself; it prints its own line and ends with 2
             message = f"unexpected {type(error).__name__}: {first_line(error)} (--debug shows where)"
-            _end(ctx, message, FAILED)
+            _end(ctx, error, message, FAILED)
 
 
-def _end(ctx: typer.Context, message: str, code: int) -> NoReturn:
+def _end(ctx: typer.Context, error: BaseException, message: str, code: int) -> NoReturn:
     from flows import console
 
     if ctx.params.get("_debug"):
-        console.story.print_exception()
+        console.fail_with_traceback(error)
     console.fail(message)
     raise typer.Exit(code) from None

@@ -1,9 +1,13 @@
-"""The terminal: results on standard output; the story, progress bars and errors on standard error."""
+"""The terminal: results on standard output; the story, progress bars and errors on standard error.
+
+All that is shown is text: no markup in it is followed, and no character in it moves the terminal.
+"""
 
 from __future__ import annotations
 
 import json
 import logging
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -19,14 +23,17 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
+
+from difsims_core.messages import printable, printable_lines
 
 if TYPE_CHECKING:
     from flows.progress import Work
 
-results = Console(highlight=False)
+results = Console(highlight=False, markup=False, emoji=False)
 if not results.is_terminal:
     results.width = 120  # a file or a pipe has no width; rich would take 80
-story = Console(stderr=True, highlight=False, soft_wrap=True)
+story = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
 class TerminalListener:
@@ -38,18 +45,20 @@ class TerminalListener:
 
     def said(self, text: str) -> None:
         """Print one line of the story."""
-        story.print(f"[cyan]·[/cyan] {escaped(text)}")
+        tell(text)
 
     def moved(self, work: Work) -> None:
         """Draw the bar of a piece of work."""
         if not story.is_terminal:
             return
         if self._progress is None:
-            self._progress = _bars()
+            self._progress = bars(story)
             self._progress.start()
         if id(work) not in self._bars:
-            self._bars[id(work)] = self._progress.add_task(work.title, total=work.total, unit=work.unit, note="")
-        self._progress.update(self._bars[id(work)], completed=work.done, note=escaped(work.note))
+            self._bars[id(work)] = self._progress.add_task(
+                printable(work.title), total=work.total, unit=work.unit, note=""
+            )
+        self._progress.update(self._bars[id(work)], completed=work.done, note=printable(work.note))
 
     def ended(self, work: Work) -> None:
         """Take the bar of a piece of work away."""
@@ -85,53 +94,64 @@ def bar(title: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
     if not story.is_terminal:
         yield lambda _done: None
         return
-    with _bars() as bars:
-        task = bars.add_task(title, total=total, unit=unit, note="")
-        yield lambda done: bars.update(task, completed=done)
+    with bars(story) as shown:
+        task = shown.add_task(title, total=total, unit=unit, note="")
+        yield lambda done: shown.update(task, completed=done)
 
 
-def _bars() -> Progress:
+def bars(terminal: Console) -> Progress:
+    """Return the bars of work, not yet shown."""
     return Progress(
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[unit]} {task.fields[note]}"),
+        TextColumn("{task.fields[unit]} {task.fields[note]}", markup=False),
         TimeRemainingColumn(),
-        console=story,
+        console=terminal,
         transient=True,
     )
 
 
-def escaped(text: str) -> str:
-    """Return a text without the markup of rich: names come from outside."""
-    return text.replace("[", "\\[")
+def tell(text: str) -> None:
+    """Print one line of the story."""
+    _print("·", "cyan", text)
 
 
 def fail(message: str) -> None:
-    """Print an error, one line a finding."""
+    """Print an error, one line a finding; each says that it is one."""
     for line in str(message).splitlines() or ["unknown error"]:
-        story.print(f"[bold red]error:[/bold red] {escaped(line)}")
+        _print("error:", "bold red", line)
+
+
+def fail_with_traceback(error: BaseException) -> None:
+    """Print where an error comes from."""
+    story.print(Text(printable_lines("".join(traceback.format_exception(error)))))
 
 
 def warn(message: str) -> None:
     """Print a warning."""
-    story.print(f"[yellow]![/yellow] {escaped(message)}")
+    _print("!", "yellow", message)
+
+
+def _print(mark: str, style: str, text: str) -> None:
+    story.print(Text.assemble((mark, style), " ", printable(text)))
 
 
 def show_json(value: Any) -> None:
-    """Print a value as JSON, free of colours and line breaks of the terminal."""
-    results.file.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
-    results.file.flush()
+    """Print a value as JSON, free of colours, line breaks and controls of the terminal."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    shown = (sign if sign == "\n" or printable(sign) == sign else json.dumps(sign)[1:-1] for sign in text)
+    show_text("".join(shown) + "\n")
 
 
 def show_line(text: str) -> None:
-    """Print a line exactly as it is: an id or a path that a script reads."""
-    show_text(f"{text}\n")
+    """Print a line for a script to read: an id, a path, a verdict."""
+    show_text(f"{printable(text)}\n")
 
 
 def show_text(text: str) -> None:
-    """Print a text that ends its own lines, exactly as it is."""
+    """Print a text of ours that ends its own lines, exactly as it is."""
     results.file.write(text)
     results.file.flush()
 
@@ -139,12 +159,14 @@ def show_text(text: str) -> None:
 def show_table(title: str, rows: Sequence[Mapping[str, Any]], columns: Iterable[str] | None = None) -> None:
     """Print rows of equal keys as a table; the first column, a name, is never broken."""
     names = list(columns or (rows[0] if rows else ()))
-    drawn = Table(title=title, title_justify="left", title_style="bold")
+    drawn = Table(title=printable(title), title_justify="left", title_style="bold")
     for name in names:
         numbers = all(isinstance(row.get(name), int | float) for row in rows)
-        drawn.add_column(name, justify="right" if numbers else "left", overflow="fold", no_wrap=name == names[0])
+        drawn.add_column(
+            printable(name), justify="right" if numbers else "left", overflow="fold", no_wrap=name == names[0]
+        )
     for row in rows:
-        drawn.add_row(*(escaped(shown(row.get(name))) for name in names))
+        drawn.add_row(*(Text(printable(shown(row.get(name)))) for name in names))
     results.print(drawn)
 
 

@@ -34,7 +34,7 @@ def run_demo(store: str | None, n_patterns: int, epochs: int, *, verbose: bool =
     """Run the demo and print its table and the path of its report."""
     started = time.monotonic()
     spec, place = demo_spec(n_patterns, epochs), open_store(store)
-    console.story.print(f"[bold]difsims demo[/bold]: crystal files to phase maps, store {console.escaped(place.root)}")
+    console.tell(f"difsims demo: crystal files to phase maps, store {place.root}")
     with flow_session("flows.pipeline", verbose=verbose):
         from difsims_core.learn.bundle import load_bundle
         from flows.pipeline import pipeline

@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-from prefect import flow
 from prefect.runtime import flow_run
 
 from difsims_core.crystal.catalogue import crystal_files
@@ -22,6 +21,7 @@ from flows.outcome import nothing_new, reused
 from flows.parameters import CrystalFolder, ExperimentFolder, Places, Predictions, StoreUrl, TruthFolder
 from flows.progress import say, working
 from flows.tasks import score
+from flows.without_results import flow
 
 _EVERYTHING: list[str] = []
 _NOWHERE_ELSE: list[str] = []
@@ -32,7 +32,7 @@ def _run_name() -> str:
     return f"evaluate {count or 'all'} prediction{'s' if count != 1 else ''}"
 
 
-@flow(name="evaluate", flow_run_name=_run_name, persist_result=False, result_serializer="json")
+@flow(name="evaluate", flow_run_name=_run_name)
 def evaluate(
     predictions: Predictions = _EVERYTHING,
     experiments: ExperimentFolder = None,

@@ -9,13 +9,10 @@ from typing import Any
 from prefect.client.orchestration import get_client
 from prefect.context import FlowRunContext
 from prefect.events import Event, RelatedResource
-from prefect.exceptions import MissingContextError
-from prefect.logging import get_run_logger
 from prefect.settings import PREFECT_API_URL
 
 from difsims_core.messages import first_line
-
-_logger = logging.getLogger(__name__)
+from flows.run_log import log
 
 
 def announce(
@@ -58,10 +55,7 @@ def announce(
 
 def warn(text: str) -> None:
     """Tell the run's log of something that went wrong and does not end the run."""
-    try:
-        get_run_logger().warning(text)
-    except MissingContextError:
-        _logger.warning(text)
+    log(logging.WARNING, text)
 
 
 def _event(kind: str, name: str, store: str, labels: Mapping[str, str], payload: Mapping[str, Any]) -> Event:

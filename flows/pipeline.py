@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from prefect import flow
 from prefect.runtime import flow_run
 
 from difsims_core.config.pipeline import PipelineSpec
@@ -24,6 +23,7 @@ from flows.scoring import places_of
 from flows.simulate import simulate
 from flows.tasks import report
 from flows.train import train
+from flows.without_results import flow
 
 _DEFAULT = PipelineSpec()
 _MOST_PICTURES = 24  # on the page of a run; all maps are in the report
@@ -45,7 +45,7 @@ def _run_name() -> str:
     return f"pipeline {patterns}, {spec.training.network}, {scans}"
 
 
-@flow(name="pipeline", flow_run_name=_run_name, persist_result=False, result_serializer="json")
+@flow(name="pipeline", flow_run_name=_run_name)
 def pipeline(
     spec: Pipeline = _DEFAULT, store: StoreUrl = None, title: Title = "Phase maps from simulated patterns"
 ) -> dict[str, Any]:

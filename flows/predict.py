@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from prefect import flow
 from prefect.runtime import flow_run
 
 from difsims_core.errors import CorruptDataError, InputError, MissingObjectError, ModelError, StoreError
@@ -23,6 +22,7 @@ from flows.parameters import BeamEnergy, Experiments, Model, QUnitOfScans, Store
 from flows.progress import say, working
 from flows.settings import load_settings
 from flows.tasks import predict_one
+from flows.without_results import flow
 
 _EVERYTHING: list[str] = []
 
@@ -48,7 +48,7 @@ def _run_name() -> str:
     return f"predict {names} with {(model or 'champion').rsplit('/', 1)[-1][:12]}"
 
 
-@flow(name="predict", flow_run_name=_run_name, persist_result=False, result_serializer="json")
+@flow(name="predict", flow_run_name=_run_name)
 def predict(
     model: Model = "champion",
     experiments: Experiments = _EVERYTHING,

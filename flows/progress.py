@@ -17,13 +17,13 @@ from uuid import UUID
 import httpx
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.context import FlowRunContext
-from prefect.exceptions import MissingContextError, PrefectHTTPStatusError
-from prefect.logging import get_run_logger
+from prefect.exceptions import PrefectHTTPStatusError
 
 from difsims_core.messages import first_line
+from flows import markdown
+from flows.run_log import log
 
 _SECONDS_BETWEEN_UPDATES = 3.0
-_ENDED_WELL = "Finished in state Completed"  # what Prefect logs of every task; the first words of the line
 _logger = logging.getLogger(__name__)
 
 stop_requested = Event()
@@ -71,8 +71,9 @@ class Work:
         self._artifact: UUID | None = None
         self._updated = time.monotonic()
         if FlowRunContext.get() is not None:
+            shown = markdown.text(title)
             with _server_may_be_away():
-                self._artifact = cast("UUID", create_progress_artifact(0.0, key="progress", description=title))
+                self._artifact = cast("UUID", create_progress_artifact(0.0, key="progress", description=shown))
 
     @property
     def done(self) -> int:
@@ -104,7 +105,7 @@ class Work:
             note = f" · {self.note}" if self.note else ""
             description = f"{self.title}: {self.done:,} of {self.total:,} {self.unit}{note}"
             with _server_may_be_away():
-                update_progress_artifact(self._artifact, percent, description=description)
+                update_progress_artifact(self._artifact, percent, description=markdown.text(description))
 
 
 @contextmanager
@@ -151,16 +152,7 @@ def show(text: str) -> None:
 
 def note(text: str) -> None:
     """Tell one line of the story to the run's log alone: what a flow tells of the flows that it has called."""
-    logging.getLogger("prefect.task_runs").addFilter(_says_something)
-    try:
-        get_run_logger().info(text)
-    except MissingContextError:
-        _logger.info(text)
-
-
-def _says_something(record: logging.LogRecord) -> bool:
-    """Return whether a line of a task is worth reading; that it ended well is not, there are dozens of them."""
-    return not str(record.msg).startswith(_ENDED_WELL)
+    log(logging.INFO, text)
 
 
 @contextmanager

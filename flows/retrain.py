@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from prefect import flow
-from prefect.artifacts import create_markdown_artifact
 from prefect.runtime import flow_run
 
 from difsims_core.config.promotion import PromotionSpec
@@ -25,7 +23,8 @@ from difsims_core.ledger.settle import Settlement, settle
 from difsims_core.storage import layout
 from difsims_core.storage.npz import experiment_name, predicted_name
 from difsims_core.storage.objects import ObjectStore, open_store
-from flows.artifacts import summary, table, tag_run
+from flows import markdown
+from flows.artifacts import page, summary, table, tag_run
 from flows.evaluate import evaluate
 from flows.events import announce
 from flows.outcome import nothing_new
@@ -36,6 +35,7 @@ from flows.scoring import places_of
 from flows.simulate import simulate
 from flows.tasks import stored
 from flows.train import train
+from flows.without_results import flow
 
 _DEFAULT = RetrainingSpec()
 _BROKEN = (InputError, MissingObjectError, PartlyFailedError)
@@ -49,7 +49,7 @@ def _run_name() -> str:
     return f"retrain {spec.training.network} on {datasets} seed {spec.training.seed}"
 
 
-@flow(name="retrain", flow_run_name=_run_name, persist_result=False, result_serializer="json")
+@flow(name="retrain", flow_run_name=_run_name)
 def retrain(spec: Retraining = _DEFAULT, store: StoreUrl = None) -> dict[str, Any]:
     """Train a challenger and promote it or not; return ``model``, ``promoted``, ``why`` and ``champion``.
 
@@ -188,15 +188,16 @@ def _show(challenge: _Challenge, settlement: Settlement, left_out: Mapping[str, 
     model, decision = challenge.model, settlement.decision
     table("comparison", [asdict(check) for check in decision.checks], f"{model} against {settlement.before or 'none'}")
     lines = [
-        f"### {model} is {'the champion now' if decision.promote else 'not promoted'}",
-        f"{decision.why}.",
-        f"- champion before: {settlement.before or 'none'}",
-        f"- trained on: {', '.join(challenge.datasets)}",
-        f"- experiments mapped: {', '.join(sorted(challenge.mapped)) or 'none'}",
-        *(f"- left out: {name}: {reason}" for name, reason in {**left_out, **decision.left_out}.items()),
-        f"**The rule.** {rule_in_words(challenge.rule)}",
+        decision.why,
+        f"champion before: {settlement.before or 'none'}",
+        f"trained on: {', '.join(challenge.datasets)}",
+        f"experiments mapped: {', '.join(sorted(challenge.mapped)) or 'none'}",
+        *(f"left out: {name}: {reason}" for name, reason in {**left_out, **decision.left_out}.items()),
     ]
-    create_markdown_artifact("\n\n".join(lines), key="decision", description=f"Why {model} is the champion or not")
+    heading = f"### {model} is {'the champion now' if decision.promote else 'not promoted'}\n"
+    rule = f"\n**The rule.** {markdown.text(rule_in_words(challenge.rule))}"
+    told = [f"- {markdown.text(line)}" for line in lines]
+    page("decision", heading, *told, rule, description=f"Why {model} is the champion or not")
     summary(
         what=f"retrained: {model}",
         on=f"{len(challenge.datasets)} datasets, {len(challenge.mapped)} experiments",

@@ -12,6 +12,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import ArtifactUpdate
 
 from difsims_core.messages import first_line
+from flows import markdown
 from flows.artifacts import SUMMARY, answers
 from flows.progress import Work, note, working
 
@@ -32,8 +33,8 @@ class RunPage:
     def __init__(self, what: str, on: str, stages: int, work: Work) -> None:
         self.what, self.on, self.stages, self.good = what, on, stages, ""
         self._work, self._done, self._where = work, 0, {}
-        text = self._text("begun")
-        self._artifact = cast("UUID", create_markdown_artifact(text, key=SUMMARY, description=f"{what}: begun"))
+        text, described = self._text("begun"), markdown.text(f"{what}: begun")
+        self._artifact = cast("UUID", create_markdown_artifact(text, key=SUMMARY, description=described))
 
     def reach(self, told: str, where: Mapping[str, str] | None = None, *, good: str = "") -> None:
         """Say that a stage has ended.
@@ -59,7 +60,7 @@ class RunPage:
         self._update(f"stopped after {self._done} of {self.stages} stages: {reason}; what is finished is kept")
 
     def _update(self, far: str) -> None:
-        change = ArtifactUpdate(data=self._text(far), description=f"{self.what}: {far}")
+        change = ArtifactUpdate(data=self._text(far), description=markdown.text(f"{self.what}: {far}"))
         with get_client(sync_client=True) as client:
             client.update_artifact(self._artifact, change)
 

@@ -78,7 +78,7 @@ def _connect(address: str | None, modules: tuple[str, ...]) -> None:
     """Start or reach the server, and say so: a start takes half a minute."""
     started = time.monotonic()
     if address is None:
-        console.story.print("[cyan]·[/cyan] starting Prefect's temporary server (about half a minute)")
+        console.tell("starting Prefect's temporary server (about half a minute)")
     answer = in_background(_problem_of_prefect, "start-prefect")
     try:
         with console.story.status("loading" if address else "waiting for Prefect"):
@@ -93,7 +93,7 @@ def _connect(address: str | None, modules: tuple[str, ...]) -> None:
         place = f"at {address}" if address else "on this machine"
         raise PrefectUnavailableError(f"no Prefect server {place}: {first_line(problem)}; {_REMEDY}") from problem
     if address is None:
-        console.story.print(f"[cyan]·[/cyan] Prefect is ready after {time.monotonic() - started:.0f} s")
+        console.tell(f"Prefect is ready after {time.monotonic() - started:.0f} s")
 
 
 def _problem_of_prefect() -> Exception | None:

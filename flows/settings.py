@@ -16,7 +16,6 @@ QUIET_PREFECT = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     # A start takes about 26 s on two cores; Prefect's own limit is 20 s.
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
-    "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",
     # Thirty seconds is the least that Prefect 3.8 allows; the automation of `difsims up` against zombies counts on it.
     "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
     # The core's own log belongs to the run that called it; its writer threads know of no run.

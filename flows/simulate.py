@@ -7,7 +7,6 @@ from itertools import islice
 from queue import SimpleQueue
 from typing import Any, cast
 
-from prefect import flow
 from prefect.futures import PrefectConcurrentFuture
 from prefect.runtime import flow_run
 from prefect.task_runners import ThreadPoolTaskRunner
@@ -22,9 +21,9 @@ from flows.illustrate import show_dataset
 from flows.outcome import reused
 from flows.parameters import Simulation, StoreUrl
 from flows.progress import say, working
-from flows.results import results_in
 from flows.settings import load_settings
 from flows.tasks import begin_dataset, finish_dataset, finished_blocks, write_blocks
+from flows.without_results import flow
 
 _REFERENCE = SimulationSpec()
 
@@ -38,8 +37,6 @@ def _run_name() -> str:
     name="simulate",
     flow_run_name=_run_name,
     task_runner=cast("Any", ThreadPoolTaskRunner(max_workers=MOST_GROUPS)),
-    persist_result=False,
-    result_serializer="json",
 )
 def simulate(spec: Simulation = _REFERENCE, store: StoreUrl = None) -> str:
     """Simulate a dataset and return its id; a complete one of the same fingerprint is returned as it is.
@@ -75,17 +72,15 @@ def simulate(spec: Simulation = _REFERENCE, store: StoreUrl = None) -> str:
 
 
 def _write(root: str, spec: SimulationSpec, plan: Plan, blocks_per_group: int, at_once: int) -> None:
-    """Write the groups of blocks that have no receipts yet; those that have are read from Prefect's cache."""
+    """Write the blocks that have no receipts yet; a group of blocks that have them all ends as ``Cached``."""
     done: set[int] = set(finished_blocks(root, plan))
     say(f"simulating {plan.n_patterns:,} patterns of {', '.join(spec.class_names)} as {plan.id}")
     if done:
         say(f"{len(done)} of {plan.n_blocks} blocks are there already and are kept")
-    write = write_blocks.with_options(result_storage=results_in(root))
 
     def submit(group: range) -> PrefectConcurrentFuture[Any]:
-        # The receipts are the truth: a cached result counts only where they agree with it.
-        refreshed = write.with_options(refresh_cache=not done.issuperset(group))
-        return cast("Any", refreshed.submit(root, spec, plan, group.start, group.stop - 1))
+        written = done.issuperset(group)
+        return cast("Any", write_blocks.submit(root, spec, plan, group.start, group.stop - 1, written=written))
 
     with working(plan.id, "simulating", plan.n_patterns, "patterns") as work:
         for group in _ended(plan.groups(min_blocks=blocks_per_group), submit, at_once):

@@ -8,7 +8,7 @@ from collections import Counter
 from typing import Annotated, Any
 
 from httpx import TransportError
-from prefect import Flow, State, flow
+from prefect import Flow, State
 from prefect.artifacts import create_table_artifact
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import ArtifactUpdate
@@ -21,12 +21,13 @@ from difsims_core.config.sweep import SweepPoint, make_sweep
 from difsims_core.errors import DifsimsError
 from difsims_core.messages import first_line
 from difsims_core.storage.objects import open_store
-from flows.artifacts import tag_run
+from flows.artifacts import cells, tag_run
 from flows.parameters import Simulation, StoreUrl, described
 from flows.points import PointRuns, PointState, cancel_runs
 from flows.progress import say, working
 from flows.settings import load_settings
 from flows.simulate import simulate
+from flows.without_results import flow
 
 Axes = Annotated[
     dict[str, list[Any]],
@@ -69,8 +70,6 @@ def _tag(run_id: object) -> str:
 @flow(
     name="simulate-sweep",
     flow_run_name=_run_name,
-    persist_result=False,
-    result_serializer="json",
     on_cancellation=[_cancel_points],
 )
 def simulate_sweep(
@@ -154,11 +153,12 @@ class PointTable:
                 self._artifact, ArtifactUpdate(data=_json(self._rows()), description=self._description())
             )
 
-    def _rows(self) -> list[dict[str, str]]:
-        return [
+    def _rows(self) -> list[dict[str, Any]]:
+        rows = [
             {"point": state.point.label, "dataset": state.id or "", "state": state.told, "run": state.run}
             for state in self.states[:_MOST_ROWS]
         ]
+        return cells(rows)
 
     def _description(self) -> str:
         counts = Counter(state.state for state in self.states)
@@ -186,5 +186,5 @@ def conclude(states: list[PointState]) -> list[str]:
     return ids
 
 
-def _json(rows: list[dict[str, str]]) -> str:
+def _json(rows: list[dict[str, Any]]) -> str:
     return json.dumps(rows, ensure_ascii=False)

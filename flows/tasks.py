@@ -1,25 +1,22 @@
-"""Core functions as Prefect tasks: retried when the store fails for a while, cached by what they compute."""
+"""Core functions as Prefect tasks: retried when the store fails for a while; what is in the store is not made again."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from prefect import Task
-from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
-from prefect.context import TaskRunContext
 from prefect.runtime import task_run
+from prefect.states import Completed
 
 from difsims_core.config.learning import TrainingSpec
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.dataset import build
 from difsims_core.dataset.plan import Plan
 from difsims_core.dataset.receipts import read_receipts
-from difsims_core.dataset.simulate import ENGINE_VERSION
 from difsims_core.errors import ExperimentError, InputError
 from difsims_core.learn import predict, train
 from difsims_core.learn.bundle import ModelBundle, load_bundle
@@ -30,6 +27,7 @@ from flows import compute, scoring
 from flows.failures import may_go_away
 from flows.progress import reporter
 from flows.report import write_report
+from flows.without_results import task
 
 if TYPE_CHECKING:
     from difsims_core.learn.fit import EpochProgress
@@ -53,21 +51,8 @@ def stored(function: Callable[..., Any], name: str, **options: Any) -> Task[...,
         "retries": len(_SECONDS_BETWEEN_TRIES),
         "retry_delay_seconds": _SECONDS_BETWEEN_TRIES,
         "retry_condition_fn": is_temporary,
-        "persist_result": False,
-        "cache_policy": NO_CACHE,
-        "result_serializer": "json",
     }
-    if "cache_key_fn" in options:
-        defaults.pop("cache_policy")
-        defaults["persist_result"] = True
-    return Task(function, name=name, **(defaults | options))
-
-
-def group_key(_context: TaskRunContext, parameters: dict[str, Any]) -> str:
-    """Return the cache key of a group of blocks: store, dataset, fingerprint, engine version, blocks."""
-    plan: Plan = parameters["plan"]
-    named = (parameters["store"], plan.id, plan.fingerprint, ENGINE_VERSION, parameters["first"], parameters["last"])
-    return "blocks-" + hashlib.sha256("\n".join(map(str, named)).encode()).hexdigest()
+    return task(function, name, **(defaults | options))
 
 
 def _begin_dataset(store: str, spec: SimulationSpec) -> Plan:
@@ -78,7 +63,12 @@ def _finished_blocks(store: str, plan: Plan) -> list[int]:
     return sorted(read_receipts(open_store(store), plan))
 
 
-def _write_blocks(store: str, spec: SimulationSpec, plan: Plan, first: int, last: int) -> dict[str, Any]:
+def _write_blocks(
+    store: str, spec: SimulationSpec, plan: Plan, first: int, last: int, *, written: bool = False
+) -> dict[str, Any] | State[Any]:
+    """Write a group of blocks; one whose receipts were all ``written`` before ends as ``Cached``, with no work done."""
+    if written:
+        return Completed(name="Cached", message="every block of this group has its receipt, nothing was simulated")
     return compute.write_group(store, spec, plan, range(first, last + 1), progress=reporter(plan.id, first))
 
 
@@ -139,7 +129,6 @@ write_blocks = stored(
     _write_blocks,
     "write blocks",
     task_run_name="blocks {first} to {last}",
-    cache_key_fn=group_key,
     retries=len(_PATIENT_SECONDS_BETWEEN_TRIES),
     retry_delay_seconds=_PATIENT_SECONDS_BETWEEN_TRIES,
 )

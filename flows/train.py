@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from prefect import flow
 from prefect.runtime import flow_run
 
 from difsims_core.config.learning import TrainingSpec
@@ -14,6 +13,7 @@ from flows.outcome import reused
 from flows.parameters import Simulations, StoreUrl, Training
 from flows.progress import say, working
 from flows.tasks import find_trained, train_model
+from flows.without_results import flow
 
 _DEFAULT = TrainingSpec()
 
@@ -24,7 +24,7 @@ def _run_name() -> str:
     return f"train {spec.network} on {names} seed {spec.seed}"
 
 
-@flow(name="train", flow_run_name=_run_name, persist_result=False, result_serializer="json")
+@flow(name="train", flow_run_name=_run_name)
 def train(simulations: Simulations, spec: Training = _DEFAULT, store: StoreUrl = None) -> str:
     """Train a classifier and return its id; one of the same data and parameters is returned as it is.
 

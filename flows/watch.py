@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from prefect import flow
 from prefect.runtime import flow_run
 
 from difsims_core.ledger.intake import Entry, ReadingLimits, Round, rounds
@@ -20,6 +19,7 @@ from flows.outcome import nothing_new
 from flows.parameters import StoreUrl
 from flows.progress import say
 from flows.settings import load_settings
+from flows.without_results import flow
 
 _MOST_ROWS = 200
 _MOST_TAGS = 100
@@ -37,7 +37,7 @@ def _run_name() -> str:
     return f"watch {open_store(flow_run.parameters.get('store')).root}"
 
 
-@flow(name="watch-experiments", flow_run_name=_run_name, persist_result=False, result_serializer="json")
+@flow(name="watch-experiments", flow_run_name=_run_name)
 def watch_experiments(store: StoreUrl = None) -> list[str]:
     """Look once for new scans below ``experiments/profiles/`` and return the URLs of those announced.
 

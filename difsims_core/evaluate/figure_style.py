@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Sequence
+from functools import cache
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.legend import Legend
+
+from difsims_core.messages import printable, shortened
 
 # Okabe & Ito (2008) without black and the yellow that vanishes on white, then Tol's "muted" (2021) for more phases
 _PALETTE = (
@@ -34,6 +41,8 @@ INVALID = "#3A3A3A"
 WRONG = "#B2182B"
 WRONG_ON_BOUNDARY = "#F4A582"
 Q_LABEL = "q = 1/d  (Å⁻¹)"
+AS_TEXT: dict[str, Any] = {"parse_math": False, "usetex": False}
+_UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 
 
 def phase_colours(n: int) -> np.ndarray:
@@ -48,19 +57,44 @@ def new_figure(width: float, height: float) -> Figure:
     return figure
 
 
+def drawable(name: str, most: int = 60) -> str:
+    """Return a name as any figure takes it: one line of some length, of characters that the font can draw.
+
+    Where it is drawn ``parse_math=False`` goes with it (`AS_TEXT`): a dollar is one.
+    """
+    known = _characters_of(findfont(FontProperties(), fallback_to_default=True))
+    return shortened("".join(sign if ord(sign) in known else _UNKNOWN for sign in printable(str(name))), most)
+
+
+@cache
+def _characters_of(font: str) -> frozenset[int]:
+    return frozenset(get_font(font).get_charmap())
+
+
+def legend_as_text(legend: Legend) -> None:
+    """Draw the labels of a legend as they are."""
+    for text in legend.get_texts():
+        text.set(**AS_TEXT)
+
+
 def quiet_axes(axes: Axes, title: str = "") -> None:
-    """Strip an axes to what carries information."""
+    """Strip an axes to what carries information; the title may be a name."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(QUIET)
     axes.tick_params(colors=INK, labelsize=8)
     if title:
-        axes.set_title(title, fontsize=10, color=INK, loc="left")
+        axes.set_title(drawable(title), fontsize=10, color=INK, loc="left", **AS_TEXT)
+
+
+def name_figure(figure: Figure, name: str) -> None:
+    """Write a name above a whole figure."""
+    figure.suptitle(drawable(name, 100), fontsize=11, x=0.01, ha="left", **AS_TEXT)
 
 
 def wrapped(name: str, width: int = 14) -> str:
-    """Return a class name broken at underscores into lines of about this many characters."""
+    """Return a class name broken at underscores, else where it must, into lines of about this many characters."""
     lines = [""]
-    for part in name.replace("_", "_\0").split("\0"):
+    for part in re.findall(f"[^_]{{1,{width}}}_?|_", drawable(name, 4 * width)):
         if lines[-1] and len(lines[-1]) + len(part) > width:
             lines.append("")
         lines[-1] += part

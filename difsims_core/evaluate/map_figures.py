@@ -12,6 +12,7 @@ from matplotlib.patches import Patch
 
 from difsims_core.evaluate.classification import invalid_pixels, labels_in_phases
 from difsims_core.evaluate.figure_style import (
+    AS_TEXT,
     INVALID,
     NO_CRYSTAL,
     QUIET,
@@ -19,12 +20,16 @@ from difsims_core.evaluate.figure_style import (
     WRONG_ON_BOUNDARY,
     as_map,
     as_percent,
+    drawable,
+    legend_as_text,
     new_figure,
     phase_colours,
 )
 
 if TYPE_CHECKING:
     from difsims_core.storage.npz import Prediction, Truth
+
+_LONGEST_PHASE = 30  # of four columns of a legend
 
 
 def phase_map_figure(prediction: Prediction, title: str = "", pixel_size_nm: float | None = None) -> Figure:
@@ -113,10 +118,12 @@ def _panels(shape: tuple[int, ...], n: int, title: str, patches: Sequence[Patch]
     rows = -(-len(patches) // columns)
     figure = new_figure(width, height + 0.7 + 0.2 * rows + (0.25 if title else 0.0))
     if title:
-        figure.suptitle(f"{title}\n", fontsize=11, x=0.01, ha="left", linespacing=0.4, parse_math=False)
-    figure.legend(
+        title = f"{drawable(title, 100)}\n"
+        figure.suptitle(title, fontsize=11, x=0.01, ha="left", linespacing=0.4, **AS_TEXT)
+    legend = figure.legend(
         handles=list(patches), loc="outside lower left", ncols=columns, frameon=False, fontsize=8, handlelength=1.2
     )
+    legend_as_text(legend)
     return figure, figure.subplots(1, n, squeeze=False)[0]
 
 
@@ -134,7 +141,7 @@ def _show(
     shown = axes.imshow(
         image, extent=extent, aspect=aspect, cmap="cividis", vmin=limits[0], vmax=limits[1], interpolation="nearest"
     )
-    axes.set_title(title, fontsize=9, loc="left", parse_math=False)
+    axes.set_title(title, fontsize=9, loc="left", **AS_TEXT)
     axes.set_xlabel("nm" if pixel_size_nm else "pixel", fontsize=8)
     axes.tick_params(labelsize=8)
     if ny == 1:
@@ -148,8 +155,8 @@ def _phase_patches(prediction: Prediction, *, shares: bool = True) -> list[Patch
     count = np.bincount(claims, minlength=len(prediction.phases))
     colours = phase_colours(len(prediction.phases))
     texts = [
-        f"{name}  {as_percent(count[i] / max(claims.size, 1))}" if shares else str(name)
-        for i, name in enumerate(prediction.phases)
+        f"{name}  {as_percent(count[i] / max(claims.size, 1))}" if shares else name
+        for i, name in enumerate(drawable(phase, _LONGEST_PHASE) for phase in prediction.phases)
     ]
     return [Patch(color=tuple(colours[i]), label=text) for i, text in enumerate(texts)]
 

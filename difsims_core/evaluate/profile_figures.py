@@ -10,14 +10,20 @@ from matplotlib.figure import Figure
 
 from difsims_core.evaluate.experiment_scores import ExperimentEvaluation, PhasePeaks
 from difsims_core.evaluate.figure_style import (
+    AS_TEXT,
     INK,
     Q_LABEL,
     QUIET,
     as_percent,
+    drawable,
+    name_figure,
     new_figure,
     phase_colours,
     quiet_axes,
 )
+from difsims_core.messages import shortened
+
+_LONGEST_PHASE = 36  # of three columns, or beside the verdict
 
 
 def example_profiles_figure(q: np.ndarray, profiles: Mapping[str, np.ndarray], title: str = "") -> Figure:
@@ -39,7 +45,7 @@ def example_profiles_figure(q: np.ndarray, profiles: Mapping[str, np.ndarray], t
         axes.set_visible(False)
     for (name, values), axes, colour in zip(profiles.items(), grid.ravel(), colours, strict=False):
         shown = np.asarray(values)[:5]
-        quiet_axes(axes, name)
+        quiet_axes(axes, shortened(name, _LONGEST_PHASE))
         for i, profile in enumerate(shown[::-1]):
             offset = (i + 1) * 0.75
             span = float(np.ptp(profile)) or 1.0
@@ -54,7 +60,7 @@ def example_profiles_figure(q: np.ndarray, profiles: Mapping[str, np.ndarray], t
     for axes in grid[-1]:
         axes.set_xlabel(Q_LABEL, fontsize=8)
     if title:
-        figure.suptitle(title, fontsize=11, x=0.01, ha="left", parse_math=False)
+        name_figure(figure, title)
     return figure
 
 
@@ -72,8 +78,8 @@ def peak_positions_figure(evaluation: ExperimentEvaluation) -> Figure:
         grid[0].text(0.5, 0.5, "no phase claims a pixel", transform=grid[0].transAxes, ha="center", color=QUIET)
     for i, axes in zip(present, grid, strict=False):
         phase = evaluation.phases[i]
-        quiet_axes(axes, phase.phase)
-        axes.set_title(_verdict(phase), fontsize=8, color=QUIET, loc="right")
+        quiet_axes(axes, shortened(phase.phase, _LONGEST_PHASE))
+        axes.set_title(drawable(_verdict(phase), 120), fontsize=8, color=QUIET, loc="right", **AS_TEXT)
         axes.set_yticks([])
         axes.set_ylim(-0.42, 1.12)
         axes.axhline(0.0, color=QUIET, lw=0.5)

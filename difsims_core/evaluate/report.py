@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from difsims_core.evaluate import figures
 from difsims_core.evaluate.experiment_scores import ExperimentEvaluation
 from difsims_core.evaluate.figure_style import as_percent
+from difsims_core.messages import printable_lines
 
 if TYPE_CHECKING:
     from difsims_core.storage.npz import Prediction, Truth
@@ -107,7 +109,9 @@ class ReportContent:
 
 def render_report(content: ReportContent) -> str:
     """Return the HTML page; figures are drawn here and embedded, every text is escaped."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_shown
+    )
     environment.filters |= {"percent": as_percent, "number": _number, "png": _data_uri}
     template = environment.from_string(files("difsims_core.evaluate").joinpath(_TEMPLATE).read_text(encoding="utf-8"))
     return template.render(
@@ -138,6 +142,11 @@ def _score_rows(content: ReportContent) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def _shown(value: Any) -> Any:
+    """Return what an expression of the template shows: text of ours stays markup, all other is made printable."""
+    return printable_lines(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _number(value: float | None, digits: int = 3) -> str:

@@ -10,9 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from difsims_core.evaluate.figure_style import INK, QUIET, new_figure, quiet_axes, wrapped
+from difsims_core.evaluate.figure_style import AS_TEXT, INK, QUIET, drawable, new_figure, quiet_axes, wrapped
 
 _TRAINING, _HELD_OUT = "#0072B2", "#D55E00"
+_LONGEST_PHASE = 40
 
 
 def learning_curves_figure(history: Sequence[Mapping[str, float]]) -> Figure:
@@ -48,7 +49,7 @@ def confusion_figure(confusion: Mapping[str, Any]) -> Figure:
     names, counts = confusion["class_names"], np.asarray(confusion["counts"], np.float64)
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1.0)
     k = len(names)
-    shown = [wrapped(str(name)) for name in names] if k <= 5 else names
+    shown = [wrapped(name) if k <= 5 else drawable(name, _LONGEST_PHASE) for name in names]
     size = 2.0 + 0.85 * k
     figure = new_figure(min(size + 1.2, 11.0), min(size, 9.5))
     axes = figure.subplots()
@@ -59,12 +60,12 @@ def confusion_figure(confusion: Mapping[str, Any]) -> Figure:
             text = f"{100 * share[row, column]:.1f} %\n{int(counts[row, column]):,}" if k <= 6 else ""
             text = text or (f"{100 * share[row, column]:.0f}" if share[row, column] >= 0.005 else "")
             axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=8)
-    axes.set_xticks(range(k), shown, fontsize=8)
+    axes.set_xticks(range(k), shown, fontsize=8, **AS_TEXT)
     if k > 5:
         axes.tick_params(axis="x", labelrotation=50)
         for label in axes.get_xticklabels():
             label.set(ha="right", rotation_mode="anchor")
-    axes.set_yticks(range(k), shown, fontsize=8)
+    axes.set_yticks(range(k), shown, fontsize=8, **AS_TEXT)
     axes.set_xlabel("predicted", fontsize=9)
     axes.set_ylabel("true", fontsize=9)
     bar = figure.colorbar(image, ax=axes, fraction=0.046, pad=0.03)

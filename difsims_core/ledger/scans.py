@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from difsims_core.errors import InputError
+from difsims_core.messages import printable
 from difsims_core.storage import layout
 from difsims_core.storage.names import as_written, check_key
 from difsims_core.storage.objects import ObjectInfo, ObjectStore
@@ -44,8 +45,3 @@ def scan_key(store: ObjectStore, url: str) -> str | None:
     except InputError:
         return None
     return key if key.startswith(f"{layout.PROFILES}/") else None
-
-
-def printable(text: str) -> str:
-    """Return a text with what no JSON document can hold, such as half a character of a file name, spelt out."""
-    return text.encode(errors="backslashreplace").decode()

@@ -175,11 +175,6 @@ def figure(owner: str, name: str) -> str:
     return f"{report_folder(owner)}/{check_name(name)}"
 
 
-def result(path: str) -> str:
-    """Return the key of the result of a task."""
-    return f"{RESULTS}/{check_key(path)}"
-
-
 def cache(key: str) -> str:
     """Return the key of something that can be computed again."""
     return f"cache/{check_key(key)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from importlib.metadata import PackageNotFoundError, version
 
-from flows.doctor.findings import Answer, Patient, check, fail, ok, warn
+from flows.doctor.findings import Answer, Patient, check, fail, ok
 
 # package, first version that breaks, what then happens
 _TRAPS = (
@@ -44,17 +44,6 @@ def prefect_home(_patient: Patient) -> Answer:
     except OSError as error:
         return fail(f"{home}: {error.strerror}", "set PREFECT_HOME to a folder that can be written")
     return ok(str(home))
-
-
-@check("Prefect: results")
-def results_of_tasks(_patient: Patient) -> Answer:
-    """Look whether Prefect keeps results as JSON: a pickle runs code when it is read."""
-    from prefect.settings import get_current_settings
-
-    serializer = get_current_settings().results.default_serializer
-    if serializer != "json":
-        return warn(f"kept as {serializer} by default", "unset PREFECT_RESULTS_DEFAULT_SERIALIZER, or set it to json")
-    return ok("kept as JSON")
 
 
 @check("Prefect: credentials")

@@ -133,7 +133,7 @@ def test_a_cluster_without_workers_is_waited_for_but_not_for_ever(own_cluster, s
     monkeypatch.setattr(compute, "_POLL_SECONDS", 0.1)
     monkeypatch.setattr(cluster_module, "_LOOK_SECONDS", 0.1)
     monkeypatch.setattr(cluster_module, "_NO_WORKERS_SECONDS", 0.5)
-    caplog.set_level("INFO", "flows.progress")
+    caplog.set_level("INFO", "flows")
     plan = _begin(store, spec)
     with pytest.raises(ClusterError, match=rf"no worker for .*`dask worker {own_cluster.address}`"):
         compute.write_group(store.root, spec, plan, range(plan.n_blocks))

@@ -218,9 +218,3 @@ def test_two_kinds_of_credentials_are_one_too_many():
     assert answer is not None
     assert answer.status == "fail"
     assert "never-to-be-seen" not in str(answer)
-
-
-@pytest.mark.parametrize(("serializer", "status"), [("json", "ok"), ("pickle", "warn")])
-def test_results_are_no_pickles(serializer, status):
-    with temporary_settings(updates={prefect.settings.PREFECT_RESULTS_DEFAULT_SERIALIZER: serializer}):
-        assert versions.results_of_tasks(Patient()).status == status

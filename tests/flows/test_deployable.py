@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import ast
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
 import pytest
-from prefect import Task
+from prefect import Flow, Task
+from prefect.cache_policies import NO_CACHE
 from prefect.exceptions import ParameterTypeError
 from prefect.states import Failed
 from prefect.utilities.callables import parameter_schema
 
+import flows
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.errors import (
     CorruptDataError,
@@ -71,9 +78,34 @@ def test_only_a_failing_store_is_tried_again(error, again):
     assert tasks.is_temporary(tasks.write_blocks, None, Failed(data=error)) is again
 
 
-def test_tasks_and_flows_keep_json_and_never_pickle():
-    found = [item for item in vars(tasks).values() if isinstance(item, Task)]
-    assert len(found) == 9
-    for item in (*found, simulate, simulate_sweep, train, predict, evaluate, pipeline):
-        assert item.result_serializer == "json", item.name
-        assert item.persist_result is (item is tasks.write_blocks), item.name
+def test_no_task_and_no_flow_keeps_its_result():
+    found = [value for module in _modules() for value in vars(module).values()]
+    tasks_found = [item for item in found if isinstance(item, Task)]
+    flows_found = [item for item in found if isinstance(item, Flow)]
+    assert len(tasks_found) >= 9
+    assert len({item.name for item in flows_found}) == len(_modules()) - 1
+    for item in (*tasks_found, *flows_found):
+        assert item.persist_result is False, item.name
+    for item in tasks_found:
+        assert item.cache_policy is NO_CACHE, item.name
+        assert item.cache_key_fn is None, item.name
+
+
+def test_flows_and_tasks_are_made_in_one_place():
+    """Prefect's own decorators would let its settings decide what is kept."""
+    folder = Path(flows.__file__).parent
+    for path in folder.rglob("*.py"):
+        if path.name == "without_results.py":
+            continue
+        imported = [
+            alias.name
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.ImportFrom) and node.module == "prefect"
+            for alias in node.names
+        ]
+        assert not {"flow", "task"}.intersection(imported), path
+
+
+def _modules() -> list[ModuleType]:
+    names = "simulate sweep train predict evaluate pipeline retrain watch tasks"
+    return [import_module(f"flows.{name}") for name in names.split()]

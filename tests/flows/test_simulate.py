@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from prefect.client.schemas.objects import StateType
 
 from difsims_core.dataset import build
 from difsims_core.dataset.open import open_simulation
@@ -16,11 +16,9 @@ from difsims_core.dataset.simulate import Simulator
 from difsims_core.errors import StoreAccessError, StoreError
 from difsims_core.storage import layout
 from difsims_core.storage.objects import open_store
-from flows import tasks
 from flows.machine_slot import machine_slot_folder
 from flows.progress import Stopped
 from flows.simulate import simulate
-from tests.flows.conftest import read_record, record_files
 from tests.flows.prefect_records import artifacts_of, latest_run, runs_tagged, task_runs_of
 
 
@@ -65,24 +63,11 @@ def test_artifacts_show_the_dataset_and_its_profiles(store, tiny):
     assert str(figure) in found["sample-profiles"].data
 
 
-def test_results_are_json_without_secrets(store, tiny, monkeypatch):
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "never-to-be-seen")
-    simulate(tiny, store)
-    records = record_files(store)
-    assert len(records) == 1
-    record = read_record(records[0])
-    assert record["metadata"]["serializer"]["type"] == "json"
-    assert "never-to-be-seen" not in records[0].read_text()
-    assert '"patterns": 600' in record["result"]
-
-
-def test_a_lost_dataset_is_not_taken_from_the_cache(store, tiny, simulated_blocks):
+def test_a_lost_dataset_is_simulated_again(store, tiny, simulated_blocks):
     simulation = simulate(tiny, store)
     place = open_store(store)
     folder = f"simulations/{simulation}.zarr"
     place.delete_tree(folder)
-    assert record_files(store), "the cached result of the group is still there"
-
     assert simulate(tiny, store) == simulation
     assert len(simulated_blocks) == 2
     assert open_simulation(simulation, place).n_patterns == 600
@@ -207,30 +192,37 @@ def test_a_second_simulation_waits_for_the_slot_of_the_machine(store, tiny, monk
     assert [text.split(":")[0] for text in told[:2]] == ["waiting", "another simulation has ended, this one begins"]
 
 
-def test_the_cache_key_names_everything_a_group_depends_on(store, tiny, monkeypatch):
-    plan = build.begin(open_store(store), tiny)
-    parameters = {"store": store, "spec": tiny, "plan": plan, "first": 0, "last": 3}
-    changes = (
-        {},
-        {"store": store + "2"},
-        {"last": 4},
-        {"first": 1},
-        {"plan": replace(plan, fingerprint="f" * 64)},
-        {"plan": replace(plan, id=layout.new_simulation_id())},
-    )
-    keys = {tasks.group_key(None, parameters | change) for change in changes}
-    monkeypatch.setattr(tasks, "ENGINE_VERSION", "next")
-    keys.add(tasks.group_key(None, parameters))
-    assert len(keys) == len(changes) + 1
-    assert tasks.group_key(None, parameters) == tasks.group_key(None, dict(parameters))
-
-
-def test_groups_that_are_whole_are_taken_from_the_cache(store, tiny, simulated_blocks):
+def test_groups_that_are_whole_are_shown_as_cached_and_nothing_is_done(store, tiny, simulated_blocks, monkeypatch):
     simulation = simulate(tiny, store)
     place = open_store(store)
     place.delete(layout.completion(simulation))
+    monkeypatch.setattr(build, "write_group", lambda *_, **__: pytest.fail("a whole group was taken up again"))
     assert simulate(tiny, store) == simulation
     assert len(simulated_blocks) == 1
-    states = {run.name: run.state_name for run in task_runs_of(latest_run("simulate"))}
-    assert states["blocks 0 to 0"] == "Cached"
+    (group,) = [run for run in task_runs_of(latest_run("simulate")) if run.name == "blocks 0 to 0"]
+    assert (group.state_name, group.state_type) == ("Cached", StateType.COMPLETED)
     assert open_simulation(simulation, place).n_patterns == 600
+
+
+def test_a_resumed_run_does_only_the_rest_and_a_second_one_nothing(store, tiny, simulated_blocks, monkeypatch):
+    monkeypatch.setenv("DIFSIMS_BLOCKS_PER_GROUP", "1")
+    spec = tiny.model_copy(update={"n_patterns": 3 * 1024})
+    place = open_store(store)
+    plan = build.begin(place, spec, block_rows=1024)
+    for block in (0, 2):
+        build.write_block(place, plan, Simulator.prepare(spec), block)
+    del simulated_blocks[:]
+    assert simulate(spec, store) == plan.id
+    assert simulated_blocks == [(1024, 2048)]
+    states = {run.name: run.state_name for run in task_runs_of(latest_run("simulate"))}
+    assert [states[f"blocks {n} to {n}"] for n in range(3)] == ["Cached", "Completed", "Cached"]
+
+    before = _objects_of(store, layout.SIMULATIONS)
+    assert simulate(spec, store) == plan.id
+    assert _objects_of(store, layout.SIMULATIONS) == before
+    assert simulated_blocks == [(1024, 2048)]
+    assert not [run.name for run in task_runs_of(latest_run("simulate")) if run.name.startswith("blocks")]
+
+
+def _objects_of(store: str, folder: str) -> dict[str, tuple[int, object]]:
+    return {info.key: (info.size, info.modified) for info in open_store(store).describe(folder)}
