@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -46,7 +47,7 @@ OPEN_TEMPLATE = {
     "variables": {"type": "object", "properties": {"command": {"type": "string"}, "env": {"type": "object"}}},
     "job_configuration": {"command": "{{ command }}", "env": "{{ env }}"},
 }
-SOCKETS = ("events/in", "events/out", "logs/out", "task_runs/subscriptions/scheduled", f"work_pools/{POOL}/connect")
+SOCKETS = ("events/in", "events/out", "logs/out", "task_runs/subscriptions/scheduled", f"work_pools/{POOL}/workers/connect")
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def test_a_new_stack_asks_who_somebody_is(site):
     assert version_asked(site, login=False).status_code == 401
     stranger = PrefectApi(site.services.api, "difsims:guessed")
     assert stranger.problem() == "it refuses this login; check PREFECT_API_AUTH_STRING (user:password)"
-    with pytest.raises(StackError, match="answers 40[13]"):
+    with pytest.raises(StackError, match=r"answers 40[13]"):
         stranger.post("/flows/", {"name": "mine"})
     assert httpx.get(f"{site.address}/api/health", timeout=30).status_code == 200
 
@@ -153,20 +154,24 @@ def test_its_own_pages_may_ask_under_both_names_and_are_shown_in_no_frame(site, 
 
 @pytest.mark.parametrize("path", SOCKETS)
 def test_websockets_of_other_sites_and_without_login_are_refused(site, pool, path):
-    url = f"ws://127.0.0.1:{site.port}/api/{path}"
-    for stranger in ({"origin": Origin("http://evil.example")}, {"additional_headers": {"Host": "evil.example"}}):
-        with pytest.raises(InvalidStatus, match="403"), connect(url, subprotocols=[Subprotocol("prefect")], **stranger):
-            pass
-    own = Origin(site.services.pages[0])
-    with (
-        connect(url, subprotocols=[Subprotocol("prefect")], origin=own) as socket,
-        pytest.raises(ConnectionClosed, match="1008"),
-    ):
-        socket.send('{"type": "auth", "token": "difsims:guessed"}')
-        socket.recv(timeout=30)
-    with connect(url, subprotocols=[Subprotocol("prefect")], origin=own) as socket:
-        socket.send(f'{{"type": "auth", "token": "{site.services.login}"}}')
-        assert "auth_success" in str(socket.recv(timeout=30))
+    own, other = Origin(site.services.pages[0]), Origin("http://evil.example")
+    with pytest.raises(InvalidStatus, match="403"), socket_of(site, path, other):
+        pass
+    with pytest.raises(InvalidStatus, match="403"), socket_of(site, path, None, host="evil.example"):
+        pass
+    with socket_of(site, path, own) as guessing:
+        guessing.send('{"type": "auth", "token": "difsims:guessed"}')
+        with pytest.raises(ConnectionClosed, match="1008"):
+            guessing.recv(timeout=30)
+    with socket_of(site, path, own) as known:
+        known.send(f'{{"type": "auth", "token": "{site.services.login}"}}')
+        assert "auth_success" in str(known.recv(timeout=30))
+
+
+def socket_of(site: Site, path: str, origin: Origin | None, host: str = "127.0.0.1") -> Any:
+    there = socket.create_connection(("127.0.0.1", site.port), timeout=30)
+    url = f"ws://{host}:{site.port}/api/{path}"
+    return connect(url, sock=there, subprotocols=[Subprotocol("prefect")], origin=origin)
 
 
 def test_the_doctor_finds_all_of_it_closed_and_an_open_pool(site, pool):
