@@ -12,7 +12,6 @@ import runpy
 import shlex
 import sys
 from functools import partial
-from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -102,8 +101,8 @@ def command_of(values: dict[str, Any], deployments: Path | None = None) -> str:
             "command is the worker's own. Remove them from the run and its deployment"
         )
     hours = values.get("hours", HOURS)
-    good = isinstance(hours, int | float) and not isinstance(hours, bool) and isfinite(hours)
-    if not good or not 0 < hours <= MOST_HOURS:
+    number = isinstance(hours, int | float) and not isinstance(hours, bool)
+    if not number or not 0 < hours <= MOST_HOURS:
         raise JobError(f"expected hours above 0 and up to {MOST_HOURS:,} in the job variables, found {hours!r}")
     file = [] if deployments is None else ["--deployments", str(deployments.resolve())]
     return shlex.join([sys.executable, "-m", "flows.time_limit", "--hours", f"{hours:g}", *file])

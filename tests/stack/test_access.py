@@ -47,7 +47,13 @@ OPEN_TEMPLATE = {
     "variables": {"type": "object", "properties": {"command": {"type": "string"}, "env": {"type": "object"}}},
     "job_configuration": {"command": "{{ command }}", "env": "{{ env }}"},
 }
-SOCKETS = ("events/in", "events/out", "logs/out", "task_runs/subscriptions/scheduled", f"work_pools/{POOL}/workers/connect")
+SOCKETS = (
+    "events/in",
+    "events/out",
+    "logs/out",
+    "task_runs/subscriptions/scheduled",
+    f"work_pools/{POOL}/workers/connect",
+)
 
 
 @dataclass(frozen=True)
