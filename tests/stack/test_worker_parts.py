@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
+from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from difsims_core.errors import InputError
 from flows.entrypoints import FlowError, entrypoint_of, read_entrypoints
@@ -98,3 +101,13 @@ def test_only_own_names_and_own_pages(host, origin, refused):
 def test_two_names_are_none():
     site = OwnSiteOnly(_nobody, ())
     assert site._problem([(b"host", b"localhost"), (b"host", b"evil.example")])
+
+
+def test_the_template_for_kubernetes_leaves_size_and_time_open():
+    path = Path(__file__).resolve().parents[2] / "deployments" / "kubernetes" / "worker-job-template.yaml"
+    template = YAML(typ="safe", pure=True).load(path)
+    names = set(re.findall(r"\{\{ *([\w.]+) *\}\}", str(template["job_configuration"])))
+    assert names == set(template["variables"]["properties"]) == {"hours", "cpu", "memory_gib"}
+    assert template["variables"]["additionalProperties"] is False
+    assert {value["type"] for value in template["variables"]["properties"].values()} <= {"number", "integer"}
+    assert template["job_configuration"]["command"] == TEMPLATE["job_configuration"]["command"]
