@@ -44,20 +44,19 @@ def refuse_other_sites() -> None:
     """Let the server answer to its own pages and to programs, and to no page of another site, for this process.
 
     Its sites are the address of its API and the origins that it allows (``PREFECT_API_URL``,
-    ``PREFECT_SERVER_CORS_ALLOWED_ORIGINS``); a name of this machine's loopback needs no permission.
+    ``PREFECT_SERVER_CORS_ALLOWED_ORIGINS``); a name of this machine's loopback needs no permission. What comes by the
+    network is looked at: the server's own services ask it from within, by a name of their own (Prefect 3.8).
     """
-    from prefect.server.api import server
+    import uvicorn
     from prefect.settings import get_current_settings
 
-    create = server.create_app
+    serve = uvicorn.run
 
-    def create_app(*arguments: Any, **options: Any) -> Any:
+    def run(app: Any, **options: Any) -> None:
         settings = get_current_settings()
-        app = create(*arguments, **options)
-        app.add_middleware(OwnSiteOnly, sites=origins(settings.api.url, settings.server.api.cors_allowed_origins))
-        return app
+        serve(OwnSiteOnly(app, origins(settings.api.url, settings.server.api.cors_allowed_origins)), **options)
 
-    server.create_app = create_app
+    uvicorn.run = run
 
 
 def _hand_over(cursor: aiosqlite.Cursor) -> None:

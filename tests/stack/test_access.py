@@ -13,8 +13,10 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import prefect.settings
@@ -212,6 +214,22 @@ def test_the_server_refuses_job_variables_of_another_job(site, pool, variables):
     with pytest.raises(StackError, match="422"):
         submit(site, deployment, variables)
     assert submit(site, deployment, {"hours": 0.5})
+
+
+def test_the_server_itself_still_starts_runs_for_events(site, pool):
+    """Its services ask it from within, by another name and with a login and a token of their own."""
+    deployment, event = deploy(site, "watch-experiments", {"paused": False}), f"test.{os.urandom(4).hex()}"
+    trigger = {"type": "event", "posture": "Reactive", "expect": [event], "threshold": 1, "within": 0}
+    action = {"type": "run-deployment", "source": "selected", "deployment_id": deployment, "parameters": {}}
+    site.api.post("/automations/", {"name": event, "trigger": trigger, "actions": [action], "enabled": True})
+    resource = {"prefect.resource.id": "test"}
+
+    def started() -> bool:
+        moment = datetime.now(UTC).isoformat()
+        site.api.post("/events", [{"id": str(uuid4()), "occurred": moment, "event": event, "resource": resource}])
+        return bool(site.api.all("/flow_runs/filter", {"deployments": {"id": {"any_": [deployment]}}}))
+
+    wait_until(started, SECONDS, lambda: "no run was started for an event")
 
 
 def deploy(site: Site, flow: str, deployment: Mapping[str, Any]) -> str:
