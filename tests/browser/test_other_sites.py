@@ -106,12 +106,13 @@ def test_it_opens_no_socket(elsewhere, site, path):
 
 
 def test_it_shows_no_page_of_the_server_in_a_frame(elsewhere, site):
+    url = f"{site.replace('127.0.0.1', elsewhere.value('location.hostname'))}/v2/dashboard"
     elsewhere.value(
-        f"new Promise(done => {{ const frame = document.createElement('iframe'); frame.src = '{site}/v2/dashboard';"
+        f"new Promise(done => {{ const frame = document.createElement('iframe'); frame.src = '{url}';"
         "frame.onload = done; document.body.append(frame); }).then(() => null)"
     )
     shown = elsewhere.ask("Page.getFrameTree")["frameTree"]["childFrames"]
-    assert [frame["frame"].get("unreachableUrl", "") for frame in shown] == [f"{site}/v2/dashboard"]
+    assert [frame["frame"].get("unreachableUrl", "") for frame in shown] == [url]
 
 
 def test_a_name_of_its_own_leads_it_nowhere(page, site):
