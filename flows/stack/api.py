@@ -99,9 +99,8 @@ class PrefectApi:
 
     def _csrf_headers(self) -> dict[str, str]:
         """Return what a server with CSRF protection wants to see with each change; it forgets it after an hour."""
-        client = str(uuid4())
-        answer = self._send("GET", f"/csrf-token?client={client}", None)
-        token = _json(answer)["token"] if answer.is_success else ""
+        client, path = str(uuid4()), "/csrf-token"
+        token = self._value(self._ask("GET", f"{path}?client={client}", None), path)["token"]
         return {"Prefect-Csrf-Client": client, "Prefect-Csrf-Token": token}
 
     def _value(self, answer: httpx.Response, path: str) -> Any:
