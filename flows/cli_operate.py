@@ -16,7 +16,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
-    app.command(epilog="Example: difsims up --folder /data/difsims-stack --auth")(up)
+    app.command(epilog="Example: difsims up --folder /data/difsims-stack")(up)
 
 
 def up(
@@ -29,9 +29,13 @@ def up(
         str | None, typer.Option("--prefect-api", metavar="URL", help="Use this Prefect server instead of an own one.")
     ] = None,
     auth: Annotated[
-        bool | None,
-        typer.Option("--auth/--no-auth", help="Ask for a login to Prefect (default: as before, at first no)."),
-    ] = None,
+        bool,
+        typer.Option(
+            "--auth/--no-auth",
+            help="Ask for a login to Prefect, kept in the folder's credentials.json. Without one every user of this "
+            "machine may start runs, with your rights.",
+        ),
+    ] = True,
     prefect_port: Annotated[
         int | None, typer.Option("--prefect-port", min=1, max=65535, help="Port of Prefect (default: 4200 when free).")
     ] = None,

@@ -114,7 +114,7 @@ class RunningStack:
             process.pid for process in stack_processes(self.id) if process.environ().get("PREFECT__FLOW_RUN_ID") == run
         ]
 
-    def submit(self, deployment: str, parameters: Mapping[str, Any], **job_variables: str) -> str:
+    def submit(self, deployment: str, parameters: Mapping[str, Any], **job_variables: float) -> str:
         """Create a run of a deployment and return its id."""
         found = self.api.get(f"/deployments/name/{deployment}")
         assert found is not None, f"there is no deployment {deployment}"

@@ -11,7 +11,17 @@ from flows.background import in_background
 from flows.doctor.findings import CHECKS, Answer, Check, Finding, Patient
 
 # In the order in which they are asked and shown; a new family is a file and a name here.
-_FAMILIES = ("settings", "machine", "versions", "s3", "store", "prefect_server", "prefect_work", "dask")
+_FAMILIES = (
+    "settings",
+    "machine",
+    "versions",
+    "s3",
+    "store",
+    "prefect_server",
+    "prefect_access",
+    "prefect_work",
+    "dask",
+)
 
 
 def examine(patient: Patient, checks: Sequence[Check] | None = None) -> Iterator[Finding]:

@@ -23,7 +23,7 @@ class Finding:
     name : str
         The check.
     status : str
-        ``ok``; ``warn``: runs work, but something will be missed; ``fail``: runs will fail.
+        ``ok``; ``warn``: runs work, but something will be missed, or is open to others; ``fail``: runs will fail.
     found : str
         What is there; never a secret.
     remedy : str
@@ -104,7 +104,7 @@ def ok(found: str) -> Answer:
 
 
 def warn(found: str, remedy: str) -> Answer:
-    """Return the answer that something will be missed."""
+    """Return the answer that something will be missed, or is open to others."""
     return Answer("warn", found, remedy)
 
 

@@ -89,7 +89,7 @@ def ui(_patient: Patient) -> Answer | None:
 @check("Prefect: leases", seconds=45, after="Prefect")
 def leases(_patient: Patient) -> Answer | None:
     """Look where the server keeps who holds a concurrency slot: in memory, a restart forgets it."""
-    settings = _server_settings()
+    settings = server_settings()
     storage = settings.get("server", {}).get("concurrency", {}).get("lease_storage")
     if storage is None:
         return None
@@ -104,7 +104,7 @@ def leases(_patient: Patient) -> Answer | None:
 @check("Prefect: services", seconds=45, after="Prefect")
 def services(_patient: Patient) -> Answer | None:
     """Look whether the services that triggers and schedules need are switched on."""
-    found = _server_settings().get("server", {}).get("services", {})
+    found = server_settings().get("server", {}).get("services", {})
     wanted = ("scheduler", "late_runs", "triggers", "task_run_recorder", "event_persister")
     off = [name for name in wanted if name in found and not found[name].get("enabled", True)]
     if off:
@@ -133,6 +133,6 @@ def ask(method: str, path: str, body: Any = None) -> Any:
     return respond(method, path, body).json()
 
 
-def _server_settings() -> dict[str, Any]:
+def server_settings() -> dict[str, Any]:
     """Return what the server says of its settings; its secrets arrive blotted out, and none is shown anyway."""
     return ask("GET", "/admin/settings") if api_address() is not None else {}

@@ -13,7 +13,7 @@ from flows.stack.deploy import Deployments
 from flows.stack.programs import POOL
 
 _DEPLOY = "deploy them: `difsims up`, or `prefect --no-prompt deploy --all --prefect-file deployments/prefect.yaml`"
-_WORKER = f"start one: `prefect worker start --pool {POOL}`"
+_WORKER = f"start one: `python -m flows.stack.prefect_worker --pool {POOL}`"
 _SETTLED = timedelta(minutes=3)  # the scheduler looks once a minute
 
 
@@ -41,8 +41,7 @@ def worker(_patient: Patient) -> Answer | None:
         return None
     pool = _one(f"/work_pools/{POOL}")
     if pool is None:
-        make = f"`prefect work-pool create {POOL} --type process`"
-        return warn(f"there is no work pool {POOL!r}", f"`difsims up` makes it, or {make}")
+        return warn(f"there is no work pool {POOL!r}", "`difsims up` makes it, elsewhere too: --prefect-api")
     if pool.get("is_paused"):
         return fail(f"the work pool {POOL!r} is paused", f"`prefect work-pool resume {POOL}`")
     known = ask("POST", f"/work_pools/{POOL}/workers/filter", {"limit": 200})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from typing import Any
+from uuid import uuid4
 
 import httpx
 
@@ -22,6 +23,7 @@ class PrefectApi:
         self.url = url.rstrip("/")
         user, _, password = (login or "").partition(":")
         self._auth = httpx.BasicAuth(user, password) if login else None
+        self._csrf: dict[str, str] = {}
 
     @property
     def address(self) -> str:
@@ -75,7 +77,10 @@ class PrefectApi:
         said = ""
         for pause in _PAUSES:
             try:
-                answer = httpx.request(method, f"{self.url}{path}", json=body, auth=self._auth, timeout=_SECONDS)
+                answer = self._send(method, path, body)
+                if answer.status_code == httpx.codes.FORBIDDEN and "CSRF" in answer.text:
+                    self._csrf = self._csrf_headers()
+                    answer = self._send(method, path, body)
                 if answer.status_code not in _BUSY:
                     return answer
                 said = str(answer.status_code)
@@ -87,6 +92,16 @@ class PrefectApi:
                 ) from error
             time.sleep(pause)
         raise StackError(f"Prefect at {self.url} is too busy to answer {path} ({said} after {len(_PAUSES)} tries)")
+
+    def _send(self, method: str, path: str, body: Any) -> httpx.Response:
+        url = f"{self.url}{path}"
+        return httpx.request(method, url, json=body, auth=self._auth, headers=self._csrf, timeout=_SECONDS)
+
+    def _csrf_headers(self) -> dict[str, str]:
+        """Return what a server with CSRF protection wants to see with each change; it forgets it after an hour."""
+        client, path = str(uuid4()), "/csrf-token"
+        token = self._value(self._ask("GET", f"{path}?client={client}", None), path)["token"]
+        return {"Prefect-Csrf-Client": client, "Prefect-Csrf-Token": token}
 
     def _value(self, answer: httpx.Response, path: str) -> Any:
         if answer.is_error:

@@ -56,10 +56,12 @@ def keep_credentials(folder: StackFolder, *, auth: bool | None) -> Credentials:
     folder
         Of the stack.
     auth
-        Whether the Prefect server asks for a login; None: as before, at first not.
+        Whether the Prefect server asks for a login; None: as before, at first yes.
     """
     found = _read(folder.credentials)
     kept = found or Credentials(KeyPair.new(), KeyPair.new())
+    if auth is None and found is None:
+        auth = True
     if auth is False:
         kept = replace(kept, login=None)
     elif auth and kept.login is None:

@@ -21,6 +21,7 @@ from flows.stack.api import PrefectApi
 from flows.stack.errors import StackError
 from flows.stack.folder import StackFolder
 from flows.stack.health import Patience
+from flows.stack.job import TEMPLATE
 from flows.stack.logged import last_lines, start_logged
 from flows.stack.programs import POOL
 
@@ -50,11 +51,29 @@ class Deployments:
         return whole.hexdigest()
 
 
-def make_pool(api: PrefectApi) -> None:
-    """Make the work pool unless it is there; its worker fills in what a job of it looks like."""
-    if api.get(f"/work_pools/{POOL}") is None:
-        body = {"name": POOL, "type": "process", "description": "Flows of difsims, each run a process on this machine"}
-        api.post("/work_pools/", body)
+def make_pool(api: PrefectApi) -> bool:
+    """Make the work pool, or close its template again; return whether one that was there had been open.
+
+    A template of Prefect's own leaves command, environment and directory to whoever starts a run.
+
+    Raises
+    ------
+    StackError
+        If there is a pool of that name whose runs are no processes.
+    """
+    pool = api.get(f"/work_pools/{POOL}")
+    if pool is None:
+        said = "Flows of difsims, each run a process on this machine"
+        api.post("/work_pools/", {"name": POOL, "type": "process", "description": said, "base_job_template": TEMPLATE})
+        return False
+    if pool["type"] != "process":
+        raise StackError(
+            f"{api.url} has a work pool {POOL!r} of type {pool['type']!r}, expected 'process'; rename or remove it"
+        )
+    if pool["base_job_template"] == TEMPLATE:
+        return False
+    api.patch(f"/work_pools/{POOL}", {"base_job_template": TEMPLATE})
+    return True
 
 
 def missing(api: PrefectApi, deployments: Deployments) -> list[str]:

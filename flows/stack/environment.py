@@ -25,6 +25,8 @@ _ELSEWHERE = (
     "AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3", "AWS_DEFAULT_REGION",
     "AWS_CA_BUNDLE", "PREFECT_API_AUTH_STRING", *_PLACES,
 )  # fmt: skip
+# Each setting of Prefect has more than one name.
+_LOGINS = {"PREFECT_API_AUTH_STRING", "PREFECT_SERVER_API_AUTH_STRING"}
 _WORKER = {
     "DIFSIMS_SIMULATIONS_A_MACHINE": "1",
     "PREFECT_WORKER_QUERY_SECONDS": "3",
@@ -41,6 +43,10 @@ _SERVER = {
     # An hour ahead, the default, would be sixty runs of the watch waiting after a night's pause.
     "PREFECT_SERVER_SERVICES_SCHEDULER_MIN_SCHEDULED_TIME": "PT10M",
 }
+
+
+# Not for the user's shell to change: the doors of the server, beside those that `flows.stack.own_site` shuts.
+_SERVER_DOORS = {"PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED": "true"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +86,11 @@ class Services:
         return self.prefect_api or f"http://{LOOPBACK}:{self.prefect_port}/api"
 
     @property
+    def pages(self) -> tuple[str, ...]:
+        """Origins of the pages of the stack's own Prefect server: the names under which a browser here finds it."""
+        return tuple(f"http://{name}:{self.prefect_port}" for name in (LOOPBACK, "localhost"))
+
+    @property
     def login(self) -> str | None:
         """``user:password`` for the Prefect API."""
         return os.environ.get("PREFECT_API_AUTH_STRING") if self.prefect_api else self.credentials.login
@@ -107,7 +118,7 @@ class Services:
         """Return whether a variable of the user's shell speaks of a service that the stack has of its own."""
         if name.startswith("AWS_"):
             return self.s3 is None
-        if name in {"PREFECT_API_AUTH_STRING", "PREFECT_SERVER_API_AUTH_STRING"}:
+        if name in _LOGINS:
             return self.prefect_api is None
         return name in {*_PLACES, MARK}
 
@@ -119,8 +130,10 @@ def program_environment(folder: StackFolder, stack: str, services: Services) -> 
     """
     shell = {name: value for name, value in os.environ.items() if not services.replaces(name)}
     server = {}
-    if services.prefect_api is None and services.login:
-        server = {"PREFECT_SERVER_API_AUTH_STRING": services.login}
+    if services.prefect_api is None:
+        server = {**_SERVER_DOORS, "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": ",".join(services.pages)}
+        if services.login:
+            server["PREFECT_SERVER_API_AUTH_STRING"] = services.login
     return {
         **QUIET_PREFECT,
         **_WORKER,
@@ -140,7 +153,8 @@ def program_environment(folder: StackFolder, stack: str, services: Services) -> 
 def write_environments(folder: StackFolder, services: Services) -> None:
     """Write the files that a user sources to work with the stack; only he may read them.
 
-    What his shell may have of other services is unset.
+    What his shell may have of other services is unset. The file for readers has no login to Prefect: it knows one
+    alone, and with it flows write to the store.
     """
     shared = {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": QUIET_PREFECT["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"]}
     for path, pair in (
@@ -148,6 +162,8 @@ def write_environments(folder: StackFolder, services: Services) -> None:
         (folder.reader_environment, services.credentials.reader),
     ):
         variables = services.variables(pair) | shared
+        if path == folder.reader_environment:
+            variables.pop("PREFECT_API_AUTH_STRING", None)
         others = " ".join(name for name in _ELSEWHERE if services.replaces(name) and name not in variables)
         lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
         first = [f"# Written by `difsims up`. Use it with: source {path}", *([f"unset {others}"] if others else [])]

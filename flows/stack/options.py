@@ -28,8 +28,9 @@ class UpOptions:
         Existing services to use.
     s3_port, prefect_port : int or None
         Ports that the user insists on.
-    auth : bool or None
-        Whether the Prefect server asks for a login; None: as before.
+    auth : bool
+        Whether the Prefect server asks for a login. Without one, every user of the machine may run flows, with the
+        rights of who started the stack.
     seconds : float
         That each service may take until it does its work.
     deployments : Path or None
@@ -43,7 +44,7 @@ class UpOptions:
     prefect_api: str | None = None
     s3_port: int | None = None
     prefect_port: int | None = None
-    auth: bool | None = None
+    auth: bool = True
     seconds: float = 180.0
     deployments: Path | None = None
     zombie_seconds: int = WITHOUT_HEARTBEAT
@@ -89,9 +90,10 @@ def choose_services(
         for name in own:
             if name in known.ports and ports[name] != known.ports[name] and wanted[name] is None:
                 tell(f"port {known.ports[name]} is taken by another program; {name} is at {ports[name]} from now on")
-    elif options.auth is not None or options.s3_port or options.prefect_port:
-        tell("the stack is running; ports and login change at its next start")
     credentials = keep_credentials(folder, auth=None if running else options.auth)
+    another_login = known.prefect_api is None and options.auth != (credentials.login is not None)
+    if running and (another_login or options.s3_port or options.prefect_port):
+        tell("the stack is running; ports and login change at its next start")
     memory = replace(known, ports=ports)
     services = Services(credentials, ports.get("s3"), ports.get("prefect"), known.s3, known.prefect_api)
     return memory, services

@@ -7,6 +7,7 @@ import sys
 import sysconfig
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from flows.stack.errors import StackError
 from flows.stack.folder import StackFolder
@@ -15,6 +16,7 @@ from flows.stack.ports import LOOPBACK
 BUCKET = "difsims"
 POOL = "difsims"
 PREFECT_SERVER = (sys.executable, "-m", "flows.stack.prefect_server", "start")
+PREFECT_WORKER = (sys.executable, "-m", "flows.stack.prefect_worker")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +75,10 @@ def server_program(ports: Mapping[str, int]) -> Program:
     return Program("server", command, priority=20, stop_seconds=20)
 
 
-def worker_program(name: str) -> Program:
-    """Return the worker that executes flow runs, each in a process of its own."""
-    command = (
-        sys.executable, "-m", "prefect", "worker", "start", "--type", "process", "--pool", POOL, "--name", name,
-        "--no-create-pool-if-not-found",
-    )  # fmt: skip
+def worker_program(name: str, deployments: Path | None = None) -> Program:
+    """Return the worker that executes flow runs, each in a process of its own; only flows of the deployments."""
+    others = [] if deployments is None else ["--deployments", str(deployments.resolve())]
+    command = (*PREFECT_WORKER, "--pool", POOL, "--name", name, *others)
     # It gives its flow runs half a minute to end before it kills them.
     return Program("worker", command, priority=30, stop_seconds=50, private=False)
 

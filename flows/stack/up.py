@@ -31,6 +31,13 @@ Tell = Callable[[str], None]
 _FIRST_RUN = """prefect deployment run 'pipeline/local' --watch -p 'spec={"simulation": {"n_patterns": 30000}}'"""
 
 
+# What a stack without login says of itself.
+OPEN = (
+    "NONE: every user of this machine may start, change and delete runs, with your rights to the store and to your "
+    "files, and only the checks of their origin hold pages that are open in a browser; up without --no-auth closes it"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class _Plan:
     """What is started, or goes on."""
@@ -102,7 +109,7 @@ class Stack:
         for name in services.replaced():
             os.environ.pop(name, None)
         os.environ.update(services.variables())  # this process looks at the store as its users will
-        programs = [worker_program(f"difsims-{platform.node()}-{memory.id[:6]}")]
+        programs = [worker_program(f"difsims-{platform.node()}-{memory.id[:6]}", self._options.deployments)]
         if services.prefect_api is None:
             programs.insert(0, server_program(memory.ports))
         if services.s3 is None:
@@ -161,7 +168,8 @@ class Stack:
 
     def _start_worker(self, plan: _Plan, patience: Patience) -> None:
         """Start the worker, and make the deployments meanwhile when something of them is new."""
-        deploy.make_pool(plan.api)
+        if deploy.make_pool(plan.api):
+            self._tell("the work pool let runs choose their command; now its template leaves them a time limit alone")
         digest = self._deployments.digest(plan.services.store)
         fresh = plan.memory.deployed == digest and not deploy.missing(plan.api, self._deployments)
         making = None
@@ -193,15 +201,23 @@ class Stack:
             f"everything is stopped; `difsims up --folder {shlex.quote(str(self._folder.root))}` goes on with it"
         )
 
+    def _login(self, services: Services) -> str:
+        """Return how to sign in, without the secret."""
+        if services.prefect_api is not None:
+            return "that of PREFECT_API_AUTH_STRING here" if services.login else "none is set here"
+        if services.login is None:
+            return OPEN
+        return f"user:password, the text at `login` in {self._folder.credentials}; the pages ask for all of it once"
+
     def _summary(self, plan: _Plan, seconds: float) -> str:
         services, folder = plan.services, self._folder
         secrets = folder.credentials if None in (services.s3, services.prefect_api) else "those of this environment"
-        login = f" (login in {folder.credentials.name})" if services.prefect_api is None and services.login else ""
         place = f" at {services.endpoint}" if services.endpoint else ""
         return "\n".join(
             [
                 f"difsims is up after {seconds:.0f} s",
-                f"  pages        {plan.api.address}{login}",
+                f"  pages        {plan.api.address}",
+                f"  login        {self._login(services)}",
                 f"  store        {services.store}{place}",
                 f"  credentials  {secrets}",
                 f"  logs         {folder.logs}",

@@ -6,7 +6,7 @@ import os
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,8 +18,22 @@ _STOP_SECONDS = 20
 
 
 @contextmanager
-def running_prefect(folder: Path, server: Sequence[str] = PREFECT_SERVER) -> Iterator[str]:
-    """Start a server in a folder, wait until it answers, and give its address, without ``/api``."""
+def running_prefect(
+    folder: Path,
+    server: Sequence[str] = PREFECT_SERVER,
+    settings: Callable[[int], Mapping[str, str]] = lambda _port: {},
+) -> Iterator[str]:
+    """Start a server in a folder, wait until it answers, and give its address, without ``/api``.
+
+    Parameters
+    ----------
+    folder
+        Its state.
+    server
+        The command.
+    settings
+        Port → variables to add to its environment.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     (port,) = free_ports(1)
     address, log = f"http://127.0.0.1:{port}", folder / "server.log"
@@ -30,6 +44,7 @@ def running_prefect(folder: Path, server: Sequence[str] = PREFECT_SERVER) -> Ite
         "PREFECT_API_URL": f"{address}/api",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
+        **settings(port),
     }
     command = [*server, "--host", "127.0.0.1", "--port", str(port)]
     with log.open("wb") as file:

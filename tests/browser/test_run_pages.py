@@ -1,13 +1,15 @@
 """What people see of a run in Prefect's UI, in a real browser: its summary, its maps, its scores, its log.
 
-One server, one browser and two small pipelines serve all tests: one into a folder, whose figures lie within the
-artifacts, and one into a real S3 store, whose figures are signed links.
+One server, which asks for a login and protects changes as that of a stack does, one browser and two small pipelines
+serve all tests: one into a folder, whose figures lie within the artifacts, and one into a real S3 store, whose figures
+are signed links.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import secrets
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,12 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from flows.doctor.examine import all_checks, examine
 from flows.doctor.findings import Patient
 from flows.settings import quieten_prefect
+from flows.stack.api import PrefectApi
 from tests.browser.chromium import Page, browsing, chromium_binary
 from tests.browser.prefect_site import running_prefect
 from tests.services import S3Service
@@ -30,6 +32,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.service]
 
 ROOT = Path(__file__).resolve().parents[2]
 MAPS = ("roi_1_radial_crop", "roi_2_radial_crop")
+LOGIN = f"difsims:{secrets.token_urlsafe(12)}"
 FOLDER, S3 = 0, 1  # the order in which the pipelines run
 IMAGE = "Array.from(document.images).find(image => image.src.includes('phase-map') && image.naturalWidth > 0)"
 
@@ -53,14 +56,29 @@ class Run:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     chromium_binary()  # before anything is started for nothing
-    with running_prefect(tmp_path_factory.mktemp("prefect")) as address:
+    settings = {"PREFECT_SERVER_API_AUTH_STRING": LOGIN, "PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED": "true"}
+    with running_prefect(tmp_path_factory.mktemp("prefect"), settings=lambda _port: settings) as address:
         yield address
 
 
 @pytest.fixture(scope="module")
 def page(site: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     with browsing(tmp_path_factory.mktemp("chromium")) as tab:
+        sign_in(tab, site)
         yield tab
+
+
+def sign_in(page: Page, site: str) -> None:
+    """Type user and password, as one text, into the form that the pages show to strangers."""
+    page.open(f"{site}/v2/dashboard")
+    page.await_value("document.querySelector('input').focus() === undefined")
+    page.ask("Input.insertText", text=LOGIN)
+    page.await_value("document.querySelector('button[type=submit]').click() === undefined")
+    page.await_value("localStorage.getItem('prefect-password') !== null && !location.pathname.includes('login')")
+
+
+def api_of(site: str) -> PrefectApi:
+    return PrefectApi(f"{site}/api", LOGIN)
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +90,7 @@ def runs(site: str, s3_service: S3Service, tmp_path_factory: pytest.TempPathFact
         **s3_service.environment,
         "PREFECT_HOME": str(home),
         "PREFECT_API_URL": f"{site}/api",
+        "PREFECT_API_AUTH_STRING": LOGIN,
         "PYTHONPATH": str(ROOT),
     }
     command = [sys.executable, "-m", "tests.browser.two_pipelines", *stores]
@@ -83,9 +102,8 @@ def runs(site: str, s3_service: S3Service, tmp_path_factory: pytest.TempPathFact
 
 def _run(site: str, outcome: dict[str, Any]) -> Run:
     tagged = {"flow_runs": {"tags": {"all_": [outcome["model"]]}}, "flows": {"name": {"any_": ["pipeline"]}}}
-    (run,) = httpx.post(f"{site}/api/flow_runs/filter", json=tagged).json()
-    asked = {"artifacts": {"flow_run_id": {"any_": [run["id"]]}}, "limit": 200}
-    found = httpx.post(f"{site}/api/artifacts/filter", json=asked).json()
+    (run,) = api_of(site).all("/flow_runs/filter", tagged)
+    found = api_of(site).all("/artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [run["id"]]}}})
     return Run(site, run["id"], {item["key"]: item["id"] for item in found}, outcome)
 
 
@@ -172,18 +190,21 @@ def test_progress_and_log_tell_the_story_in_ten_lines(runs, page, tmp_path):
     page.await_text("5 of 5")
     page.screenshot(tmp_path / "log.png")
     logged = {"logs": {"flow_run_id": {"any_": [runs[FOLDER].id]}}, "sort": "TIMESTAMP_ASC"}
-    lines = [item["message"] for item in httpx.post(f"{runs[FOLDER].site}/api/logs/filter", json=logged).json()]
+    lines = [item["message"] for item in api_of(runs[FOLDER].site).all("/logs/filter", logged)]
     assert 5 <= len(lines) <= 10, lines
     for number, word in enumerate(("dataset", "model", "phase maps", "scores", "report"), start=1):
         assert any(line.startswith(f"{number} of 5") and word in line for line in lines), word
 
 
 def test_the_doctor_finds_a_bare_server_well_and_without_workers(site):
-    from prefect.settings import PREFECT_API_URL, temporary_settings
+    from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
-    with temporary_settings(updates={PREFECT_API_URL: f"{site}/api"}):
+    updates: dict[Any, Any] = {PREFECT_API_URL: f"{site}/api", PREFECT_API_AUTH_STRING: LOGIN}
+    with temporary_settings(updates=updates):
         wanted = [check for check in all_checks() if check.name.split(":")[0] == "Prefect"]
         found = {item.name.removeprefix("Prefect: "): item.status for item in examine(Patient(), wanted)}
     assert {name for name, status in found.items() if status == "warn"} >= {"deployments", "worker", "dead runs"}
     assert [found[name] for name in ("Prefect", "version", "clock", "UI", "services", "schedules")] == ["ok"] * 6
+    assert [found[name] for name in ("login", "CSRF", "other names")] == ["ok"] * 3
+    assert found["other sites"] == "warn", "this server leaves CORS as Prefect has it"
     assert "fail" not in found.values()

@@ -19,9 +19,10 @@ import prefect.settings  # noqa: E402 - Prefect reads its environment when impor
 from prefect import __version__  # noqa: E402
 from prefect.settings import PREFECT_API_URL, temporary_settings  # noqa: E402
 
-from flows.doctor import prefect_server, prefect_work, versions  # noqa: E402
+from flows.doctor import prefect_access, prefect_server, prefect_work, versions  # noqa: E402
 from flows.doctor.findings import Answer, Patient  # noqa: E402
 from flows.stack.deploy import Deployments  # noqa: E402
+from flows.stack.job import TEMPLATE  # noqa: E402
 
 LONG_AGO = (datetime.now(UTC) - timedelta(hours=2)).isoformat()
 SCHEDULED = {"id": "d", "name": "retrain", "paused": False, "schedules": [{"active": True, "created": LONG_AGO}]}
@@ -94,6 +95,8 @@ def test_without_an_address_nothing_is_asked():
         assert prefect_server.reachable(Patient()).status == "warn"
         assert prefect_work.worker(Patient()) is None
         assert prefect_server.leases(Patient()) is None
+        assert prefect_access.login(Patient()) is None
+        assert prefect_access.jobs(Patient()) is None
 
 
 @pytest.mark.parametrize(("server", "status"), [(__version__, "ok"), ("3.8.0", "warn"), ("3.7.1", "fail")])
@@ -183,6 +186,49 @@ def test_leases_in_memory_and_services_that_are_off(ask):
     answer = ask(prefect_server.services, {"/admin/settings": off})
     assert answer.status == "fail"
     assert "PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED=true" in answer.remedy
+
+
+def test_a_server_that_asks_nobody_who_he_is(ask):
+    answer = ask(prefect_access.login, {})
+    assert answer.status == "warn"
+    assert "PREFECT_SERVER_API_AUTH_STRING" in answer.remedy
+    assert ask(prefect_access.login, {"/admin/version": 401}).status == "ok"
+
+
+@pytest.mark.parametrize("check", [prefect_access.other_names, prefect_access.other_sites])
+@pytest.mark.parametrize(("answers", "status"), [(__version__, "warn"), (401, "warn"), (403, "ok"), (421, "ok")])
+def test_a_server_that_answers_to_strangers(check, answers, status, ask):
+    """Asking for a login is no refusal: the name is good, and a page may know the login."""
+    assert ask(check, {"/admin/version": answers, "/admin/settings": {}}).status == status
+
+
+def test_a_server_whose_settings_let_other_sites_in(ask):
+    closed = {"cors_allowed_origins": "http://127.0.0.1:4200", "csrf_protection_enabled": True}
+
+    def canned(**changed: Any) -> dict[str, Any]:
+        return {"/admin/version": 403, "/admin/settings": {"server": {"api": closed | changed}}}
+
+    assert ask(prefect_access.other_sites, canned()).status == "ok"
+    opened = ask(prefect_access.other_sites, canned(cors_allowed_origins="*"))
+    assert opened.status == "warn"
+    assert "CORS *" in opened.found
+    assert ask(prefect_access.csrf, canned()).status == "ok"
+    assert ask(prefect_access.csrf, canned(csrf_protection_enabled=False)).status == "warn"
+
+
+@pytest.mark.parametrize(
+    ("template", "status"),
+    [
+        (TEMPLATE, "ok"),
+        ({}, "warn"),
+        (TEMPLATE | {"job_configuration": {"command": "sh -c id"}}, "warn"),
+        ({"variables": {"properties": {"command": {}, "hours": {}}}, "job_configuration": {}}, "warn"),
+    ],
+)
+def test_a_pool_whose_runs_choose_their_command(template, status, ask):
+    answer = ask(prefect_access.jobs, {"/work_pools/filter": [{"base_job_template": template}]})
+    assert answer.status == status
+    assert "prefect_worker" in answer.remedy or status == "ok"
 
 
 def test_pages_that_ask_another_address_stay_empty(ask, address):

@@ -32,6 +32,7 @@ from flows.stack.processes import end, stack_processes
 from flows.stack.programs import s3_program, server_program, worker_program
 from flows.stack.repair import forget_leases
 from flows.stack.supervisor import configuration
+from flows.stack.up import Stack
 
 
 @pytest.fixture
@@ -58,7 +59,8 @@ def test_credentials_are_made_once_and_only_their_owner_reads_them(folder):
     made = keep_credentials(folder, auth=None)
     assert mode(folder.credentials) == 0o600
     assert mode(folder.root) == 0o700
-    assert made.login is None
+    assert made.login is not None
+    assert made.login.startswith("difsims:")
     assert len({made.admin.secret_key, made.reader.secret_key, made.admin.access_key, made.reader.access_key}) == 4
     assert keep_credentials(folder, auth=None) == made
     assert not [secret for secret in made.secrets if secret in repr(made)]
@@ -71,14 +73,39 @@ def test_the_reader_may_not_write(folder):
 
 
 def test_a_login_comes_and_goes_on_request_and_stays_otherwise(folder):
-    plain = keep_credentials(folder, auth=None)
+    plain = keep_credentials(folder, auth=False)
+    assert plain.login is None
+    assert keep_credentials(folder, auth=None) == plain
     login = keep_credentials(folder, auth=True)
     assert login.login is not None
-    assert login.login.startswith("difsims:")
     assert login.admin == plain.admin
     assert keep_credentials(folder, auth=None) == login
     assert keep_credentials(folder, auth=True) == login
     assert keep_credentials(folder, auth=False) == plain
+
+
+def test_a_stack_of_before_gets_a_login_at_its_next_start_and_not_while_it_runs(folder):
+    keep_credentials(folder, auth=False)
+    told: list[str] = []
+    options = UpOptions(folder.root)
+    _, running = choose_services(folder, options, told.append, running=True)
+    assert running.login is None
+    assert told == ["the stack is running; ports and login change at its next start"]
+    _, started = choose_services(folder, options, told.append, running=False)
+    assert started.login is not None
+    _, without = choose_services(folder, UpOptions(folder.root, auth=False), told.append, running=False)
+    assert without.login is None
+
+
+def test_how_to_sign_in_is_said_without_the_secret_and_so_is_what_no_login_opens(folder):
+    stack = Stack(UpOptions(folder.root), lambda _line: None)
+    services = Services(keep_credentials(folder, auth=True), s3_port=1, prefect_port=2)
+    said = stack._login(services)
+    assert str(folder.credentials) in said
+    assert not [secret for secret in services.credentials.secrets if secret in said]
+    said = stack._login(Services(keep_credentials(folder, auth=False), s3_port=1, prefect_port=2))
+    assert "every user of this machine may start, change and delete runs, with your rights" in said
+    assert "without --no-auth" in said
 
 
 def test_a_damaged_credentials_file_is_named_and_not_quoted(folder):
@@ -102,6 +129,8 @@ def test_programs_inherit_secrets_and_the_shell_files_are_private(folder, monkey
     monkeypatch.setenv("AWS_PROFILE", "somebody")
     monkeypatch.setenv("PREFECT_API_AUTH_STRING", "other:login")
     monkeypatch.setenv("PREFECT_WORKER_QUERY_SECONDS", "7")
+    monkeypatch.setenv("PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED", "false")
+    monkeypatch.setenv("PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS", "*")
     services = Services(made, s3_port=1, prefect_port=2)
     found = program_environment(folder, "an-id", services)
     assert found["AWS_SECRET_ACCESS_KEY"] == made.admin.secret_key
@@ -110,9 +139,13 @@ def test_programs_inherit_secrets_and_the_shell_files_are_private(folder, monkey
     assert found["PREFECT_WORKER_QUERY_SECONDS"] == "7"
     assert found["DIFSIMS_SIMULATIONS_A_MACHINE"] == "1"
     assert found[MARK] == "an-id"
+    assert found["PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED"] == "true"
+    assert found["PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS"] == "http://127.0.0.1:2,http://localhost:2"
     write_environments(folder, services)
     assert mode(folder.environment) == mode(folder.reader_environment) == 0o600
-    assert made.admin.secret_key not in folder.reader_environment.read_text()
+    for secret in (made.admin.secret_key, str(made.login)):
+        assert secret in folder.environment.read_text()
+        assert secret not in folder.reader_environment.read_text()
     assert MARK not in folder.environment.read_text()
 
 

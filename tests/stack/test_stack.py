@@ -37,7 +37,7 @@ FLOWS = {
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     folder = tmp_path_factory.mktemp("stack") / "state"
-    with running_stack(folder, "--auth", quick_zombies=True) as found, pytest.MonkeyPatch.context() as patch:
+    with running_stack(folder, quick_zombies=True) as found, pytest.MonkeyPatch.context() as patch:
         for name, value in found.variables.items():
             if name.startswith("AWS_"):
                 patch.setenv(name, value)
@@ -140,9 +140,9 @@ def test_all_deployments_are_there_with_schedules_limits_and_forms(stack):
     flows = {stack.api.get(f"/flows/{item['flow_id']}")["name"]: item for item in found.values()}
     assert set(flows) == FLOWS
     assert all(item["description"] and item["version"] and "difsims" in item["tags"] for item in flows.values())
-    commands = {name: item["job_variables"]["command"] for name, item in flows.items()}
-    assert all(command.startswith("python -m flows.time_limit --hours ") for command in commands.values())
-    assert commands["watch-experiments"].endswith("--hours 1")
+    limits = {name: item["job_variables"] for name, item in flows.items()}
+    assert all(set(variables) == {"hours"} for variables in limits.values())
+    assert limits["watch-experiments"] == {"hours": 1}
     assert flows["simulate"]["global_concurrency_limit"]["limit"] == 1
     assert flows["simulate"]["concurrency_options"]["collision_strategy"] == "ENQUEUE"
     assert flows["retrain"]["schedules"][0]["schedule"]["cron"] == "0 2 * * *"
@@ -257,7 +257,7 @@ def test_killed_processes_cost_no_slot(stack, first):
 
 
 def test_a_run_that_takes_too_long_is_ended_and_costs_no_slot(stack, first):
-    endless = stack.submit("simulate/local", {"spec": LONG}, command="python -m flows.time_limit --hours 0.003")
+    endless = stack.submit("simulate/local", {"spec": LONG}, hours=0.003)
     late = stack.wait(endless)["state"]
     assert (late["type"], late["name"]) == ("FAILED", "TimedOut")
     assert "not done after 0.003 h, its time limit" in late["message"]
