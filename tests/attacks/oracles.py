@@ -136,7 +136,7 @@ class Judge:
             gc.collect()
             Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
         ours: DifsimsError | None = None
-        start = time.monotonic()
+        start = time.process_time()
         with watched(*self._roots) as seen:
             try:
                 yield
@@ -147,11 +147,11 @@ class Judge:
             except BaseException as error:
                 what = f"{type(error).__name__} instead of one of our errors"
                 raise BrokenPromiseError(f"{what}: {error!s:.300}") from error
-        seconds, grown = time.monotonic() - start, _memory("VmHWM") - self._floor
+        seconds, grown = time.process_time() - start, _memory("VmHWM") - self._floor
         if seen:
             raise BrokenPromiseError(f"did what it may not: {'; '.join(seen[:5])}")
         if seconds > MOST_SECONDS:
-            raise BrokenPromiseError(f"took {seconds:.1f} s, more than {MOST_SECONDS}")
+            raise BrokenPromiseError(f"took {seconds:.1f} s of computing, more than {MOST_SECONDS}")
         if grown > MOST_BYTES:
             raise BrokenPromiseError(f"took {grown / 2**20:.0f} MB of memory, more than {MOST_BYTES / 2**20:.0f}")
         if ours is not None:
@@ -182,6 +182,30 @@ def check_error(error: DifsimsError) -> None:
 def digests(store: ObjectStore) -> dict[str, str]:
     """Return the SHA-256 of every object of a store, by key."""
     return {key: hashlib.sha256(store.read(key)).hexdigest() for key in store.list()}
+
+
+class Original:
+    """A store as it was: what has changed since, and how it becomes again what it was."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store, self._objects = store, {key: store.read(key) for key in store.list()}
+        self._known = self._state()
+
+    def _state(self) -> dict[str, str]:
+        return {info.key: info.etag for info in self._store.describe()}
+
+    def restore(self) -> set[str]:
+        """Return the keys of the objects that were changed, added or lost, after putting them back."""
+        now = self._state()
+        changed = {key for key in self._known.keys() | now.keys() if self._known.get(key) != now.get(key)}
+        for key in changed:
+            if key in self._objects:
+                self._store.write(key, self._objects[key])
+            else:
+                self._store.delete(key)
+        if changed:
+            self._known = self._state()
+        return changed
 
 
 def check_untouched(before: dict[str, str], after: dict[str, str], *allowed: str) -> None:

@@ -15,12 +15,15 @@ from pathlib import Path
 
 import numpy as np
 
+from difsims_core.config.learning import TrainingSpec
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.storage import layout
 from difsims_core.storage.objects import ObjectStore, open_store
 
 ROOT = Path(__file__).resolve().parents[2]
 SCANS = ("one", "two")
+SPECS = tuple(SimulationSpec(n_patterns=600, seed=seed) for seed in (1, 2))
+TRAINING = TrainingSpec(epochs=1, seed=1)
 _CONTENTS = "contents.json"  # beside the store
 
 
@@ -67,7 +70,6 @@ def make_in(folder: Path) -> WholeStore:
 
 
 def _make(folder: Path) -> None:
-    from difsims_core.config.learning import TrainingSpec
     from difsims_core.learn.predict import predict_experiment
     from difsims_core.learn.train import train
     from difsims_core.ledger.intake import look, scans_to_predict
@@ -76,8 +78,8 @@ def _make(folder: Path) -> None:
     from tests.ledger.fake_datasets import build_fake
 
     store = open_store(folder / "store")
-    sims = [build_fake(store, SimulationSpec(n_patterns=600, seed=seed)) for seed in (1, 2)]
-    bundles = [train(store, [sim.id], TrainingSpec(epochs=1, seed=1)) for sim in sims]
+    sims = [build_fake(store, spec) for spec in SPECS]
+    bundles = [train(store, [sim.id], TRAINING) for sim in sims]
     put_scans(store, bundles[0].q_axis)
     for bundle in reversed(bundles):
         promote(store, read_registry(store), bundle.id, why="a test", scores={"accuracy": 0.5}, by="hand")
