@@ -145,4 +145,4 @@ def _cif_lines(random: Random) -> list[str]:
     return lines
 
 
-KINDS = (Kind("documents.parameters", _NIGHT, Documents), Kind("cif.crystals", _NIGHT, CrystalFiles))
+KINDS = (Kind("documents.parameters", _NIGHT, Documents, 0.01), Kind("cif.crystals", _NIGHT, CrystalFiles, 0.006))

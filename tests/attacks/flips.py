@@ -110,4 +110,4 @@ def _item(key: str) -> str:
     return "/".join(key.split("/")[:2])
 
 
-KINDS = tuple(Kind(f"flips.{name}", _NIGHT, partial(FlippedBits, name=name)) for name in KIND_NAMES)
+KINDS = tuple(Kind(f"flips.{name}", _NIGHT, partial(FlippedBits, name=name), 0.03) for name in KIND_NAMES)

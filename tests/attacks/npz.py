@@ -69,6 +69,6 @@ def _same(one: np.ndarray, other: np.ndarray) -> bool:
 
 
 KINDS = tuple(
-    Kind(f"npz.{contract}", night, partial(DamagedFiles, contract=contract))
+    Kind(f"npz.{contract}", night, partial(DamagedFiles, contract=contract), 0.0015)
     for contract, night in {"profiles": 1_700_000, "prediction": 1_700_000, "truth": 1_600_000}.items()
 )

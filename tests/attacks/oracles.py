@@ -127,12 +127,12 @@ class Judge:
 
     def __init__(self, *roots: Path) -> None:
         self._roots = roots
-        self._floor = _memory("VmRSS")
+        self._floor = memory("VmRSS")
 
     @contextmanager
     def case(self) -> Iterator[None]:
         """Run a case: its own failure is a `BrokenPromiseError`, whatever it did is judged, too."""
-        if _memory("VmHWM") - self._floor > MOST_BYTES:  # of a case before, which an error may still hold
+        if memory("VmHWM") - self._floor > MOST_BYTES:  # of a case before, which an error may still hold
             gc.collect()
             Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
         ours: DifsimsError | None = None
@@ -147,7 +147,7 @@ class Judge:
             except BaseException as error:
                 what = f"{type(error).__name__} instead of one of our errors"
                 raise BrokenPromiseError(f"{what}: {error!s:.300}") from error
-        seconds, grown = time.process_time() - start, _memory("VmHWM") - self._floor
+        seconds, grown = time.process_time() - start, memory("VmHWM") - self._floor
         if seen:
             raise BrokenPromiseError(f"did what it may not: {'; '.join(seen[:5])}")
         if seconds > MOST_SECONDS:
@@ -216,8 +216,8 @@ def check_untouched(before: dict[str, str], after: dict[str, str], *allowed: str
             raise BrokenPromiseError(f"{key} was {what}, and nothing was done to it")
 
 
-def _memory(name: str) -> int:
-    """Return bytes of this process: VmRSS now, VmHWM at most."""
+def memory(name: str) -> int:
+    """Return bytes of this process: VmRSS now, VmHWM at most, VmSize asked for."""
     with open("/proc/self/status", encoding="ascii") as file:  # noqa: PTH123 read once a case
         for line in file:
             if line.startswith(f"{name}:"):

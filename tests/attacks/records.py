@@ -71,4 +71,4 @@ class DamagedRecords(Attack):
         return key == self._key or (begun and self._whole.datasets[1] not in key)
 
 
-KINDS = tuple(Kind(f"records.{name}", _NIGHT, partial(DamagedRecords, name=name)) for name in NAMES)
+KINDS = tuple(Kind(f"records.{name}", _NIGHT, partial(DamagedRecords, name=name), 0.02) for name in NAMES)
