@@ -40,9 +40,7 @@ def main() -> int:
             tally = run_cases(chosen[0], options.seed, [options.case], Path(folder), saved=saved)
             tallies, share, chosen = {chosen[0].name: tally}, 0.0, chosen[:1]
         else:
-            tallies, share = run_campaign(
-                chosen, options.seed, options.hours, options.workers, Path(folder), saved
-            )
+            tallies, share = run_campaign(chosen, options.seed, options.hours, options.workers, Path(folder), saved)
     found = (tallies, chosen, options.seed, share)
     sys.stdout.write(f"{json.dumps(document(*found), indent=1) if options.json else text(*found)}\n")
     broken = any(tally.failures for tally in tallies.values())

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import metadata
+from itertools import pairwise
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,7 @@ def jobs_of(kinds: Sequence[Kind], hours: float, workers: int) -> tuple[list[Job
         cases = max(1, ceil(kind.night * share))
         pieces = min(cases, workers if kind.night * kind.seconds * share > 60 else 1)
         edges = [cases * number // pieces for number in range(pieces + 1)]
-        jobs += [Job(kind, *edge) for edge in zip(edges, edges[1:], strict=False)]
+        jobs += [Job(kind, *edge) for edge in pairwise(edges)]
     return jobs, share
 
 
@@ -74,7 +75,9 @@ def figure(tally: Tally) -> str:
 def versions() -> dict[str, str]:
     """Return what was attacked, and with what."""
     names = ("numpy", "zarr", "tensorflow", "keras", "prefect", "pydantic", "gemmi")
-    return {"difsims": __version__, "python": platform.python_version()} | {name: metadata.version(name) for name in names}
+    return {"difsims": __version__, "python": platform.python_version()} | {
+        name: metadata.version(name) for name in names
+    }
 
 
 def document(tallies: dict[str, Tally], kinds: Sequence[Kind], seed: int, share: float) -> dict[str, Any]:

@@ -28,7 +28,8 @@ _YAML = (
     "!!python/object/apply:os.system [mkdir mark]", "!!python/name:os.system", "!!binary aGk=", "!!set {a}", "&a [*a]",
     "*unknown", "<<: {a: 1}", "&x [1, 2]", "[*x, *x]", "? a\n: b", "|\n  text", ">-\n  text", "'", '"\\ud800"', "\t",
     "%YAML 9.9", "---", "...", "1_000", "0o17", "1:30:00", "2026-01-01", "~", ".inf", "-.nan", "yes", "{a: 1, a: 2}",
-    "[" * 300, "{" * 300, "- " * 300, "1" * 5000, "\x00", "\x85", "\u2028", "a: b: c", "<<<<<<< HEAD", "${HOME}", "{{ x }}",
+    "[" * 300, "{" * 300, "- " * 300, "1" * 5000, "\x00", "\x85", "\u2028", "a: b: c", "<<<<<<< HEAD",
+    "${HOME}", "{{ x }}",
     "\n".join(f"k{n}: &k{n} [*k{n - 1}, *k{n - 1}]" if n else "k0: &k0 [x, x]" for n in range(30)),
 )  # fmt: skip
 
@@ -42,7 +43,10 @@ class Documents(Attack):
         specs = sorted((REPOSITORY / "deployments/specs").glob("*.yaml"))
         self._texts = [path.read_text(encoding="utf-8") for path in specs]
         self._values = [read_document(path) for path in specs] + [SimulationSpec().to_document()]
-        self._readers = (*(partial(load_spec, kind=kind) for kind in (SimulationSpec, TrainingSpec, PipelineSpec)), load_sweep)
+        self._readers = (
+            *(partial(load_spec, kind=kind) for kind in (SimulationSpec, TrainingSpec, PipelineSpec)),
+            load_sweep,
+        )
         for text in (*self._texts, "a: [", "{}", "a: 1\na: 2", "phases: x", "n_patern: 3"):
             for ending in ("yaml", "json"):
                 self._try(ending, text.encode())
@@ -108,7 +112,12 @@ class CrystalFiles(Attack):
         paths = sorted(path for place in places for path in place.glob("*.cif"))
         self._whole = [data for path in paths if len(data := path.read_bytes()) < 20_000]
         self._path = self.folder / "damaged.cif"
-        for data in (*self._whole, b"", b"data_x\n_cell_length_a 1\n", *(text.encode() for text in _cif_lines(Random(1)))):
+        for data in (
+            *self._whole,
+            b"",
+            b"data_x\n_cell_length_a 1\n",
+            *(text.encode() for text in _cif_lines(Random(1))),  # noqa: S311 not a secret
+        ):
             self._path.write_bytes(data)
             try:
                 read_crystal("damaged", str(self._path))
@@ -132,10 +141,24 @@ class CrystalFiles(Attack):
 def _cif_lines(random: Random) -> list[str]:
     """Return a crystal file by the grammar: any tags, lists and values, in any order."""
     numbers = ("4.0", "90", "1e400", "-1", "nan", "0", "1/3", "4.05(3)", "?", ".", "1" * 400, "0.5")
-    others = ("'P 1'", "'x,y,z'", "'-x,y+1/2,z'", "'x,x,x'", "Si", "Si1", "Xx9", "'F d -3 m'", "\n;\ntext\n;\n", "''", "227")
+    others = (
+        "'P 1'",
+        "'x,y,z'",
+        "'-x,y+1/2,z'",
+        "'x,x,x'",
+        "Si",
+        "Si1",
+        "Xx9",
+        "'F d -3 m'",
+        "\n;\ntext\n;\n",
+        "''",
+        "227",
+    )
     tags = [f"_cell_length_{axis}" for axis in "abc"] + [f"_cell_angle_{angle}" for angle in ("alpha", "beta", "gamma")]
     columns = [f"_atom_site_{name}" for name in ("label", "type_symbol", "fract_x", "fract_y", "fract_z", "occupancy")]
-    lines = ["data_a"] + [f"{tag} {random.choice(numbers[:2]) if random.random() < 0.8 else random.choice(numbers)}" for tag in tags]
+    lines = ["data_a"] + [
+        f"{tag} {random.choice(numbers[:2]) if random.random() < 0.8 else random.choice(numbers)}" for tag in tags
+    ]
     lines += ["loop_", "_symmetry_equiv_pos_as_xyz", *(random.choice(others[1:4]) for _ in range(random.randint(0, 5)))]
     lines += ["loop_", *columns[: random.randint(1, 6)]]
     for _ in range(random.randint(0, 6)):

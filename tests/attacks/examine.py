@@ -23,7 +23,7 @@ def findings(whole: WholeStore, key: str) -> list[str]:
 
 
 def _findings(whole: WholeStore, key: str) -> tuple[str, ...]:
-    store, folder = whole.store, key.split("/")[0]
+    store, folder = whole.store, key.split("/", maxsplit=1)[0]
     if key == layout.model_registry():
         read_registry(store)
     elif key == layout.INTAKE:

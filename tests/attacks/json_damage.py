@@ -27,7 +27,23 @@ _NUMBERS = (
     0, -1, 1, 2, 255, 2**31, -(2**31), 2**53, 2**63, 2**64, 10**25, 10**400, -0.0, 0.5, 1e-320, 1e308, NAN, INFINITY,
     -INFINITY, True, False, None,
 )  # fmt: skip
-_KEYS = ("format", "id", "__class__", "constructor", "sha256", "", "\x1b[2J", "a" * 5000, "extra", "\ud800", "zarr_format")
+_TOKENS = (
+    "NaN", "-Infinity", "1e999", "1" * 5000, "-", "0x10", "01", "'a'", '"\\ud800"', '"\\u0000"', "//", "[" * 60_000,
+    '{"a":' * 30_000, "[" * 40 + "]" * 40, "\ufeff", "undefined", '"\\x41"', "1_000", "+1", ".5", "\x00",
+)  # fmt: skip
+_KEYS = (
+    "format",
+    "id",
+    "__class__",
+    "constructor",
+    "sha256",
+    "",
+    "\x1b[2J",
+    "a" * 5000,
+    "extra",
+    "\ud800",
+    "zarr_format",
+)
 
 
 def odd_value(rng: np.random.Generator, like: Any = None) -> Any:
@@ -94,11 +110,9 @@ def sealed_bytes(data: bytes) -> bytes:
 
 def _replaced(text: str, rng: np.random.Generator) -> bytes:
     """Put a token that is no value of JSON, or hardly one, in the place of a value."""
-    tokens = ("NaN", "-Infinity", "1e999", "1" * 5000, "-", "0x10", "01", "'a'", '"\\ud800"', '"\\u0000"', "//", "[" * 60_000,
-              '{"a":' * 30_000, "[" * 40 + "]" * 40, "\ufeff", "undefined", '"\\x41"', "1_000", "+1", ".5", "\x00")  # fmt: skip
     lines = text.split("\n")
     at = int(rng.integers(len(lines)))
-    lines[at] = lines[at].split(": ")[0] + ": " + _pick(rng, tokens) + ","
+    lines[at] = lines[at].split(": ")[0] + ": " + _pick(rng, _TOKENS) + ","
     return "\n".join(lines).encode()
 
 
@@ -118,7 +132,9 @@ def _other_encoding(text: str, rng: np.random.Generator) -> bytes:
 
 
 def _only(_text: str, rng: np.random.Generator) -> bytes:
-    return _pick(rng, (b"", b"null", b"[]", b"{}", b"0", b'"a"', b"true", b"\x00" * 100, b"[" * 200_000, b"{\n}", b"NaN"))
+    return _pick(
+        rng, (b"", b"null", b"[]", b"{}", b"0", b'"a"', b"true", b"\x00" * 100, b"[" * 200_000, b"{\n}", b"NaN")
+    )
 
 
 _DAMAGES: tuple[Callable[[str, np.random.Generator], bytes], ...] = (

@@ -1,4 +1,4 @@
-"""A process that works on a store is killed at a random moment: nothing half-done shows, and the next one completes it."""
+"""A process that works on a store is killed at a random moment: nothing half-done shows, the next completes it."""
 
 from __future__ import annotations
 
@@ -40,19 +40,19 @@ class Interrupted(Attack):
         self._told(started)
         self._seconds = time.monotonic() - start
         if started.returncode != 0:
-            raise RuntimeError(f"{self._name} fails although nobody disturbs it: {started.communicate()[1][-500:]}")
+            raise RuntimeError(f"{self._name} fails although nobody disturbs it: {started.communicate()[1][-500:]!r}")
         self._original.restore()
 
-    def begin(self, *more: str) -> subprocess.Popen[str]:
+    def begin(self, *more: str) -> subprocess.Popen[bytes]:
         """Start the process and return when it is ready to begin."""
         command = [sys.executable, "-m", "tests.attacks.operations", self._name, str(self.folder), *more]
         environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "TF_CPP_MIN_LOG_LEVEL": "3"}
         pipe = subprocess.PIPE
-        started = subprocess.Popen(command, cwd=self.folder, env=environment, stdout=pipe, stderr=pipe, text=True)
+        started = subprocess.Popen(command, cwd=self.folder, env=environment, stdout=pipe, stderr=pipe, bufsize=0)
         assert started.stdout is not None
-        line = started.stdout.readline()
-        if line != "ready\n":
-            raise RuntimeError(f"{self._name} does not begin: {started.communicate()[1][-500:]}")
+        line = started.stdout.readline()  # unbuffered: what was told right after it is left for `communicate`
+        if line != b"ready\n":
+            raise RuntimeError(f"{self._name} does not begin: {started.communicate()[1][-500:]!r}")
         return started
 
     def run(self, rng: np.random.Generator) -> str:
@@ -74,13 +74,12 @@ class Interrupted(Attack):
         told = self._told(started)
         return told, "killed" if started.returncode < 0 else "done before"
 
-    def _told(self, started: subprocess.Popen[str]) -> list[str]:
-        output, errors = started.communicate(timeout=_LONGEST_SECONDS)
-        self.material = {"output": output.encode(), "errors": errors.encode()}
+    def _told(self, started: subprocess.Popen[bytes]) -> list[str]:
+        said, errors = started.communicate(timeout=_LONGEST_SECONDS)
+        self.material = {"output": said, "errors": errors}
         if started.returncode > 0 and started.returncode != OUR_ERROR:
-            raise BrokenPromiseError(f"{self._name} ended without one of our errors: {errors[-300:]}")
-        whole, _, _ = output.rpartition("\n")
-        return whole.split("\n") if whole else []
+            raise BrokenPromiseError(f"{self._name} ended without one of our errors: {errors[-300:]!r}")
+        return said.decode().split("\n")[:-1]
 
     def _check(self, told: list[str]) -> None:
         """Refuse a store that is not as it must be now, or after the work was done again."""

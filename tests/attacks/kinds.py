@@ -21,14 +21,14 @@ class Attack(ABC):
         self.prepare()
         self.judge = Judge(folder)
 
-    def prepare(self) -> None:
+    def prepare(self) -> None:  # noqa: B027 some need nothing
         """Make what all cases need, and use it once: nothing is imported or compiled while a case is judged."""
 
     @abstractmethod
     def run(self, rng: np.random.Generator) -> str:
         """Run a case; return what came of it, or raise `BrokenPromiseError`."""
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 some have nothing to add
         """Check at the end what concerns all cases together."""
 
 

@@ -8,7 +8,6 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from functools import cache
-
 from pathlib import Path
 
 import numpy as np
@@ -118,7 +117,9 @@ def _other_header(data: bytes, rng: np.random.Generator) -> bytes:
         text = f"{{'descr': {words[0]}, 'fortran_order': {words[1]}, 'shape': {words[2]}, }}"
         if rng.random() < 0.5:
             text = members[name][10:at].decode("latin-1").replace(*(str(word) for word in rng.choice(_WORDS, 2)))
-            text = text.replace(str(rng.choice(["(2, 2, 2)", "(2,)", "(20,)", "()", "<f4", "<f8"])), words[0].strip("'"))
+            text = text.replace(
+                str(rng.choice(["(2, 2, 2)", "(2,)", "(20,)", "()", "<f4", "<f8"])), words[0].strip("'")
+            )
         head = text.encode("utf-8") + b"\n"
         if len(head) < 65_536:
             members[name] = b"\x93NUMPY" + version + struct.pack("<H", len(head)) + head + members[name][at:]
@@ -142,7 +143,8 @@ def _arrays(rng: np.random.Generator) -> np.ndarray:
     texts = [str(text) for text in rng.choice(_TEXTS, int(rng.integers(0, 4)))]
     shape = tuple(int(n) for n in rng.integers(0, 4, int(rng.integers(0, 5))))
     choices = [
-        np.array(texts, dtype=np.str_), np.array(str(rng.choice(_TEXTS))), np.full(shape, np.nan), np.full(shape, -1e308),
+        np.array(texts, dtype=np.str_), np.array(str(rng.choice(_TEXTS))), np.full(shape, np.nan),
+        np.full(shape, -1e308),
         np.full(shape, np.inf, np.float32), np.full(shape, 0.5, np.float16), np.arange(20)[::-1] * 1.0, np.zeros(20),
         np.full((2, 2, 2), -3.0), np.full((2, 2, 2), 7.0), np.full((2, 2, 2), 1e-30), np.array(["a", "a"]),
         np.array(["", ""]), np.full(shape, 2**63, np.uint64), np.full(shape, b"\xff\xfe"), np.zeros(shape, "M8[s]"),
@@ -164,7 +166,9 @@ def _zip_claims(data: bytes, rng: np.random.Generator) -> bytes:
     short, long = struct.pack("<H", number & 0xFFFF), struct.pack("<I", number)
     fields = [(at + 6, short), (at + 20, long), (at + 24, long), (at + 28, short), (at + 30, short), (at + 32, short)]
     fields += [(at + 42, struct.pack("<I", int(rng.choice(local)))), (at + 42, long), (at + 16, long)]
-    fields += [(place, struct.pack("<H", int(rng.choice([0, 1, 8, 9, 12, 14, 93, 95, 99])))) for place in (at + 10, first + 8)]
+    fields += [
+        (place, struct.pack("<H", int(rng.choice([0, 1, 8, 9, 12, 14, 93, 95, 99])))) for place in (at + 10, first + 8)
+    ]
     fields += [(place, struct.pack("<H", 1 << int(rng.integers(16)))) for place in (at + 8, first + 6)]
     fields += [(end + 8, short), (end + 10, short), (end + 12, long), (end + 16, long), (end + 20, short)]
     for _ in range(int(rng.integers(1, 4))):
@@ -183,7 +187,10 @@ def _other_archive(data: bytes, rng: np.random.Generator) -> bytes:
             members += [members[int(rng.integers(len(members)))]]
         case 1:
             name, content = members[0]
-            members[0] = (str(rng.choice(["../x.npy", "/x.npy", "x", "X.npy", "x.npy/", "\x1b[2J.npy", "a" * 60_000])), content)
+            members[0] = (
+                str(rng.choice(["../x.npy", "/x.npy", "x", "X.npy", "x.npy/", "\x1b[2J.npy", "a" * 60_000])),
+                content,
+            )
         case 2:
             members += [(f"m{number}.npy", b"") for number in range(int(rng.choice([100, 1000])))]
         case 3:

@@ -52,7 +52,7 @@ class Operation(ABC):
 
     writes: tuple[str, ...]  # the beginnings of the keys that it may change
 
-    def before(self, whole: WholeStore) -> None:
+    def before(self, whole: WholeStore) -> None:  # noqa: B027 most have nothing to prepare
         """Bring the store into a state in which there is something to do."""
 
     @abstractmethod
@@ -124,7 +124,7 @@ class _Formula:
     def __init__(self, n_phases: int) -> None:
         self.output_shape = (None, n_phases)
 
-    def __call__(self, profiles: np.ndarray, training: bool) -> np.ndarray:
+    def __call__(self, profiles: np.ndarray, training: bool) -> np.ndarray:  # noqa: ARG002
         return np.full((len(profiles), self.output_shape[1]), 1 / self.output_shape[1], np.float32)
 
 
@@ -201,7 +201,9 @@ class Intake(Operation):
         entries = read_entries(whole.store)
         states = {entry.state for entry in entries.values()}
         if len(entries) != len(SCANS) + _NEW_SCANS or not states <= {"announced", "done"}:
-            raise BrokenPromiseError(f"of {len(SCANS) + _NEW_SCANS} whole scans {len(entries)} are known: {sorted(states)}")
+            raise BrokenPromiseError(
+                f"of {len(SCANS) + _NEW_SCANS} whole scans {len(entries)} are known: {sorted(states)}"
+            )
 
 
 class Retain(Operation):
@@ -223,7 +225,7 @@ class Retain(Operation):
         for verdict in apply_retention(whole.store, plan):
             tell(verdict.id)
 
-    def check(self, whole: WholeStore, told: list[str]) -> None:
+    def check(self, whole: WholeStore, told: list[str]) -> None:  # noqa: ARG002 the interface
         registry = read_registry(whole.store)
         if registry.champion is None or registry.champion.model != whole.champion:
             raise BrokenPromiseError("retention changed the champion")

@@ -75,14 +75,18 @@ class _Watch:
         if event == "import":
             return arguments[0].split(".")[0] not in self.known
         if event == "exec":
-            return not getattr(arguments[0], "co_filename", "?").startswith(_CODE + ("<frozen",))
+            return not getattr(arguments[0], "co_filename", "?").startswith((*_CODE, "<frozen"))
         return event in _ALWAYS_WRONG
 
     def _allowed(self, path: Any, *, changes: bool) -> bool:
         if isinstance(path, int) or path is None:
             return True
-        text = os.path.abspath(os.fsdecode(path))
-        return text.startswith(self.roots) or (not changes and f"{text}/".startswith(_READABLE)) or text.startswith(_SYSTEM)
+        text = os.path.abspath(os.fsdecode(path))  # noqa: PTH100 a link is where it lies
+        return (
+            text.startswith(self.roots)
+            or (not changes and f"{text}/".startswith(_READABLE))
+            or text.startswith(_SYSTEM)
+        )
 
 
 _CHANGING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
@@ -100,13 +104,17 @@ def watched(*roots: str | Path) -> Iterator[list[str]]:
         _watches.append(_Watch())
     watch = _watches[0]
     watch.roots = tuple(f"{os.path.realpath(root)}" for root in roots)
-    watch.known = frozenset(name.split(".")[0] for name in sys.modules) - {"antigravity", "this"}
+    watch.known = frozenset(name.split(".")[0] for name in sys.modules)
     watch.seen = []
+    loaded = len(sys.modules)
     watch.armed = True
     try:
         yield watch.seen
     finally:
         watch.armed = False
+        if len(sys.modules) > loaded:  # `importlib.import_module` tells no hook
+            new = {name.split(".")[0] for name in sys.modules} - watch.known
+            watch.seen += [f"import {name}" for name in sorted(new)]
 
 
 def private_temporary_folder(folder: Path) -> None:
@@ -159,7 +167,7 @@ class Judge:
             raise ours
 
     def outcome(self, work: Any, *arguments: Any) -> tuple[str, Any]:
-        """Return `VALUE` and what ``work`` returned, or `REFUSED` and our error; everything else is a broken promise."""
+        """Return `VALUE` and what ``work`` returned, or `REFUSED` and our error; all else is a broken promise."""
         try:
             with self.case():
                 return VALUE, work(*arguments)
@@ -171,7 +179,7 @@ def check_error(error: DifsimsError) -> None:
     """Refuse an error whose text could forge another line or drive a terminal, or that hides a want of memory."""
     odd = [sign for sign in str(error) if not sign.isprintable() and sign != "\n"]
     if odd:
-        raise BrokenPromiseError(f"an error holds the control character {odd[0]!r}: {ascii(str(error)):.200}")
+        raise BrokenPromiseError(f"an error holds the control character {odd[0]!r}: {str(error)!a:.200}")
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, MemoryError):
@@ -223,4 +231,3 @@ def memory(name: str) -> int:
             if line.startswith(f"{name}:"):
                 return int(line.split()[1]) * 1024
     raise RuntimeError(f"no {name} in /proc/self/status; the attacks run on Linux")
-

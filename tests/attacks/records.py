@@ -1,4 +1,4 @@
-"""Damaged and hostile JSON records in a whole store, each with its checksum made anew: readers, and all that goes on."""
+"""Damaged and hostile JSON records in a whole store, each with its checksum made anew, and what goes on."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from tests.attacks.whole_store import make_in
 
 _NIGHT = 14_000
 NAMES = (
-    "root", "array", "receipt", "completion", "dataset-index", "bundle", "model-index", "registry", "intake", "evaluation",
+    "root", "array", "receipt", "completion", "dataset-index", "bundle", "model-index", "registry", "intake",
+    "evaluation",
 )  # fmt: skip
 _UNSEALED = ("root", "array")  # Zarr's own form
 _OTHERS_EVERY = 4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,30 +27,27 @@ from tests.doubles import fake
 
 def use(whole: WholeStore, key: str) -> Any:
     """Read an object as the product does, and what it says; what was read is written again where that is done."""
-    folder = key.split("/")[0]
-    if key == layout.model_registry():
-        return _use_registry(whole)
-    if key == layout.INTAKE:
-        return _use_intake(whole)
-    if folder == layout.PREDICTIONS:
-        return read_prediction(whole.store.url(key))
-    if folder == layout.EVALUATIONS:
-        model, name = key.split("/")[1:]
-        return score_prediction(whole.store.root, _prediction_url(whole, model, name.removesuffix(".json")))
-    if key.startswith(layout.SIMULATION_INDEX):
-        return begin(whole.store, SPECS[0], simulator=fake(SPECS[0]))
-    if key.startswith(layout.MODEL_INDEX):
-        return find_trained(whole.store, [whole.datasets[0]], TRAINING)
-    if key.startswith(layout.receipts(whole.datasets[0])):
-        return write_block(whole.store, read_plan(whole.store, whole.datasets[0]), fake(SPECS[0]), 0)
-    return _use_dataset(whole) if folder == layout.SIMULATIONS else _use_model(whole)
+    return next(work for beginning, work in _USES.items() if key.startswith(beginning))(whole, key)
 
 
-def _prediction_url(whole: WholeStore, model: str, name: str) -> str:
-    return whole.store.url(layout.prediction(model, name))
+def _use_prediction(whole: WholeStore, key: str) -> Any:
+    return read_prediction(whole.store.url(key))
 
 
-def _use_registry(whole: WholeStore) -> None:
+def _use_evaluation(whole: WholeStore, key: str) -> Any:
+    _, model, name = key.split("/")
+    return score_prediction(whole.store.root, whole.store.url(layout.prediction(model, name.removesuffix(".json"))))
+
+
+def _use_dataset_index(whole: WholeStore, _key: str) -> Any:
+    return begin(whole.store, SPECS[0], simulator=fake(SPECS[0]))
+
+
+def _use_model_index(whole: WholeStore, _key: str) -> Any:
+    return find_trained(whole.store, [whole.datasets[0]], TRAINING)
+
+
+def _use_registry(whole: WholeStore, _key: str) -> None:
     """Whoever can read the registry can promote: what is read survives writing."""
     store = whole.store
     registry = read_registry(store)
@@ -60,14 +58,17 @@ def _use_registry(whole: WholeStore) -> None:
         raise BrokenPromiseError("a promotion that was told to have happened is not in the registry")
 
 
-def _use_intake(whole: WholeStore) -> None:
+def _use_intake(whole: WholeStore, _key: str) -> None:
     read_entries(whole.store)
     look(whole.store, datetime.now(UTC), tries=3)
     if len(read_entries(whole.store)) != len(SCANS):
         raise BrokenPromiseError("a round of the intake lost a scan, or invented one")
 
 
-def _use_dataset(whole: WholeStore) -> None:
+def _use_dataset(whole: WholeStore, key: str) -> None:
+    if key.startswith(layout.receipts(whole.datasets[0])):  # whoever resumes a dataset reads these
+        write_block(whole.store, read_plan(whole.store, whole.datasets[0]), fake(SPECS[0]), 0)
+        return
     sim = open_simulation(whole.datasets[0], whole.store)
     _ = repr(sim), sim.fingerprint, sim.phases, sim.n_patterns, sim.block_rows, sim.class_counts, sim.spec, sim.q_px
     for path in ("1d/x_px", "1d/y_px", "draws/orientation"):
@@ -82,9 +83,21 @@ def _use_dataset(whole: WholeStore) -> None:
             raise StoreError("damaged rows") from error
 
 
-def _use_model(whole: WholeStore) -> None:
+def _use_model(whole: WholeStore, _key: str) -> None:
     bundle = load_bundle(whole.models[0], whole.store)
     _ = repr(bundle), bundle.to_document(), bundle.url, bundle.seed
+
+
+_USES: dict[str, Callable[[WholeStore, str], Any]] = {
+    layout.model_registry(): _use_registry,
+    layout.INTAKE: _use_intake,
+    layout.PREDICTIONS: _use_prediction,
+    layout.EVALUATIONS: _use_evaluation,
+    layout.SIMULATION_INDEX: _use_dataset_index,
+    layout.SIMULATIONS: _use_dataset,
+    layout.MODEL_INDEX: _use_model_index,
+    layout.MODELS: _use_model,
+}  # the first that a key begins with
 
 
 def others_go_on(whole: WholeStore, key: str) -> None:

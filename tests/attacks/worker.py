@@ -67,7 +67,13 @@ def rng_of(kind: Kind, seed: int, number: int) -> np.random.Generator:
 
 
 def run_cases(
-    kind: Kind, seed: int, numbers: Sequence[int], folder: Path, *, saved: Path | None = None, until: float | None = None
+    kind: Kind,
+    seed: int,
+    numbers: Sequence[int],
+    folder: Path,
+    *,
+    saved: Path | None = None,
+    until: float | None = None,
 ) -> Tally:
     """Run cases in a process of their own, which is begun again when one of them ends it; return what came of them.
 
