@@ -29,7 +29,7 @@ def damaged_files(draw: st.DrawFn) -> bytes:
     """Damage in up to four places, chosen evenly over the file: hypothesis by itself prefers its beginning."""
     data = draw(crystal_files()).data()
     random = Random(draw(st.integers(0, 2**32)))  # noqa: S311 - not a secret
-    for damage in draw(st.lists(st.sampled_from(_DAMAGES), min_size=1, max_size=4)):
+    for damage in draw(st.lists(st.sampled_from(DAMAGES), min_size=1, max_size=4)):
         data = damage(random, data)
     return data
 
@@ -85,4 +85,4 @@ def _drop_line(random: Random, data: bytes) -> bytes:
     return b"\n".join(lines)
 
 
-_DAMAGES = (_flip, _delete, _truncate, _insert, _smuggle, _replace_word, _swap_words, _repeat_line, _drop_line)
+DAMAGES = (_flip, _delete, _truncate, _insert, _smuggle, _replace_word, _swap_words, _repeat_line, _drop_line)

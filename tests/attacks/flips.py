@@ -1,0 +1,113 @@
+"""One flipped bit in an object of every kind: the whole check notices it, readers stay calm, the others stay well."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from difsims_core.storage import layout
+from tests.attacks.examine import findings
+from tests.attacks.kinds import Attack, Kind
+from tests.attacks.oracles import BrokenPromiseError, Original, check_untouched, digests, private_temporary_folder
+from tests.attacks.use import use
+from tests.attacks.whole_store import SCANS, WholeStore, make_in
+
+_NIGHT = 2_000
+_OTHERS_EVERY = 10  # cases: the check of what was not touched takes longer than a case
+
+
+def objects(whole: WholeStore) -> dict[str, str]:
+    """Return the key of one object of each kind that a store holds."""
+    dataset, model, scan = layout.simulation(whole.datasets[0]), whole.models[0], f"{SCANS[0]}_radial_crop"
+    weights = [key for key in whole.store.list(layout.model(model)) if "/model.keras" in key or "/weights.npz" in key]
+    return {
+        "root": f"{dataset}/zarr.json",
+        "group": f"{dataset}/1d/zarr.json",
+        "array": f"{dataset}/1d/x_px/zarr.json",
+        "profiles": f"{dataset}/1d/x_px/c/0/0",
+        "labels": f"{dataset}/1d/y_px/c/0/0",
+        "draws": f"{dataset}/draws/orientation/c/0/0",
+        "axis": f"{dataset}/1d/x_px_q_axis/c/0",
+        "receipt": layout.receipt(whole.datasets[0], 0),
+        "completion": layout.completion(whole.datasets[0]),
+        "dataset-index": layout.simulation_index(whole.fingerprints[0]),
+        "bundle": layout.model_record(model),
+        "weights": weights[0],
+        "model-index": layout.model_index(whole.training_fingerprints[0]),
+        "registry": layout.model_registry(),
+        "intake": layout.INTAKE,
+        "prediction": layout.prediction(model, scan),
+        "evaluation": layout.evaluation(model, scan),
+    }
+
+
+KIND_NAMES = (
+    "root", "group", "array", "profiles", "labels", "draws", "axis", "receipt", "completion", "dataset-index", "bundle",
+    "weights", "model-index", "registry", "intake", "prediction", "evaluation",
+)  # fmt: skip
+
+
+class FlippedBits(Attack):
+    """A bit is flipped, everything is asked about it, and the bit is flipped back."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self._name, self._cases = name, 0
+        super().__init__(folder)
+
+    def prepare(self) -> None:
+        self._whole = make_in(self.folder)
+        private_temporary_folder(self.folder / "tmp")
+        self._store, self._key = self._whole.store, objects(self._whole)[self._name]
+        self._data, self._before = self._store.read(self._key), digests(self._store)
+        self._original = Original(self._store)
+        self._others = [key for name, key in objects(self._whole).items() if _item(key) != _item(self._key)]
+        for key in (self._key, *self._others):
+            if wrong := findings(self._whole, key):
+                raise BrokenPromiseError(f"{key} is not well before anything is done to it: {wrong[0]}")
+        for data in (self._data[:-1], b""):
+            self._store.write(self._key, data)
+            try:
+                use(self._whole, self._key)
+            except Exception:  # noqa: BLE001, S112 only to load what it loads
+                continue
+        findings(self._whole, self._key)
+        self._original.restore()
+        use(self._whole, self._key)
+        self._original.restore()
+
+    def run(self, rng: np.random.Generator) -> str:
+        at, bit = int(rng.integers(len(self._data))), int(rng.integers(8))
+        data = bytearray(self._data)
+        data[at] ^= 1 << bit
+        self.material = {"object": bytes(data), "original": self._data}
+        self._store.write(self._key, bytes(data))
+        self._cases += 1
+        try:
+            _, wrong = self.judge.outcome(findings, self._whole, self._key)
+            if not wrong:
+                raise BrokenPromiseError(f"verify does not notice bit {bit} of byte {at} of {self._key}")
+            if self._cases % _OTHERS_EVERY == 1:
+                self._check_others(rng)
+            found, _ = self.judge.outcome(use, self._whole, self._key)  # last: it may mend what was damaged
+        finally:
+            self._original.restore()
+        return found
+
+    def _check_others(self, rng: np.random.Generator) -> None:
+        check_untouched(self._before, digests(self._store), self._key)
+        other = str(rng.choice(self._others))
+        if wrong := findings(self._whole, other):
+            raise BrokenPromiseError(f"with {self._key} damaged, {other} is no longer well: {wrong[0]}")
+
+    def close(self) -> None:
+        check_untouched(self._before, digests(self._store))
+
+
+def _item(key: str) -> str:
+    """Return what an object is a part of."""
+    return "/".join(key.split("/")[:2])
+
+
+KINDS = tuple(Kind(f"flips.{name}", _NIGHT, partial(FlippedBits, name=name), 0.03) for name in KIND_NAMES)

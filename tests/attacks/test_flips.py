@@ -1,0 +1,24 @@
+"""Fifty flipped bits in an object of every kind."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.attacks.flips import KIND_NAMES, KINDS, objects
+from tests.attacks.whole_store import make_in
+from tests.attacks.worker import run_cases
+
+_CASES = 50
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_every_flipped_bit_is_noticed_and_touches_nothing_else(kind, attacked):
+    tally = run_cases(kind, 1, range(_CASES), attacked)
+    assert tally.failures == []
+    assert tally.cases == _CASES
+
+
+def test_there_are_objects_of_every_kind(attacked):
+    found = objects(make_in(attacked))
+    assert tuple(found) == KIND_NAMES
+    assert set(found.values()) <= set(make_in(attacked).store.list())
