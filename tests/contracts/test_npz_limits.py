@@ -96,6 +96,12 @@ def test_zeros_are_refused_beyond_a_size_and_read_below(tmp_path):
     assert read_profiles(small, limits=SMALL).y.shape == (5_000, 20)
 
 
+def test_what_nobody_reads_makes_no_ratio_better(tmp_path):
+    noise = np.random.default_rng(0).bytes(200_000)
+    path = zipped(tmp_path / "a.npz", {"x": npy_of(X), "y": zeros(1_600_000), "noise": noise})
+    refused(path, "DIFSIMS_NPZ_RATIO", SMALL)
+
+
 def test_one_array_and_all_together_have_a_limit(tmp_path):
     noise = np.random.default_rng(0).random((15_000, 20))
     refused(
