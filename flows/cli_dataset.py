@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli_options import Json, Simulation, Store
+from flows.cli_options import Json, Store
 from flows.command_group import FAILED
 
 if TYPE_CHECKING:

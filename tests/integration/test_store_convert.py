@@ -170,4 +170,4 @@ def test_an_incomplete_dataset_goes_on_after_its_index_was_converted(made, earli
     assert write_group(store.root, SPEC, plan.id, range(2))["written"] == 2
     finish(store, plan)
     assert verify(store, plan.id).ok
-    assert {key for key in _contents(store)} == set(made[2])
+    assert set(_contents(store)) == set(made[2])

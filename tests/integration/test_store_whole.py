@@ -168,6 +168,17 @@ def test_exchanged_class_names_are_refused(dataset):
     assert "are not those that it was completed with" in dataset.failures
 
 
+def _another_seed(document):
+    copy = document["consolidated_metadata"]["metadata"]["metadata"]
+    document["attributes"]["parameters"]["seed"] = copy["attributes"]["parameters"]["seed"] = 99
+
+
+def test_another_document_is_refused_on_opening(dataset):
+    dataset.edit("zarr.json", _another_seed)
+    with pytest.raises(CorruptDataError, match="are not those that it was completed with"):
+        open_simulation(dataset.id, dataset.store)
+
+
 def test_metadata_that_differ_from_the_root_document_are_found(dataset):
     dataset.edit("1d/x_px/zarr.json", lambda document: document["attributes"].update(long_name="labels"))
     assert open_simulation(dataset.id, dataset.store).n_patterns == 1100
