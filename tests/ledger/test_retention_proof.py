@@ -15,7 +15,7 @@ from difsims_core.ledger.registry import promote, promote_by_hand, read_registry
 from difsims_core.ledger.retention import apply_retention, plan_retention
 from difsims_core.ledger.store_clock import store_time
 from difsims_core.storage import layout
-from difsims_core.storage.objects import ObjectStore
+from difsims_core.storage.objects import ObjectStore, open_store
 from tests.ledger.plans import YESTERDAY, going, plan_for, why
 from tests.ledger.small_stores import LONG_AGO, contents, put_dataset, put_model, put_report, rewrite, write_registry
 
@@ -224,10 +224,7 @@ def test_with_one_clock_what_is_old_goes(files, monkeypatch):
 
 
 @pytest.mark.service
-def test_the_clock_of_a_bucket(s3_store_url, monkeypatch):
-    from difsims_core.storage.objects import open_store
-
-    monkeypatch.undo()
+def test_the_clock_of_a_bucket(s3_store_url):
     store = open_store(s3_store_url)
     assert abs(store_time(store) - datetime.now(UTC)) < timedelta(minutes=5)
     assert store.list() == []
