@@ -11,6 +11,7 @@ from importlib import metadata
 from itertools import pairwise
 from math import ceil
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 from difsims_core import __version__
@@ -18,6 +19,7 @@ from tests.attacks.kinds import Kind
 from tests.attacks.worker import Tally, run_cases
 
 _MOST_SHOWN = 5  # broken cases of a kind
+_BEGINNING_SECONDS = 10  # of the process of a kind
 _RULE_OF_THREE = 3.0  # no failure in n cases: below 3/n at 95 %, for exp(-3) = 5 %
 
 
@@ -33,7 +35,8 @@ class Job:
 def jobs_of(kinds: Sequence[Kind], hours: float, workers: int) -> tuple[list[Job], float]:
     """Return what to run, in the order in which to run it, and which share of a whole night that is."""
     seconds = sum(kind.night * kind.seconds for kind in kinds)
-    share = min(1.0, hours * 3600 * workers / seconds)
+    beginnings = len(kinds) * _BEGINNING_SECONDS
+    share = min(1.0, max(hours * 3600 * workers - beginnings, 0.1 * beginnings) / seconds)
     jobs = []
     for kind in kinds:
         cases = max(1, ceil(kind.night * share))
@@ -51,14 +54,20 @@ def run_campaign(
     until = time.monotonic() + hours * 3600
     tallies = {kind.name: Tally(kind.name, seed) for kind in kinds}
 
-    def one(numbered: tuple[int, Job]) -> Tally:
-        number, job = numbered
-        place = folder / f"job-{number}"
-        place.mkdir(parents=True)
-        return run_cases(job.kind, seed, range(job.first, job.stop), place, saved=saved, until=until)
+    places: SimpleQueue[Path] = SimpleQueue()  # a store takes long to make: every attack leaves it as it was
+    for number in range(workers):
+        places.put(folder / f"{number}")
+        (folder / f"{number}").mkdir(parents=True)
+
+    def one(job: Job) -> Tally:
+        place = places.get()
+        try:
+            return run_cases(job.kind, seed, range(job.first, job.stop), place, saved=saved, until=until)
+        finally:
+            places.put(place)
 
     with ThreadPoolExecutor(workers) as pool:
-        for tally in pool.map(one, enumerate(jobs)):
+        for tally in pool.map(one, jobs):
             tallies[tally.kind].add(tally)
     return tallies, share
 

@@ -164,7 +164,8 @@ def _cif_lines(random: Random) -> list[str]:
     for _ in range(random.randint(0, 6)):
         lines.append(" ".join(random.choice(others[4:7] if n < 2 else numbers) for n in range(random.randint(4, 7))))
     lines += [f"_space_group_name_H-M_alt {random.choice(others)}"] * random.randint(0, 2)
-    random.random() < 0.2 and random.shuffle(lines)
+    if random.random() < 0.2:
+        random.shuffle(lines)
     return lines
 
 

@@ -1,4 +1,4 @@
-"""A disk that is full after so many bytes of any file: one of our errors, nothing half-written, and it goes on later."""
+"""A disk that is full after so many bytes of any file: one of our errors, nothing half-written, later it goes on."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ def _other_header(data: bytes, rng: np.random.Generator) -> bytes:
         words = [str(word) for word in rng.choice(_WORDS, 3)]
         text = f"{{'descr': {words[0]}, 'fortran_order': {words[1]}, 'shape': {words[2]}, }}"
         if rng.random() < 0.5:
-            text = members[name][10:at].decode("latin-1").replace(*(str(word) for word in rng.choice(_WORDS, 2)))
+            text = members[name][10:at].decode("latin-1").replace(words[1], words[2])
             text = text.replace(
                 str(rng.choice(["(2, 2, 2)", "(2,)", "(20,)", "()", "<f4", "<f8"])), words[0].strip("'")
             )

@@ -65,8 +65,7 @@ def make_in(folder: Path) -> WholeStore:
         if done.returncode:
             raise RuntimeError(f"the store cannot be made:\n{done.stderr[-3000:]}")
     document = json.loads((folder / _CONTENTS).read_text())
-    found = {name: tuple(value) if isinstance(value, list) else value for name, value in document.items()}
-    return WholeStore(**found)
+    return WholeStore(str(folder), **{name: tuple(ids) for name, ids in document.items()})
 
 
 def _make(folder: Path) -> None:
@@ -96,7 +95,9 @@ def _make(folder: Path) -> None:
         tuple(sim.fingerprint for sim in sims),
         tuple(bundle.training_fingerprint for bundle in bundles),
     )
-    (folder / _CONTENTS).write_text(json.dumps(asdict(contents)))
+    (folder / _CONTENTS).write_text(
+        json.dumps({name: ids for name, ids in asdict(contents).items() if name != "folder"})
+    )
 
 
 def put_scans(store: ObjectStore, q_axis: np.ndarray) -> None:

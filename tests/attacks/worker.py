@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import resource
+import shutil
 import time
 import traceback
 from collections import Counter
@@ -95,6 +96,8 @@ def run_cases(
         if death is None:
             break
         deaths += 1
+        shutil.rmtree(folder)  # whatever the case had done to it
+        folder.mkdir()
         if done == _NOT_BEGUN or deaths > _MOST_DEATHS:
             tally.failures.append((left[0], f"the process ended {deaths} times, the last time {death}"))
             break
