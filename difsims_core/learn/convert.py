@@ -7,8 +7,6 @@ of Keras holds HDF5, whose library has flaws that a file made for it reaches, so
 from __future__ import annotations
 
 import hashlib
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +19,7 @@ from difsims_core.learn.weights import probe, weights_of_model
 from difsims_core.messages import first_line
 from difsims_core.plain_json import read_json
 from difsims_core.storage import layout
+from difsims_core.storage.leavings import temporary_folder
 from difsims_core.storage.objects import ObjectStore
 
 if TYPE_CHECKING:
@@ -104,8 +103,8 @@ def _plain(data: bytes, where: str) -> dict[str, Any]:
 def _read_keras(data: bytes, where: str) -> keras.Model:
     from difsims_core.learn.backend import keras
 
-    with tempfile.TemporaryDirectory(prefix="difsims-") as folder:
-        path = Path(folder) / EARLIER_NETWORK
+    with temporary_folder() as folder:
+        path = folder / EARLIER_NETWORK
         path.write_bytes(data)
         try:
             network = keras.saving.load_model(path, compile=False, safe_mode=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 from difsims_core.errors import InputError
 from difsims_core.learn.bundle import ModelBundle
+from difsims_core.storage.leavings import temporary_folder
 from difsims_core.storage.objects import write_url
 
 ENDING = ".keras"
@@ -31,7 +31,7 @@ def export_keras(bundle: ModelBundle, path: str | Path) -> None:
     """
     if not str(path).endswith(ENDING):
         raise InputError(f"{path}: expected a name that ends with {ENDING}, as a model is exported in Keras' format")
-    with tempfile.TemporaryDirectory(prefix="difsims-") as folder:
-        local = Path(folder) / f"model{ENDING}"
+    with temporary_folder() as folder:
+        local = folder / f"model{ENDING}"
         bundle.model.save(local)
         write_url(path, local.read_bytes())

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import logging
 import platform
-import tempfile
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import metadata
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +21,7 @@ from difsims_core.learn.bundle import ModelBundle, save_bundle
 from difsims_core.learn.index import find_indexed, write_index
 from difsims_core.learn.material import TrainingMaterial, gather, training_fingerprint
 from difsims_core.storage import layout
+from difsims_core.storage.leavings import temporary_folder
 from difsims_core.storage.objects import ObjectStore
 
 if TYPE_CHECKING:
@@ -89,8 +88,8 @@ def train(
         versions=_versions(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    with tempfile.TemporaryDirectory(prefix="difsims-") as folder:
-        bundle = save_bundle(store, bundle, model, write_curves(Path(folder), history))
+    with temporary_folder() as folder:
+        bundle = save_bundle(store, bundle, model, write_curves(folder, history))
     write_index(store, bundle)
     return bundle
 

@@ -6,7 +6,6 @@ Whatever lies in a store, no deserialiser of Keras or HDF5 reads it: a model is 
 from __future__ import annotations
 
 import math
-import tempfile
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import numpy as np
 
 from difsims_core.errors import ExperimentError, InputError, ModelError
 from difsims_core.messages import first_line
+from difsims_core.storage.leavings import temporary_folder
 from difsims_core.storage.npz_members import read_members
 
 if TYPE_CHECKING:
@@ -168,8 +168,8 @@ def check_probabilities(model: keras.Model, recipe: Recipe, where: str) -> None:
 
 
 def _read(data: bytes, expected: Sequence[Weight], where: str) -> dict[str, np.ndarray]:
-    with tempfile.TemporaryDirectory(prefix="difsims-") as folder:
-        path = Path(folder) / "weights.npz"
+    with temporary_folder() as folder:
+        path = folder / "weights.npz"
         path.write_bytes(data)
         try:
             _check_claims(path, expected)

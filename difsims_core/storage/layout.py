@@ -22,7 +22,6 @@ PROFILES = "experiments/profiles"
 PREDICTIONS = "predictions"
 EVALUATIONS = "evaluations"
 REPORTS = "reports"
-RESULTS = "cache/results"  # of tasks; anything in the cache can be computed again
 MODEL_RECORD = "bundle.json"  # in the folder of a model, written last
 INTAKE = "experiments/intake.json"  # what is known of each scan
 SIMULATION_INDEX = f"{SIMULATIONS}/by-fingerprint"  # folder of the records that find a dataset by its fingerprint
