@@ -81,7 +81,10 @@ def verify_prediction(url: str) -> Findings:
     prediction = read_prediction(url)
     predicted_name(url)
     if not is_sealed(url):
-        failures.append("it carries no seal: an earlier version wrote it, or something else; predict the scan again")
+        failures.append(
+            "it carries no seal: an earlier version wrote it (`difsims convert` seals predictions of your own), or "
+            "something else: delete it and predict the scan again"
+        )
     folder, key = locate(url.rpartition("/")[0])
     if key != prediction.cnn_id:
         failures.append(f"it lies in the folder of {ascii(key)[1:-1]}, and says that {prediction.cnn_id} made it")
@@ -132,9 +135,8 @@ def _folders(store: ObjectStore) -> Iterator[Job]:
             yield "model", name, partial(_model, store, name)
         elif store.exists(f"{layout.MODELS}/{name}/{layout.MODEL_RECORD}"):
             yield "model", name, partial(_misnamed, "model", name)
-        elif f"{layout.MODELS}/{name}" != layout.MODEL_INDEX:
-            for key in store.list(f"{layout.MODELS}/{name}"):
-                yield "record", key, partial(_record, store, key)
+    for key in store.list(layout.CHAMPION_NOTES):
+        yield "note of a champion", key, partial(_note, store, key)
 
 
 def _predictions(store: ObjectStore) -> Iterator[Job]:
@@ -150,7 +152,7 @@ def _records(store: ObjectStore) -> Iterator[Job]:
         yield "index", key, partial(_simulation_index, store, key)
     for key in store.list(layout.MODEL_INDEX):
         yield "index", key, partial(_model_index, store, key)
-    if store.exists(layout.model_registry()):
+    if store.exists(layout.model_registry()) or store.list(layout.CHAMPION_NOTES):
         yield "registry", layout.model_registry(), partial(_registry, store)
     if store.exists(layout.INTAKE):
         yield "intake", layout.INTAKE, partial(_intake, store)
@@ -176,9 +178,10 @@ def _misnamed(kind: str, folder: str) -> Findings:
     return Findings(kind, folder, (f"a {kind} keeps the name that it was made with, and nothing is called {folder!r}",))
 
 
-def _record(store: ObjectStore, key: str) -> Findings:
-    store.read_record(key)
-    return Findings("record", key)
+def _note(store: ObjectStore, key: str) -> Findings:
+    model = Fields(store.read_record(key), store.url(key)).text("model")
+    failures = () if key == layout.champion_note(model) else (f"says that it is of {model}; delete it",)
+    return Findings("note of a champion", key, failures)
 
 
 def _evaluation(store: ObjectStore, key: str) -> Findings:
@@ -221,12 +224,17 @@ def _fingerprint_of(key: str) -> str:
 
 
 def _registry(store: ObjectStore) -> Findings:
-    key, champion = layout.model_registry(), read_registry(store).champion
-    if champion is None or store.exists(layout.model_record(champion.model)):
-        return Findings("registry", key)
-    return Findings(
-        "registry", key, (f"the champion {champion.model} is not in the store; restore it, or promote another",)
-    )
+    """Return what is wrong with the registry: that it is gone, an earlier one came back, or its champion is gone."""
+    registry, failures, warnings = read_registry(store), list[str](), list[str]()
+    noted = {name for key in store.list(layout.CHAMPION_NOTES) for name in layout.find_ids(key)}
+    unknown = ", ".join(sorted(noted - {champion.model for champion in registry.crowned}))
+    if registry.version is None:
+        failures.append(f"it is gone, though {unknown} was made champion; restore it (`difsims restore FOLDER`)")
+    elif unknown:
+        warnings.append(f"it does not know that {unknown} was made champion: an earlier one came back")
+    if registry.champion is not None and not store.exists(layout.model_record(registry.champion.model)):
+        failures.append(f"the champion {registry.champion.model} is not in the store; restore it, or promote another")
+    return Findings("registry", layout.model_registry(), tuple(failures), tuple(warnings))
 
 
 def _intake(store: ObjectStore) -> Findings:

@@ -185,6 +185,24 @@ def test_a_lost_champion_and_an_incomplete_dataset(stored):
     assert {"dataset", "prediction", "index"} <= warned
 
 
+def test_a_registry_that_is_gone_or_came_back_is_named(stored):
+    store, _, model = stored
+    first = store.read(layout.model_registry())
+    store.delete(layout.model_registry())
+    assert _wrong(store)["registry"].startswith(f"it is gone, though {model} was made champion")
+    store.write(f"{layout.model_registry()}/inside", b"")
+    assert "registry" in _wrong(store)
+    store.delete_tree(layout.model_registry())
+    store.write(layout.model_registry(), first)
+    note = {"model": OTHER, "since": "2026-01-01T00:00:00+00:00"}
+    store.write_record(layout.champion_note(OTHER), note)
+    (registry,) = (found for found in verify_store(store) if found.kind == "registry")
+    assert registry.ok
+    assert f"it does not know that {OTHER} was made champion" in registry.warnings[0]
+    store.write_record(layout.champion_note(model), note)
+    assert f"says that it is of {OTHER}" in _wrong(store)["note of a champion"]
+
+
 def test_items_by_id_path_and_url(stored, tmp_path):
     store, simulation, model = stored
     prediction = layout.prediction(model, SCAN)
