@@ -20,10 +20,10 @@ from difsims_core.ledger.intake_record import read_entries
 from difsims_core.ledger.registry import read_registry
 from difsims_core.messages import first_line
 from difsims_core.storage import layout
-from difsims_core.storage.names import as_written, same_place
+from difsims_core.storage.names import as_written, join_url, same_place, split_url
 from difsims_core.storage.npz import PREDICTION_ENDINGS, Prediction, predicted_name, read_prediction, read_profiles
 from difsims_core.storage.npz_members import is_sealed
-from difsims_core.storage.objects import ObjectStore, locate, object_exists
+from difsims_core.storage.objects import ObjectStore, locate, object_exists, open_store
 from difsims_core.storage.record_fields import Fields
 
 Job = tuple[str, str, Callable[[], Findings]]  # kind, id, check
@@ -85,10 +85,9 @@ def verify_prediction(url: str) -> Findings:
             "it carries no seal: an earlier version wrote it (`difsims convert` seals predictions of your own), or "
             "something else: delete it and predict the scan again"
         )
-    folder, key = locate(url.rpartition("/")[0])
-    if key != prediction.cnn_id:
-        failures.append(f"it lies in the folder of {ascii(key)[1:-1]}, and says that {prediction.cnn_id} made it")
-    models = _models_beside(folder)
+    models, folder = _home_of(url)
+    if models and folder != prediction.cnn_id:
+        failures.append(f"it lies in the folder of {ascii(folder)[1:-1]}, and says that {prediction.cnn_id} made it")
     try:
         phases = load_bundle(prediction.cnn_id, models).phases if models else prediction.phases
     except MissingObjectError:
@@ -102,10 +101,13 @@ def verify_prediction(url: str) -> Findings:
     return Findings("prediction", as_written(url), tuple(failures), tuple(warnings))
 
 
-def _models_beside(folder: ObjectStore) -> ObjectStore | None:
-    """Return the store of a folder of predictions; None where they lie in no store."""
-    place, key = locate(folder.root)
-    return place if key == layout.PREDICTIONS else None
+def _home_of(url: str) -> tuple[ObjectStore | None, str]:
+    """Return the store of a prediction and the folder in which it lies there; None where it lies in no store."""
+    scheme, path = split_url(url)
+    root, *within = path.rsplit("/", 3)
+    if not root or within[0] != layout.PREDICTIONS:
+        return None, ""
+    return open_store(join_url(scheme, root)), within[1]
 
 
 def _scan_differs(prediction: Prediction, store: ObjectStore | None) -> list[str]:

@@ -129,6 +129,16 @@ def test_a_prediction_belongs_to_its_folder_its_model_and_its_scan(stored):
     assert "prediction" in _wrong(store)
 
 
+def test_a_copy_of_a_prediction_is_checked_wherever_it_lies(stored, tmp_path, monkeypatch):
+    store, _, model = stored
+    name = layout.prediction(model, SCAN).rpartition("/")[2]
+    store.download(layout.prediction(model, SCAN), tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    assert verify_item(store, name).failures == ()
+    monkeypatch.chdir(tmp_path / "store" / layout.predictions(model))
+    assert verify_item(store, name).failures == ()
+
+
 def test_a_prediction_without_seal_is_named(stored):
     store, _, model = stored
     key = layout.prediction(model, SCAN)
