@@ -148,7 +148,7 @@ def _dataset(store: ObjectStore, name: str, figures: list[ObjectInfo]) -> Item |
 def _fingerprint_within(store: ObjectStore, key: str) -> str | None:
     """Return the fingerprint of a dataset without completion record; None when it was stopped before it had one."""
     try:
-        found = read_json(store.read(f"{key}/{ROOT_DOCUMENT}"))["attributes"]["fingerprint"]
+        found = read_json(store.read_small(f"{key}/{ROOT_DOCUMENT}"))["attributes"]["fingerprint"]
     except (DifsimsError, KeyError, TypeError):
         return None
     return found if isinstance(found, str) else None
@@ -158,7 +158,7 @@ def _model(store: ObjectStore, name: str, objects: list[ObjectInfo]) -> Item:
     item = partial(Item, "model", name, _size(objects), touched=_latest(objects))
     key = layout.model_record(name)
     try:
-        data = store.read(key)
+        data = store.read_small(key)
     except MissingObjectError:
         return item()
     try:

@@ -217,9 +217,9 @@ def _champions(registry: Registry, terms: Terms) -> dict[str, str]:
 def _is_lost(lineage: Lineage, registry: Registry, name: str) -> bool:
     """Return whether a champion does not say what it descends from; a former one may be gone with all that it had."""
     item = lineage.items.get(name)
-    if item is None or item.trouble:
+    if item is None:
         return registry.champion is not None and registry.champion.model == name
-    return item.made is None
+    return bool(item.trouble) or item.made is None
 
 
 def _roots(lineage: Lineage, registry: Registry, terms: Terms) -> Iterator[tuple[str, str]]:

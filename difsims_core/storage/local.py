@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 
 from difsims_core.errors import MissingObjectError, StoreAccessError, StoreError
 from difsims_core.storage.leavings import clear_leavings, made_here
-from difsims_core.storage.schemes import SCHEMES, ObjectInfo, Scheme
+from difsims_core.storage.schemes import MOST_SMALL_BYTES, SCHEMES, ObjectInfo, Scheme, require_small
 
 PARTIAL = ".partial"
 LOCK = ".difsims-lock"
@@ -86,7 +86,8 @@ class LocalFiles(Scheme):
 
     def read_versioned(self, path: str) -> tuple[bytes, str]:
         """Return a file and the SHA-256 of its bytes."""
-        data = self.read(path)
+        data = self.read(path, 0, MOST_SMALL_BYTES + 1)
+        require_small(path, len(data))
         return data, hashlib.sha256(data).hexdigest()
 
     def replace(self, path: str, data: bytes, version: str | None) -> bool:

@@ -167,6 +167,11 @@ def test_a_champion_whose_record_is_gone_or_damaged_keeps_everything(files):
 def test_a_former_champion_without_its_record_keeps_everything_until_it_is_gone(files):
     former, champion = (put_model(files, datasets=[put_dataset(files)]) for _ in range(2))
     write_registry(files, champion, [former])
+    refused_for = f"the record of {former}, champion now or before, is gone or damaged"
+    record, other = files.read(layout.model_record(former)), put_dataset(files)
+    files.write(layout.model_record(former), record.replace(b"sim-", b"xim-"))
+    refused(files, refused_for)
+    files.delete_tree(layout.simulation(other))
     files.delete(layout.model_record(former))
     refused(files, f"the record of {former}, champion now or before")
     assert plan_for(files, keep_former=0).objections == ()
