@@ -264,9 +264,9 @@ def _translated(path: str) -> Iterator[None]:
     except (FileNotFoundError, NotADirectoryError) as error:
         raise MissingObjectError(f"{path}: no such file ({error.strerror}); check the path") from None
     except IsADirectoryError:  # not missing: what was there may be lost
-        raise StoreError(f"{path}: expected a file, found a folder; remove or rename it") from None
+        raise StoreAccessError(f"{path}: expected a file, found a folder; remove or rename it") from None
     except FileExistsError:
-        raise StoreError(f"{path}: a file is in the place of one of its folders; remove or rename it") from None
+        raise StoreAccessError(f"{path}: a file is in the place of one of its folders; remove or rename it") from None
     except OSError as error:
         reason = error.strerror or type(error).__name__
         if error.errno in _FULL:
@@ -280,7 +280,7 @@ def _translated(path: str) -> Iterator[None]:
                 "or set DIFSIMS_STORE to another folder"
             ) from None
         if error.errno == errno.ELOOP:
-            raise StoreError(f"{path}: a link that leads in a circle; remove it") from None
+            raise StoreAccessError(f"{path}: a link that leads in a circle; remove it") from None
         raise StoreError(f"{path}: {reason}; try again") from None
 
 
