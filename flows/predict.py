@@ -20,6 +20,7 @@ from flows.illustrate import show_predictions
 from flows.outcome import nothing_new, reused
 from flows.parameters import BeamEnergy, Experiments, Model, QUnitOfScans, StoreUrl
 from flows.progress import say, working
+from flows.scoring import places_of
 from flows.settings import load_settings
 from flows.tasks import predict_one
 from flows.without_results import flow
@@ -89,7 +90,7 @@ def predict(
                     results.append(predict_one(place.root, model, url, **reading))
                 work.reach("maps", done, url_name(url))
     finally:
-        _announce(place, results)  # however it ends: what is written is to be evaluated
+        _announce(place, results, urls)  # however it ends: what is written is to be evaluated
     _keep(place, model, _outcomes(listed, barrier), tries)
     return _conclude(results, barrier, len(urls))
 
@@ -146,15 +147,22 @@ def _conclude(results: list[dict[str, Any]], barrier: Barrier, total: int) -> li
     return reused(found, message)
 
 
-def _announce(place: ObjectStore, results: list[dict[str, Any]]) -> None:
-    """Announce the predictions that are new, and those of a run that was stopped before it could announce them."""
+def _announce(place: ObjectStore, results: list[dict[str, Any]], urls: list[str]) -> None:
+    """Announce the predictions that are new, and those of a run that was stopped before it could announce them.
+
+    With them goes where this run was told to read scans outside the store: their evaluation may read there, too.
+    """
     left = _left_unevaluated(place, [result for result in results if result["reused"]])
     news = [result for result in results if not result["reused"] or result["name"] in left]
     if not news:
         return
     model = news[0]["model"]
     url = news[0]["url"] if len(news) == 1 else f"{place.url(layout.predictions(model))}/"
-    details = {"predictions": len(news), "experiments": [result["name"] for result in news[:100]]}
+    details = {
+        "predictions": len(news),
+        "experiments": [result["name"] for result in news[:100]],
+        "places": places_of(url for url in urls if scan_key(place, url) is None),
+    }
     labels = {"difsims.url": url, "difsims.model": model}
     announce("predictions.written", model, place.root, labels=labels, payload=details)
 

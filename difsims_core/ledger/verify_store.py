@@ -5,7 +5,7 @@ A barrier stands around each item: whatever is wrong with one, all the others ar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
 
 from difsims_core.dataset.build import read_index
@@ -62,8 +62,15 @@ def verify_item(store: ObjectStore, text: str, resimulate: int = 0) -> Findings:
     )
 
 
-def verify_store(store: ObjectStore) -> Iterator[Findings]:
+def verify_store(store: ObjectStore, kinds: Collection[str] = ()) -> Iterator[Findings]:
     """Yield what is wrong with each item of a store, one after another; raw scans, reports and caches are not checked.
+
+    Parameters
+    ----------
+    store
+        Which.
+    kinds
+        Of the items, see `Findings`; default: all.
 
     Raises
     ------
@@ -71,7 +78,8 @@ def verify_store(store: ObjectStore) -> Iterator[Findings]:
         If the store cannot be listed.
     """
     for kind, name, check in [*_folders(store), *_predictions(store), *_records(store)]:
-        yield _guarded(kind, name, check)
+        if not kinds or kind in kinds:
+            yield _guarded(kind, name, check)
 
 
 def verify_prediction(url: str) -> Findings:

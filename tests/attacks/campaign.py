@@ -77,7 +77,7 @@ def figure(tally: Tally) -> str:
     if not tally.cases:
         return "not begun"
     if not tally.failures:
-        return f"0 of {tally.cases:,}: below {_RULE_OF_THREE / tally.cases:.1e} at 95 %"
+        return f"0 of {tally.cases:,}: below {min(1.0, _RULE_OF_THREE / tally.cases):.1e} at 95 %"
     return f"{len(tally.failures)} of {tally.cases:,} BROKEN"
 
 

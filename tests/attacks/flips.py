@@ -21,7 +21,6 @@ _OTHERS_EVERY = 10  # cases: the check of what was not touched takes longer than
 def objects(whole: WholeStore) -> dict[str, str]:
     """Return the key of one object of each kind that a store holds."""
     dataset, model, scan = layout.simulation(whole.datasets[0]), whole.models[0], f"{SCANS[0]}_radial_crop"
-    weights = [key for key in whole.store.list(layout.model(model)) if "/model.keras" in key or "/weights.npz" in key]
     return {
         "root": f"{dataset}/zarr.json",
         "group": f"{dataset}/1d/zarr.json",
@@ -34,7 +33,7 @@ def objects(whole: WholeStore) -> dict[str, str]:
         "completion": layout.completion(whole.datasets[0]),
         "dataset-index": layout.simulation_index(whole.fingerprints[0]),
         "bundle": layout.model_record(model),
-        "weights": weights[0],
+        "weights": f"{layout.model(model)}/weights.npz",
         "model-index": layout.model_index(whole.training_fingerprints[0]),
         "registry": layout.model_registry(),
         "intake": layout.INTAKE,

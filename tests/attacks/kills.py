@@ -85,7 +85,7 @@ class Interrupted(Attack):
         """Refuse a store that is not as it must be now, or after the work was done again."""
         try:
             self._operation.check(self._whole, told)
-            self._operation.work(self._whole)
+            list(self._operation.work(self._whole))
             self._operation.check_done(self._whole)
         except DifsimsError as error:
             raise BrokenPromiseError(f"{self._name} after {len(told)} steps: {error!s:.300}") from error

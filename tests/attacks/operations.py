@@ -12,6 +12,7 @@ import resource
 import signal
 import sys
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -41,8 +42,8 @@ _PROMOTIONS = 12
 _NEW_SCANS = 5
 
 
-def tell(step: str) -> None:
-    """Say that a step is done: from now on it may not be lost."""
+def _tell(step: str) -> None:
+    """Say something to whoever watches this process, at once."""
     sys.stdout.write(f"{step}\n")
     sys.stdout.flush()
 
@@ -56,8 +57,8 @@ class Operation(ABC):
         """Bring the store into a state in which there is something to do."""
 
     @abstractmethod
-    def work(self, whole: WholeStore) -> None:
-        """Do it, as the product does; doing it again completes it."""
+    def work(self, whole: WholeStore) -> Iterator[str]:
+        """Do it, as the product does, and yield each step that is done and may not be lost; again, it completes it."""
 
     @abstractmethod
     def check(self, whole: WholeStore, told: list[str]) -> None:
@@ -74,8 +75,8 @@ class Simulate(Operation):
     writes = (layout.SIMULATIONS,)
     spec = SimulationSpec(n_patterns=3000, seed=9)
 
-    def work(self, whole: WholeStore) -> None:
-        tell(build_fake(whole.store, self.spec).id)
+    def work(self, whole: WholeStore) -> Iterator[str]:
+        yield build_fake(whole.store, self.spec).id
 
     def check(self, whole: WholeStore, told: list[str]) -> None:
         for name in list_simulations(whole.store):
@@ -101,11 +102,11 @@ class Predict(Operation):
     def before(self, whole: WholeStore) -> None:
         whole.store.delete_tree(layout.predictions(whole.models[0]))
 
-    def work(self, whole: WholeStore) -> None:
+    def work(self, whole: WholeStore) -> Iterator[str]:
         bundle = load_bundle(whole.models[0], whole.store)
         vars(bundle)["model"] = _Formula(len(bundle.phases))
         for scan in SCANS:
-            tell(predict_experiment(whole.store, bundle, whole.store.url(layout.experiment_profiles(scan))).url)
+            yield predict_experiment(whole.store, bundle, whole.store.url(layout.experiment_profiles(scan))).url
 
     def check(self, whole: WholeStore, told: list[str]) -> None:
         keys = whole.store.list(layout.predictions(whole.models[0]))
@@ -136,9 +137,9 @@ class Evaluate(Operation):
     def before(self, whole: WholeStore) -> None:
         whole.store.delete_tree(layout.evaluations(whole.models[0]))
 
-    def work(self, whole: WholeStore) -> None:
+    def work(self, whole: WholeStore) -> Iterator[str]:
         for key in whole.store.list(layout.predictions(whole.models[0])):
-            tell(score_prediction(whole.store.root, whole.store.url(key))["scores"])
+            yield score_prediction(whole.store.root, whole.store.url(key))["scores"]
 
     def check(self, whole: WholeStore, told: list[str]) -> None:
         for url in told:
@@ -157,13 +158,13 @@ class Promote(Operation):
 
     writes = (layout.model_registry(),)
 
-    def work(self, whole: WholeStore) -> None:
+    def work(self, whole: WholeStore) -> Iterator[str]:
         for _ in range(_PROMOTIONS):
             registry = read_registry(whole.store)
             present = None if registry.champion is None else registry.champion.model
             model = next(name for name in whole.models if name != present)
             promote(whole.store, registry, model, why="a test", scores={}, by="hand")
-            tell(model)
+            yield model
 
     def check(self, whole: WholeStore, told: list[str]) -> None:
         registry = read_registry(whole.store)
@@ -184,10 +185,10 @@ class Intake(Operation):
         for number in range(_NEW_SCANS):
             whole.store.write(layout.experiment_profiles(f"new{number}"), data)
 
-    def work(self, whole: WholeStore) -> None:
+    def work(self, whole: WholeStore) -> Iterator[str]:
         for found in (look(whole.store, datetime.now(UTC), tries=3) for _ in range(2)):
             for entry in found.announce:
-                tell(entry.key)
+                yield entry.key
         scans = list_scans(whole.store)
         record(whole.store, whole.champion, [Outcome(scan) for scan in scans[:3]], tries=3)
 
@@ -220,10 +221,10 @@ class Retain(Operation):
         for key in (key for key in store.list() if model in key):
             os.utime(Path(whole.folder) / "store" / key, (1.6e9, 1.6e9))
 
-    def work(self, whole: WholeStore) -> None:
+    def work(self, whole: WholeStore) -> Iterator[str]:
         plan = plan_retention(whole.store, now=datetime.now(UTC), keep_days=30, keep_former=0)
         for verdict in apply_retention(whole.store, plan):
-            tell(verdict.id)
+            yield verdict.id
 
     def check(self, whole: WholeStore, told: list[str]) -> None:  # noqa: ARG002 the interface
         registry = read_registry(whole.store)
@@ -253,12 +254,13 @@ OPERATIONS: dict[str, Operation] = {
 def _main(name: str, folder: str, most_bytes: Any = None) -> int:
     whole = make_in(Path(folder))
     operation = OPERATIONS[name]
-    tell("ready")
+    _tell("ready")
     if most_bytes is not None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (int(most_bytes), int(most_bytes)))
     try:
-        operation.work(whole)
+        for step in operation.work(whole):
+            _tell(step)
     except DifsimsError as error:
         sys.stderr.write(f"{error}\n")
         return OUR_ERROR

@@ -85,7 +85,7 @@ def _use_dataset(whole: WholeStore, key: str) -> None:
 
 def _use_model(whole: WholeStore, _key: str) -> None:
     bundle = load_bundle(whole.models[0], whole.store)
-    _ = repr(bundle), bundle.to_document(), bundle.url, bundle.seed
+    _ = repr(bundle), bundle.to_document(), bundle.url, bundle.seed, bundle.recipe
 
 
 _USES: dict[str, Callable[[WholeStore, str], Any]] = {

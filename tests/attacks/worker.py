@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import resource
 import shutil
@@ -158,6 +159,7 @@ def _work(
     there: Connection,
 ) -> None:
     until = None if seconds is None else time.monotonic() + seconds
+    logging.disable()  # of what the code under test has to say nobody reads thousands of lines
     attack = kind.begin(folder)
     limit = memory("VmSize") + _ROOM
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))

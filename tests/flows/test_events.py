@@ -16,7 +16,7 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.runtime import flow_run
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from difsims_core.errors import StoreError
+from difsims_core.errors import PartlyFailedError, StoreError
 from difsims_core.storage import layout
 from difsims_core.storage.objects import open_store
 from flows import evaluate as flows_evaluate
@@ -159,12 +159,12 @@ def test_fresh_predictions_are_announced_by_their_url_or_their_folder(store, mon
         folder, f"{folder}b_probability_pred.npz",
     ]  # fmt: skip
     assert both["resource"]["difsims.model"] == MODEL
-    assert both["payload"] == {"predictions": 2, "experiments": ["a", "b"]}
+    assert both["payload"] == {"predictions": 2, "experiments": ["a", "b"], "places": [tmp_path.as_uri()]}
     assert last["event"] == "difsims.dataset.complete", "reused predictions are no news"
 
 
 def test_predictions_that_were_never_announced_are_announced_by_the_next_run(store, monkeypatch, tmp_path):
-    """The run before was killed between writing them and announcing them, or ended by a failing store."""
+    """The run before was killed between writing them and announcing them."""
     for name in ("a", "b", "c"):
         (tmp_path / f"{name}.npz").touch()
     reused = fake_predictions(monkeypatch, store)
@@ -180,10 +180,10 @@ def test_predictions_that_were_never_announced_are_announced_by_the_next_run(sto
         return original(root, model, url)
 
     monkeypatch.setattr(flows_predict, "predict_one", failing)
-    with pytest.raises(StoreError):
+    with pytest.raises(PartlyFailedError, match="the store is away"):
         flows_predict.predict(MODEL, [str(tmp_path)], store)
     found = events_of(store, 2)
-    assert [event["payload"]["experiments"] for event in found] == [["b", "c"], ["a"]]
+    assert [event["payload"]["experiments"] for event in found] == [["b", "c"], ["a", "c"]]
 
 
 def test_fresh_scores_are_announced_once_a_model(store, monkeypatch, tmp_path):

@@ -193,7 +193,7 @@ def test_scans_that_broke_their_reader_do_not_stop_the_others(outcome, scans, ro
     assert open_store(root).exists(layout.prediction(outcome["model"], "whole"))
 
 
-def test_predictions_that_are_none_do_not_stop_the_evaluation_of_others(outcome, root, tmp_path):
+def test_predictions_that_are_none_do_not_stop_the_evaluation_of_others(outcome, scans, root, tmp_path):
     whole = read_prediction(outcome["predictions"][0])
     wrong = {
         "id": {"cnn_id": "../../x"},
@@ -206,9 +206,9 @@ def test_predictions_that_are_none_do_not_stop_the_evaluation_of_others(outcome,
     arrays = {"pred": whole.pred * 2, "phases": whole.phases, "cnn_id": whole.cnn_id}
     np.savez(tmp_path / "sum" / "roi_1_probability_pred.npz", **arrays)
     urls = [outcome["predictions"][0], *(str(tmp_path / name) for name in (*wrong, "sum"))]
-    truth = str(samples_folder() / "truth")
+    truth = str(scans / "truth")
     with pytest.raises(PartlyFailedError, match=r"of 5 predictions cannot be evaluated; the others are") as caught:
-        evaluate(urls, truth=truth, store=root)
+        evaluate(urls, truth=truth, store=root, places=[str(scans)])
     assert all(f"{name}/roi_1_probability_pred.npz" in str(caught.value) for name in ("sum", "id", "place"))
 
 
