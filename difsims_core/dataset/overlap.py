@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
 from typing import Any, TypeVar
 
@@ -20,16 +20,28 @@ class ContextPool(ThreadPoolExecutor):
         return super().submit(copy_context().run, fn, *args, **kwargs)
 
 
+def _made(items: Iterable[T], pending: Iterable[Future[Any]]) -> Iterator[T]:
+    """Yield items; when the next cannot be made, those that are pending are waited for."""
+    try:
+        yield from items
+    except GeneratorExit:
+        raise
+    except BaseException:
+        wait(pending)
+        raise
+
+
 def overlap(items: Iterable[T], consume: Callable[[T], R], workers: int = 2) -> Iterator[R]:
     """Yield ``consume(item)`` in order, consuming in threads while the caller's thread makes the next item.
 
     At most ``workers + 1`` items exist at any time, so memory does not grow when consuming is the slower part. The
-    first failure of either side ends it: what waits is dropped, what runs is waited for, the failure is raised.
+    first failure of either side ends it, and is raised: items that are made are consumed when the next cannot be made,
+    and dropped when one of them cannot be consumed.
     """
     pending: deque[Future[R]] = deque()
     with ContextPool(workers, thread_name_prefix="difsims-write") as pool:
         try:
-            for item in items:
+            for item in _made(items, pending):
                 pending.append(pool.submit(consume, item))
                 del item
                 while pending and (len(pending) > workers or pending[0].done()):

@@ -82,3 +82,22 @@ def test_threads_work_in_the_context_of_their_caller():
     assert list(overlap(range(3), lambda _item: run.get())) == ["mine"] * 3
     with ContextPool(2) as pool:
         assert list(pool.map(lambda _item: run.get(), range(3))) == ["mine"] * 3
+
+
+def test_items_that_are_made_are_consumed_when_the_next_cannot_be_made():
+    begun, go_on, consumed = threading.Event(), threading.Event(), []
+
+    def items():
+        yield from range(3)  # the third waits: two threads are busy
+        begun.wait(10)
+        threading.Timer(0.05, go_on.set).start()
+        raise ZeroDivisionError
+
+    def consume(item):
+        begun.set()
+        go_on.wait(10)
+        consumed.append(item)
+
+    with pytest.raises(ZeroDivisionError):
+        list(overlap(items(), consume))
+    assert sorted(consumed) == [0, 1, 2]
