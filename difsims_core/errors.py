@@ -53,7 +53,10 @@ class MissingObjectError(StoreError):
 
 
 class StoreAccessError(StoreError):
-    """The store refuses these credentials, or the bucket does not exist; another try will not help."""
+    """The store refuses: credentials, a bucket that does not exist, a folder in the place of an object.
+
+    Another try will not help.
+    """
 
 
 class ChampionChangedError(StoreError):

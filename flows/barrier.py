@@ -18,6 +18,7 @@ from difsims_core.errors import (
 )
 from difsims_core.messages import first_line
 from difsims_core.storage.objects import ObjectStore
+from flows.failures import may_go_away
 from flows.progress import Stopped
 
 _NOBODYS = (httpx.TransportError, PrefectHTTPStatusError, Stopped)  # Prefect's server is gone; the run is to end
@@ -53,8 +54,8 @@ class Barrier:
             raise
         except Exception as error:
             if _of_the_store(error):
-                self._in_a_row += 1
                 self._store.folders()  # raises when it does not answer
+                self._in_a_row += may_go_away(error)
                 if self._in_a_row >= _MOST_IN_A_ROW:  # such as a full disk
                     raise
             self.errors[item] = error

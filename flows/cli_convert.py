@@ -16,8 +16,8 @@ from flows.command_group import FAILED
 if TYPE_CHECKING:
     from difsims_core.storage.objects import ObjectStore
 
-Step = tuple[str, Callable[[], list[str] | None]]
-"""What is converted, by the name that is shown, and how; lines to show beside it."""
+Step = tuple[str, Callable[[], list[str]]]
+"""What is converted, by the name that is shown, and how; the lines tell of what was in an earlier form."""
 
 
 def register(app: typer.Typer) -> None:
@@ -153,19 +153,19 @@ def _whole_store(place: ObjectStore) -> Iterator[Step]:
 
 
 def _model(place: ObjectStore, name: str) -> Step:
-    def work() -> None:
+    def work() -> list[str]:
         from difsims_core.learn.convert import convert_model
 
-        convert_model(place, name)
+        return [f"converted {name}"] * convert_model(place, name)
 
     return name, work
 
 
 def _dataset(place: ObjectStore, name: str) -> Step:
-    def work() -> None:
+    def work() -> list[str]:
         from difsims_core.dataset.convert import convert_dataset
 
-        convert_dataset(place, name)
+        return [f"converted {name}"] * convert_dataset(place, name)
 
     return name, work
 
@@ -176,7 +176,7 @@ def _ledger(place: ObjectStore) -> Step:
 
         return convert_ledger(place)
 
-    return f"{place.root}: registry, intake and scores", work
+    return f"{place.root}: registry, intake, predictions and scores", work
 
 
 def _is_id(text: str) -> bool:

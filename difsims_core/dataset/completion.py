@@ -163,7 +163,7 @@ def read_small_objects(store: ObjectStore, key: str, document: GroupDocument) ->
     wanted = [*nodes, *axis_objects(document).values()]
     with ContextPool(_READERS, thread_name_prefix="difsims-metadata") as pool:
         try:
-            found = dict(zip(wanted, pool.map(lambda name: store.read(f"{key}/{name}"), wanted), strict=True))
+            found = dict(zip(wanted, pool.map(lambda name: store.read_small(f"{key}/{name}"), wanted), strict=True))
         except MissingObjectError as error:
             raise CorruptDataError(f"a piece of the metadata or axes is missing ({error}); restore it") from None
     for name, node in nodes.items():

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from difsims_core.storage.zarr_metadata import ArrayLayout
 
 
-def convert_dataset(store: ObjectStore, simulation_id: str) -> None:
-    """Bring a dataset of one's own into today's form; what is in it already stays as it is.
+def convert_dataset(store: ObjectStore, simulation_id: str) -> bool:
+    """Bring a dataset of one's own into today's form, and return whether anything of it was in an earlier one.
 
     Of a complete dataset every row is compared with its checksum first, and axes and class names with the parameters.
     It may be stopped at any moment and run again: the completion record is written last. An incomplete dataset can go
@@ -51,8 +51,7 @@ def convert_dataset(store: ObjectStore, simulation_id: str) -> None:
     description = read_description(store, key)
     earlier = _earlier(store, f"{key}/{layout.COMPLETE}")
     if earlier is None:
-        _convert_index(store, description)
-        return
+        return _convert_index(store, description)
     if (earlier.text("id"), earlier.sha256("fingerprint")) != (simulation_id, description.plan.fingerprint):
         raise CorruptDataError(f"{earlier.where}: the completion record is another dataset's; it cannot be converted")
     _check_meaning(store, key, description)
@@ -64,6 +63,7 @@ def convert_dataset(store: ObjectStore, simulation_id: str) -> None:
         write_receipt(store, receipt)
     _convert_index(store, description)
     store.write(layout.completion(simulation_id), record.record())
+    return True
 
 
 def _earlier(store: ObjectStore, key: str) -> Fields | None:
@@ -145,12 +145,14 @@ def _check_meaning(store: ObjectStore, key: str, description: Description) -> No
             )
 
 
-def _convert_index(store: ObjectStore, description: Description) -> None:
-    """Seal the index record of this dataset; one that is another's stays."""
+def _convert_index(store: ObjectStore, description: Description) -> bool:
+    """Seal the index record of this dataset, and return whether it was not; one that is another's stays."""
     key = layout.simulation_index(description.plan.fingerprint)
     try:
         document = _plain(store.read(key), store.url(key))
     except MissingObjectError:
-        return
-    if "sha256" not in document and plan_from(document, store.url(key)) == description.plan:
+        return False
+    earlier = "sha256" not in document and plan_from(document, store.url(key)) == description.plan
+    if earlier:
         store.write(key, to_record(description.plan.record()))
+    return earlier

@@ -19,7 +19,7 @@ from difsims_core.resources import crystal_folder as shipped_folder
 from difsims_core.storage.inside import ALSO_READ, may_be_read
 
 if TYPE_CHECKING:
-    from difsims_core.config.simulation import PhaseSpec
+    from difsims_core.config.simulation import PhaseSpec, SimulationSpec
     from difsims_core.dataset.open import Simulation
 
 _log = logging.getLogger(__name__)
@@ -68,7 +68,8 @@ def crystals_today(simulation: Simulation, places: Iterable[str] = ()) -> tuple[
         except (CrystalError, StoreError) as error:
             found.append(CrystalToday(phase.name, None, finding=f"the crystal file of {phase.name}: {error}"))
             continue
-        found.append(_compared(crystal, url, records.get(phase.name, {}), simulation.id))
+        unopened = _outside(spec.crystal_folder, allowed)
+        found.append(_compared(crystal, url, records.get(phase.name, {}), simulation.id, unopened))
     return tuple(found)
 
 
@@ -81,34 +82,67 @@ def crystal_files(simulation: Simulation, places: Iterable[str] = ()) -> dict[st
     return {crystal.name: crystal.url for crystal in today}
 
 
+def document_today(simulation: Simulation, crystals: Iterable[CrystalToday]) -> SimulationSpec:
+    """Return the document of a dataset as it can be simulated again: with the crystal files as they were found.
+
+    Raises
+    ------
+    CrystalError
+        If one was not found, or the dataset names a list of orientations where nothing is opened on its word.
+    """
+    spec, found = simulation.spec, {crystal.name: crystal for crystal in crystals}
+    if lost := [crystal.finding for crystal in found.values() if crystal.url is None]:
+        raise CrystalError(lost[0])
+    if (lists := spec.orientations.file) is not None:
+        for name in found:
+            if unopened := _outside(lists.replace("{phase}", name), (simulation.store.root,)):
+                raise CrystalError(f"the list of orientations of {name}: {unopened}")
+    phases = tuple(phase.model_copy(update={"cif": found[phase.name].url}) for phase in spec.phases)
+    return spec.model_copy(update={"phases": phases, "crystal_folder": None})
+
+
 def _find(phase: PhaseSpec, folder: str | None, allowed: tuple[str, ...]) -> str:
     """Return the crystal file of a phase where it may be opened; else the one of its name that comes along, if any."""
-    own = folder if folder is not None and may_be_read(folder, allowed) else None
+    unopened = _outside(folder, allowed)
+    own = None if unopened else folder
     if phase.cif is None:
-        return find_crystal(phase.name, None, own)
+        try:
+            return find_crystal(phase.name, None, own)
+        except CrystalError:
+            if unopened:
+                raise CrystalError(unopened) from None
+            raise
     beside = [] if own is None or _is_absolute(phase.cif) else [f"{own.rstrip('/')}/{phase.cif}"]
     sources = [source for source in (*beside, phase.cif) if may_be_read(source, allowed)]
     if not sources:
-        raise CrystalError(
-            f"it is said to be {phase.cif!r}, which lies outside the store and is not opened; if it is yours, allow "
-            f"its folder with {ALSO_READ}"
-        )
+        raise CrystalError(_outside(phase.cif, allowed))
     for source in sources[:-1]:
         with suppress(CrystalError):
             return find_crystal(phase.name, source)
     return find_crystal(phase.name, sources[-1])
 
 
+def _outside(place: str | None, allowed: tuple[str, ...]) -> str:
+    """Return why nothing is opened in the place that a dataset names; empty when it may be."""
+    if place is None or may_be_read(place, allowed):
+        return ""
+    return (
+        f"the dataset says that it lies at {place!r}, which lies outside the store and is not opened; if that is "
+        f"yours, allow it with {ALSO_READ}={place}"
+    )
+
+
 def _is_absolute(source: str) -> bool:
     return "://" in source or source.startswith(("/", "~/"))
 
 
-def _compared(crystal: Crystal, url: str, record: Mapping[str, Any], simulation_id: str) -> CrystalToday:
+def _compared(crystal: Crystal, url: str, record: Mapping[str, Any], simulation_id: str, unopened: str) -> CrystalToday:
     known = record.get("structure_sha256")
     if crystal.structure_sha256 == known:
         return CrystalToday(crystal.name, url)
     if crystal.sha256 != record.get("sha256") and is_shipped(url):  # a file that is found by its name only
-        finding = f"the crystal file that {crystal.name} of {simulation_id} was read from is gone"
+        gone = f"the crystal file that {crystal.name} of {simulation_id} was read from is gone"
+        finding = f"the crystal file of {crystal.name}: {unopened}" if unopened else gone
         return CrystalToday(crystal.name, None, finding=finding)
     if known is None and crystal.sha256 == record.get("sha256"):
         finding = f"{simulation_id} does not say how {url} was read; it was simulated by an earlier version"

@@ -128,7 +128,7 @@ class Simulation:
         assert isinstance(zarr_store, KeyedStore)  # noqa: S101 - narrows the type; open_group made it
         if piece in zarr_store.held:
             return
-        data = self.store.read(f"{self.key}/{piece}")
+        data = self.store.read_small(f"{self.key}/{piece}")
         if hashlib.sha256(data).hexdigest() != self.completion.axes[path]:
             raise CorruptDataError(
                 f"{self.url}/{path}: the axis is not the one that the dataset was completed with; it was damaged or "

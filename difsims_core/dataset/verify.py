@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from difsims_core.dataset.completion import objects_digest, read_small_objects
-from difsims_core.dataset.crystals import CrystalToday, crystals_today
+from difsims_core.dataset.crystals import CrystalToday, crystals_today, document_today
 from difsims_core.dataset.description import SUFFIX, Description, read_description, rows_arrays
 from difsims_core.dataset.open import Simulation, open_simulation, place_of
 from difsims_core.dataset.plan import fingerprint
@@ -87,7 +87,7 @@ def verify(
     failures += [crystal.finding for crystal in crystals if crystal.misread]
     chosen = _sample(plan.n_blocks, resimulate)
     if chosen:
-        simulator = _simulator(sim, simulator, failures)
+        simulator = _simulator(sim, crystals, simulator, failures)
     for block in range(plan.n_blocks):
         again = block_arrays(plan, simulator.block(*plan.rows(block))) if block in chosen and simulator else None
         if block in receipts:
@@ -153,13 +153,15 @@ def _sample(n_blocks: int, wanted: int) -> tuple[int, ...]:
     return tuple(sorted({int(block) for block in np.linspace(0, n_blocks - 1, min(wanted, n_blocks)).round()}))
 
 
-def _simulator(sim: Simulation, simulator: Simulator | None, failures: list[str]) -> Simulator | None:
+def _simulator(
+    sim: Simulation, crystals: Sequence[CrystalToday], simulator: Simulator | None, failures: list[str]
+) -> Simulator | None:
     """Return the simulator of a dataset, or None, with the reason, when it cannot be the same any more."""
     if simulator is None:
         from difsims_core.dataset.simulate import Simulator
 
         try:
-            simulator = Simulator.prepare(sim.spec)
+            simulator = Simulator.prepare(document_today(sim, crystals))
         except DifsimsError as error:
             failures.append(f"cannot be simulated again: {error}")
             return None

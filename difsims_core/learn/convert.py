@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 _SAME_PROBABILITY = 1e-6
 
 
-def convert_model(store: ObjectStore, model_id: str) -> None:
-    """Bring a stored model into today's form; one that is in it already stays as it is.
+def convert_model(store: ObjectStore, model_id: str) -> bool:
+    """Bring a stored model into today's form, and return whether its record was in an earlier one.
 
     The weights go into the network that the registry builds from the model's training document, and the two must give
     the same probabilities. The file of Keras is removed last: whatever stops this, the model is whole in one form.
@@ -52,7 +52,8 @@ def convert_model(store: ObjectStore, model_id: str) -> None:
     """
     key = layout.model_record(model_id)
     document = _plain(store.read(key), store.url(key))
-    if "sha256" in document:
+    earlier = "sha256" not in document
+    if not earlier:
         bundle = load_bundle(model_id, store)
     else:
         record, fields = parse(document, EarlierRecord, store.url(key))
@@ -65,6 +66,7 @@ def convert_model(store: ObjectStore, model_id: str) -> None:
     _convert_index(store, bundle)
     if EARLIER_NETWORK not in bundle.objects:
         store.delete(f"{bundle.key}/{EARLIER_NETWORK}")
+    return earlier
 
 
 def _store_again(store: ObjectStore, bundle: ModelBundle, sha256: str) -> ModelBundle:

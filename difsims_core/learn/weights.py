@@ -6,10 +6,8 @@ Whatever lies in a store, no deserialiser of Keras or HDF5 reads it: a model is 
 from __future__ import annotations
 
 import math
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +15,7 @@ import numpy as np
 from difsims_core.errors import ExperimentError, InputError, ModelError
 from difsims_core.messages import first_line
 from difsims_core.storage.leavings import temporary_folder
+from difsims_core.storage.npz_limits import NpzLimits
 from difsims_core.storage.npz_members import read_members
 
 if TYPE_CHECKING:
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
 MOST_WEIGHTS = 50_000_000  # 200 MB; large_filter for 1000 values and 100 classes has a million
 _KINDS = "fiu"
-_MOST_SHOWN, _LONGEST_SHOWN = 20, 500
 _HEADER_BYTES = 4096  # what an array has in a file beside its values, at most
 _PROBES = 8
 _ROUNDING = 1e-4  # of the sum of probabilities in float32
@@ -172,9 +170,9 @@ def _read(data: bytes, expected: Sequence[Weight], where: str) -> dict[str, np.n
         path = folder / "weights.npz"
         path.write_bytes(data)
         try:
-            _check_claims(path, expected)
-            arrays = read_members(path, [weight.name for weight in expected], shown=where)
-        except Exception as error:  # noqa: BLE001 zipfile raises whatever the damage leads to
+            names = [weight.name for weight in expected]
+            arrays = read_members(path, names, limits=_limits(expected), shown=where)
+        except ExperimentError as error:
             raise ModelError(
                 f"{where}: expected an npz file with the {len(expected)} arrays of the network "
                 f"({first_line(error)}); train the model again"
@@ -190,14 +188,10 @@ def _read(data: bytes, expected: Sequence[Weight], where: str) -> dict[str, np.n
     return arrays
 
 
-def _check_claims(path: Path, expected: Sequence[Weight]) -> None:
-    """Refuse other arrays, and more bytes than they have, before anything is unpacked."""
-    most = {f"{w.name}.npy": math.prod(w.shape) * np.dtype(w.dtype).itemsize + _HEADER_BYTES for w in expected}
-    with zipfile.ZipFile(path) as archive:
-        members = archive.infolist()
-    found = sorted(member.filename for member in members)
-    if found != sorted(most) or any(member.file_size > most[member.filename] for member in members):
-        raise ExperimentError(f"found {', '.join(found[:_MOST_SHOWN])[:_LONGEST_SHOWN]}")
+def _limits(expected: Sequence[Weight]) -> NpzLimits:
+    """Return what a file may hold that holds these arrays and nothing else."""
+    sizes = [math.prod(w.shape) * np.dtype(w.dtype).itemsize + _HEADER_BYTES for w in expected]
+    return NpzLimits(array_mb=math.ceil(max(sizes) / 1e6), total_mb=math.ceil(sum(sizes) / 1e6), members=len(expected))
 
 
 def _check_values(arrays: Mapping[str, np.ndarray], where: str) -> None:

@@ -1,4 +1,4 @@
-"""Bring the ledger's records of an earlier version into today's form: registry, intake, evaluations.
+"""Bring the ledger of an earlier version into today's form: registry, intake, evaluations, predictions.
 
 Only for a store of one's own: records without a checksum are believed as they are.
 """
@@ -16,6 +16,8 @@ from difsims_core.ledger.moments import now_text
 from difsims_core.ledger.registry import note_champions, read_registry
 from difsims_core.plain_json import read_json
 from difsims_core.storage import layout
+from difsims_core.storage.npz import PREDICTION_ENDINGS, read_prediction
+from difsims_core.storage.npz_members import seal_members
 from difsims_core.storage.objects import ObjectStore
 from difsims_core.storage.records import from_record, to_record
 
@@ -24,10 +26,10 @@ _SEAL = b'{\n "sha256": "'
 
 
 def convert_ledger(store: ObjectStore) -> list[str]:
-    """Bring evaluations, intake and registry into today's form; return a line about each that was not in it.
+    """Bring predictions, evaluations, intake and registry into today's form; return a line about each that was not.
 
-    What is in today's form stays as it is, so that this may be done again. An evaluation that cannot be brought over
-    is left for the next one to replace; such an intake goes, for what it says can be found out again.
+    What is in today's form stays as it is, so that this may be done again. A prediction or evaluation that cannot be
+    brought over is left for the next one to replace; such an intake goes, for what it says can be found out again.
 
     Raises
     ------
@@ -37,6 +39,12 @@ def convert_ledger(store: ObjectStore) -> list[str]:
         If the store fails, or another process changes a record at this moment.
     """
     lines = []
+    for key in store.list(layout.PREDICTIONS):
+        try:
+            if key.endswith(PREDICTION_ENDINGS) and _seal(store, key):
+                lines.append(f"sealed {key}")
+        except (ExperimentError, MissingObjectError) as error:
+            lines.append(f"left {key} as it is, delete it and predict the scan again: {error}")
     for key in store.list(layout.EVALUATIONS):
         try:
             if key.endswith(".json") and _convert(store, key, _evaluation):
@@ -68,6 +76,15 @@ def _convert(store: ObjectStore, key: str, convert: Callable[[bytes, str], bytes
     if not store.replace(key, convert(data, where), version):
         raise StoreError(f"{where}: another process has changed it at this moment; convert again")
     return True
+
+
+def _seal(store: ObjectStore, key: str) -> bool:
+    """Seal a prediction that reads as one, and lies with those of its model."""
+    url = store.url(key)
+    found = read_prediction(url).cnn_id
+    if key.split("/")[1:-1] != [found]:
+        raise ExperimentError(f"it says that {found} made it, and lies in another folder")
+    return seal_members(url)
 
 
 def _registry(data: bytes, where: str) -> bytes:

@@ -20,6 +20,7 @@ Entries = Mapping[str, "Entry"]
 _FORMAT = 2
 _EARLIER_FORMAT = 1
 _ATTEMPTS = 50
+_MOST = 2**53  # larger numbers are not the same in every reader of JSON, and have no next one that can be written
 _STEP_SECONDS = 0.02
 
 
@@ -176,7 +177,7 @@ _NEEDED = {"key", "name", "size", "etag", "state", "since", "looked"}
 _FITS: dict[str, Callable[[Any], bool]] = {
     "str": lambda value: isinstance(value, str),
     "str | None": lambda value: value is None or isinstance(value, str),
-    "int": lambda value: type(value) is int and value >= 0,
+    "int": lambda value: type(value) is int and 0 <= value < _MOST,
     "bool": lambda value: isinstance(value, bool),
     "State": lambda value: value in get_args(State),
 }

@@ -16,7 +16,7 @@ from difsims_core.ledger.moments import moment
 from difsims_core.plain_json import read_json
 from difsims_core.storage import layout
 from difsims_core.storage.arrays import ROOT_DOCUMENT
-from difsims_core.storage.npz import read_prediction
+from difsims_core.storage.npz import PREDICTION_ENDINGS, read_prediction
 from difsims_core.storage.objects import ObjectInfo, ObjectStore
 from difsims_core.storage.records import from_record
 
@@ -74,11 +74,14 @@ class Lineage:
         Datasets behind predictions of models that lie in other stores.
     crowned : frozenset of str
         Models that were made champion once, as the notes beside the registry say.
+    unread : tuple of str
+        Keys of predictions of such models that cannot be read, so that nobody knows which datasets are behind them.
     """
 
     items: Mapping[str, Item]
     needed_elsewhere: frozenset[str] = field(default=frozenset())
     crowned: frozenset[str] = field(default=frozenset())
+    unread: tuple[str, ...] = ()
 
     def parents(self, item: Item) -> list[Item]:
         """Return what an item descends from, as far as this store holds it."""
@@ -106,14 +109,16 @@ def read_lineage(store: ObjectStore) -> Lineage:
         for name in filter(layout.is_model_id, models)
     ]
     jobs += [job("report", _report, name, reports[name]) for name in reports if _is_report(name, reports)]
-    strange = [info.key for name in predictions if name not in models for info in predictions[name]]
+    foreign = [info.key for name in predictions if name not in models for info in predictions[name]]
+    foreign = [key for key in foreign if key.endswith(PREDICTION_ENDINGS)]
     with ThreadPoolExecutor(_READERS) as pool:
         items = [future.result() for future in [pool.submit(one) for one in jobs]]
-        elsewhere = list(pool.map(partial(_datasets_behind, store), strange))
+        behind = dict(zip(foreign, pool.map(partial(_datasets_behind, store), foreign), strict=True))
     notes = models.get(layout.CHAMPION_NOTES.rpartition("/")[2], ())
     crowned = frozenset(name for info in notes for name in layout.find_ids(info.key))
     found = {item.id: item for item in items if item is not None}
-    return Lineage(found, frozenset().union(*elsewhere), crowned)
+    needed = frozenset().union(*filter(None, behind.values()))
+    return Lineage(found, needed, crowned, tuple(key for key, datasets in behind.items() if datasets is None))
 
 
 def _looked_at(kind: Kind, name: str, look: Callable[[], Item | None]) -> Item | None:
@@ -143,7 +148,7 @@ def _dataset(store: ObjectStore, name: str, figures: list[ObjectInfo]) -> Item |
 def _fingerprint_within(store: ObjectStore, key: str) -> str | None:
     """Return the fingerprint of a dataset without completion record; None when it was stopped before it had one."""
     try:
-        found = read_json(store.read(f"{key}/{ROOT_DOCUMENT}"))["attributes"]["fingerprint"]
+        found = read_json(store.read_small(f"{key}/{ROOT_DOCUMENT}"))["attributes"]["fingerprint"]
     except (DifsimsError, KeyError, TypeError):
         return None
     return found if isinstance(found, str) else None
@@ -153,7 +158,7 @@ def _model(store: ObjectStore, name: str, objects: list[ObjectInfo]) -> Item:
     item = partial(Item, "model", name, _size(objects), touched=_latest(objects))
     key = layout.model_record(name)
     try:
-        data = store.read(key)
+        data = store.read_small(key)
     except MissingObjectError:
         return item()
     try:
@@ -204,11 +209,12 @@ def _report(store: ObjectStore, name: str, objects: list[ObjectInfo]) -> Item:
     return item(needs=layout.find_ids(store.read(layout.report(name)).decode(errors="replace")))
 
 
-def _datasets_behind(store: ObjectStore, key: str) -> frozenset[str]:
+def _datasets_behind(store: ObjectStore, key: str) -> frozenset[str] | None:
+    """Return the datasets behind a prediction; None when it cannot be read, for whatever reason."""
     try:
         return frozenset(filter(layout.is_simulation_id, read_prediction(store.url(key)).sim_ids))
-    except Exception:  # noqa: BLE001 whatever it is, it is no prediction; it stays
-        return frozenset()
+    except Exception:  # noqa: BLE001 a store that fails, or a damaged file
+        return None
 
 
 def _by_folder(objects: Iterable[ObjectInfo]) -> _Folders:

@@ -15,12 +15,14 @@ from difsims_core.errors import (
     CorruptDataError,
     InputError,
     MissingObjectError,
+    PartlyFailedError,
     RetentionRefusedError,
 )
 from difsims_core.ledger.lineage import read_lineage
 from difsims_core.ledger.registry import read_registry
 from difsims_core.ledger.retention_plan import MOST_PERCENT, RetentionPlan, Terms, Verdict, decide
 from difsims_core.ledger.store_clock import require_same_time
+from difsims_core.messages import first_line
 from difsims_core.storage import layout
 from difsims_core.storage.arrays import ROOT_DOCUMENT
 from difsims_core.storage.objects import ObjectStore
@@ -101,6 +103,8 @@ def apply_retention(
     ------
     RetentionRefusedError
         If something speaks against it: an objection of the plan, or a clock that is not that of the store.
+    PartlyFailedError
+        If items could not be deleted; others of their kind are, and what they may descend from stays.
     ChampionChangedError
         If the registry has changed since the plan was made.
     """
@@ -111,15 +115,26 @@ def apply_retention(
     if objections := dict.fromkeys((*plan.objections, *again.objections)):
         raise RetentionRefusedError(f"{store.root}: nothing was deleted: {'. Also: '.join(objections)}")
     still = {verdict.id for verdict in again.going}
-    deleted = []
+    deleted: list[Verdict] = []
+    failed: dict[Verdict, Exception] = {}
     for number, verdict in enumerate(plan.going, 1):
-        if verdict.id in still:
+        if verdict.id in still and all(other.kind == verdict.kind for other in failed):
             _require_same_registry(store, plan)
-            _delete(store, verdict)
-            deleted.append(verdict)
-            _log.info("deleted %s %s (%s)", verdict.kind, verdict.id, verdict.why)
+            try:
+                _delete(store, verdict)
+            except Exception as error:  # noqa: BLE001 one bad item never stops the others
+                failed[verdict] = error
+            else:
+                deleted.append(verdict)
+                _log.info("deleted %s %s (%s)", verdict.kind, verdict.id, verdict.why)
         if progress is not None:
             progress(number)
+    if failed:
+        reasons = " · ".join(f"{verdict.id}: {first_line(error)}" for verdict, error in failed.items())
+        raise PartlyFailedError(
+            f"{store.root}: {len(failed)} of {len(plan.going)} items could not be deleted, {len(deleted)} were, and "
+            f"what the others may descend from stays: {reasons}"
+        )
     return tuple(deleted)
 
 

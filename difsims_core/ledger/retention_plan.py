@@ -150,6 +150,11 @@ def _objections(lineage: Lineage, registry: Registry, terms: Terms, going: list[
             f"the record of {', '.join(lost)}, champion now or before, is gone or damaged, so that nobody knows what "
             "it descends from; restore it (`difsims restore FOLDER`), or make another one the champion"
         )
+    if lineage.unread and any(verdict.kind == "dataset" for verdict in going):
+        yield (
+            f"{len(lineage.unread)} predictions of models of other stores cannot be read ({lineage.unread[0]}, …), so "
+            "that nobody knows which datasets are behind them; restore or delete them"
+        )
     if registry.version is not None and terms.serial != registry.serial:
         yield from _lost_history(lineage, registry, terms, {verdict.id for verdict in going})
     shares = {
@@ -212,9 +217,9 @@ def _champions(registry: Registry, terms: Terms) -> dict[str, str]:
 def _is_lost(lineage: Lineage, registry: Registry, name: str) -> bool:
     """Return whether a champion does not say what it descends from; a former one may be gone with all that it had."""
     item = lineage.items.get(name)
-    if item is None or item.trouble:
+    if item is None:
         return registry.champion is not None and registry.champion.model == name
-    return item.made is None
+    return bool(item.trouble) or item.made is None
 
 
 def _roots(lineage: Lineage, registry: Registry, terms: Terms) -> Iterator[tuple[str, str]]:

@@ -20,10 +20,10 @@ from difsims_core.ledger.intake_record import read_entries
 from difsims_core.ledger.registry import read_registry
 from difsims_core.messages import first_line
 from difsims_core.storage import layout
-from difsims_core.storage.names import as_written, same_place
+from difsims_core.storage.names import as_written, join_url, same_place, split_url
 from difsims_core.storage.npz import PREDICTION_ENDINGS, Prediction, predicted_name, read_prediction, read_profiles
 from difsims_core.storage.npz_members import is_sealed
-from difsims_core.storage.objects import ObjectStore, locate, object_exists
+from difsims_core.storage.objects import ObjectStore, locate, object_exists, open_store
 from difsims_core.storage.record_fields import Fields
 
 Job = tuple[str, str, Callable[[], Findings]]  # kind, id, check
@@ -89,11 +89,13 @@ def verify_prediction(url: str) -> Findings:
     prediction = read_prediction(url)
     predicted_name(url)
     if not is_sealed(url):
-        failures.append("it carries no seal: an earlier version wrote it, or something else; predict the scan again")
-    folder, key = locate(url.rpartition("/")[0])
-    if key != prediction.cnn_id:
-        failures.append(f"it lies in the folder of {ascii(key)[1:-1]}, and says that {prediction.cnn_id} made it")
-    models = _models_beside(folder)
+        failures.append(
+            "it carries no seal: an earlier version wrote it (`difsims convert` seals predictions of your own), or "
+            "something else: delete it and predict the scan again"
+        )
+    models, folder = _home_of(url)
+    if models and folder != prediction.cnn_id:
+        failures.append(f"it lies in the folder of {ascii(folder)[1:-1]}, and says that {prediction.cnn_id} made it")
     try:
         phases = load_bundle(prediction.cnn_id, models).phases if models else prediction.phases
     except MissingObjectError:
@@ -107,10 +109,13 @@ def verify_prediction(url: str) -> Findings:
     return Findings("prediction", as_written(url), tuple(failures), tuple(warnings))
 
 
-def _models_beside(folder: ObjectStore) -> ObjectStore | None:
-    """Return the store of a folder of predictions; None where they lie in no store."""
-    place, key = locate(folder.root)
-    return place if key == layout.PREDICTIONS else None
+def _home_of(url: str) -> tuple[ObjectStore | None, str]:
+    """Return the store of a prediction and the folder in which it lies there; None where it lies in no store."""
+    scheme, path = split_url(url)
+    root, *within = path.rsplit("/", 3)
+    if not root or within[0] != layout.PREDICTIONS:
+        return None, ""
+    return open_store(join_url(scheme, root)), within[1]
 
 
 def _scan_differs(prediction: Prediction, store: ObjectStore | None) -> list[str]:
@@ -140,9 +145,8 @@ def _folders(store: ObjectStore) -> Iterator[Job]:
             yield "model", name, partial(_model, store, name)
         elif store.exists(f"{layout.MODELS}/{name}/{layout.MODEL_RECORD}"):
             yield "model", name, partial(_misnamed, "model", name)
-        elif f"{layout.MODELS}/{name}" != layout.MODEL_INDEX:
-            for key in store.list(f"{layout.MODELS}/{name}"):
-                yield "record", key, partial(_record, store, key)
+    for key in store.list(layout.CHAMPION_NOTES):
+        yield "note of a champion", key, partial(_note, store, key)
 
 
 def _predictions(store: ObjectStore) -> Iterator[Job]:
@@ -158,7 +162,7 @@ def _records(store: ObjectStore) -> Iterator[Job]:
         yield "index", key, partial(_simulation_index, store, key)
     for key in store.list(layout.MODEL_INDEX):
         yield "index", key, partial(_model_index, store, key)
-    if store.exists(layout.model_registry()):
+    if store.exists(layout.model_registry()) or store.list(layout.CHAMPION_NOTES):
         yield "registry", layout.model_registry(), partial(_registry, store)
     if store.exists(layout.INTAKE):
         yield "intake", layout.INTAKE, partial(_intake, store)
@@ -184,9 +188,10 @@ def _misnamed(kind: str, folder: str) -> Findings:
     return Findings(kind, folder, (f"a {kind} keeps the name that it was made with, and nothing is called {folder!r}",))
 
 
-def _record(store: ObjectStore, key: str) -> Findings:
-    store.read_record(key)
-    return Findings("record", key)
+def _note(store: ObjectStore, key: str) -> Findings:
+    model = Fields(store.read_record(key), store.url(key)).text("model")
+    failures = () if key == layout.champion_note(model) else (f"says that it is of {model}; delete it",)
+    return Findings("note of a champion", key, failures)
 
 
 def _evaluation(store: ObjectStore, key: str) -> Findings:
@@ -229,12 +234,17 @@ def _fingerprint_of(key: str) -> str:
 
 
 def _registry(store: ObjectStore) -> Findings:
-    key, champion = layout.model_registry(), read_registry(store).champion
-    if champion is None or store.exists(layout.model_record(champion.model)):
-        return Findings("registry", key)
-    return Findings(
-        "registry", key, (f"the champion {champion.model} is not in the store; restore it, or promote another",)
-    )
+    """Return what is wrong with the registry: that it is gone, an earlier one came back, or its champion is gone."""
+    registry, failures, warnings = read_registry(store), list[str](), list[str]()
+    noted = {name for key in store.list(layout.CHAMPION_NOTES) for name in layout.find_ids(key)}
+    unknown = ", ".join(sorted(noted - {champion.model for champion in registry.crowned}))
+    if registry.version is None:
+        failures.append(f"it is gone, though {unknown} was made champion; restore it (`difsims restore FOLDER`)")
+    elif unknown:
+        warnings.append(f"it does not know that {unknown} was made champion: an earlier one came back")
+    if registry.champion is not None and not store.exists(layout.model_record(registry.champion.model)):
+        failures.append(f"the champion {registry.champion.model} is not in the store; restore it, or promote another")
+    return Findings("registry", layout.model_registry(), tuple(failures), tuple(warnings))
 
 
 def _intake(store: ObjectStore) -> Findings:

@@ -131,7 +131,7 @@ def read_group(store: ObjectStore, key: str) -> GroupDocument:
     CorruptDataError
         If they are not what `create_arrays` writes.
     """
-    return read_group_document(store.read(f"{key}/{ROOT_DOCUMENT}"), store.url(key))
+    return read_group_document(store.read_small(f"{key}/{ROOT_DOCUMENT}"), store.url(key))
 
 
 def open_group(store: ObjectStore, key: str, document: GroupDocument | None = None) -> zarr.Group:

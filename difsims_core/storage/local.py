@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 
 from difsims_core.errors import MissingObjectError, StoreAccessError, StoreError
 from difsims_core.storage.leavings import clear_leavings, made_here
-from difsims_core.storage.schemes import SCHEMES, ObjectInfo, Scheme
+from difsims_core.storage.schemes import MOST_SMALL_BYTES, SCHEMES, ObjectInfo, Scheme, require_small
 
 PARTIAL = ".partial"
 LOCK = ".difsims-lock"
@@ -86,7 +86,8 @@ class LocalFiles(Scheme):
 
     def read_versioned(self, path: str) -> tuple[bytes, str]:
         """Return a file and the SHA-256 of its bytes."""
-        data = self.read(path)
+        data = self.read(path, 0, MOST_SMALL_BYTES + 1)
+        require_small(path, len(data))
         return data, hashlib.sha256(data).hexdigest()
 
     def replace(self, path: str, data: bytes, version: str | None) -> bool:
@@ -263,9 +264,9 @@ def _translated(path: str) -> Iterator[None]:
     except (FileNotFoundError, NotADirectoryError) as error:
         raise MissingObjectError(f"{path}: no such file ({error.strerror}); check the path") from None
     except IsADirectoryError:  # not missing: what was there may be lost
-        raise StoreError(f"{path}: expected a file, found a folder; remove or rename it") from None
+        raise StoreAccessError(f"{path}: expected a file, found a folder; remove or rename it") from None
     except FileExistsError:
-        raise StoreError(f"{path}: a file is in the place of one of its folders; remove or rename it") from None
+        raise StoreAccessError(f"{path}: a file is in the place of one of its folders; remove or rename it") from None
     except OSError as error:
         reason = error.strerror or type(error).__name__
         if error.errno in _FULL:
@@ -279,7 +280,7 @@ def _translated(path: str) -> Iterator[None]:
                 "or set DIFSIMS_STORE to another folder"
             ) from None
         if error.errno == errno.ELOOP:
-            raise StoreError(f"{path}: a link that leads in a circle; remove it") from None
+            raise StoreAccessError(f"{path}: a link that leads in a circle; remove it") from None
         raise StoreError(f"{path}: {reason}; try again") from None
 
 

@@ -18,7 +18,7 @@ from difsims_core.storage.npy import read_array
 from difsims_core.storage.npz_checks import memory_for
 from difsims_core.storage.npz_limits import NpzLimits, npz_limits
 from difsims_core.storage.npz_seal import check_seal, read_ending, seal
-from difsims_core.storage.objects import local_copy, write_url
+from difsims_core.storage.objects import local_copy, read_url, write_url
 
 _MOST_NAMES = 20  # that an error lists
 
@@ -28,11 +28,10 @@ def read_members(
     needed: Collection[str],
     optional: Collection[str] = (),
     *,
-    sealed: bool = False,
     limits: NpzLimits | None = None,
     shown: str | Path | None = None,
 ) -> dict[str, np.ndarray]:
-    """Return arrays of an npz file by key; optional ones when they are there.
+    """Return arrays of an npz file by key; optional ones when they are there. A seal (`npz_seal`) must be right.
 
     Parameters
     ----------
@@ -40,8 +39,6 @@ def read_members(
         The file.
     needed, optional
         Keys.
-    sealed
-        Refuse a file without a seal (`npz_seal`). One that has a seal is compared with it in any case.
     limits
         How much it may hold; default: those of the environment.
     shown
@@ -60,7 +57,7 @@ def read_members(
     with local_copy(url) as path:
         try:
             with memory_for(name), path.open("rb") as file:
-                return _read(name, file, needed, optional, sealed=sealed, limits=limits)
+                return _read(name, file, needed, optional, limits)
         except ExperimentError:
             raise
         except Exception as error:  # noqa: BLE001 - zipfile raises whatever bytes that are not what they claim lead to
@@ -83,6 +80,26 @@ def is_sealed(url: str | Path) -> bool:
             return read_ending(file).sealed
         except InputError:
             return False
+
+
+def seal_members(url: str | Path) -> bool:
+    """Seal a whole npz file that carries no seal, all else as it is; return False when it carries one.
+
+    Raises
+    ------
+    MissingObjectError
+        If there is no such file.
+    ExperimentError
+        If it ends with a comment of another kind, or is no whole zip file.
+    """
+    data = read_url(url)
+    with _said_of(url):
+        ending = read_ending(io.BytesIO(data))
+        if ending.comment and not ending.sealed:
+            raise InputError("the zip file ends with a comment of its own; save the arrays again (np.savez)")
+    if not ending.sealed:
+        write_url(url, seal(data))
+    return not ending.sealed
 
 
 def write_members(url: str | Path, arrays: Mapping[str, Any]) -> bytes:
@@ -109,18 +126,11 @@ def _read(
     file: io.BufferedReader,
     needed: Collection[str],
     optional: Collection[str],
-    *,
-    sealed: bool,
     limits: NpzLimits,
 ) -> dict[str, np.ndarray]:
     ending = read_ending(file)
     if ending.sealed:
         check_seal(file, ending)
-    elif sealed:
-        raise ExperimentError(
-            f"{url}: expected an npz file that ends with its checksum, found none; an earlier version of difsims or "
-            "another program wrote it, make it again (`difsims convert` brings models of your own into today's form)"
-        )
     with _said_of(url):
         limits.check_directory(ending.directory_bytes, ending.members)
     with zipfile.ZipFile(file) as archive:

@@ -13,7 +13,7 @@ from typing import Any
 from difsims_core.errors import InputError
 from difsims_core.storage.names import check_key, join_url, split_url, url_name
 from difsims_core.storage.records import from_record, to_record
-from difsims_core.storage.schemes import SCHEMES, ObjectInfo, Scheme
+from difsims_core.storage.schemes import MOST_SMALL_BYTES, SCHEMES, ObjectInfo, Scheme, require_small
 from difsims_core.storage.urls import (
     expand_urls,
     files_in,
@@ -85,6 +85,20 @@ class ObjectStore:
         """
         return self._scheme.read(self._path(key), start, stop)
 
+    def read_small(self, key: str) -> bytes:
+        """Return a record or metadata; of an object that is far too large for it, not more than that is read.
+
+        Raises
+        ------
+        MissingObjectError
+            If there is none.
+        CorruptDataError
+            If it is too large.
+        """
+        data = self.read(key, 0, MOST_SMALL_BYTES + 1)
+        require_small(self.url(key), len(data))
+        return data
+
     def write(self, key: str, data: bytes) -> None:
         """Write an object; a reader sees the old one or the new one, never a part."""
         self._scheme.write(self._path(key), data)
@@ -94,12 +108,14 @@ class ObjectStore:
         return self._scheme.create(self._path(key), data)
 
     def read_versioned(self, key: str) -> tuple[bytes, str]:
-        """Return an object and its version, to be handed to `replace`.
+        """Return a record and its version, to be handed to `replace`.
 
         Raises
         ------
         MissingObjectError
             If there is none.
+        CorruptDataError
+            If it is too large for a record.
         """
         return self._scheme.read_versioned(self._path(key))
 
@@ -185,7 +201,7 @@ class ObjectStore:
         CorruptDataError
             If it is damaged, or none that this version wrote.
         """
-        return from_record(self.read(key), self.url(key))
+        return from_record(self.read_small(key), self.url(key))
 
     def write_record(self, key: str, document: Mapping[str, Any]) -> None:
         """Write a record; a reader sees the old one or the new one."""

@@ -18,12 +18,13 @@ from difsims_core.storage.local import temporary_beside
 from difsims_core.storage.names import check_key
 from difsims_core.storage.s3_connection import connection, identity
 from difsims_core.storage.s3_errors import check_deleted, error_code, is_conflict, translated
-from difsims_core.storage.schemes import SCHEMES, ObjectInfo, Scheme
+from difsims_core.storage.schemes import SCHEMES, ObjectInfo, Scheme, require_small
 
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9]")
 _SINGLE_PUT = 4 * 2**30  # S3 takes 5 GiB in one request
 _DELETE_AT_ONCE = 1000  # keys of one DeleteObjects request
 _WRITER = "difsims-writer"  # metadata of conditional writes: whose bytes these are
+_BEYOND = {"InvalidRange", "416"}  # the object ends before the bytes that are asked for
 _BUSY = {"ConditionalRequestConflict", "409"}  # AWS says so when two conditional writes meet: neither has won yet
 _BUSY_WAITS = (0.1, 0.2, 0.4, 0.8)  # seconds
 _READ_TRIES = 3
@@ -44,8 +45,17 @@ class S3Objects(Scheme):
         return path
 
     def read(self, path: str, start: int | None = None, stop: int | None = None) -> bytes:
-        """Return an object, or its bytes ``start:stop``, with one request."""
-        return self._call(path, lambda fs: fs.cat_file(path, start=start, end=stop, max_concurrency=1))
+        """Return an object, or its bytes ``start:stop``, with one request; none where it ends before, as of a file."""
+
+        def get(fs: Any) -> bytes:
+            try:
+                return fs.cat_file(path, start=start, end=stop, max_concurrency=1)
+            except OSError as error:
+                if error_code(error) not in _BEYOND:
+                    raise
+                return b""
+
+        return self._call(path, get)
 
     def write(self, path: str, data: bytes) -> None:
         """Write an object with one request."""
@@ -212,6 +222,7 @@ def _read_with_etag(fs: Any, bucket: str, key: str) -> tuple[bytes, str]:
     async def read() -> tuple[bytes, str]:
         answer = await fs._call_s3("get_object", Bucket=bucket, Key=key)
         try:
+            require_small(f"s3://{bucket}/{key}", answer["ContentLength"])
             return await answer["Body"].read(), answer["ETag"].strip('"')
         finally:
             answer["Body"].close()

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from difsims_core.errors import CorruptDataError
 from difsims_core.registry import Registry
+
+MOST_SMALL_BYTES = 2**27  # of a record or metadata: the intake of 300 000 scans
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,10 @@ class Scheme(ABC):
 
     @abstractmethod
     def read(self, path: str, start: int | None = None, stop: int | None = None) -> bytes:
-        """Return an object, or its bytes ``start:stop``; a negative start alone means the last bytes."""
+        """Return an object, or its bytes ``start:stop``; a negative start alone means the last bytes.
+
+        Of an object that ends before, fewer bytes or none.
+        """
 
     @abstractmethod
     def write(self, path: str, data: bytes) -> None:
@@ -62,7 +68,7 @@ class Scheme(ABC):
 
     @abstractmethod
     def read_versioned(self, path: str) -> tuple[bytes, str]:
-        """Return an object and its version, a text that differs when the bytes do."""
+        """Return a small object and its version, a text that differs when the bytes do."""
 
     @abstractmethod
     def replace(self, path: str, data: bytes, version: str | None) -> bool:
@@ -107,6 +113,20 @@ class Scheme(ABC):
     @abstractmethod
     def download(self, path: str, local: Path) -> None:
         """Copy an object to a file."""
+
+
+def require_small(where: str, n_bytes: int) -> None:
+    """Refuse an object that is too large for a record or metadata, before it fills the memory.
+
+    Raises
+    ------
+    CorruptDataError
+        If it is.
+    """
+    if n_bytes > MOST_SMALL_BYTES:
+        raise CorruptDataError(
+            f"{where}: expected {MOST_SMALL_BYTES:,} bytes at most, found more; it is no record, or damaged: restore it"
+        )
 
 
 SCHEMES: Registry[Scheme] = Registry("store scheme")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,8 @@ import pytest
 
 from difsims_core.errors import ExperimentError, MissingObjectError
 from difsims_core.storage.npz import Prediction, read_prediction, write_prediction
-from difsims_core.storage.npz_members import is_sealed, read_members, write_members
+from difsims_core.storage.npz_members import is_sealed, read_members, seal_members, write_members
+from difsims_core.storage.objects import read_url, write_url
 
 ARRAYS = {"a": np.arange(12.0).reshape(3, 4), "names": np.array(["å", "bc"])}
 
@@ -66,20 +68,27 @@ def test_every_cut_and_every_addition_is_noticed(path):
         read_members(path, ("a",))
 
 
-def test_what_others_write_is_read_unless_a_seal_is_asked_for(tmp_path):
-    path = tmp_path / "a.npz"
-    np.savez(path, **ARRAYS)
-    assert not is_sealed(path)
-    np.testing.assert_array_equal(read_members(path, ("a",))["a"], ARRAYS["a"])
-    with pytest.raises(ExperimentError, match=r"a\.npz: expected an npz file that ends with its checksum"):
-        read_members(path, ("a",), sealed=True)
+def test_what_others_write_is_read_and_can_be_sealed(store_url):
+    url, buffer = f"{store_url}/a.npz", io.BytesIO()
+    np.savez(buffer, **ARRAYS)
+    write_url(url, buffer.getvalue())
+    assert not is_sealed(url)
+    np.testing.assert_array_equal(read_members(url, ("a",))["a"], ARRAYS["a"])
+    assert seal_members(url)
+    assert is_sealed(url)
+    assert list(read_members(url, ("a",), ("names", "none"))) == ["a", "names"]
+    data = read_url(url)
+    assert not seal_members(url)
+    assert read_url(url) == data
 
 
-def test_a_sealed_file_is_read_where_a_seal_is_asked_for(store_url):
-    write_members(f"{store_url}/a.npz", ARRAYS)
-    assert is_sealed(f"{store_url}/a.npz")
-    found = read_members(f"{store_url}/a.npz", ("a",), ("names", "none"), sealed=True)
-    assert list(found) == ["a", "names"]
+def test_a_file_with_another_comment_or_cut_is_not_sealed(path):
+    data = path.read_bytes()
+    for other in (data[:-73] + b"\2\0hi", data[:-80]):
+        path.write_bytes(other)
+        with pytest.raises(ExperimentError):
+            seal_members(path)
+        assert path.read_bytes() == other
 
 
 def test_what_is_no_file_has_no_seal(tmp_path):

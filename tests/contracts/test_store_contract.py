@@ -11,6 +11,7 @@ import pytest
 from difsims_core.errors import CorruptDataError, InputError, MissingObjectError
 from difsims_core.storage.names import as_written
 from difsims_core.storage.objects import ObjectStore, expand_urls, local_copy, open_store, read_url, write_url
+from difsims_core.storage.records import from_record
 
 
 @pytest.fixture
@@ -26,7 +27,16 @@ def test_what_is_written_is_read(store):
 
 
 @pytest.mark.parametrize(
-    ("start", "stop", "expected"), [(2, 5, b"234"), (7, None, b"789"), (-3, None, b"789"), (0, 1, b"0")]
+    ("start", "stop", "expected"),
+    [
+        (2, 5, b"234"),
+        (7, None, b"789"),
+        (-3, None, b"789"),
+        (0, 1, b"0"),
+        (8, 99, b"89"),
+        (10, 12, b""),
+        (99, None, b""),
+    ],
 )
 def test_parts_are_read(store, start, stop, expected):
     store.write("part", b"0123456789")
@@ -36,7 +46,19 @@ def test_parts_are_read(store, start, stop, expected):
 def test_an_empty_object_is_an_object(store):
     store.write("empty", b"")
     assert store.exists("empty")
-    assert store.read("empty") == b""
+    assert [store.read("empty", *part) for part in ((), (0, 5), (3, 5), (-3,))] == [b""] * 4
+
+
+def test_what_is_too_large_for_a_record_is_not_read_as_one(store, monkeypatch):
+    for module in ("schemes", "objects", "local"):
+        monkeypatch.setattr(f"difsims_core.storage.{module}.MOST_SMALL_BYTES", 100)
+    store.write_record("small", {"a": 1})
+    assert store.read_record("small") == {"a": 1}
+    assert from_record(store.read_versioned("small")[0], "") == {"a": 1}
+    store.write_record("large", {"a": "1" * 100})
+    for use in (store.read_record, store.read_versioned, store.read_small):
+        with pytest.raises(CorruptDataError, match="expected 100 bytes at most, found more"):
+            use("large")
 
 
 @pytest.mark.parametrize(

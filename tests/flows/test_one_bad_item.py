@@ -9,6 +9,7 @@ import pytest
 from difsims_core.errors import PartlyFailedError, StoreError
 from difsims_core.learn import predict as core
 from difsims_core.ledger import intake_steps
+from difsims_core.storage import layout
 from difsims_core.storage.objects import ObjectStore, open_store
 from flows import evaluate as evaluating
 from flows import tasks
@@ -68,6 +69,17 @@ def test_a_store_that_fails_says_nothing_of_the_scan(place, monkeypatch):
     with pytest.raises(PartlyFailedError, match=r"1 of 3 .*took too long"):
         predict(store=place.root)
     assert states(place) == {"a": "done", "b": "announced", "c": "done"}
+
+
+def test_folders_in_the_places_of_results_stop_no_other(place):
+    for name in NAMES:
+        place.write(f"{layout.prediction(MODEL, f'{name}_radial_crop')}/inside", b"")
+    put(place, "d")
+    with pytest.raises(
+        PartlyFailedError, match=r"3 of 4 .*the other 1 are predicted: .*expected a file, found a folder"
+    ):
+        predict(store=place.root)
+    assert place.exists(layout.prediction(MODEL, "d_radial_crop"))
 
 
 def test_a_map_whose_scores_or_pictures_cannot_be_made_fails_alone(place, monkeypatch):

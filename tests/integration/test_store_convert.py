@@ -54,12 +54,12 @@ def test_the_earlier_form_is_refused_and_says_what_to_do(earlier):
 
 def test_it_becomes_what_it_would_be_today(made, earlier):
     store, plan = earlier
-    convert_dataset(store, plan.id)
+    assert convert_dataset(store, plan.id)
     assert _contents(store) == made[2]
     assert verify(store, plan.id, resimulate=1).ok
     assert begin(store, SPEC).complete
     before = _contents(store)
-    convert_dataset(store, plan.id)
+    assert not convert_dataset(store, plan.id)
     assert _contents(store) == before
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from difsims_core.config.documents import make_spec
 from difsims_core.crystal.cif.reader import read_structure
-from difsims_core.dataset.build import begin, finish, read_plan, write_group
+from difsims_core.dataset.build import begin, build, finish, read_plan, write_group
 from difsims_core.dataset.crystals import crystal_files, crystals_today
 from difsims_core.dataset.open import open_simulation
 from difsims_core.dataset.plan import fingerprint
@@ -62,6 +64,38 @@ def test_a_crystal_outside_the_store_is_opened_only_where_the_user_has_said_so(d
     for place in (film, film.parent):
         (today,) = crystals_today(simulation, [str(place)])
         assert (today.url, today.finding) == (str(film), "")
+
+
+@pytest.mark.parametrize("phase", ["film", "pb"])
+def test_a_folder_of_crystals_that_is_not_opened_is_named_with_the_remedy(tmp_path, monkeypatch, phase):
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / f"{phase}.cif").write_bytes((crystal_folder() / "pbbr2.cif").read_bytes())
+    store = open_store(tmp_path / "store")
+    name = build(store, make_spec({"n_patterns": 3, "phases": [phase], "crystal_folder": str(own)}))
+    assert verify(store, name, resimulate=1) == replace(verify(store, name), resimulated=(0,))
+    monkeypatch.delenv("DIFSIMS_ALSO_READ")
+    report = verify(store, name)
+    assert report.ok
+    assert f"DIFSIMS_ALSO_READ={own}" in report.warnings[0]
+    assert crystal_files(open_simulation(name, store)) == {phase: None}
+    monkeypatch.setenv("DIFSIMS_ALSO_READ", str(own))
+    assert verify(store, name).warnings == ()
+
+
+def test_simulating_again_opens_nothing_elsewhere(tmp_path, film, monkeypatch):
+    np.save(tmp_path / "turns.npy", np.array([[0.0, 0, 0]]))
+    orientations = {"kind": "list", "file": str(tmp_path / "turns.npy"), "order": "sequential"}
+    store = open_store(tmp_path / "store")
+    of_film = build(store, make_spec({"n_patterns": 3, "phases": [{"name": "film", "cif": str(film)}]}))
+    of_list = build(store, make_spec({"n_patterns": 3, "phases": ["pb"], "orientations": orientations}))
+    assert verify(store, of_film, resimulate=1).ok
+    assert verify(store, of_list, resimulate=1).ok
+    monkeypatch.delenv("DIFSIMS_ALSO_READ")
+    for name in (of_film, of_list):
+        (failure,) = verify(store, name, resimulate=1).failures
+        assert "cannot be simulated again" in failure
+        assert "lies outside the store and is not opened" in failure
 
 
 def test_an_edited_and_a_lost_crystal_are_named(dataset, film):

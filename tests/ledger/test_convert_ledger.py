@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 
+import numpy as np
 import pytest
 
 from difsims_core.errors import CorruptDataError
@@ -11,6 +13,8 @@ from difsims_core.ledger.convert import convert_ledger
 from difsims_core.ledger.intake import read_entries
 from difsims_core.ledger.registry import read_registry
 from difsims_core.storage import layout
+from difsims_core.storage.npz import read_prediction
+from difsims_core.storage.npz_members import is_sealed
 from difsims_core.storage.objects import ObjectStore
 from tests.ledger.small_stores import LONG_AGO, contents, put_model
 
@@ -77,6 +81,21 @@ def test_again_is_no_change(files, models):
     before = contents(files)
     assert convert_ledger(files) == []
     assert contents(files) == before
+
+
+def test_predictions_are_sealed_where_they_belong(files, models):
+    second, first = models
+    arrays = {"pred": np.array([[0.5, 0.5]], np.float32), "phases": np.array(["a", "b"]), "cnn_id": np.array(first)}
+    for model in models:
+        buffer = io.BytesIO()
+        np.savez(buffer, **arrays)
+        files.write(layout.prediction(model, "roi_1"), buffer.getvalue())
+    lines = convert_ledger(files)
+    assert f"sealed {layout.prediction(first, 'roi_1')}" in lines
+    assert any(line.startswith(f"left {layout.prediction(second, 'roi_1')} as it is, delete it") for line in lines)
+    assert is_sealed(files.url(layout.prediction(first, "roi_1")))
+    assert not is_sealed(files.url(layout.prediction(second, "roi_1")))
+    assert read_prediction(files.url(layout.prediction(first, "roi_1"))).phases == ("a", "b")
 
 
 def test_an_empty_store_has_nothing_to_bring_over(files):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from difsims_core.errors import ChampionChangedError
+from difsims_core.errors import ChampionChangedError, PartlyFailedError
 from difsims_core.ledger.registry import rollback
 from difsims_core.ledger.retention import RetentionPlan, apply_retention
 from difsims_core.storage import layout
@@ -60,6 +60,27 @@ def test_an_index_that_names_another_one_by_now_stays(files):
     write_registry(files, None)
     apply_retention(files, plan_for(files))
     assert names_in(files) == {new_data, new_model}
+
+
+def test_what_cannot_be_deleted_stops_none_of_its_kind_and_keeps_what_it_descends_from(files, monkeypatch):
+    data = put_dataset(files)
+    models = [put_model(files, datasets=[data]) for _ in range(3)]
+    write_registry(files, None)
+    stuck = min(models)
+    delete = ObjectStore.delete
+
+    def refusing(self, key):
+        if stuck in key:
+            raise PermissionError("not yours\nsecond line")
+        delete(self, key)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ObjectStore, "delete", refusing)
+        with pytest.raises(PartlyFailedError, match=f"1 of 4 items could not be deleted, 2 were.*{stuck}: not yours"):
+            apply_retention(files, plan_for(files))
+    assert names_in(files) == {stuck, data}
+    apply_retention(files, plan_for(files))
+    assert names_in(files) == set()
 
 
 class Stopped(BaseException):

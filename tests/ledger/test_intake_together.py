@@ -55,7 +55,8 @@ DAMAGED = {
     for name, value in [
         ("key", 1), ("name", None), ("size", -1), ("size", "1"), ("size", 1.5), ("size", True), ("etag", None),
         ("state", "odd"), ("state", ["done"]), ("since", ""), ("since", "yesterday"), ("since", "2026-01-01"),
-        ("looked", "2026-01-01T00:00:00"), ("tries", -1), ("tries", 2.0), ("rounds", "0"), ("reason", None),
+        ("looked", "2026-01-01T00:00:00"), ("tries", -1), ("tries", 2.0), ("tries", 2**64),
+        ("rounds", "0"), ("reason", None),
         ("model", 3), ("reading", "now"), ("reading", 0), ("alone", 1), ("alone", None), ("colour", "red"),
     ]
 }  # fmt: skip

@@ -8,16 +8,27 @@ from pathlib import Path
 
 import pytest
 
-from difsims_core.errors import DifsimsError, InputError, RetentionRefusedError, StoreAccessError
+from difsims_core.errors import DifsimsError, InputError, RetentionRefusedError, StoreAccessError, StoreError
+from difsims_core.ledger import lineage
 from difsims_core.ledger.backup import backup, restore
 from difsims_core.ledger.lineage import read_lineage
 from difsims_core.ledger.registry import promote, promote_by_hand, read_registry
 from difsims_core.ledger.retention import apply_retention, plan_retention
 from difsims_core.ledger.store_clock import store_time
 from difsims_core.storage import layout
+from difsims_core.storage.npz import read_prediction
 from difsims_core.storage.objects import ObjectStore, open_store
 from tests.ledger.plans import YESTERDAY, going, plan_for, why
-from tests.ledger.small_stores import LONG_AGO, contents, put_dataset, put_model, put_report, rewrite, write_registry
+from tests.ledger.small_stores import (
+    LONG_AGO,
+    contents,
+    put_dataset,
+    put_model,
+    put_prediction,
+    put_report,
+    rewrite,
+    write_registry,
+)
 
 REGISTRY = layout.model_registry()
 pytestmark = pytest.mark.usefixtures("later_clock")
@@ -156,6 +167,11 @@ def test_a_champion_whose_record_is_gone_or_damaged_keeps_everything(files):
 def test_a_former_champion_without_its_record_keeps_everything_until_it_is_gone(files):
     former, champion = (put_model(files, datasets=[put_dataset(files)]) for _ in range(2))
     write_registry(files, champion, [former])
+    refused_for = f"the record of {former}, champion now or before, is gone or damaged"
+    record, other = files.read(layout.model_record(former)), put_dataset(files)
+    files.write(layout.model_record(former), record.replace(b"sim-", b"xim-"))
+    refused(files, refused_for)
+    files.delete_tree(layout.simulation(other))
     files.delete(layout.model_record(former))
     refused(files, f"the record of {former}, champion now or before")
     assert plan_for(files, keep_former=0).objections == ()
@@ -336,3 +352,26 @@ def test_links_stop_no_retention_and_lead_it_nowhere(files, tmp_path):
     apply_retention(files, plan)
     assert not data.exists()
     assert (elsewhere / "precious.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("broken", ["damaged", "unanswered"])
+def test_a_prediction_of_another_store_that_cannot_be_read_keeps_the_datasets(files, monkeypatch, broken):
+    data, other = put_dataset(files), layout.new_model_id()
+    put_prediction(files, other, "roi_1", [data])
+    put_prediction(files, other, "roi_2", [put_dataset(files)])
+    key = layout.prediction(other, "roi_1")
+    files.write(f"{layout.PREDICTIONS}/{other}/notes.txt", b"no prediction")
+    if broken == "damaged":
+        files.write(key, files.read(key)[:-1])
+    else:
+
+        def fails(url):
+            if url == files.url(key):
+                raise StoreError(f"{url}: no answer")
+            return read_prediction(url)
+
+        monkeypatch.setattr(lineage, "read_prediction", fails)
+    refused(files, "1 predictions of models of other stores cannot be read")
+    files.delete(key)
+    assert going(plan_for(files)) == {data}
+    assert plan_for(files).objections == ()

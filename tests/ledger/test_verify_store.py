@@ -129,6 +129,16 @@ def test_a_prediction_belongs_to_its_folder_its_model_and_its_scan(stored):
     assert "prediction" in _wrong(store)
 
 
+def test_a_copy_of_a_prediction_is_checked_wherever_it_lies(stored, tmp_path, monkeypatch):
+    store, _, model = stored
+    name = layout.prediction(model, SCAN).rpartition("/")[2]
+    store.download(layout.prediction(model, SCAN), tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    assert verify_item(store, name).failures == ()
+    monkeypatch.chdir(tmp_path / "store" / layout.predictions(model))
+    assert verify_item(store, name).failures == ()
+
+
 def test_a_prediction_without_seal_is_named(stored):
     store, _, model = stored
     key = layout.prediction(model, SCAN)
@@ -183,6 +193,24 @@ def test_a_lost_champion_and_an_incomplete_dataset(stored):
     assert set(_wrong(store)) == {"registry"}
     warned = {item.kind for item in verify_store(store) if item.warnings}
     assert {"dataset", "prediction", "index"} <= warned
+
+
+def test_a_registry_that_is_gone_or_came_back_is_named(stored):
+    store, _, model = stored
+    first = store.read(layout.model_registry())
+    store.delete(layout.model_registry())
+    assert _wrong(store)["registry"].startswith(f"it is gone, though {model} was made champion")
+    store.write(f"{layout.model_registry()}/inside", b"")
+    assert "registry" in _wrong(store)
+    store.delete_tree(layout.model_registry())
+    store.write(layout.model_registry(), first)
+    note = {"model": OTHER, "since": "2026-01-01T00:00:00+00:00"}
+    store.write_record(layout.champion_note(OTHER), note)
+    (registry,) = (found for found in verify_store(store) if found.kind == "registry")
+    assert registry.ok
+    assert f"it does not know that {OTHER} was made champion" in registry.warnings[0]
+    store.write_record(layout.champion_note(model), note)
+    assert f"says that it is of {OTHER}" in _wrong(store)["note of a champion"]
 
 
 def test_items_by_id_path_and_url(stored, tmp_path):

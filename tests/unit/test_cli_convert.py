@@ -103,10 +103,15 @@ def converters(monkeypatch):
             raise CorruptDataError(f"{name}: damaged")
         if name.endswith("2"):
             raise ZeroDivisionError("a bug\nof two lines")
+        return name.endswith("0")
+
+    def dataset(place, name):
+        seen.append((place.root, name))
+        return True
 
     for name, function in (
         ("learn.convert.convert_model", model),
-        ("dataset.convert.convert_dataset", lambda place, name: seen.append((place.root, name))),
+        ("dataset.convert.convert_dataset", dataset),
         ("ledger.convert.convert_ledger", lambda place: seen.append((place.root, "ledger")) or ["registry: fine"]),
     ):
         module, _, attribute = f"difsims_core.{name}".rpartition(".")
@@ -133,7 +138,7 @@ def test_every_item_of_a_store_is_converted_whatever_becomes_of_the_others(conve
     result = invoke(tmp_path / "store")
     assert result.exit_code == 1
     assert converters == [(root, name) for name in (DATASET, *MODELS, "ledger")]
-    done = [f"{name}: is in today's form" for name in (DATASET, MODELS[0], MODELS[3])]
+    done = [f"converted {DATASET}", f"converted {MODELS[0]}", f"{MODELS[3]}: is in today's form"]
     assert result.stdout.splitlines() == [*done, "registry: fine"]
     assert [line for line in result.stderr.splitlines() if line] == [
         f"error: {MODELS[1]}: {MODELS[1]}: damaged",

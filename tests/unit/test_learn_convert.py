@@ -77,9 +77,9 @@ def test_a_model_is_brought_over_whole(store, earlier, network):
 
 
 def test_again_it_changes_nothing(store, earlier):
-    convert_model(store, MODEL)
+    assert convert_model(store, MODEL)
     before = {key: store.read(key) for key in store.list()}
-    convert_model(store, MODEL)
+    assert not convert_model(store, MODEL)
     assert {key: store.read(key) for key in store.list()} == before
 
 

@@ -118,7 +118,9 @@ def test_another_network_than_the_records_is_refused(store, saved, values, messa
         (lambda a: {**a, "00_kernel": a["00_kernel"].reshape(64, 1, 6)}, "expected 00_kernel of shape"),
         (lambda a: {name: a[name] for name in list(a)[1:]}, "the 10 arrays of the network"),
         (lambda a: {**a, "more": np.zeros(3)}, "the 10 arrays of the network"),
-        (lambda a: {**a, "00_kernel": np.zeros((300, 1, 64))}, "the 10 arrays of the network"),
+        (lambda a: {**a, "00_kernel": np.zeros((300, 1, 64))}, "expected 00_kernel of shape"),
+        (lambda a: {**a, "00_kernel": np.zeros(2**21)}, "holds '00_kernel.npy' of 16,777,344 bytes"),
+        (lambda a: a | {f"more_{i}": np.zeros(1) for i in range(200)}, "lists 210 members in a directory"),
         (lambda a: {name: value * np.float32(1e30) for name, value in a.items()}, "expected probabilities"),
     ],
 )
