@@ -49,6 +49,7 @@ def _hours(text: str) -> float:
 
 
 def _entrypoint(deployments: Path | None) -> str:
+    import flows.without_results  # noqa: F401 - the run's state is read here, and it may name a decoder
     from prefect.client.orchestration import get_client
 
     with get_client(sync_client=True) as client:
