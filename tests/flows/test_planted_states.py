@@ -76,7 +76,13 @@ def python(place: Path, *arguments: str, **variables: str) -> subprocess.Complet
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
     environment |= {"PYTHONPATH": found, "PREFECT_HOME": str(place / "prefect"), **variables}
     return subprocess.run(
-        [sys.executable, *arguments], env=environment, cwd=place, capture_output=True, text=True, check=False, timeout=180
+        [sys.executable, *arguments],
+        env=environment,
+        cwd=place,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=180,
     )
 
 
