@@ -115,7 +115,7 @@ class Stack:
         write_environments(self._folder, services)
         for name in services.replaced():
             os.environ.pop(name, None)
-        os.environ.update(services.variables())  # this process looks at the store as its users will
+        os.environ.update(services.variables() | services.past_proxies())  # it looks at the store as its users will
         programs = [worker_program(f"difsims-{platform.node()}-{memory.id[:6]}", self._options.deployments)]
         if services.prefect_api is None:
             programs.insert(0, server_program(memory.ports))
