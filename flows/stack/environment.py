@@ -47,7 +47,10 @@ _SERVER = {
 
 
 # Not for the user's shell to change: the doors of the server, beside those that `flows.stack.own_site` shuts.
-_SERVER_DOORS = {"PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED": "true"}
+_SERVER_DOORS = {
+    "PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED": "true",
+    "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "true",
+}
 
 
 @dataclass(frozen=True, slots=True)

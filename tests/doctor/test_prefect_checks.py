@@ -193,6 +193,8 @@ def test_a_server_that_asks_nobody_who_he_is(ask):
     assert answer.status == "warn"
     assert "PREFECT_SERVER_API_AUTH_STRING" in answer.remedy
     assert ask(prefect_access.login, {"/admin/version": 401}).status == "ok"
+    expected = ask(prefect_access.login, {}, PREFECT_API_AUTH_STRING="difsims:secret")
+    assert expected.status == "fail", "somebody who trusts in a login has none, or another server listens there"
 
 
 @pytest.mark.parametrize("check", [prefect_access.other_names, prefect_access.other_sites])

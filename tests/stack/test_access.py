@@ -49,6 +49,16 @@ OPEN_TEMPLATE = {
     "variables": {"type": "object", "properties": {"command": {"type": "string"}, "env": {"type": "object"}}},
     "job_configuration": {"command": "{{ command }}", "env": "{{ env }}"},
 }
+SHELL = {  # what the user's shell may have of other servers
+    "WEB_CONCURRENCY": "2",
+    "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": "*",
+    "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": "*",
+    "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "false",
+    "PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED": "false",
+    "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "false",
+    "PREFECT_SERVER_API_AUTH_STRING": "difsims:guessed",
+    "PREFECT_API_AUTH_STRING": "difsims:guessed",
+}
 SOCKETS = (
     "events/in",
     "events/out",
@@ -92,9 +102,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     def services(port: int) -> Services:
         return Services(credentials, prefect_port=port, s3=f"file://{place / 'store'}")
 
-    with running_prefect(
-        place / "server", PREFECT_SERVER, lambda port: program_environment(folder, "access", services(port))
-    ) as address:
+    def environment(port: int) -> dict[str, str]:
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in SHELL.items():
+                patch.setenv(name, value)
+            return program_environment(folder, "access", services(port))
+
+    with running_prefect(place / "server", PREFECT_SERVER, environment) as address:
         yield Site(address, folder, services(int(address.rpartition(":")[2])))
 
 
