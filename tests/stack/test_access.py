@@ -167,6 +167,11 @@ def test_the_server_has_no_other_names(site, name):
     assert version_asked(site, Host=name.format(port=site.port)).status_code in {400, 403}
 
 
+def test_who_asks_by_another_name_is_told_so(site):
+    api = PrefectApi(f"http://0.0.0.0:{site.port}/api", site.services.login)
+    assert "asked by a name that is not this server's" in str(api.problem())
+
+
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])
 def test_its_own_pages_may_ask_under_both_names_and_are_shown_in_no_frame(site, name):
     origin = f"http://{name}:{site.port}"
