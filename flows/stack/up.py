@@ -65,7 +65,7 @@ class Stack:
 
     def __init__(self, options: UpOptions, tell: Tell) -> None:
         self._options, self._tell = options, tell
-        self._folder = StackFolder(options.folder.expanduser().resolve())
+        self._folder = StackFolder.at(options.folder)
         self._supervisor = Supervisor(self._folder)
         self._deployments = deploy.Deployments.of(options.deployments)
 
