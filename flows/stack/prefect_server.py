@@ -55,7 +55,8 @@ def refuse_other_sites() -> None:
     def run(app: Any, **options: Any) -> None:
         settings = get_current_settings()
         ours = OwnSiteOnly(app, origins(settings.api.url, settings.server.api.cors_allowed_origins))
-        serve(ours, **options | {"workers": 1})  # whatever WEB_CONCURRENCY says
+        options["workers"] = 1  # whatever WEB_CONCURRENCY says
+        serve(ours, **options)
 
     uvicorn.run = run
 
