@@ -107,7 +107,7 @@ def _problem_of_prefect() -> Exception | None:
         try:
             client.api_version()  # health is told to everybody
         except PrefectHTTPStatusError as error:
-            if error.response.status_code not in (401, 403):
+            if error.response.status_code != 401:
                 return error
             return PrefectUnavailableError(
                 f"the Prefect server at {_address()} wants a login, and refuses this one; set PREFECT_API_AUTH_STRING "

@@ -23,7 +23,8 @@ class Finding:
     name : str
         The check.
     status : str
-        ``ok``; ``warn``: runs work, but something will be missed, or is open to others; ``fail``: runs will fail.
+        ``ok``; ``warn``: runs work, but something will be missed, or is open to others; ``fail``: runs will fail, or
+        what is meant to be closed is open.
     found : str
         What is there; never a secret.
     remedy : str
@@ -109,5 +110,5 @@ def warn(found: str, remedy: str) -> Answer:
 
 
 def fail(found: str, remedy: str) -> Answer:
-    """Return the answer that runs will fail."""
+    """Return the answer that runs will fail, or that what is meant to be closed is open."""
     return Answer("fail", found, remedy)

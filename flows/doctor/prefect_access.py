@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flows.doctor.findings import Answer, Patient, check, ok, warn
+from flows.doctor.findings import Answer, Patient, check, fail, ok, warn
 from flows.doctor.prefect_server import api_address, ask, server_settings
 from flows.stack.job import TEMPLATE
 from flows.stack.programs import POOL
@@ -18,15 +18,22 @@ _REFUSED = (400, 403, 421)
 @check("Prefect: login", seconds=45, after="Prefect")
 def login(_patient: Patient) -> Answer | None:
     """Look whether the server asks who somebody is; the machine's other users reach it on the loopback too."""
+    from prefect.settings import get_current_settings
+
     code = _code_without_login()
     if code is None:
         return None
-    if code not in (401, 403):
-        return warn(
-            f"none is asked ({code} to a stranger): whoever reaches the server starts and changes runs",
-            f"{_OURS} PREFECT_SERVER_API_AUTH_STRING=user:password, and set PREFECT_API_AUTH_STRING for its clients",
+    if code in (401, 403):
+        return ok("asked")
+    if get_current_settings().api.auth_string:
+        return fail(
+            f"this shell has one and the server asks for none ({code} to a stranger): is it the one that you mean?",
+            "find out who listens there; `difsims up` without --no-auth asks again, then source its environment anew",
         )
-    return ok("asked")
+    return warn(
+        f"none is asked ({code} to a stranger): whoever reaches the server starts and changes runs",
+        f"{_OURS} PREFECT_SERVER_API_AUTH_STRING=user:password, and set PREFECT_API_AUTH_STRING for its clients",
+    )
 
 
 @check("Prefect: other names", seconds=45, after="Prefect")

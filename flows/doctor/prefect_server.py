@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from flows.doctor.findings import Answer, Patient, check, fail, ok, warn
 from flows.doctor.s3 import judge_clock
 from flows.doctor.versions import release
+from flows.stack.api import reason_of
 
 _START = "start one with `difsims up` or `prefect server start`, and set PREFECT_API_URL to its address"
 
@@ -28,8 +29,13 @@ def reachable(_patient: Patient) -> Answer:
         ask("GET", "/admin/version")
     except PrefectHTTPStatusError as error:
         code = error.response.status_code
-        if code in (401, 403):
+        if code == 401:
             return fail(f"{address} refuses us ({code})", "set PREFECT_API_AUTH_STRING to user:password of the server")
+        if code == 403:
+            return fail(
+                f"{address} refuses us: {reason_of(error.response)}",
+                "set PREFECT_API_URL to the address by which the server knows itself, and its login",
+            )
         return fail(f"{address} answers {code}", "is it a Prefect server? the address ends in /api")
     except (httpx.TransportError, OSError) as error:
         return fail(f"{address}: {str(error) or type(error).__name__}", _START)

@@ -15,12 +15,12 @@ import httpx
 
 from difsims_core.storage.objects import open_store
 from flows.doctor.findings import Answer, Patient, check, fail, ok, warn
+from flows.stack.ports import LOOPBACK_NAMES
 from flows.stack.seaweedfs import open_doors
 
 _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 _SIGNATURES_FAIL = 15 * 60  # S3 answers RequestTimeTooSkewed
 _STRANGE = 60
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 @check("S3: credentials", after="settings: store")
@@ -55,7 +55,7 @@ def server(patient: Patient) -> Answer | None:
             "start the server or correct AWS_ENDPOINT_URL; own certificates: AWS_CA_BUNDLE=/path/to/ca.pem",
         )
     parts = urlsplit(address)
-    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK_NAMES:
         return warn(f"{address} answers, without TLS", "use https:// where others share the network")
     return ok(f"{address} answers")
 
@@ -75,7 +75,7 @@ def clock(patient: Patient) -> Answer | None:
 def side_doors(patient: Patient) -> Answer | None:
     """Look whether SeaweedFS, where this machine runs it, answers beside S3 without credentials."""
     parts = urlsplit(_address(patient) or "")
-    if parts.hostname not in _LOOPBACK or find_spec("psutil") is None:
+    if parts.hostname not in LOOPBACK_NAMES or find_spec("psutil") is None:
         return None
     beside = _other_ports(parts.port or 443)
     if not beside:

@@ -6,13 +6,14 @@ import os
 from urllib.parse import urlsplit
 
 from difsims_core.registry import nearest
+from difsims_core.storage.inside import ALSO_READ
 from difsims_core.storage.objects import open_store
 from flows.doctor.findings import Answer, Patient, check, ok, warn
 from flows.settings import Settings, load_settings
 from flows.stack.environment import MARK
 
 _PREFIX = "DIFSIMS_"
-_OWN = (MARK, "DIFSIMS_VERSION")  # `difsims up` tells its processes
+_OTHERS = (ALSO_READ, MARK, "DIFSIMS_VERSION")  # the last two are what `difsims up` tells its processes
 
 
 @check("settings")
@@ -25,7 +26,7 @@ def settings(_patient: Patient) -> Answer:
 @check("settings: spelling")
 def names_of_settings(_patient: Patient) -> Answer | None:
     """Look for variables that look like settings and are none: a slip of the pen is silent otherwise."""
-    known = [*(_PREFIX + name.upper() for name in Settings.model_fields), *_OWN]
+    known = [*(_PREFIX + name.upper() for name in Settings.model_fields), *_OTHERS]
     strange = sorted(name for name in os.environ if name.startswith(_PREFIX) and name not in known)
     if not strange:
         return None

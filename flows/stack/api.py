@@ -38,6 +38,8 @@ class PrefectApi:
             return f"{type(error).__name__}; check that it runs, and its address"
         if answer.status_code == httpx.codes.UNAUTHORIZED:
             return "it refuses this login; check PREFECT_API_AUTH_STRING (user:password)"
+        if answer.status_code == httpx.codes.FORBIDDEN:
+            return f"it refuses us: {reason_of(answer)}"
         if answer.is_error or not isinstance(_json(answer), str):
             return f"it answers {answer.status_code} to /admin/version; the address of a Prefect API ends with /api"
         return None
@@ -108,6 +110,12 @@ class PrefectApi:
             said = answer.text.strip()[:300]
             raise StackError(f"Prefect at {self.url} answers {answer.status_code} to {path}: {said}")
         return _json(answer)
+
+
+def reason_of(answer: httpx.Response) -> str:
+    """Return why a server refuses, in its own words."""
+    said = _json(answer)
+    return str(said.get("exception_message", answer.status_code)) if isinstance(said, dict) else str(answer.status_code)
 
 
 def _json(answer: httpx.Response) -> Any:

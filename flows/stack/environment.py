@@ -23,10 +23,11 @@ _REGION = "us-east-1"  # SeaweedFS has none; the signature of a request must nam
 _PLACES = ("PREFECT_PROFILE", "PREFECT_PROFILES_PATH", "PREFECT_API_KEY")
 _ELSEWHERE = (
     "AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3", "AWS_DEFAULT_REGION",
-    "AWS_CA_BUNDLE", "PREFECT_API_AUTH_STRING", *_PLACES,
+    "AWS_CA_BUNDLE", "PREFECT_API_URL", "PREFECT_API_AUTH_STRING", *_PLACES,
 )  # fmt: skip
-# Each setting of Prefect has more than one name.
-_LOGINS = {"PREFECT_API_AUTH_STRING", "PREFECT_SERVER_API_AUTH_STRING"}
+_OF_PREFECT = {"PREFECT_API_URL", "PREFECT_API_AUTH_STRING", "PREFECT_SERVER_API_AUTH_STRING"}
+_OF_S3 = ("AWS_", "WEED_")  # the latter would be other keys for SeaweedFS's side doors
+_HERE = f"{LOOPBACK},localhost"
 _WORKER = {
     "DIFSIMS_SIMULATIONS_A_MACHINE": "1",
     "PREFECT_WORKER_QUERY_SECONDS": "3",
@@ -46,7 +47,10 @@ _SERVER = {
 
 
 # Not for the user's shell to change: the doors of the server, beside those that `flows.stack.own_site` shuts.
-_SERVER_DOORS = {"PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED": "true"}
+_SERVER_DOORS = {
+    "PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED": "true",
+    "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "true",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,15 +114,22 @@ class Services:
             found["PREFECT_API_AUTH_STRING"] = self.login
         return found
 
+    def past_proxies(self) -> dict[str, str]:
+        """Return what keeps logins and data for services of this machine from a proxy that the shell names."""
+        if self.s3 and self.prefect_api:
+            return {}
+        found = os.environ.get("no_proxy") or os.environ.get("NO_PROXY", "")
+        return dict.fromkeys(("NO_PROXY", "no_proxy"), f"{found},{_HERE}")
+
     def replaced(self) -> list[str]:
         """Return the variables of this process's environment that would lead to another service than the stack's."""
         return [name for name in os.environ if self.replaces(name)]
 
     def replaces(self, name: str) -> bool:
         """Return whether a variable of the user's shell speaks of a service that the stack has of its own."""
-        if name.startswith("AWS_"):
+        if name.startswith(_OF_S3):
             return self.s3 is None
-        if name in _LOGINS:
+        if name in _OF_PREFECT:
             return self.prefect_api is None
         return name in {*_PLACES, MARK}
 
@@ -140,6 +151,7 @@ def program_environment(folder: StackFolder, stack: str, services: Services) -> 
         **(_SERVER if services.prefect_api is None else {}),
         **shell,
         **services.variables(),
+        **services.past_proxies(),
         **server,
         "DIFSIMS_VERSION": __version__,
         "PATH": os.pathsep.join(filter(None, [str(Path(sys.executable).parent), shell.get("PATH")])),
@@ -154,7 +166,7 @@ def write_environments(folder: StackFolder, services: Services) -> None:
     """Write the files that a user sources to work with the stack; only he may read them.
 
     What his shell may have of other services is unset. The file for readers has no login to Prefect: it knows one
-    alone, and with it flows write to the store.
+    alone, and with it flows write to the store. Then it has not the address either: flows start a server of their own.
     """
     shared = {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": QUIET_PREFECT["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"]}
     for path, pair in (
@@ -162,10 +174,12 @@ def write_environments(folder: StackFolder, services: Services) -> None:
         (folder.reader_environment, services.credentials.reader),
     ):
         variables = services.variables(pair) | shared
-        if path == folder.reader_environment:
-            variables.pop("PREFECT_API_AUTH_STRING", None)
+        if path == folder.reader_environment and variables.pop("PREFECT_API_AUTH_STRING", None):
+            del variables["PREFECT_API_URL"]
         others = " ".join(name for name in _ELSEWHERE if services.replaces(name) and name not in variables)
         lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
+        if services.past_proxies():
+            lines += [f'export NO_PROXY="${{no_proxy:-${{NO_PROXY-}}}},{_HERE}"', 'export no_proxy="$NO_PROXY"']
         first = [f"# Written by `difsims up`. Use it with: source {path}", *([f"unset {others}"] if others else [])]
         write_private(path, "\n".join([*first, *lines, ""]))
 

@@ -60,6 +60,12 @@ class StackFolder:
 
     root: Path
 
+    @classmethod
+    def at(cls, path: Path) -> StackFolder:
+        """Return that of a path as the user gives it; links lead to it, but it is none itself (`prepare`)."""
+        path = Path(os.path.abspath(path.expanduser()))  # noqa: PTH100 - Path.resolve() would follow the last one
+        return cls(path.parent.resolve() / path.name)
+
     @property
     def credentials(self) -> Path:
         """Secrets: S3 identities in SeaweedFS's own form, and the login of the Prefect server (mode 0600)."""

@@ -12,12 +12,13 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from flows.stack.ports import LOOPBACK_NAMES
+
 Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
 Receive = Callable[[], Awaitable[Message]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
-_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _POLICY_VIOLATION = 1008
 _FORBIDDEN = 403
 _NO_FRAMES = (b"content-security-policy", b"frame-ancestors 'none'")  # clicks of one site that land on another
@@ -37,7 +38,7 @@ class OwnSiteOnly:
 
     def __init__(self, app: App, sites: Iterable[str]) -> None:
         self._app, self._sites = app, frozenset(sites)
-        self._hosts = _LOOPBACK | {_host_of(site) for site in self._sites}
+        self._hosts = LOOPBACK_NAMES | {_host_of(site) for site in self._sites}
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer, or refuse."""

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from flows.stack.errors import StackOptionError
 
 LOOPBACK = "127.0.0.1"
+LOOPBACK_NAMES = frozenset({LOOPBACK, "localhost", "::1"})
 _DEFAULTS = {"prefect": 4200, "s3": 8333}
 # SeaweedFS speaks to itself over these; nothing of ours uses them.
 _INTERNAL = (

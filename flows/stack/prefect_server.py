@@ -54,7 +54,9 @@ def refuse_other_sites() -> None:
 
     def run(app: Any, **options: Any) -> None:
         settings = get_current_settings()
-        serve(OwnSiteOnly(app, origins(settings.api.url, settings.server.api.cors_allowed_origins)), **options)
+        ours = OwnSiteOnly(app, origins(settings.api.url, settings.server.api.cors_allowed_origins))
+        options["workers"] = 1  # whatever WEB_CONCURRENCY says
+        serve(ours, **options)
 
     uvicorn.run = run
 

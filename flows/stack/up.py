@@ -65,7 +65,7 @@ class Stack:
 
     def __init__(self, options: UpOptions, tell: Tell) -> None:
         self._options, self._tell = options, tell
-        self._folder = StackFolder(options.folder.expanduser().resolve())
+        self._folder = StackFolder.at(options.folder)
         self._supervisor = Supervisor(self._folder)
         self._deployments = deploy.Deployments.of(options.deployments)
 
@@ -88,6 +88,10 @@ class Stack:
         self._folder.prepare()
         with self._folder.held():
             plan = self._plan()
+            if plan.adopted and not self._supervisor.has(plan.programs):
+                self._tell("what runs was started by another version or in another way; it stops and starts anew")
+                self._stop(plan)
+                plan = self._plan()
             try:
                 self._start(plan, Patience(self._options.seconds, stop))
                 ready(self._summary(plan, time.monotonic() - started))
@@ -96,7 +100,10 @@ class Stack:
             except StoppedError:
                 pass
             finally:
+                self._tell("stopping")
                 self._stop(plan)
+                again = f"difsims up --folder {shlex.quote(str(self._folder.root))}"
+                self._tell(f"everything is stopped; `{again}` goes on with it")
 
     def _plan(self) -> _Plan:
         """Choose services and ports, and write the files that speak of them."""
@@ -108,7 +115,7 @@ class Stack:
         write_environments(self._folder, services)
         for name in services.replaced():
             os.environ.pop(name, None)
-        os.environ.update(services.variables())  # this process looks at the store as its users will
+        os.environ.update(services.variables() | services.past_proxies())  # it looks at the store as its users will
         programs = [worker_program(f"difsims-{platform.node()}-{memory.id[:6]}", self._options.deployments)]
         if services.prefect_api is None:
             programs.insert(0, server_program(memory.ports))
@@ -192,14 +199,10 @@ class Stack:
 
     def _stop(self, plan: _Plan) -> None:
         """Stop in the reverse order; flow runs are stopped while the server can still take note of it."""
-        self._tell("stopping")
         if self._supervisor.answers():
             stop_flow_runs(self._supervisor, plan.memory.id, plan.api, self._tell)
         seconds = sum(program.stop_seconds for program in plan.programs)
         stop_programs(self._supervisor, plan.memory.id, seconds, self._tell)
-        self._tell(
-            f"everything is stopped; `difsims up --folder {shlex.quote(str(self._folder.root))}` goes on with it"
-        )
 
     def _login(self, services: Services) -> str:
         """Return how to sign in, without the secret."""

@@ -86,6 +86,9 @@ def test_a_server_that_asks_for_a_login_is_told_from_one_that_is_away(ask):
     refused = ask(prefect_server.reachable, {"/admin/version": 401})
     assert refused.status == "fail"
     assert "PREFECT_API_AUTH_STRING" in refused.remedy
+    elsewhere = ask(prefect_server.reachable, {"/admin/version": 403})
+    assert elsewhere.status == "fail"
+    assert "PREFECT_API_URL" in elsewhere.remedy
     strange = ask(prefect_server.reachable, {"/admin/version": 404})
     assert "ends in /api" in strange.remedy
 
@@ -193,6 +196,8 @@ def test_a_server_that_asks_nobody_who_he_is(ask):
     assert answer.status == "warn"
     assert "PREFECT_SERVER_API_AUTH_STRING" in answer.remedy
     assert ask(prefect_access.login, {"/admin/version": 401}).status == "ok"
+    expected = ask(prefect_access.login, {}, PREFECT_API_AUTH_STRING="difsims:secret")
+    assert expected.status == "fail", "somebody who trusts in a login has none, or another server listens there"
 
 
 @pytest.mark.parametrize("check", [prefect_access.other_names, prefect_access.other_sites])

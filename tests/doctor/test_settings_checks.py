@@ -32,6 +32,7 @@ def test_an_address_that_cannot_be_one_stops_the_other_questions_about_the_store
 
 
 def test_a_slip_of_the_pen_is_found(monkeypatch):
+    monkeypatch.setenv("DIFSIMS_ALSO_READ", "/scans")
     assert look("settings: spelling") is None
     monkeypatch.setenv("DIFSIMS_STOER", "/somewhere")
     assert "did you mean 'DIFSIMS_STORE'" in look("settings: spelling").remedy

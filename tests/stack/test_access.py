@@ -49,6 +49,16 @@ OPEN_TEMPLATE = {
     "variables": {"type": "object", "properties": {"command": {"type": "string"}, "env": {"type": "object"}}},
     "job_configuration": {"command": "{{ command }}", "env": "{{ env }}"},
 }
+SHELL = {  # what the user's shell may have of other servers
+    "WEB_CONCURRENCY": "2",
+    "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": "*",
+    "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": "*",
+    "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "false",
+    "PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED": "false",
+    "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "false",
+    "PREFECT_SERVER_API_AUTH_STRING": "difsims:guessed",
+    "PREFECT_API_AUTH_STRING": "difsims:guessed",
+}
 SOCKETS = (
     "events/in",
     "events/out",
@@ -92,9 +102,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     def services(port: int) -> Services:
         return Services(credentials, prefect_port=port, s3=f"file://{place / 'store'}")
 
-    with running_prefect(
-        place / "server", PREFECT_SERVER, lambda port: program_environment(folder, "access", services(port))
-    ) as address:
+    def environment(port: int) -> dict[str, str]:
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in SHELL.items():
+                patch.setenv(name, value)
+            return program_environment(folder, "access", services(port))
+
+    with running_prefect(place / "server", PREFECT_SERVER, environment) as address:
         yield Site(address, folder, services(int(address.rpartition(":")[2])))
 
 
@@ -151,6 +165,11 @@ def test_pages_of_other_sites_are_refused_with_the_login_too(site, origin, kind)
 )
 def test_the_server_has_no_other_names(site, name):
     assert version_asked(site, Host=name.format(port=site.port)).status_code in {400, 403}
+
+
+def test_who_asks_by_another_name_is_told_so(site):
+    api = PrefectApi(f"http://0.0.0.0:{site.port}/api", site.services.login)
+    assert "asked by a name that is not this server's" in str(api.problem())
 
 
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])

@@ -7,6 +7,7 @@ import stat
 import sys
 import time
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -17,8 +18,10 @@ from flows.stack.credentials import keep_credentials
 from flows.stack.environment import Services, write_environments
 from flows.stack.folder import StackFolder, write_private
 from flows.stack.logged import start_logged
+from flows.stack.options import UpOptions
 from flows.stack.programs import Program, s3_program, server_program, worker_program
 from flows.stack.supervisor import Supervisor, configuration
+from flows.stack.up import Stack
 
 
 def mode(path: Path) -> int:
@@ -108,6 +111,20 @@ def test_sockets_of_a_long_path_lie_where_nobody_can_wait_for_them(long_root, te
     kept = first.sockets
     first.prepare()
     assert first.sockets == kept
+
+
+def test_a_stack_follows_no_link_in_the_place_of_its_folder(tmp_path, monkeypatch):
+    """In a folder for all, somebody may have made one that leads to the user's own files."""
+    home = tmp_path / "home"
+    home.mkdir(mode=0o755)
+    (tmp_path / "link").symlink_to(home)
+    with pytest.raises(InputError, match="found a link"):
+        Stack(UpOptions(tmp_path / "link"), print).run(Event(), print)
+    assert mode(home) == 0o755
+    assert not list(home.iterdir())
+    monkeypatch.chdir(home)
+    for given, found in {"a": "a", "a/../b": "b", ".": "", "../link/c": "c"}.items():
+        assert StackFolder.at(Path(given)).root == home / found
 
 
 @pytest.mark.parametrize("planted", ["link", "foreign", "writable", "file", "nothing"])

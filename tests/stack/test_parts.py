@@ -151,10 +151,11 @@ def test_programs_inherit_secrets_and_the_shell_files_are_private(folder, monkey
 
 def test_nothing_of_the_users_shell_leads_elsewhere(folder, monkeypatch):
     elsewhere = {"AWS_ENDPOINT_URL_S3": "https://minio.lab", "AWS_SESSION_TOKEN": "theirs", "PREFECT_API_KEY": "cloud"}
+    monkeypatch.setenv("WEED_HTTPS_FILER_CA", "/theirs/ca.pem")
     for name, value in elsewhere.items():
         monkeypatch.setenv(name, value)
     services = Services(keep_credentials(folder, auth=False), s3_port=1, prefect_port=2)
-    assert set(elsewhere) <= set(services.replaced())
+    assert {*elsewhere, "WEED_HTTPS_FILER_CA"} <= set(services.replaced())
     assert "PATH" not in services.replaced()
     write_environments(folder, services)
     script = f"source {folder.environment} && env"
@@ -165,6 +166,28 @@ def test_nothing_of_the_users_shell_leads_elsewhere(folder, monkeypatch):
     assert not {"AWS_ENDPOINT_URL_S3", "AWS_SESSION_TOKEN"} & set(existing.replaced())
     write_environments(folder, existing)
     assert "AWS_" not in folder.environment.read_text()
+
+
+def test_a_proxy_of_the_users_shell_gets_nothing_that_is_for_this_machine(folder, monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "lab.example")
+    services = Services(keep_credentials(folder, auth=True), s3_port=1, prefect_port=2)
+    write_environments(folder, services)
+    script = f"set -u; unset no_proxy; source {folder.environment}; env"
+    shell = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True).stdout
+    programs = program_environment(folder, "an-id", services)
+    for found in (programs, dict(line.split("=", 1) for line in shell.splitlines() if "=" in line)):
+        assert found["NO_PROXY"] == found["no_proxy"] == "lab.example,127.0.0.1,localhost"
+    elsewhere = Services(keep_credentials(folder, auth=True), s3="s3://lab/difsims", prefect_api="http://lab:4200/api")
+    assert program_environment(folder, "an-id", elsewhere)["NO_PROXY"] == "lab.example"
+
+
+def test_readers_are_not_sent_to_a_server_whose_login_they_do_not_have(folder, monkeypatch):
+    monkeypatch.setenv("PREFECT_API_URL", "http://elsewhere:4200/api")
+    for auth in (True, False):
+        write_environments(folder, Services(keep_credentials(folder, auth=auth), s3_port=1, prefect_port=2))
+        script = f"source {folder.reader_environment}; echo ${{PREFECT_API_URL-none}}"
+        found = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True).stdout.strip()
+        assert found == ("none" if auth else "http://127.0.0.1:2/api")
 
 
 def test_existing_services_keep_the_users_own_credentials(folder, monkeypatch):

@@ -1,0 +1,67 @@
+"""A stack without its `difsims up` is taken over where it runs what this version would start; else it starts anew."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from threading import Event
+
+import pytest
+
+from flows.stack import up
+from flows.stack.environment import MARK
+from flows.stack.folder import Memory, StackFolder
+from flows.stack.health import StoppedError
+from flows.stack.options import UpOptions
+from flows.stack.processes import stack_processes
+from flows.stack.programs import Program
+from flows.stack.supervisor import Supervisor
+from flows.stack.up import Stack
+
+NAMES = ("s3", "server", "worker")
+
+
+def program(name: str) -> Program:
+    return Program(name, (sys.executable, "-c", "import time; time.sleep(600)", name), priority=30, stop_seconds=5)
+
+
+@pytest.fixture
+def stack(tmp_path, monkeypatch) -> Iterator[Stack]:
+    """Return a stack whose programs sleep, and whose start is the taking of a look."""
+    folder = StackFolder(tmp_path / "stack")
+    folder.prepare()
+    memory = Memory()
+    folder.remember(memory)
+    for name in NAMES:
+        monkeypatch.setattr(up, f"{name}_program", lambda *_, name=name: program(name))
+    before = dict(os.environ)
+    yield Stack(UpOptions(folder.root), lambda _line: None)
+    os.environ.clear()
+    os.environ.update(before)
+    for process in stack_processes(memory.id):
+        process.kill()
+
+
+@pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")  # it is left behind on purpose
+@pytest.mark.parametrize("same", [True, False], ids=["of this version", "of another version"])
+def test_programs_of_another_version_do_not_run_on(stack, monkeypatch, same):
+    memory = stack._folder.recall()
+    programs = [program(name) for name in NAMES]
+    if not same:
+        programs[-1] = replace(programs[-1], command=(*programs[-1].command, "that obeys the server"))
+    stack._supervisor.start(programs, {"PATH": os.environ["PATH"], MARK: memory.id})
+    stack._supervisor.start_program("worker")
+    left, found = {process.pid for process in stack_processes(memory.id)}, []
+
+    def look(self: Stack, plan: up._Plan, _patience: object) -> None:
+        running = {process.pid for process in stack_processes(memory.id)}
+        found.append((plan.adopted, Supervisor(self._folder).answers(), running))
+        raise StoppedError
+
+    monkeypatch.setattr(Stack, "_start", look)
+    stack.run(Event(), print)
+    assert len(left) == 2
+    assert found == [(True, True, left) if same else (False, False, set())]
+    assert not stack_processes(memory.id)
