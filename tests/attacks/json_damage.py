@@ -8,7 +8,6 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -60,7 +59,7 @@ def odd_value(rng: np.random.Generator, like: Any = None) -> Any:
         case bool():
             choices += [not like, str(like)]
         case int() | float():
-            as_float = float(like) if abs(like) < 2**1000 else math.inf  # an odd value may be met again
+            as_float = float(like) if abs(like) < 2**1000 else INFINITY  # an odd value may be met again
             choices += [-like, like + 1, like * 10**6, str(like), as_float, [like], like - 1] * 2
         case list():
             choices += [like[::-1], like[:-1], like + like, like[0] if like else 0, dict.fromkeys(map(str, like))] * 2
