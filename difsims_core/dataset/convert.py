@@ -6,8 +6,7 @@ that nothing is sealed that gives the rows another meaning.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,14 +16,13 @@ from difsims_core.dataset.completion import axis_objects, make_completion, read_
 from difsims_core.dataset.description import Description, read_description, rows_arrays
 from difsims_core.dataset.plan import plan_from
 from difsims_core.dataset.receipts import Receipt, Written, content_digest, read_receipt, receipt_of, write_receipt
-from difsims_core.errors import CorruptDataError, MalformedError, MissingObjectError
-from difsims_core.plain_json import read_json
+from difsims_core.errors import CorruptDataError, MissingObjectError
 from difsims_core.signal.grid import AZIMUTH_DEG, RadialGrid
 from difsims_core.signal.resample import q_crop_axis
 from difsims_core.storage import layout
 from difsims_core.storage.arrays import get_array, open_group
 from difsims_core.storage.record_fields import Fields
-from difsims_core.storage.records import to_record
+from difsims_core.storage.records import plain_document, to_record
 from difsims_core.storage.shards import decode_shard
 
 if TYPE_CHECKING:
@@ -72,21 +70,11 @@ def _earlier(store: ObjectStore, key: str) -> Fields | None:
         data = store.read(key)
     except MissingObjectError:
         return None
-    document = _plain(data, store.url(key))
+    document = plain_document(data, store.url(key))
     if "sha256" in document:
         read_completion(store, key.rpartition("/")[0])
         return None
     return Fields(document, store.url(key))
-
-
-def _plain(data: bytes, where: str) -> Mapping[str, Any]:
-    try:
-        document = read_json(data)
-    except MalformedError as error:
-        raise CorruptDataError(f"{where}: not a record ({error}); restore it") from None
-    if not isinstance(document, dict):
-        raise CorruptDataError(f"{where}: expected names and values, found another document; restore it")
-    return document
 
 
 def _receipt(store: ObjectStore, key: str, description: Description, block: int) -> Receipt:
@@ -101,7 +89,7 @@ def _receipt(store: ObjectStore, key: str, description: Description, block: int)
 
 
 def _earlier_receipt(store: ObjectStore, place: str, plan: Plan, block: int) -> Receipt:
-    fields = Fields(_plain(store.read(place), store.url(place)), store.url(place))
+    fields = Fields(plain_document(store.read(place), store.url(place)), store.url(place))
     found = (fields.count("block"), fields.count("start"), fields.count("stop"), fields.sha256("fingerprint"))
     if found != (block, *plan.rows(block), plan.fingerprint):
         raise CorruptDataError(f"{fields.where}: is not the receipt of block {block}; the dataset cannot be converted")
@@ -149,7 +137,7 @@ def _convert_index(store: ObjectStore, description: Description) -> bool:
     """Seal the index record of this dataset, and return whether it was not; one that is another's stays."""
     key = layout.simulation_index(description.plan.fingerprint)
     try:
-        document = _plain(store.read(key), store.url(key))
+        document = plain_document(store.read(key), store.url(key))
     except MissingObjectError:
         return False
     earlier = "sha256" not in document and plan_from(document, store.url(key)) == description.plan

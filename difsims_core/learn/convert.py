@@ -7,20 +7,20 @@ of Keras holds HDF5, whose library has flaws that a file made for it reaches, so
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from difsims_core.errors import CorruptDataError, MalformedError, MissingObjectError, ModelError
+from difsims_core.errors import CorruptDataError, MissingObjectError, ModelError
 from difsims_core.learn.bundle import ModelBundle, load_bundle, save_bundle, stored
 from difsims_core.learn.bundle_record import EARLIER_NETWORK, NETWORK, EarlierRecord, parse
 from difsims_core.learn.index import write_index
 from difsims_core.learn.weights import probe, weights_of_model
 from difsims_core.messages import first_line
-from difsims_core.plain_json import read_json
 from difsims_core.storage import layout
 from difsims_core.storage.leavings import temporary_folder
 from difsims_core.storage.objects import ObjectStore
+from difsims_core.storage.records import plain_document
 
 if TYPE_CHECKING:
     from difsims_core.learn.backend import keras
@@ -51,7 +51,7 @@ def convert_model(store: ObjectStore, model_id: str) -> bool:
         If the network is not the one that the registry builds.
     """
     key = layout.model_record(model_id)
-    document = _plain(store.read(key), store.url(key))
+    document = plain_document(store.read(key), store.url(key))
     earlier = "sha256" not in document
     if not earlier:
         bundle = load_bundle(model_id, store)
@@ -92,16 +92,6 @@ def _store_again(store: ObjectStore, bundle: ModelBundle, sha256: str) -> ModelB
     return save_bundle(store, bundle, after, already={name: stored(store.read(f"{folder}/{name}")) for name in names})
 
 
-def _plain(data: bytes, where: str) -> dict[str, Any]:
-    try:
-        document = read_json(data)
-    except MalformedError as error:
-        raise CorruptDataError(f"{where}: not a model record ({error}); restore it") from None
-    if not isinstance(document, dict):
-        raise CorruptDataError(f"{where}: expected a JSON object, found {type(document).__name__}; restore it")
-    return document
-
-
 def _read_keras(data: bytes, where: str) -> keras.Model:
     from difsims_core.learn.backend import keras
 
@@ -122,7 +112,7 @@ def _convert_index(store: ObjectStore, bundle: ModelBundle) -> None:
     """Write the record that finds the model anew, unless it is missing, in today's form, or that of another model."""
     key = layout.model_index(bundle.training_fingerprint)
     try:
-        document = _plain(store.read(key), store.url(key))
+        document = plain_document(store.read(key), store.url(key))
     except MissingObjectError:
         return
     if "sha256" not in document and document.get("id") == bundle.id:

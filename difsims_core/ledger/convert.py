@@ -8,18 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from difsims_core.errors import CorruptDataError, ExperimentError, MalformedError, MissingObjectError, StoreError
+from difsims_core.errors import CorruptDataError, ExperimentError, MissingObjectError, StoreError
 from difsims_core.ledger.champions import registry_of
 from difsims_core.ledger.compare import margins
 from difsims_core.ledger.intake_record import converted as converted_intake
 from difsims_core.ledger.moments import now_text
 from difsims_core.ledger.registry import note_champions, read_registry
-from difsims_core.plain_json import read_json
 from difsims_core.storage import layout
 from difsims_core.storage.npz import PREDICTION_ENDINGS, read_prediction
 from difsims_core.storage.npz_members import seal_members
 from difsims_core.storage.objects import ObjectStore
-from difsims_core.storage.records import from_record, to_record
+from difsims_core.storage.records import from_record, plain_document, to_record
 
 _EARLIER_FORMAT = 1
 _SEAL = b'{\n "sha256": "'
@@ -103,10 +102,7 @@ def _evaluation(data: bytes, where: str) -> bytes:
 
 
 def _document(data: bytes, where: str) -> dict[str, Any]:
-    try:
-        document = read_json(data)
-    except MalformedError as error:
-        raise CorruptDataError(f"{where}: {error}; it was damaged, restore it") from None
-    if not isinstance(document, dict) or "sha256" in document:
+    document = plain_document(data, where)
+    if "sha256" in document:
         raise CorruptDataError(f"{where}: not a record of the earlier form; restore it")
     return document

@@ -50,11 +50,23 @@ def from_record(data: bytes, where: str) -> dict[str, Any]:
         )
     if hashlib.sha256(data[sealed.end() :]).hexdigest() != sealed[1].decode():
         raise CorruptDataError(f"{where}: its checksum differs from its content; it was damaged or edited, restore it")
+    document = plain_document(data, where)
+    del document["sha256"]
+    return document
+
+
+def plain_document(data: bytes, where: str) -> dict[str, Any]:
+    """Return the JSON object that bytes stand for, whatever checksum it carries: records of earlier versions had none.
+
+    Raises
+    ------
+    CorruptDataError
+        If it is none, or one that could not be written again.
+    """
     try:
         document = read_json(data)
     except MalformedError as error:
         raise CorruptDataError(f"{where}: not a record ({error}); restore it") from None
     if not isinstance(document, dict):
         raise CorruptDataError(f"{where}: expected a JSON object, found {type(document).__name__}; restore it")
-    del document["sha256"]
     return document

@@ -146,7 +146,7 @@ def test_a_record_that_does_not_fit_is_refused_and_stays(store, earlier, values,
 
 def test_no_record_and_a_damaged_one(store, earlier):
     store.write(RECORD, b'{"format": NaN}')
-    with pytest.raises(CorruptDataError, match="not a model record"):
+    with pytest.raises(CorruptDataError, match="not a record"):
         convert_model(store, MODEL)
     store.delete(RECORD)
     with pytest.raises(MissingObjectError):
