@@ -17,6 +17,7 @@ from difsims_core.config.simulation import SimulationSpec
 from difsims_core.config.yaml_errors import shown
 from difsims_core.config.yaml_writer import write_yaml
 from difsims_core.errors import MalformedError, SpecError
+from difsims_core.messages import printable
 from difsims_core.plain_json import MOST_NESTED, read_json
 
 S = TypeVar("S", bound=Spec)
@@ -114,7 +115,7 @@ def make_spec(document: Mapping[str, Any], kind: type[S] = SimulationSpec, *, so
                 message = f"{message[:_LONGEST_MESSAGE]}…"
             found = problem.get("input")
             ending = f" (found {_found(found)})" if isinstance(found, str | int | float | bool) else ""
-            lines.append(f"{source}: {where}: {message}{ending}")
+            lines.append(printable(f"{source}: {where}: {message}{ending}"))
         lines = list(dict.fromkeys(lines))
         more = [f"{source}: and {len(lines) - _MOST_LINES} more"] if len(lines) > _MOST_LINES else []
         raise SpecError("\n".join([*lines[:_MOST_LINES], *more])) from None

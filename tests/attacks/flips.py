@@ -61,7 +61,11 @@ class FlippedBits(Attack):
         self._store, self._key = self._whole.store, objects(self._whole)[self._name]
         self._data, self._before = self._store.read(self._key), digests(self._store)
         self._original = Original(self._store)
-        self._others = [key for name, key in objects(self._whole).items() if _item(key) != _item(self._key)]
+        everything = objects(self._whole)
+        mine = {_item(self._key)}
+        if self._name == "model-index":  # who checks a model looks whether it can be found
+            mine.add(_item(everything["bundle"]))
+        self._others = [key for key in everything.values() if _item(key) not in mine]
         for key in (self._key, *self._others):
             if wrong := findings(self._whole, key):
                 raise BrokenPromiseError(f"{key} is not well before anything is done to it: {wrong[0]}")

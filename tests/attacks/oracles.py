@@ -7,6 +7,7 @@ nothing but files of the case, makes no connection or process, and imports, exec
 from __future__ import annotations
 
 import gc
+import glob
 import hashlib
 import os
 import site
@@ -70,6 +71,8 @@ class _Watch:
             path, mode, flags = arguments
             changes = any(sign in mode for sign in "wax+") if isinstance(mode, str) else bool(flags & _CHANGING)
             return not self._allowed(path, changes=changes)
+        if event == "glob.glob" and not glob.has_magic(arguments[0]):
+            return False  # asks whether a file is there, as `os.stat` does, of which no hook is told
         if event in _OF_PATHS:
             return not all(self._allowed(path, changes=event not in _READS) for path in arguments[: _OF_PATHS[event]])
         if event == "import":

@@ -263,3 +263,11 @@ def test_background_class_comes_last():
     assert make_spec({"phases": ["pb"], "background_class": True}).class_names == ("pb", "background")
     with pytest.raises(SpecError, match="more than once"):
         make_spec({"phases": ["background"], "background_class": True})
+
+
+@pytest.mark.parametrize("name", ["\x00", "\x1b[2J", "\u202e"])
+def test_errors_about_names_of_control_characters_hold_none(name):
+    for document in ({"phases": name}, {"phases": ["pb", name, name]}):
+        with pytest.raises(SpecError) as caught:
+            make_spec(document, SimulationSpec)
+        assert all(character.isprintable() for character in str(caught.value).replace("\n", ""))
