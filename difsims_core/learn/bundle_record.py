@@ -14,6 +14,7 @@ from difsims_core.config.learning import TrainingSpec
 from difsims_core.config.signal import PostprocessingSpec
 from difsims_core.errors import ModelError, SpecError
 from difsims_core.learn.weights import Weight
+from difsims_core.messages import printable
 from difsims_core.storage import layout
 from difsims_core.storage.names import check_key
 
@@ -194,4 +195,4 @@ def weights_in(record: Record) -> tuple[Weight, ...]:
 def _told(problem: Any) -> str:
     place = ".".join(str(part)[:60] for part in problem["loc"])
     message = str(problem["msg"]).removeprefix("Value error, ")[:200]
-    return f"{place}: {message}" if place else message
+    return printable(f"{place}: {message}" if place else message)

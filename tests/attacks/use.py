@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
+from unittest.mock import patch
 
 import numpy as np
 
@@ -13,12 +14,13 @@ from difsims_core.dataset.open import open_simulation
 from difsims_core.errors import DifsimsError, StoreError
 from difsims_core.learn.bundle import load_bundle
 from difsims_core.learn.train import find_trained
-from difsims_core.ledger.intake import look, read_entries
+from difsims_core.ledger import intake
+from difsims_core.ledger.intake import read_entries
 from difsims_core.ledger.lineage import read_lineage
 from difsims_core.ledger.registry import promote, read_registry
 from difsims_core.ledger.retention import plan_retention
 from difsims_core.storage import layout
-from difsims_core.storage.npz import read_prediction
+from difsims_core.storage.npz import read_prediction, read_profiles
 from flows.scoring import score_prediction
 from tests.attacks.oracles import BrokenPromiseError
 from tests.attacks.whole_store import SCANS, SPECS, TRAINING, WholeStore
@@ -58,9 +60,30 @@ def _use_registry(whole: WholeStore, _key: str) -> None:
         raise BrokenPromiseError("a promotion that was told to have happened is not in the registry")
 
 
+class _InThisProcess:
+    """Reads scans in the place of a process of its own, which would be an event; the record is what is attacked."""
+
+    def __init__(self, _limits: object) -> None: ...
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def start(self) -> None: ...
+
+    def problem(self, url: str) -> str | None:
+        try:
+            read_profiles(url)
+        except DifsimsError as error:
+            return str(error)
+        return None
+
+
 def _use_intake(whole: WholeStore, _key: str) -> None:
     read_entries(whole.store)
-    look(whole.store, datetime.now(UTC), tries=3)
+    with patch.object(intake, "ScanReader", _InThisProcess):
+        intake.look(whole.store, datetime.now(UTC), tries=3)
     if len(read_entries(whole.store)) != len(SCANS):
         raise BrokenPromiseError("a round of the intake lost a scan, or invented one")
 

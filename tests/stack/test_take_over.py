@@ -19,6 +19,7 @@ from flows.stack.processes import stack_processes
 from flows.stack.programs import Program
 from flows.stack.supervisor import Supervisor
 from flows.stack.up import Stack
+from tests.stack_service import wait_until
 
 NAMES = ("s3", "server", "worker")
 
@@ -53,6 +54,7 @@ def test_programs_of_another_version_do_not_run_on(stack, monkeypatch, same):
         programs[-1] = replace(programs[-1], command=(*programs[-1].command, "that obeys the server"))
     stack._supervisor.start(programs, {"PATH": os.environ["PATH"], MARK: memory.id})
     stack._supervisor.start_program("worker")
+    wait_until(lambda: len(stack_processes(memory.id)) == 2, 30, lambda: "the supervisor or its program is not there")
     left, found = {process.pid for process in stack_processes(memory.id)}, []
 
     def look(self: Stack, plan: up._Plan, _patience: object) -> None:
@@ -62,6 +64,5 @@ def test_programs_of_another_version_do_not_run_on(stack, monkeypatch, same):
 
     monkeypatch.setattr(Stack, "_start", look)
     stack.run(Event(), print)
-    assert len(left) == 2
     assert found == [(True, True, left) if same else (False, False, set())]
     assert not stack_processes(memory.id)
