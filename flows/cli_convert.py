@@ -139,15 +139,16 @@ def _steps(ids: list[str], stores: list[str], default: str | None) -> Iterator[S
 
 def _whole_store(place: ObjectStore) -> Iterator[Step]:
     """Yield what there is to do in a store; a model without a record is none, and a dataset that was never begun."""
+    from difsims_core.dataset.open import list_simulations
+    from difsims_core.learn.bundle import list_models
     from difsims_core.storage import layout
     from difsims_core.storage.arrays import ROOT_DOCUMENT
 
-    for folder in place.folders(layout.SIMULATIONS):
-        name = folder.removesuffix(".zarr")
-        if layout.is_simulation_id(name) and place.exists(f"{layout.simulation(name)}/{ROOT_DOCUMENT}"):
+    for name in list_simulations(place):
+        if place.exists(f"{layout.simulation(name)}/{ROOT_DOCUMENT}"):
             yield _dataset(place, name)
-    for name in place.folders(layout.MODELS):
-        if layout.is_model_id(name) and place.exists(layout.model_record(name)):
+    for name in list_models(place):
+        if place.exists(layout.model_record(name)):
             yield _model(place, name)
     yield _ledger(place)
 

@@ -77,7 +77,7 @@ def _map_and_report(
     place: ObjectStore, spec: PipelineSpec, page: RunPage, *, simulation: str, model: str, title: str
 ) -> dict[str, Any]:
     """Predict and evaluate the scans, show the maps, write the report; return what the flow returns."""
-    predictions, scores = [], []
+    predictions, scores, places = [], [], places_of((), spec.simulation)
     if spec.experiments:
         predictions = predict(model, list(spec.experiments), place.root, spec.q_unit)
         maps = {predicted_name(url): url for url in predictions}
@@ -88,7 +88,7 @@ def _map_and_report(
         for row in scores[:_MOST_PICTURES]:
             show_map(place, row["model"], maps[row["map"]])
         page.reach(f"scores: {scores_in_words(scores)}", good=f"{page.good}; {scores_in_words(scores)}")
-    written = report(place.root, spec, simulation, model, scores, title)
+    written = report(place.root, spec, simulation, model, scores, title, places)
     told = f"{'reused' if written['reused'] else 'wrote'} the report {written['url']}"
     show(told)
     opened = link(place, "report", written["key"], title)

@@ -16,13 +16,19 @@ from difsims_core.evaluate.report import LineageStep, ReportContent, ReportMap, 
 from difsims_core.learn.bundle import ModelBundle, load_bundle
 from difsims_core.storage import layout
 from difsims_core.storage.npz import read_prediction
-from difsims_core.storage.objects import ObjectStore, expand_urls, open_store
+from difsims_core.storage.objects import ObjectStore, open_store
 from flows.illustrate import sample_profiles
-from flows.scoring import crystals_of, evaluation_of, places_of, readable
+from flows.scoring import crystals_of, evaluation_of, readable
 
 
 def write_report(
-    store: str, spec: PipelineSpec, simulation: str, model: str, rows: Sequence[dict[str, Any]], title: str
+    store: str,
+    spec: PipelineSpec,
+    simulation: str,
+    model: str,
+    rows: Sequence[dict[str, Any]],
+    title: str,
+    places: Sequence[str],
 ) -> dict[str, Any]:
     """Write the report of a run unless it exists; return its URL and key, and whether it was there.
 
@@ -38,6 +44,8 @@ def write_report(
         What the evaluation flow returned: URLs of the scores, and their digests.
     title
         Heading.
+    places
+        What the run was told to read (`places_of`).
     """
     place = open_store(store)
     scores = [place.read_record(place.key_of(row["scores"])) for row in rows]
@@ -49,7 +57,6 @@ def write_report(
     opened = open_simulation(simulation, place)
     bundle = load_bundle(model, place)
     examples = sample_profiles(opened)
-    places = places_of(expand_urls(spec.experiments) if spec.experiments else (), spec.simulation)
     maps = tuple(
         _map(place, place.url(layout.prediction(model, document["experiment"])), spec, places) for document in scores
     )

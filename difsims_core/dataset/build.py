@@ -6,7 +6,6 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ from difsims_core.dataset.receipts import Receipt, read_receipt, read_receipts
 from difsims_core.dataset.template import dataset_template
 from difsims_core.dataset.writing import block_targets, store_block
 from difsims_core.errors import CorruptDataError, IncompleteDatasetError, InputError, MissingObjectError
+from difsims_core.moments import now_text
 from difsims_core.storage import layout
 from difsims_core.storage.arrays import create_arrays
 from difsims_core.storage.objects import ObjectStore, open_store
@@ -59,7 +59,7 @@ def begin(
     """
     simulator = simulator or _prepare(spec)
     plan = _find_or_create(store, simulator, block_rows)
-    if _is_complete(store, plan):
+    if _completion_of(store, plan) is not None:
         return replace(plan, complete=True)
     try:
         begun = read_description(store, layout.simulation(plan.id)).plan
@@ -78,7 +78,7 @@ def find(store: ObjectStore, spec: SimulationSpec) -> tuple[str, Plan | None]:
         plan = read_index(store, wanted)
     except MissingObjectError:
         return wanted, None
-    return wanted, replace(plan, complete=_is_complete(store, plan))
+    return wanted, replace(plan, complete=_completion_of(store, plan) is not None)
 
 
 def read_index(store: ObjectStore, wanted: str) -> Plan:
@@ -112,7 +112,7 @@ def read_plan(store: ObjectStore, simulation_id: str) -> Plan:
         If its metadata are damaged, or another dataset's.
     """
     plan = read_description(store, layout.simulation(simulation_id)).plan
-    return replace(plan, complete=_is_complete(store, plan))
+    return replace(plan, complete=_completion_of(store, plan) is not None)
 
 
 def write_block(
@@ -202,8 +202,9 @@ def finish(store: ObjectStore, plan: Plan) -> Completion:
     CorruptDataError
         If its metadata were damaged meanwhile, or there is a completion record of another dataset.
     """
-    if _is_complete(store, plan):
-        return read_completion(store, layout.simulation(plan.id))
+    found = _completion_of(store, plan)
+    if found is not None:
+        return found
     receipts = read_receipts(store, plan)
     missing = [block for block in range(plan.n_blocks) if block not in receipts]
     if missing:
@@ -213,7 +214,7 @@ def finish(store: ObjectStore, plan: Plan) -> Completion:
             "simulation again, it writes only these"
         )
     document = read_description(store, layout.simulation(plan.id)).document
-    record = make_completion(store, plan, document, receipts, _now())
+    record = make_completion(store, plan, document, receipts, now_text())
     if not store.create(layout.completion(plan.id), record.record()):
         return read_completion(store, layout.simulation(plan.id))
     _log.info("dataset %s is complete: %d patterns in %d blocks", plan.id, plan.n_patterns, plan.n_blocks)
@@ -240,21 +241,21 @@ def _find_or_create(store: ObjectStore, simulator: Simulator, block_rows: int | 
     try:
         return read_index(store, wanted)
     except MissingObjectError:
-        plan = plan_blocks(simulator, layout.new_simulation_id(), _now(), block_rows)
+        plan = plan_blocks(simulator, layout.new_simulation_id(), now_text(), block_rows)
     if store.create(layout.simulation_index(wanted), to_record(plan.record())):
         return plan
     return read_index(store, wanted)  # another process was faster
 
 
-def _is_complete(store: ObjectStore, plan: Plan) -> bool:
-    """Return whether a dataset has its completion record; refuse one of another dataset."""
+def _completion_of(store: ObjectStore, plan: Plan) -> Completion | None:
+    """Return the completion record of a dataset, None when there is none yet; refuse one of another dataset."""
     try:
         found = read_completion(store, layout.simulation(plan.id))
     except MissingObjectError:
-        return False
+        return None
     if (found.id, found.fingerprint) != (plan.id, plan.fingerprint):
         raise _index_of_another(store, plan)
-    return True
+    return found
 
 
 def _index_of_another(store: ObjectStore, plan: Plan) -> CorruptDataError:
@@ -268,7 +269,3 @@ def _index_of_another(store: ObjectStore, plan: Plan) -> CorruptDataError:
 def _computed(plan: Plan, simulator: Simulator, blocks: list[int], threads: int | None) -> Iterator[Block]:
     for block in blocks:
         yield simulator.block(*plan.rows(block), threads)
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

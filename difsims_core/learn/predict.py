@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ import numpy as np
 
 from difsims_core.errors import ExperimentError, MissingObjectError
 from difsims_core.learn.measured_axis import axis_for
+from difsims_core.moments import now_text
 from difsims_core.signal.preprocess import preprocess_measured
 from difsims_core.signal.resample import check_axis, same_axis
 from difsims_core.storage import layout
@@ -204,7 +204,7 @@ def predict_experiment(
         x=bundle.q_axis,
         sim_ids=bundle.sim_ids,
         experiment=as_written(url),
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        created=now_text(),
         experiment_sha256=experiment.sha256,
         invalid=invalid,
         scan_q=q,

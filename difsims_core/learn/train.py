@@ -6,7 +6,6 @@ import logging
 import platform
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import UTC, datetime
 from importlib import metadata
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,7 @@ from difsims_core.evaluate.classification import ClassificationTally
 from difsims_core.learn.bundle import ModelBundle, save_bundle
 from difsims_core.learn.index import find_indexed, write_index
 from difsims_core.learn.material import TrainingMaterial, gather, training_fingerprint
+from difsims_core.moments import now_text
 from difsims_core.storage import layout
 from difsims_core.storage.leavings import temporary_folder
 from difsims_core.storage.objects import ObjectStore
@@ -86,7 +86,7 @@ def train(
         metrics=score(model, material),
         history=tuple(history),
         versions=_versions(),
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        created=now_text(),
     )
     with temporary_folder() as folder:
         bundle = save_bundle(store, bundle, model, write_curves(folder, history))

@@ -5,6 +5,7 @@ Whatever lies in a store, no deserialiser of Keras or HDF5 reads it: a model is 
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,9 +15,8 @@ import numpy as np
 
 from difsims_core.errors import ExperimentError, InputError, ModelError
 from difsims_core.messages import first_line
-from difsims_core.storage.leavings import temporary_folder
 from difsims_core.storage.npz_limits import NpzLimits
-from difsims_core.storage.npz_members import read_members
+from difsims_core.storage.npz_members import members_of
 
 if TYPE_CHECKING:
     from difsims_core.learn.backend import keras
@@ -166,17 +166,14 @@ def check_probabilities(model: keras.Model, recipe: Recipe, where: str) -> None:
 
 
 def _read(data: bytes, expected: Sequence[Weight], where: str) -> dict[str, np.ndarray]:
-    with temporary_folder() as folder:
-        path = folder / "weights.npz"
-        path.write_bytes(data)
-        try:
-            names = [weight.name for weight in expected]
-            arrays = read_members(path, names, limits=_limits(expected), shown=where)
-        except ExperimentError as error:
-            raise ModelError(
-                f"{where}: expected an npz file with the {len(expected)} arrays of the network "
-                f"({first_line(error)}); train the model again"
-            ) from None
+    names = [weight.name for weight in expected]
+    try:
+        arrays = members_of(io.BytesIO(data), names, limits=_limits(expected), shown=where)
+    except ExperimentError as error:
+        raise ModelError(
+            f"{where}: expected an npz file with the {len(expected)} arrays of the network "
+            f"({first_line(error)}); train the model again"
+        ) from None
     for weight in expected:
         array = arrays[weight.name]
         if (array.shape, array.dtype) != (weight.shape, np.dtype(weight.dtype)):

@@ -16,8 +16,8 @@ from typing import TypeVar
 from difsims_core.errors import CorruptDataError, InputError, MissingObjectError, StoreError
 from difsims_core.learn.bundle_record import NETWORK
 from difsims_core.ledger.champions import Registry, registry_from
-from difsims_core.ledger.moments import moment, now_text
 from difsims_core.ledger.registry import note_champions
+from difsims_core.moments import moment, now_text
 from difsims_core.storage import layout
 from difsims_core.storage.objects import ObjectStore, open_store
 from difsims_core.storage.records import from_record

@@ -10,7 +10,7 @@ from reprlib import repr as shortened
 from typing import Any, Literal, get_args
 
 from difsims_core.errors import CorruptDataError
-from difsims_core.ledger.moments import moment
+from difsims_core.moments import moment
 from difsims_core.storage import layout
 from difsims_core.storage.records import from_record
 

@@ -12,16 +12,15 @@ from difsims_core.errors import CorruptDataError, ExperimentError, MissingObject
 from difsims_core.ledger.champions import registry_of
 from difsims_core.ledger.compare import margins
 from difsims_core.ledger.intake_record import converted as converted_intake
-from difsims_core.ledger.moments import now_text
 from difsims_core.ledger.registry import note_champions, read_registry
+from difsims_core.moments import now_text
 from difsims_core.storage import layout
 from difsims_core.storage.npz import PREDICTION_ENDINGS, read_prediction
 from difsims_core.storage.npz_members import seal_members
 from difsims_core.storage.objects import ObjectStore
-from difsims_core.storage.records import from_record, plain_document, to_record
+from difsims_core.storage.records import from_record, is_record, plain_document, to_record
 
 _EARLIER_FORMAT = 1
-_SEAL = b'{\n "sha256": "'
 
 
 def convert_ledger(store: ObjectStore) -> list[str]:
@@ -69,7 +68,7 @@ def _convert(store: ObjectStore, key: str, convert: Callable[[bytes, str], bytes
         data, version = store.read_versioned(key)
     except MissingObjectError:
         return False
-    if data.startswith(_SEAL):
+    if is_record(data):
         from_record(data, where)
         return False
     if not store.replace(key, convert(data, where), version):

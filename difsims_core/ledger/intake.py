@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from difsims_core.errors import InputError
@@ -36,6 +36,7 @@ from difsims_core.ledger.registry import read_registry
 from difsims_core.ledger.scan_reader import ReadingLimits, ScanReader, ScanReaderError
 from difsims_core.ledger.scans import list_scans, name_problem, printable, scan_url
 from difsims_core.messages import first_line
+from difsims_core.moments import as_text, now_text
 from difsims_core.storage.npz_limits import npz_limits
 from difsims_core.storage.objects import ObjectInfo, ObjectStore
 
@@ -137,7 +138,7 @@ def look(
     found = {printable(info.key): info for info in list_scans(store) if only in (None, printable(info.key))}
     champion = read_registry(store).champion
     rules = Rules(
-        _iso(now),
+        as_text(now),
         tries,
         None if champion is None else champion.model,
         lambda key: at_work(store.url(key)),
@@ -217,7 +218,7 @@ def record(store: ObjectStore, model: str, outcomes: Sequence[Outcome], *, tries
     champion = read_registry(store).champion
     if not outcomes or champion is None or champion.model != model:
         return
-    at = _iso(datetime.now(UTC))
+    at = now_text()
 
     def decide(known: Entries) -> Entries:
         entries = dict(known)
@@ -284,7 +285,3 @@ def _problem(store: ObjectStore, info: ObjectInfo, reader: ScanReader) -> str | 
         return f"{url}: {error}"
     except Exception as error:  # noqa: BLE001 - whatever is wrong with one scan, the others go on
         return f"{url}: cannot be read ({type(error).__name__}: {first_line(error)}); copy or make it again"
-
-
-def _iso(time: datetime) -> str:
-    return time.astimezone(UTC).isoformat(timespec="seconds")

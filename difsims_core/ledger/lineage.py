@@ -12,12 +12,13 @@ from typing import Any, Literal
 
 from difsims_core.dataset.open import list_simulations
 from difsims_core.errors import CorruptDataError, DifsimsError, InputError, MissingObjectError
-from difsims_core.ledger.moments import moment
+from difsims_core.moments import moment
 from difsims_core.plain_json import read_json
 from difsims_core.storage import layout
 from difsims_core.storage.arrays import ROOT_DOCUMENT
 from difsims_core.storage.npz import PREDICTION_ENDINGS, read_prediction
 from difsims_core.storage.objects import ObjectInfo, ObjectStore
+from difsims_core.storage.record_fields import Fields
 from difsims_core.storage.records import from_record
 
 Kind = Literal["dataset", "model", "report"]
@@ -138,7 +139,8 @@ def _dataset(store: ObjectStore, name: str, figures: list[ObjectInfo]) -> Item |
     try:
         record = store.read_record(layout.completion(name))
         _require_own(record, name)
-        return item(made=moment(record.get("completed")), fingerprint=_text(record, "fingerprint"))
+        fields = Fields(record, layout.COMPLETE)
+        return item(made=moment(record.get("completed")), fingerprint=fields.text("fingerprint"))
     except MissingObjectError:
         return item(fingerprint=_fingerprint_within(store, layout.simulation(name)))
     except (CorruptDataError, ValueError) as error:
@@ -164,11 +166,12 @@ def _model(store: ObjectStore, name: str, objects: list[ObjectInfo]) -> Item:
     try:
         record = from_record(data, store.url(key))
         _require_own(record, name)
+        fields = Fields(record, layout.MODEL_RECORD)
         return item(
             made=moment(record.get("created")),
-            needs=frozenset(map(layout.check_simulation_id, _texts(record, "sim_ids"))),
-            need_fingerprints=frozenset(_texts(record, "sim_fingerprints")),
-            fingerprint=_text(record, "training_fingerprint"),
+            needs=frozenset(map(layout.check_simulation_id, fields.texts("sim_ids"))),
+            need_fingerprints=frozenset(fields.texts("sim_fingerprints")),
+            fingerprint=fields.text("training_fingerprint"),
         )
     except (CorruptDataError, ValueError) as error:
         named = layout.find_ids(data.decode(errors="replace")) - {name}  # what it still tells of its lineage is kept
@@ -178,18 +181,6 @@ def _model(store: ObjectStore, name: str, objects: list[ObjectInfo]) -> Item:
 def _require_own(record: Mapping[str, Any], name: str) -> None:
     if record.get("id") != name:
         raise ValueError("it is the record of another item")
-
-
-def _text(record: Mapping[str, Any], key: str) -> str:
-    (found,) = _texts({key: [record.get(key)]}, key)
-    return found
-
-
-def _texts(record: Mapping[str, Any], key: str) -> list[str]:
-    found = record.get(key)
-    if not isinstance(found, list) or not all(isinstance(item, str) for item in found):
-        raise ValueError(f"expected text as {key}, found another value or none")
-    return found
 
 
 def _is_report(name: str, reports: _Folders) -> bool:

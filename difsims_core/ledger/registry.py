@@ -13,7 +13,7 @@ from math import isfinite
 
 from difsims_core.errors import ChampionChangedError, InputError, MissingObjectError, StoreError
 from difsims_core.ledger.champions import By, Champion, Consideration, Registry, registry_from
-from difsims_core.ledger.moments import now_text
+from difsims_core.moments import now_text
 from difsims_core.storage import layout
 from difsims_core.storage.objects import ObjectStore
 from difsims_core.storage.records import to_record

@@ -14,8 +14,8 @@ from datetime import datetime, timedelta
 
 from difsims_core.errors import InputError
 from difsims_core.ledger.lineage import Item, Lineage
-from difsims_core.ledger.moments import moment
 from difsims_core.ledger.registry import Registry
+from difsims_core.moments import moment
 
 MOST_PERCENT = 50.0
 _ORDER = ("report", "model", "dataset")  # what shows goes before what is shown

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from difsims_core.errors import ChampionChangedError
 from difsims_core.ledger.champions import Consideration, Registry
-from difsims_core.ledger.moments import now_text
 from difsims_core.ledger.promotion import Decision
 from difsims_core.ledger.registry import promote, read_registry, record
+from difsims_core.moments import now_text
 
 if TYPE_CHECKING:
     from difsims_core.storage.objects import ObjectStore

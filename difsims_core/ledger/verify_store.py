@@ -15,6 +15,7 @@ from difsims_core.dataset.verify import verify
 from difsims_core.errors import DifsimsError, IncompleteDatasetError, InputError, MissingObjectError
 from difsims_core.findings import Findings
 from difsims_core.learn.bundle import list_models, load_bundle
+from difsims_core.learn.index import indexed_id
 from difsims_core.learn.verify import verify_model
 from difsims_core.ledger.intake_record import read_entries
 from difsims_core.ledger.registry import read_registry
@@ -216,14 +217,15 @@ def _simulation_index(store: ObjectStore, key: str) -> Findings:
 
 
 def _model_index(store: ObjectStore, key: str) -> Findings:
-    named = layout.check_model_id(Fields(store.read_record(key), store.url(key)).text("id"))
+    fingerprint = _fingerprint_of(key)
+    named = indexed_id(store, fingerprint)
     try:
         found = load_bundle(named, store).training_fingerprint
     except MissingObjectError:
         return Findings("index", key, warnings=(f"names {named}, which is not there",))
     except DifsimsError:
         return Findings("index", key)
-    same = found == _fingerprint_of(key)
+    same = found == fingerprint
     return Findings(
         "index", key, () if same else (f"names {named}, which is of another fingerprint; delete the record",)
     )

@@ -7,13 +7,13 @@ import zipfile
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.lib import format as npy
 
 from difsims_core.errors import ExperimentError, InputError
-from difsims_core.messages import first_line
+from difsims_core.messages import first_line, printable
 from difsims_core.storage.npy import read_array
 from difsims_core.storage.npz_checks import memory_for
 from difsims_core.storage.npz_limits import NpzLimits, npz_limits
@@ -53,18 +53,30 @@ def read_members(
         holds Python objects or another number of bytes than its header says. Nothing of the size that a header claims
         is allocated before that is known.
     """
-    name, limits = shown or url, limits or npz_limits()
-    with local_copy(url) as path:
-        try:
-            with memory_for(name), path.open("rb") as file:
-                return _read(name, file, needed, optional, limits)
-        except ExperimentError:
-            raise
-        except Exception as error:  # noqa: BLE001 - zipfile raises whatever bytes that are not what they claim lead to
-            raise ExperimentError(
-                f"{name}: expected a whole npz file (zip of .npy arrays), found a damaged one "
-                f"({_printable(first_line(error)[:200])}); copy or make it again"
-            ) from None
+    with local_copy(url) as path, path.open("rb") as file:
+        return members_of(file, needed, optional, limits=limits, shown=shown or url)
+
+
+def members_of(
+    file: IO[bytes],
+    needed: Collection[str],
+    optional: Collection[str] = (),
+    *,
+    limits: NpzLimits | None = None,
+    shown: str | Path,
+) -> dict[str, np.ndarray]:
+    """Return arrays of an npz file that is open, as `read_members`."""
+    limits = limits or npz_limits()
+    try:
+        with memory_for(shown):
+            return _read(shown, file, needed, optional, limits)
+    except ExperimentError:
+        raise
+    except Exception as error:  # noqa: BLE001 - zipfile raises whatever bytes that are not what they claim lead to
+        raise ExperimentError(
+            f"{shown}: expected a whole npz file (zip of .npy arrays), found a damaged one "
+            f"({printable(first_line(error)[:200])}); copy or make it again"
+        ) from None
 
 
 def is_sealed(url: str | Path) -> bool:
@@ -123,7 +135,7 @@ def write_members(url: str | Path, arrays: Mapping[str, Any]) -> bytes:
 
 def _read(
     url: str | Path,
-    file: io.BufferedReader,
+    file: IO[bytes],
     needed: Collection[str],
     optional: Collection[str],
     limits: NpzLimits,
@@ -155,7 +167,7 @@ def _by_key(url: str | Path, found: Iterable[zipfile.ZipInfo]) -> dict[str, zipf
     for info in found:
         key = info.filename.removesuffix(".npy")
         if key in names:
-            raise ExperimentError(f"{url}: holds {_printable(key)!r} twice; expected each key once, save it again")
+            raise ExperimentError(f"{url}: holds {printable(key)!r} twice; expected each key once, save it again")
         names[key] = info
     return names
 
@@ -178,8 +190,4 @@ def _said_of(url: str | Path) -> Iterator[None]:
 
 
 def _listed(names: Iterable[str]) -> str:
-    return ", ".join(_printable(name) for name in list(names)[:_MOST_NAMES]) or "none"
-
-
-def _printable(text: str) -> str:
-    return text if text.isprintable() else ascii(text)
+    return ", ".join(printable(name) for name in list(names)[:_MOST_NAMES]) or "none"

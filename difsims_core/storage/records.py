@@ -34,6 +34,11 @@ def to_record(document: Mapping[str, Any]) -> bytes:
     return _FIRST_LINE.format(hashlib.sha256(rest).hexdigest()).encode() + rest
 
 
+def is_record(data: bytes) -> bool:
+    """Return whether bytes begin as those of a record, with a checksum, right or wrong."""
+    return _SEALED.match(data) is not None
+
+
 def from_record(data: bytes, where: str) -> dict[str, Any]:
     """Return the document of a record, without its checksum; ``where`` says in errors whose bytes these are.
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from difsims_core.errors import DifsimsError
 from tests.attacks.examine import findings
-from tests.attacks.flips import objects
+from tests.attacks.in_store import objects
 from tests.attacks.kinds import Attack, Kind
 from tests.attacks.operations import OPERATIONS, OUR_ERROR
 from tests.attacks.oracles import REPOSITORY, BrokenPromiseError, Original, check_untouched, digests

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
 from difsims_core.storage import layout
-from tests.attacks.flips import objects
+from tests.attacks.in_store import StoreAttack
 from tests.attacks.json_damage import damaged_json
-from tests.attacks.kinds import Attack, Kind
-from tests.attacks.oracles import REFUSED, BrokenPromiseError, Original, private_temporary_folder
+from tests.attacks.kinds import Kind
+from tests.attacks.oracles import REFUSED, BrokenPromiseError
 from tests.attacks.use import others_go_on, use
-from tests.attacks.whole_store import make_in
 
 _NIGHT = 14_000
 NAMES = (
@@ -25,20 +23,12 @@ _UNSEALED = ("root", "array")  # Zarr's own form
 _OTHERS_EVERY = 4
 
 
-class DamagedRecords(Attack):
+class DamagedRecords(StoreAttack):
     """A record is replaced, used in earnest, and everything else is asked for."""
 
-    def __init__(self, folder: Path, name: str) -> None:
-        self._name, self._cases = name, 0
-        super().__init__(folder)
-
     def prepare(self) -> None:
-        self._whole = make_in(self.folder)
-        private_temporary_folder(self.folder / "tmp")
-        self._store, self._key = self._whole.store, objects(self._whole)[self._name]
-        self._data = self._store.read(self._key)
+        super().prepare()
         self._document = {name: value for name, value in json.loads(self._data).items() if name != "sha256"}
-        self._original = Original(self._store)
         for data in (self._data, self._data[:-1], b"[]"):
             self._store.write(self._key, data)
             for work in (use, others_go_on):

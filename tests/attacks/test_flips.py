@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.attacks.flips import KIND_NAMES, KINDS, objects
+from tests.attacks.flips import KIND_NAMES, KINDS
+from tests.attacks.in_store import objects
 from tests.attacks.whole_store import make_in
 from tests.attacks.worker import run_cases
 

@@ -73,7 +73,7 @@ def test_a_damaged_dataset_is_left_out_and_the_others_are_taken(store, caplog, m
 
 def test_of_the_same_document_the_latest_engine_counts(store, monkeypatch):
     old = build_fake(store, spec())
-    monkeypatch.setattr("difsims_core.dataset.build._now", lambda: "2999-01-01T00:00:00+00:00")
+    monkeypatch.setattr("difsims_core.dataset.build.now_text", lambda: "2999-01-01T00:00:00+00:00")
     new = build_fake(store, spec(), engine_version="fake-2")
     assert old.id != new.id
     assert chosen(store) == {new.id}

@@ -1,4 +1,4 @@
-"""Times of the ledger's records: ISO dates and times, UTC, to the second."""
+"""Times of records: ISO dates and times, UTC, to the second."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ from typing import Any
 
 def now_text() -> str:
     """Return the present time as records keep it."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    return as_text(datetime.now(UTC))
+
+
+def as_text(time: datetime) -> str:
+    """Return a time with a zone as records keep it."""
+    return time.astimezone(UTC).isoformat(timespec="seconds")
 
 
 def moment(text: Any) -> datetime:
