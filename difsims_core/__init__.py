@@ -8,19 +8,19 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from difsims_core.version import __version__
 
 _HOMES = {
     "SimulationSpec": "difsims_core.config.simulation",
     "TrainingSpec": "difsims_core.config.learning",
     "load_spec": "difsims_core.config.documents",
     "load_sweep": "difsims_core.config.sweep",
-    "simulate": "difsims_core.dataset.simulate",
+    "simulate": "difsims_core.simulation.simulator",
     "open_simulation": "difsims_core.dataset.open",
-    "radial_profiles": "difsims_core.diffraction.clean",
-    "patterns": "difsims_core.diffraction.clean",
-    "cakes": "difsims_core.diffraction.clean",
-    "excited_spots": "difsims_core.diffraction.clean",
+    "radial_profiles": "difsims_core.diffraction.noise_free",
+    "patterns": "difsims_core.diffraction.noise_free",
+    "cakes": "difsims_core.diffraction.noise_free",
+    "excited_spots": "difsims_core.diffraction.noise_free",
     "load_bundle": "difsims_core.learn.bundle",
     "predict_profiles": "difsims_core.learn.predict",
     "evaluate_all": "difsims_core.evaluate.peak_positions",
@@ -29,7 +29,7 @@ _HOMES = {
     "describe_crystal": "difsims_core.crystal.describe",
 }
 
-_FOLDERS = ("config", "crystal", "dataset", "diffraction", "evaluate", "learn", "signal", "storage")
+_FOLDERS = ("config", "crystal", "dataset", "diffraction", "evaluate", "learn", "signal", "simulation", "storage")
 
 __all__ = [
     "SimulationSpec",
@@ -60,11 +60,11 @@ if TYPE_CHECKING:
     from difsims_core.crystal.phases import load_phase
     from difsims_core.crystal.reflections import reflection_list
     from difsims_core.dataset.open import open_simulation
-    from difsims_core.dataset.simulate import simulate
-    from difsims_core.diffraction.clean import cakes, excited_spots, patterns, radial_profiles
+    from difsims_core.diffraction.noise_free import cakes, excited_spots, patterns, radial_profiles
     from difsims_core.evaluate.peak_positions import evaluate_all
     from difsims_core.learn.bundle import load_bundle
     from difsims_core.learn.predict import predict_profiles
+    from difsims_core.simulation.simulator import simulate
 
 
 def __getattr__(name: str) -> Any:

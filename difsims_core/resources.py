@@ -8,6 +8,11 @@ _PACKAGE = Path(__file__).resolve().parent
 _ROOT = _PACKAGE / "_data" if (_PACKAGE / "_data").is_dir() else _PACKAGE.parent
 
 
+def package_folder() -> Path:
+    """Return the folder of the core's modules."""
+    return _PACKAGE
+
+
 def crystal_folder() -> Path:
     """Return the folder of the shipped CIF files and their ``catalogue.yaml``."""
     return _ROOT / "crystal_files"

@@ -9,19 +9,25 @@ from prefect.runtime import flow_run
 
 from difsims_core.crystal.catalogue import crystal_files
 from difsims_core.errors import DifsimsError, InputError
-from difsims_core.ledger.registry import CHAMPION, resolve_model
+from difsims_core.models.registry import CHAMPION, resolve_model
 from difsims_core.storage import layout
-from difsims_core.storage.npz import PREDICTION_ENDINGS, TRUTH_ENDING, experiment_name, predicted_name, read_prediction
+from difsims_core.storage.npz.contracts import (
+    PREDICTION_ENDINGS,
+    TRUTH_ENDING,
+    experiment_name,
+    predicted_name,
+    read_prediction,
+)
 from difsims_core.storage.objects import ObjectStore, expand_urls, files_in, open_store, url_name
-from flows.artifacts import tag_run
-from flows.barrier import Barrier
-from flows.events import announce
-from flows.illustrate import show_evaluation, show_scores
-from flows.outcome import nothing_new, reused
-from flows.parameters import CrystalFolder, ExperimentFolder, Places, Predictions, StoreUrl, TruthFolder
-from flows.progress import say, working
-from flows.tasks import score
-from flows.without_results import flow
+from flows.execution.barrier import Barrier
+from flows.execution.tasks import score
+from flows.execution.without_results import flow
+from flows.ui.artifacts import tag_run
+from flows.ui.events import announce
+from flows.ui.final_states import nothing_new, reused
+from flows.ui.parameters import CrystalFolder, ExperimentFolder, Places, Predictions, StoreUrl, TruthFolder
+from flows.ui.progress import say, working
+from flows.ui.summaries import show_evaluation, show_scores
 
 _EVERYTHING: list[str] = []
 _NOWHERE_ELSE: list[str] = []

@@ -9,21 +9,21 @@ from prefect.runtime import flow_run
 from difsims_core.config.pipeline import PipelineSpec
 from difsims_core.learn.bundle import load_bundle
 from difsims_core.learn.networks import NETWORKS
+from difsims_core.results.scores import places_of
 from difsims_core.storage import layout
-from difsims_core.storage.npz import TRUTH_ENDING, predicted_name
+from difsims_core.storage.npz.contracts import TRUTH_ENDING, predicted_name
 from difsims_core.storage.objects import ObjectStore, expand_urls, files_in, open_store
-from flows.artifacts import link, short_count, table, tag_run
 from flows.evaluate import evaluate
-from flows.illustrate import scores_in_words, show_map
-from flows.parameters import Pipeline, StoreUrl, Title
+from flows.execution.tasks import report
+from flows.execution.without_results import flow
 from flows.predict import distinct_scans, predict
-from flows.progress import show
-from flows.run_page import RunPage, run_page
-from flows.scoring import places_of
 from flows.simulate import simulate
-from flows.tasks import report
 from flows.train import train
-from flows.without_results import flow
+from flows.ui.artifacts import link, short_count, table, tag_run
+from flows.ui.parameters import Pipeline, StoreUrl, Title
+from flows.ui.progress import show
+from flows.ui.run_page import RunPage, run_page
+from flows.ui.summaries import scores_in_words, show_map
 
 _DEFAULT = PipelineSpec()
 _MOST_PICTURES = 24  # on the page of a run; all maps are in the report

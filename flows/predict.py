@@ -7,23 +7,23 @@ from typing import Any
 from prefect.runtime import flow_run
 
 from difsims_core.errors import CorruptDataError, InputError, MissingObjectError, ModelError, StoreError
-from difsims_core.ledger.intake import Outcome, record, scans_to_predict
-from difsims_core.ledger.registry import resolve_model
-from difsims_core.ledger.scans import list_scans, scan_key
+from difsims_core.models.registry import resolve_model
+from difsims_core.results.scores import places_of
+from difsims_core.scans.intake import Outcome, record, scans_to_predict
+from difsims_core.scans.listing import list_scans, scan_key
 from difsims_core.storage import layout
-from difsims_core.storage.npz import experiment_name
+from difsims_core.storage.npz.contracts import experiment_name
 from difsims_core.storage.objects import ObjectInfo, ObjectStore, expand_urls, open_store, url_name
-from flows.artifacts import tag_run
-from flows.barrier import Barrier
-from flows.events import announce, warn
-from flows.illustrate import show_predictions
-from flows.outcome import nothing_new, reused
-from flows.parameters import BeamEnergy, Experiments, Model, QUnitOfScans, StoreUrl
-from flows.progress import say, working
-from flows.scoring import places_of
+from flows.execution.barrier import Barrier
+from flows.execution.tasks import predict_one
+from flows.execution.without_results import flow
 from flows.settings import load_settings
-from flows.tasks import predict_one
-from flows.without_results import flow
+from flows.ui.artifacts import tag_run
+from flows.ui.events import announce, warn
+from flows.ui.final_states import nothing_new, reused
+from flows.ui.parameters import BeamEnergy, Experiments, Model, QUnitOfScans, StoreUrl
+from flows.ui.progress import say, working
+from flows.ui.summaries import show_predictions
 
 _EVERYTHING: list[str] = []
 

@@ -14,28 +14,28 @@ from difsims_core.dataset.open import Simulation
 from difsims_core.errors import InputError, MissingObjectError, ModelError, PartlyFailedError
 from difsims_core.learn.bundle import ModelBundle, load_bundle
 from difsims_core.learn.networks import NETWORKS
-from difsims_core.ledger import compare as comparing
-from difsims_core.ledger import novelty
-from difsims_core.ledger.comparison import Comparison
-from difsims_core.ledger.promotion import Decision, decide, decide_first, rule_in_words
-from difsims_core.ledger.registry import read_registry
-from difsims_core.ledger.settle import Settlement, settle
+from difsims_core.models import compare as comparing
+from difsims_core.models import retraining_inputs
+from difsims_core.models.apply_decision import Settlement, settle
+from difsims_core.models.comparison import Comparison
+from difsims_core.models.promotion_rule import Decision, decide, decide_first, rule_in_words
+from difsims_core.models.registry import read_registry
+from difsims_core.results.scores import places_of
 from difsims_core.storage import layout
-from difsims_core.storage.npz import experiment_name, predicted_name
+from difsims_core.storage.npz.contracts import experiment_name, predicted_name
 from difsims_core.storage.objects import ObjectStore, open_store
-from flows import markdown
-from flows.artifacts import page, summary, table, tag_run
 from flows.evaluate import evaluate
-from flows.events import announce
-from flows.outcome import nothing_new
-from flows.parameters import Retraining, StoreUrl
+from flows.execution.tasks import stored
+from flows.execution.without_results import flow
 from flows.predict import distinct_scans, predict
-from flows.progress import reporter, say, working
-from flows.scoring import places_of
 from flows.simulate import simulate
-from flows.tasks import stored
 from flows.train import train
-from flows.without_results import flow
+from flows.ui import markdown
+from flows.ui.artifacts import page, summary, table, tag_run
+from flows.ui.events import announce
+from flows.ui.final_states import nothing_new
+from flows.ui.parameters import Retraining, StoreUrl
+from flows.ui.progress import reporter, say, working
 
 _DEFAULT = RetrainingSpec()
 _BROKEN = (InputError, MissingObjectError, PartlyFailedError)
@@ -67,7 +67,7 @@ def retrain(spec: Retraining = _DEFAULT, store: StoreUrl = None) -> dict[str, An
     root, champion = place.root, _champion(place)
     say(f"the champion is {champion.id}" if champion else "there is no champion yet")
     NETWORKS[spec.training.network]
-    novelty.check_simulation(spec, champion)
+    retraining_inputs.check_simulation(spec, champion)
     simulated = None if spec.simulation is None else simulate(spec.simulation, root)
     datasets: list[Simulation] = choose_datasets(root, spec, simulated)
     scans, left_out = list_scans(root, spec)
@@ -77,8 +77,8 @@ def retrain(spec: Retraining = _DEFAULT, store: StoreUrl = None) -> dict[str, An
         wanted = "of the champion's phases, q axis and preprocessing" if champion else "to train on"
         return _ended(None, f"{root} holds no complete dataset {wanted}; simulate one, or list datasets", champion_id)
     fingerprints = tuple(sorted(sim.fingerprint for sim in datasets))
-    ingredients = novelty.Ingredients(fingerprints, tuple(scans.values()), spec).digest()
-    before = novelty.considered(read_registry(place), ingredients)
+    ingredients = retraining_inputs.Ingredients(fingerprints, tuple(scans.values()), spec).digest()
+    before = retraining_inputs.considered(read_registry(place), ingredients)
     if before is not None:
         why = f"the same datasets, experiments, code and rule were considered on {before.when}: {before.why}"
         return _ended(before.model, why, champion_id)
@@ -209,7 +209,7 @@ def _show(challenge: _Challenge, settlement: Settlement, left_out: Mapping[str, 
 
 def _choose_datasets(store: str, spec: RetrainingSpec, simulated: str | None) -> list[Simulation]:
     place = open_store(store)
-    return novelty.choose_datasets(place, spec, _champion(place), simulated)
+    return retraining_inputs.choose_datasets(place, spec, _champion(place), simulated)
 
 
 def _champion(place: ObjectStore) -> ModelBundle | None:
@@ -218,7 +218,7 @@ def _champion(place: ObjectStore) -> ModelBundle | None:
 
 
 def _list_scans(store: str, spec: RetrainingSpec) -> tuple[dict[str, str], dict[str, str]]:
-    return novelty.scans_of(open_store(store), spec.experiments)
+    return retraining_inputs.scans_of(open_store(store), spec.experiments)
 
 
 def _compare(store: str, challenger: str, champion: str, simulations: list[str], experiments: list[str]) -> Comparison:

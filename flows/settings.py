@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from difsims_core.errors import InputError
-from difsims_core.storage.npz_limits import MOST, NpzLimits
+from difsims_core.storage.npz.limits import MOST, NpzLimits
 
 QUIET_PREFECT = {
     "DO_NOT_TRACK": "1",

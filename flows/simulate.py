@@ -14,16 +14,16 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.dataset.plan import MOST_GROUPS, Plan
 from difsims_core.storage.objects import open_store
-from flows.artifacts import short_count, tag_run
-from flows.compute import place_to_compute
-from flows.events import announce
-from flows.illustrate import show_dataset
-from flows.outcome import reused
-from flows.parameters import Simulation, StoreUrl
-from flows.progress import say, working
+from flows.execution.compute import place_to_compute
+from flows.execution.tasks import begin_dataset, finish_dataset, finished_blocks, write_blocks
+from flows.execution.without_results import flow
 from flows.settings import load_settings
-from flows.tasks import begin_dataset, finish_dataset, finished_blocks, write_blocks
-from flows.without_results import flow
+from flows.ui.artifacts import short_count, tag_run
+from flows.ui.events import announce
+from flows.ui.final_states import reused
+from flows.ui.parameters import Simulation, StoreUrl
+from flows.ui.progress import say, working
+from flows.ui.summaries import show_dataset
 
 _REFERENCE = SimulationSpec()
 

@@ -21,13 +21,13 @@ from difsims_core.config.sweep import SweepPoint, make_sweep
 from difsims_core.errors import DifsimsError
 from difsims_core.messages import first_line
 from difsims_core.storage.objects import open_store
-from flows.artifacts import cells, tag_run
-from flows.parameters import Simulation, StoreUrl, described
-from flows.points import PointRuns, PointState, cancel_runs
-from flows.progress import say, working
+from flows.execution.sweep_points import PointRuns, PointState, cancel_runs
+from flows.execution.without_results import flow
 from flows.settings import load_settings
 from flows.simulate import simulate
-from flows.without_results import flow
+from flows.ui.artifacts import cells, tag_run
+from flows.ui.parameters import Simulation, StoreUrl, described
+from flows.ui.progress import say, working
 
 Axes = Annotated[
     dict[str, list[Any]],

@@ -6,14 +6,14 @@ from prefect.runtime import flow_run
 
 from difsims_core.config.learning import TrainingSpec
 from difsims_core.storage.objects import open_store
-from flows.artifacts import tag_run
-from flows.events import announce
-from flows.illustrate import show_model
-from flows.outcome import reused
-from flows.parameters import Simulations, StoreUrl, Training
-from flows.progress import say, working
-from flows.tasks import find_trained, train_model
-from flows.without_results import flow
+from flows.execution.tasks import find_trained, train_model
+from flows.execution.without_results import flow
+from flows.ui.artifacts import tag_run
+from flows.ui.events import announce
+from flows.ui.final_states import reused
+from flows.ui.parameters import Simulations, StoreUrl, Training
+from flows.ui.progress import say, working
+from flows.ui.summaries import show_model
 
 _DEFAULT = TrainingSpec()
 

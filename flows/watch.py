@@ -8,18 +8,18 @@ from typing import Any
 
 from prefect.runtime import flow_run
 
-from difsims_core.ledger.intake import Entry, ReadingLimits, Round, rounds
-from difsims_core.ledger.scans import scan_key
-from difsims_core.storage.npz import experiment_name
+from difsims_core.scans.intake import Entry, ReadingLimits, Round, rounds
+from difsims_core.scans.listing import scan_key
+from difsims_core.storage.npz.contracts import experiment_name
 from difsims_core.storage.objects import ObjectStore, open_store
-from flows.artifacts import table, tag_run
-from flows.events import announce
-from flows.flow_runs import find_runs
-from flows.outcome import nothing_new
-from flows.parameters import StoreUrl
-from flows.progress import say
+from flows.execution.without_results import flow
 from flows.settings import load_settings
-from flows.without_results import flow
+from flows.ui.artifacts import table, tag_run
+from flows.ui.events import announce
+from flows.ui.final_states import nothing_new
+from flows.ui.flow_runs import find_runs
+from flows.ui.parameters import StoreUrl
+from flows.ui.progress import say
 
 _MOST_ROWS = 200
 _MOST_TAGS = 100

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +20,7 @@ from prefect.testing.utilities import prefect_test_harness  # noqa: E402
 # Before any test loads orix by itself: the processes of the tests begin at once, and on a new installation each of
 # them would compile it.
 import difsims_core.crystal.libraries  # noqa: E402, F401
+from difsims_core.storage.objects import ObjectStore, open_store  # noqa: E402
 from tests.services import S3Service, running_s3  # noqa: E402
 
 for _name in [name for name in os.environ if name.startswith("AWS_")]:
@@ -67,3 +69,15 @@ def store_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     if request.param == "s3":
         return request.getfixturevalue("s3_store_url")
     return f"file://{tmp_path_factory.mktemp('store')}"
+
+
+@pytest.fixture
+def store(store_url: str) -> ObjectStore:
+    """An empty store, of every scheme in turn."""
+    return open_store(store_url)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> ObjectStore:
+    """An empty store on this machine."""
+    return open_store(tmp_path / "store")

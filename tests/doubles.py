@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from difsims_core.config.simulation import SimulationSpec
-from difsims_core.dataset.block import Block, Peaks
+from difsims_core.simulation.block import Block, Peaks
 
 if TYPE_CHECKING:
-    from difsims_core.dataset.simulate import Simulator
+    from difsims_core.simulation.simulator import Simulator
 
 
 @dataclass(frozen=True)

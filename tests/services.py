@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.stack.seaweedfs import make_keys
+from flows.stack.services.seaweedfs import make_keys
 
 _PORTS = (
     "s3.port", "s3.port.grpc", "master.port", "master.port.grpc", "volume.port", "volume.port.grpc",

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from flows.stack.api import PrefectApi
-from flows.stack.folder import StackFolder
-from flows.stack.processes import stack_processes
-from flows.stack.supervisor import Supervisor
+from flows.stack.records.folder import StackFolder
+from flows.stack.services.processes import stack_processes
+from flows.stack.supervision.supervisor import Supervisor
 from tests.services import free_ports
 
 READY_SECONDS = 400
@@ -57,7 +57,7 @@ class RunningStack:
         """Start ``difsims up`` on this folder and return at once."""
         with self.out.open("wb") as out, self.err.open("wb") as err:
             return subprocess.Popen(
-                [sys.executable, "-m", "flows.cli", "up", "--folder", str(self.folder.root), *arguments],
+                [sys.executable, "-m", "flows.cli.app", "up", "--folder", str(self.folder.root), *arguments],
                 stdout=out,
                 stderr=err,
                 stdin=subprocess.DEVNULL,

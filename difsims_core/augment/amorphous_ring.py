@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from difsims_core.kernels import background as kernels
+from difsims_core.kernels.profile import background as kernels
 
 
 def ring_shapes(q: np.ndarray, position: np.ndarray, width: np.ndarray) -> np.ndarray:

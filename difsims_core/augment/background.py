@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from difsims_core.kernels import background as kernels
+from difsims_core.kernels.profile import background as kernels
 
 
 def background_shapes(q: np.ndarray, decay: np.ndarray, model: str) -> np.ndarray:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from difsims_core.kernels import background as kernels
+from difsims_core.kernels.profile import background as kernels
 from difsims_core.units import ELECTRON_REST_ENERGY_EV, electron_wavelength_angstrom, relativistic_factor
 
 REFERENCE_PER_ANGSTROM = 0.1

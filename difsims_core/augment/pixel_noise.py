@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from difsims_core.kernels import noise as kernels
+from difsims_core.kernels.profile import noise as kernels
 from difsims_core.randomness import Purpose
 
 

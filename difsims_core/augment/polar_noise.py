@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from difsims_core.kernels import cells as kernels
+from difsims_core.kernels.polar import cells as kernels
 from difsims_core.randomness import Purpose
 
 

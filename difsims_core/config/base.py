@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from difsims_core.registry import nearest
+from difsims_core.plugins import nearest
 
 _LONGEST_KEY = 60
 CREDENTIALS = re.compile(r"://[^/]*@")

@@ -12,10 +12,10 @@ from pydantic import ValidationError
 
 from difsims_core.config.base import Spec
 from difsims_core.config.beside import with_files_beside
-from difsims_core.config.plain_yaml import read_yaml
 from difsims_core.config.simulation import SimulationSpec
-from difsims_core.config.yaml_errors import shown
-from difsims_core.config.yaml_writer import write_yaml
+from difsims_core.config.yaml.errors import shown
+from difsims_core.config.yaml.reader import read_yaml
+from difsims_core.config.yaml.writer import write_yaml
 from difsims_core.errors import MalformedError, SpecError
 from difsims_core.messages import printable
 from difsims_core.plain_json import MOST_NESTED, read_json

@@ -8,7 +8,7 @@ from difsims_core.config.base import Spec
 
 
 class PromotionSpec(Spec):
-    """Thresholds of the rule that `ledger.promotion` applies and writes out as a sentence.
+    """Thresholds of the rule that `models.promotion_rule` applies and writes out as a sentence.
 
     A fraction of 0.01 is one pattern of a hundred; an F1 lies in 0 … 1.
     """

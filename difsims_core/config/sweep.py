@@ -19,7 +19,7 @@ from typing import Any
 from difsims_core.config.distributions import DISTRIBUTIONS
 from difsims_core.config.documents import SEED_NAMES, apply_changes, make_spec, read_document, set_key
 from difsims_core.config.simulation import SimulationSpec
-from difsims_core.config.yaml_errors import shown
+from difsims_core.config.yaml.errors import shown
 from difsims_core.errors import SpecError
 
 MOST_POINTS = 10_000

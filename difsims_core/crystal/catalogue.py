@@ -8,9 +8,9 @@ from functools import lru_cache
 from pathlib import Path
 
 from difsims_core.config.class_names import class_name, file_spellings
-from difsims_core.config.plain_yaml import read_yaml
+from difsims_core.config.yaml.reader import read_yaml
 from difsims_core.errors import CrystalError, InputError
-from difsims_core.registry import nearest
+from difsims_core.plugins import nearest
 from difsims_core.resources import crystal_folder as shipped_folder
 from difsims_core.storage.names import as_written, file_name, join_url, parent_url, split_url
 from difsims_core.storage.objects import files_in, object_exists

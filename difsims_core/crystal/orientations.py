@@ -13,7 +13,7 @@ from difsims_core.crystal.libraries import POINT_GROUPS, Rotation, get_sample_fu
 from difsims_core.crystal.point_group import proper_point_group, quaternions_of
 from difsims_core.crystal.structure import Structure
 from difsims_core.errors import InputError
-from difsims_core.storage.npy import read_array
+from difsims_core.storage.npz.npy import read_array
 from difsims_core.storage.urls import read_url
 from difsims_core.unit_names import AngleUnit
 

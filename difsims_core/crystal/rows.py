@@ -12,7 +12,7 @@ from difsims_core.crystal.phases import Crystal
 from difsims_core.crystal.reflections import nm_hint
 from difsims_core.crystal.structure_factors import EXTINCT, Scatterers
 from difsims_core.errors import CrystalError
-from difsims_core.kernels.records import Lattice
+from difsims_core.kernels.spots.records import Lattice
 
 _TOLERANCE = 2e-6
 _NARROW, _NODES_NARROW, _NODES_WIDE = 0.05, 6, 13

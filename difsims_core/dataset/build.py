@@ -11,22 +11,22 @@ from typing import TYPE_CHECKING, Any
 
 from difsims_core.dataset.completion import Completion, make_completion, read_completion
 from difsims_core.dataset.description import read_description
-from difsims_core.dataset.overlap import overlap
 from difsims_core.dataset.plan import Plan, fingerprint, plan_blocks, plan_from
 from difsims_core.dataset.receipts import Receipt, read_receipt, read_receipts
 from difsims_core.dataset.template import dataset_template
-from difsims_core.dataset.writing import block_targets, store_block
+from difsims_core.dataset.write import block_targets, store_block
 from difsims_core.errors import CorruptDataError, IncompleteDatasetError, InputError, MissingObjectError
 from difsims_core.moments import now_text
 from difsims_core.storage import layout
-from difsims_core.storage.arrays import create_arrays
+from difsims_core.storage.concurrent import overlap
 from difsims_core.storage.objects import ObjectStore, open_store
 from difsims_core.storage.records import to_record
+from difsims_core.storage.zarr.arrays import create_arrays
 
 if TYPE_CHECKING:
     from difsims_core.config.simulation import SimulationSpec
-    from difsims_core.dataset.block import Block
-    from difsims_core.dataset.simulate import Simulator
+    from difsims_core.simulation.block import Block
+    from difsims_core.simulation.simulator import Simulator
 
 _log = logging.getLogger(__name__)
 _SHOWN = 5  # numbers named in a message
@@ -231,7 +231,7 @@ def build(store: ObjectStore, spec: SimulationSpec, progress: Progress | None = 
 
 
 def _prepare(spec: SimulationSpec) -> Simulator:
-    from difsims_core.dataset.simulate import Simulator
+    from difsims_core.simulation.simulator import Simulator
 
     return Simulator.prepare(spec)
 

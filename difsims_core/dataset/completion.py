@@ -12,14 +12,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from difsims_core.dataset.overlap import ContextPool
 from difsims_core.dataset.receipts import Receipt, content_digest
 from difsims_core.errors import CorruptDataError, MalformedError, MissingObjectError
 from difsims_core.plain_json import read_json
 from difsims_core.storage import layout
+from difsims_core.storage.concurrent import ContextPool
 from difsims_core.storage.record_fields import Fields
 from difsims_core.storage.records import to_record
-from difsims_core.storage.zarr_metadata import ROOT_DOCUMENT, GroupDocument
+from difsims_core.storage.zarr.metadata import ROOT_DOCUMENT, GroupDocument
 
 if TYPE_CHECKING:
     from difsims_core.dataset.plan import Plan

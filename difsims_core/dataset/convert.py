@@ -20,15 +20,15 @@ from difsims_core.errors import CorruptDataError, MissingObjectError
 from difsims_core.signal.grid import AZIMUTH_DEG, RadialGrid
 from difsims_core.signal.resample import q_crop_axis
 from difsims_core.storage import layout
-from difsims_core.storage.arrays import get_array, open_group
 from difsims_core.storage.record_fields import Fields
 from difsims_core.storage.records import plain_document, to_record
-from difsims_core.storage.shards import decode_shard
+from difsims_core.storage.zarr.arrays import get_array, open_group
+from difsims_core.storage.zarr.shards import decode_shard
 
 if TYPE_CHECKING:
     from difsims_core.dataset.plan import Plan
     from difsims_core.storage.objects import ObjectStore
-    from difsims_core.storage.zarr_metadata import ArrayLayout
+    from difsims_core.storage.zarr.metadata import ArrayLayout
 
 
 def convert_dataset(store: ObjectStore, simulation_id: str) -> bool:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from difsims_core.dataset.peaks import FLAT
 from difsims_core.dataset.plan import Plan, plan_from
 from difsims_core.errors import CorruptDataError
-from difsims_core.storage.arrays import read_group
 from difsims_core.storage.record_fields import Fields
+from difsims_core.storage.zarr.arrays import read_group
 
 if TYPE_CHECKING:
     from difsims_core.storage.objects import ObjectStore
-    from difsims_core.storage.zarr_metadata import ArrayLayout, GroupDocument
+    from difsims_core.storage.zarr.metadata import ArrayLayout, GroupDocument
 
 SUFFIX = ".zarr"
 _COPY = "metadata"  # the group that repeats the attributes of the root

@@ -11,18 +11,18 @@ import numpy as np
 
 from difsims_core.dataset.completion import Completion, read_completion
 from difsims_core.dataset.description import SUFFIX, check_folder, read_description
-from difsims_core.dataset.peaks import read_peaks
+from difsims_core.dataset.read_peaks import read_peaks
 from difsims_core.errors import CorruptDataError, IncompleteDatasetError, InputError, MissingObjectError, StoreError
 from difsims_core.storage import layout
-from difsims_core.storage.arrays import ROOT_DOCUMENT, array_names, get_array, open_group
 from difsims_core.storage.objects import ObjectStore, locate, open_store
-from difsims_core.storage.zarr_store import KeyedStore
+from difsims_core.storage.zarr.arrays import ROOT_DOCUMENT, array_names, get_array, open_group
+from difsims_core.storage.zarr.store import KeyedStore
 
 if TYPE_CHECKING:
     import zarr
 
     from difsims_core.config.simulation import SimulationSpec
-    from difsims_core.dataset.block import Peaks
+    from difsims_core.simulation.block import Peaks
 
 _AXIS_PIECE = "c/0"  # an axis has one dimension and one piece
 

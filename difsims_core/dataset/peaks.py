@@ -13,14 +13,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from difsims_core.dataset.block import Peaks
-from difsims_core.errors import CorruptDataError, InputError
-from difsims_core.storage.shards import shard_rows
+from difsims_core.errors import InputError
 
 if TYPE_CHECKING:
-    from difsims_core.dataset.block import Block
-    from difsims_core.dataset.open import Simulation
     from difsims_core.dataset.plan import Plan
+    from difsims_core.simulation.block import Block
 
 FLAT = {"peaks/hkl": ("<i2", (3,)), "peaks/g": ("<f4", (2,)), "peaks/intensity": ("<f4", ())}
 """Dtype and trailing shape of the flat arrays."""
@@ -59,66 +56,3 @@ def peak_arrays(plan: Plan, block: Block) -> dict[str, np.ndarray]:
         "peaks/g": peaks.g,
         "peaks/intensity": peaks.intensity,
     }
-
-
-def read_peaks(simulation: Simulation, start: int = 0, stop: int | None = None) -> Peaks:
-    """Return the spots of patterns ``start`` … ``stop`` of a dataset.
-
-    Parameters
-    ----------
-    simulation
-        A dataset with ``output.peaks``.
-    start, stop
-        Pattern numbers; ``stop`` defaults to the number of patterns.
-
-    Returns
-    -------
-    Peaks
-        Spots of pattern ``start + i`` are ``peaks.start[i]:peaks.start[i + 1]``.
-
-    Raises
-    ------
-    InputError
-        If the dataset keeps no spots or has no such patterns.
-    CorruptDataError
-        If the stored lists do not fit together.
-    """
-    stop = simulation.n_patterns if stop is None else stop
-    if "peaks/start" not in simulation:
-        raise InputError(f"{simulation.id} keeps no spots; simulate it again with output: {{peaks: true}}")
-    if not 0 <= start < stop <= simulation.n_patterns:
-        raise InputError(
-            f"patterns {start} … {stop} were asked for, but {simulation.id} has {simulation.n_patterns}; "
-            "expected 0 ≤ start < stop ≤ n_patterns"
-        )
-    parts: dict[str, list[np.ndarray]] = {path: [] for path in FLAT}
-    counts = []
-    for block in range(start // simulation.block_rows, -(-stop // simulation.block_rows)):
-        rows = slice(max(start, block * simulation.block_rows), min(stop, (block + 1) * simulation.block_rows))
-        count = np.asarray(simulation["peaks/count"][rows]).astype(np.int64)
-        first = _first(simulation, block, rows, count)
-        for path in FLAT:
-            parts[path].append(np.asarray(simulation[path][first : first + int(count.sum())]))
-        counts.append(count)
-    hkl, g, intensity = (np.concatenate(pieces) for pieces in parts.values())
-    if np.isnan(intensity).any():
-        raise _damaged(simulation, start, stop, "some spots were never written")
-    ends = np.concatenate([[0], np.cumsum(np.concatenate(counts))]).astype(np.int64)
-    return Peaks(ends, hkl, g, intensity)
-
-
-def _first(simulation: Simulation, block: int, rows: slice, count: np.ndarray) -> int:
-    """Return where the spots of patterns of one block begin in the flat arrays."""
-    starts = np.asarray(simulation["peaks/start"][rows])
-    owned = shard_rows(simulation["peaks/hkl"])
-    end_to_end = np.array_equal(starts[1:], starts[:-1] + count[:-1])
-    if not end_to_end or not block * owned <= starts[0] <= starts[-1] + count[-1] <= (block + 1) * owned:
-        raise _damaged(simulation, rows.start, rows.stop, "their lists do not lie end to end within their block")
-    return int(starts[0])
-
-
-def _damaged(simulation: Simulation, start: int, stop: int, reason: str) -> CorruptDataError:
-    return CorruptDataError(
-        f"{simulation.url}: the spots of patterns {start} … {stop} cannot be read, {reason}; verify the dataset, then "
-        "delete it and simulate it again"
-    )

@@ -14,7 +14,7 @@ from difsims_core.storage import layout
 from difsims_core.storage.record_fields import Fields
 
 if TYPE_CHECKING:
-    from difsims_core.dataset.simulate import Simulator
+    from difsims_core.simulation.simulator import Simulator
 
 CHUNK_ROWS = 1024
 BLOCK_ROWS = 16 * CHUNK_ROWS

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from difsims_core.dataset.overlap import ContextPool
 from difsims_core.dataset.peaks import peak_arrays
 from difsims_core.errors import CorruptDataError, MissingObjectError
 from difsims_core.storage import layout
+from difsims_core.storage.concurrent import ContextPool
 from difsims_core.storage.objects import ObjectStore
 from difsims_core.storage.record_fields import Fields
 from difsims_core.storage.records import to_record
 
 if TYPE_CHECKING:
-    from difsims_core.dataset.block import Block
     from difsims_core.dataset.plan import Plan
+    from difsims_core.simulation.block import Block
 
 _READERS = 16  # receipts are small: the way to the store is what takes time
 

@@ -14,15 +14,15 @@ from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from difsims_core import __version__
 from difsims_core.errors import DifsimsError, InputError, MissingObjectError, SpecError, StoreAccessError
+from difsims_core.version import __version__
 
 if TYPE_CHECKING:
     import zarr
 
     from difsims_core.config.simulation import SimulationSpec
     from difsims_core.dataset.plan import Plan
-    from difsims_core.dataset.simulate import Simulator
+    from difsims_core.simulation.simulator import Simulator
     from difsims_core.storage.objects import ObjectStore
 
 _preparing = Lock()
@@ -50,7 +50,7 @@ def block_order(spec: SimulationSpec, plan: Plan, store_url: str) -> dict[str, s
     dict
         The keyword arguments of `write_remote_block`.
     """
-    from difsims_core.dataset.simulate import Simulator
+    from difsims_core.simulation.simulator import Simulator
 
     simulator = Simulator.prepare(spec)
     return {
@@ -91,7 +91,7 @@ def write_remote_block(
         If the store fails; ``StoreAccessError`` if there are no credentials here.
     """
     from difsims_core.dataset.receipts import read_receipt
-    from difsims_core.dataset.writing import store_block
+    from difsims_core.dataset.write import store_block
 
     began = time.perf_counter()
     with _said_by_this_worker():
@@ -119,8 +119,8 @@ def _prepared(
     from difsims_core.config.documents import make_spec
     from difsims_core.dataset.build import read_plan
     from difsims_core.dataset.plan import fingerprint as fingerprint_of
-    from difsims_core.dataset.simulate import Simulator
-    from difsims_core.dataset.writing import block_targets
+    from difsims_core.dataset.write import block_targets
+    from difsims_core.simulation.simulator import Simulator
     from difsims_core.storage.objects import open_store
 
     store = open_store(store_url)

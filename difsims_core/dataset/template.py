@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from difsims_core import __version__
 from difsims_core.dataset.peaks import FLAT
 from difsims_core.dataset.plan import SPOT_ROWS, Plan
-from difsims_core.storage.arrays import ArrayTemplate, GroupTemplate
+from difsims_core.storage.zarr.arrays import ArrayTemplate, GroupTemplate
+from difsims_core.version import __version__
 
 if TYPE_CHECKING:
-    from difsims_core.dataset.simulate import Simulator
+    from difsims_core.simulation.simulator import Simulator
 
 _PIECE_BYTES = 2**20
 _AXES = {

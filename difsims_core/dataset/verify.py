@@ -19,13 +19,13 @@ from difsims_core.errors import CorruptDataError, DifsimsError
 from difsims_core.findings import Findings
 from difsims_core.storage import layout
 from difsims_core.storage.objects import ObjectStore
-from difsims_core.storage.shards import decode_shard
+from difsims_core.storage.zarr.shards import decode_shard
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from difsims_core.dataset.simulate import Simulator
-    from difsims_core.storage.zarr_metadata import ArrayLayout
+    from difsims_core.simulation.simulator import Simulator
+    from difsims_core.storage.zarr.metadata import ArrayLayout
 
 
 _SHOWN = 20  # findings of one kind
@@ -158,7 +158,7 @@ def _simulator(
 ) -> Simulator | None:
     """Return the simulator of a dataset, or None, with the reason, when it cannot be the same any more."""
     if simulator is None:
-        from difsims_core.dataset.simulate import Simulator
+        from difsims_core.simulation.simulator import Simulator
 
         try:
             simulator = Simulator.prepare(document_today(sim, crystals))

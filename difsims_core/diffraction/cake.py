@@ -11,8 +11,8 @@ from difsims_core.diffraction.draws import Draws
 from difsims_core.diffraction.geometry import Geometry
 from difsims_core.diffraction.grains import grains, render
 from difsims_core.diffraction.spread import annulus_areas_px
-from difsims_core.kernels.cakes import phase_cakes
-from difsims_core.kernels.records import N_AZIMUTH
+from difsims_core.kernels.polar.cakes import phase_cakes
+from difsims_core.kernels.spots.records import N_AZIMUTH
 
 _REACH_SIGMA = 4.8  # across the annuli: there a spot has fallen to 10⁻⁵ of its height
 

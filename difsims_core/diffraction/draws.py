@@ -12,9 +12,9 @@ from difsims_core.config.distributions import Choice, Distribution
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.diffraction.quantities import QUANTITIES, draw_quantity
 from difsims_core.errors import InputError
-from difsims_core.kernels import draw
+from difsims_core.kernels.random import draw
+from difsims_core.plugins import nearest
 from difsims_core.randomness import Purpose
-from difsims_core.registry import nearest
 
 _MOST_COMBINATIONS = 10**9
 

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from difsims_core.augment.convergence import disc_points, disc_radius
-from difsims_core.augment.distortion import distortions
-from difsims_core.augment.two_beam import extinction
 from difsims_core.config.simulation import DetectorSpec
 from difsims_core.crystal.rows import ReflectionRows
 from difsims_core.diffraction.draws import Draws
+from difsims_core.diffraction.imperfections.convergence import disc_points, disc_radius
+from difsims_core.diffraction.imperfections.distortion import distortions
+from difsims_core.diffraction.imperfections.two_beam import extinction
 from difsims_core.diffraction.spread import REACH_SIGMA, reach_px, spread_operator
-from difsims_core.kernels import ewald
-from difsims_core.kernels.records import Beam, Conditions, Frame, Spread
+from difsims_core.kernels.spots import ewald
+from difsims_core.kernels.spots.records import Beam, Conditions, Frame, Spread
 from difsims_core.signal.grid import RadialGrid
 from difsims_core.units import electron_wavelength_angstrom
 

@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from difsims_core.augment.convergence import peak_density
 from difsims_core.augment.overlap import second_weight
-from difsims_core.augment.random_intensities import scatter_purpose
-from difsims_core.augment.two_beam import PER_UNIT, blackman_table
 from difsims_core.crystal.rows import ReflectionRows
 from difsims_core.diffraction.draws import Draws
 from difsims_core.diffraction.geometry import Geometry, conditions
-from difsims_core.kernels.peaks import most_spots_of
-from difsims_core.kernels.records import Conditions, Frame, room_for_spots
+from difsims_core.diffraction.imperfections.convergence import peak_density
+from difsims_core.diffraction.imperfections.random_intensities import scatter_purpose
+from difsims_core.diffraction.imperfections.two_beam import PER_UNIT, blackman_table
+from difsims_core.kernels.spots.peaks import most_spots_of
+from difsims_core.kernels.spots.records import Conditions, Frame, room_for_spots
 from difsims_core.randomness import Purpose
 
 

@@ -11,7 +11,7 @@ from difsims_core.diffraction.draws import Draws
 from difsims_core.diffraction.geometry import Geometry
 from difsims_core.diffraction.grains import grains, render
 from difsims_core.diffraction.spread import REACH_SIGMA
-from difsims_core.kernels.images import phase_images
+from difsims_core.kernels.image.images import phase_images
 
 
 def noise_free_images(

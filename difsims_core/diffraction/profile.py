@@ -11,7 +11,7 @@ from difsims_core.diffraction.draws import Draws
 from difsims_core.diffraction.geometry import Geometry
 from difsims_core.diffraction.grains import grains, render
 from difsims_core.diffraction.spread import annulus_areas_px
-from difsims_core.kernels.profiles import phase_profiles
+from difsims_core.kernels.profile.profiles import phase_profiles
 
 
 def noise_free_profiles(

@@ -10,7 +10,7 @@ import numpy as np
 
 from difsims_core.config.distributions import Choice, Distribution, LogUniform, Uniform
 from difsims_core.config.simulation import SimulationSpec
-from difsims_core.kernels import draw
+from difsims_core.kernels.random import draw
 from difsims_core.randomness import Purpose
 
 SIGMA_LEVELS = 64

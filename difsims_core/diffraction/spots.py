@@ -11,8 +11,8 @@ from difsims_core.crystal.rows import ReflectionRows
 from difsims_core.diffraction.draws import Draws
 from difsims_core.diffraction.geometry import Geometry
 from difsims_core.diffraction.grains import Grains, grains
-from difsims_core.kernels.peaks import count_spots, list_spots
-from difsims_core.kernels.records import room_for_spots
+from difsims_core.kernels.spots.peaks import count_spots, list_spots
+from difsims_core.kernels.spots.records import room_for_spots
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from scipy.linalg import solveh_banded
 from scipy.special import i0e
 
 from difsims_core.config.simulation import DetectorSpec
-from difsims_core.kernels.records import Spread
-from difsims_core.kernels.spread import GROUP
+from difsims_core.kernels.profile.spread import GROUP
+from difsims_core.kernels.spots.records import Spread
 from difsims_core.signal.grid import RadialGrid, pixel_counts
 
 REACH_SIGMA = 5.5

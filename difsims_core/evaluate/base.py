@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from difsims_core.registry import Registry
+from difsims_core.plugins import Registry
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from difsims_core.evaluate import confusion, probability_scores  # noqa: F401  (
 from difsims_core.evaluate.base import METRICS, Sums
 
 if TYPE_CHECKING:
-    from difsims_core.storage.npz import Prediction, Truth
+    from difsims_core.storage.npz.contracts import Prediction, Truth
 
 _SUM_TOLERANCE = 1e-3  # a softmax in float32 or even float16 stays within it
 

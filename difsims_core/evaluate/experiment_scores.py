@@ -15,7 +15,7 @@ from difsims_core.evaluate.measured_peaks import MeasuredPeaks, measured_peaks
 from difsims_core.signal.preprocess import measured_on_axis
 
 if TYPE_CHECKING:
-    from difsims_core.storage.npz import Prediction, Profiles, Truth
+    from difsims_core.storage.npz.contracts import Prediction, Profiles, Truth
 
 BACKGROUND = "background"  # the class without spots (PHYSICS §7)
 

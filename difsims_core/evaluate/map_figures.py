@@ -27,7 +27,7 @@ from difsims_core.evaluate.figure_style import (
 )
 
 if TYPE_CHECKING:
-    from difsims_core.storage.npz import Prediction, Truth
+    from difsims_core.storage.npz.contracts import Prediction, Truth
 
 _LONGEST_PHASE = 30  # of four columns of a legend
 

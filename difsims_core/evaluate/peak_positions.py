@@ -25,7 +25,14 @@ from difsims_core.evaluate.experiment_scores import (
 from difsims_core.evaluate.matching import AllowedLines, PeakOptions, q_max_needed
 from difsims_core.evaluate.partners import scan_of, truth_of
 from difsims_core.storage.names import file_name
-from difsims_core.storage.npz import TRUTH_ENDING, Prediction, Profiles, predicted_name, read_prediction, read_profiles
+from difsims_core.storage.npz.contracts import (
+    TRUTH_ENDING,
+    Prediction,
+    Profiles,
+    predicted_name,
+    read_prediction,
+    read_profiles,
+)
 from difsims_core.storage.objects import expand_urls, files_in
 
 _LOG = logging.getLogger(__name__)

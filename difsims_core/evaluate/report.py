@@ -20,7 +20,7 @@ from difsims_core.evaluate.figure_style import as_percent
 from difsims_core.messages import printable_lines
 
 if TYPE_CHECKING:
-    from difsims_core.storage.npz import Prediction, Truth
+    from difsims_core.storage.npz.contracts import Prediction, Truth
 
 _TEMPLATE = "report.html.j2"
 

@@ -29,7 +29,7 @@ from difsims_core.learn.weights import (
     weights_of_model,
 )
 from difsims_core.storage import layout
-from difsims_core.storage.npz_members import write_members
+from difsims_core.storage.npz.members import write_members
 from difsims_core.storage.objects import ObjectStore, locate, open_store
 
 if TYPE_CHECKING:

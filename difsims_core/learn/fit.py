@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from difsims_core.config.learning import TrainingSpec
-from difsims_core.dataset.loader import BatchFeed
-from difsims_core.dataset.split import Part
-from difsims_core.dataset.stream import ProfileStream
 from difsims_core.errors import InputError, ModelError
 from difsims_core.learn.backend import keras, make_deterministic, tf
+from difsims_core.learn.data.profile_stream import ProfileStream
+from difsims_core.learn.data.split import Part
+from difsims_core.learn.data.tf_dataset import BatchFeed
 from difsims_core.learn.networks import build_network
 
 logger = logging.getLogger(__name__)

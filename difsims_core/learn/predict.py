@@ -18,7 +18,7 @@ from difsims_core.signal.preprocess import preprocess_measured
 from difsims_core.signal.resample import check_axis, same_axis
 from difsims_core.storage import layout
 from difsims_core.storage.names import as_written, same_place
-from difsims_core.storage.npz import Prediction, Profiles, read_prediction, read_profiles, write_prediction
+from difsims_core.storage.npz.contracts import Prediction, Profiles, read_prediction, read_profiles, write_prediction
 from difsims_core.storage.objects import ObjectStore
 from difsims_core.unit_names import QUnit
 

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-import difsims_core
 from difsims_core.config.learning import TrainingSpec
 from difsims_core.dataset.open import Simulation, open_simulation
-from difsims_core.dataset.split import Part
 from difsims_core.evaluate.classification import ClassificationTally
 from difsims_core.learn.bundle import ModelBundle, save_bundle
+from difsims_core.learn.data.split import Part
+from difsims_core.learn.data.training_data import TrainingMaterial, gather, training_fingerprint
 from difsims_core.learn.index import find_indexed, write_index
-from difsims_core.learn.material import TrainingMaterial, gather, training_fingerprint
 from difsims_core.moments import now_text
 from difsims_core.storage import layout
 from difsims_core.storage.leavings import temporary_folder
 from difsims_core.storage.objects import ObjectStore
+from difsims_core.version import __version__
 
 if TYPE_CHECKING:
     from difsims_core.learn.backend import keras
@@ -116,4 +116,4 @@ def _fingerprint(simulations: list[Simulation], spec: TrainingSpec) -> str:
 
 def _versions() -> dict[str, str]:
     libraries = {name: metadata.version(name) for name in ("numpy", "zarr", "tensorflow", "keras")}
-    return {"difsims": difsims_core.__version__, "python": platform.python_version(), **libraries}
+    return {"difsims": __version__, "python": platform.python_version(), **libraries}

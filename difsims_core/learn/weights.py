@@ -15,8 +15,8 @@ import numpy as np
 
 from difsims_core.errors import ExperimentError, InputError, ModelError
 from difsims_core.messages import first_line
-from difsims_core.storage.npz_limits import NpzLimits
-from difsims_core.storage.npz_members import members_of
+from difsims_core.storage.npz.limits import NpzLimits
+from difsims_core.storage.npz.members import members_of
 
 if TYPE_CHECKING:
     from difsims_core.learn.backend import keras

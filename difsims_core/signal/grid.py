@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from difsims_core.kernels.records import N_AZIMUTH
+from difsims_core.kernels.spots.records import N_AZIMUTH
 
 REFERENCE_STEP_PER_ANGSTROM = 0.008290514530472063
 REFERENCE_BINS = 256

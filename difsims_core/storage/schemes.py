@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from difsims_core.errors import CorruptDataError
-from difsims_core.registry import Registry
+from difsims_core.plugins import Registry
 
 MOST_SMALL_BYTES = 2**27  # of a record or metadata: the intake of 300 000 scans
 

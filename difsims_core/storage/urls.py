@@ -11,9 +11,9 @@ from pathlib import Path
 
 from difsims_core.errors import InputError, MissingObjectError
 from difsims_core.storage import local as _local  # noqa: F401 registers file://
-from difsims_core.storage import s3 as _s3  # noqa: F401 registers s3://
 from difsims_core.storage.leavings import temporary_folder
 from difsims_core.storage.names import as_written, check_key, join_url, split_url
+from difsims_core.storage.s3 import objects as _s3  # noqa: F401 registers s3://
 from difsims_core.storage.schemes import SCHEMES
 
 

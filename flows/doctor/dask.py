@@ -68,8 +68,8 @@ def workers_reach_the_store(patient: Patient) -> Answer | None:
 
 def installed() -> dict[str, str]:
     """Return the versions of what a block depends on, in the process that calls this."""
-    from difsims_core import __version__
-    from difsims_core.dataset.simulate import ENGINE_VERSION
+    from difsims_core.simulation.simulator import ENGINE_VERSION
+    from difsims_core.version import __version__
 
     return {"difsims": __version__, "engine": str(ENGINE_VERSION), **{name: version(name) for name in _PACKAGES}}
 
@@ -85,7 +85,7 @@ def problem_of_store(root: str) -> str | None:
 
 @contextmanager
 def _client(address: str) -> Iterator[Any]:
-    from flows.cluster import cluster  # here: workers import this file, and need no Prefect for it
+    from flows.execution.dask_cluster import cluster  # here: workers import this file, and need no Prefect for it
 
     with cluster(address) as joined:
         yield joined.client

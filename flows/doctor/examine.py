@@ -7,8 +7,8 @@ from importlib import import_module
 
 from difsims_core.errors import DifsimsError
 from difsims_core.messages import without_secrets
-from flows.background import in_background
 from flows.doctor.findings import CHECKS, Answer, Check, Finding, Patient
+from flows.execution.background import in_background
 
 # In the order in which they are asked and shown; a new family is a file and a name here.
 _FAMILIES = (

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Literal
 
-from difsims_core.registry import Registry
+from difsims_core.plugins import Registry
 
 Status = Literal["ok", "warn", "fail"]
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from flows.doctor.findings import Answer, Patient, check, fail, ok, warn
 from flows.doctor.prefect_server import api_address, ask, server_settings
-from flows.stack.job import TEMPLATE
-from flows.stack.programs import POOL
+from flows.execution.job import TEMPLATE
+from flows.stack.services.programs import POOL
 
 _OURS = "`difsims up` does so; by hand, start the server with"
 _STRANGER = "somewhere-else.invalid"
@@ -79,7 +79,8 @@ def jobs(_patient: Patient) -> Answer | None:
         free = sorted(set(template.get("variables", {}).get("properties", {})) - {"hours"})
         return warn(
             f"the template of the work pool {POOL!r} is not ours; it leaves open: {', '.join(free) or 'everything'}",
-            "`difsims up` closes it again; take workers of difsims alone: `python -m flows.stack.prefect_worker`",
+            "`difsims up` closes it again; take workers of difsims alone: "
+            "`python -m flows.stack.services.prefect_worker`",
         )
     return ok("a time limit is all that a run may choose")
 
@@ -91,7 +92,8 @@ def _of_stranger(headers: dict[str, str], problem: str) -> Answer | None:
     if code not in _REFUSED:
         return warn(
             f"{problem} ({code})",
-            "start it by `difsims up` or `python -m flows.stack.prefect_server start`, or refuse them in a proxy",
+            "start it by `difsims up` or `python -m flows.stack.services.prefect_server start`, or refuse them in "
+            "a proxy",
         )
     return ok("refused")
 

@@ -10,10 +10,10 @@ from typing import Any
 from flows.doctor.findings import Answer, Patient, check, fail, ok, warn
 from flows.doctor.prefect_server import api_address, ask
 from flows.stack.deploy import Deployments
-from flows.stack.programs import POOL
+from flows.stack.services.programs import POOL
 
 _DEPLOY = "deploy them: `difsims up`, or `prefect --no-prompt deploy --all --prefect-file deployments/prefect.yaml`"
-_WORKER = f"start one: `python -m flows.stack.prefect_worker --pool {POOL}`"
+_WORKER = f"start one: `python -m flows.stack.services.prefect_worker --pool {POOL}`"
 _SETTLED = timedelta(minutes=3)  # the scheduler looks once a minute
 
 

@@ -15,8 +15,8 @@ import httpx
 
 from difsims_core.storage.objects import open_store
 from flows.doctor.findings import Answer, Patient, check, fail, ok, warn
-from flows.stack.ports import LOOPBACK_NAMES
-from flows.stack.seaweedfs import open_doors
+from flows.stack.services.ports import LOOPBACK_NAMES
+from flows.stack.services.seaweedfs import open_doors
 
 _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 _SIGNATURES_FAIL = 15 * 60  # S3 answers RequestTimeTooSkewed

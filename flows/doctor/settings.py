@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from urllib.parse import urlsplit
 
-from difsims_core.registry import nearest
+from difsims_core.plugins import nearest
 from difsims_core.storage.inside import ALSO_READ
 from difsims_core.storage.objects import open_store
 from flows.doctor.findings import Answer, Patient, check, ok, warn
 from flows.settings import Settings, load_settings
-from flows.stack.environment import MARK
+from flows.stack.records.environment import MARK
 
 _PREFIX = "DIFSIMS_"
 _OTHERS = (ALSO_READ, MARK, "DIFSIMS_VERSION")  # the last two are what `difsims up` tells its processes

@@ -21,8 +21,8 @@ from difsims_core.storage.names import split_url
 from difsims_core.storage.objects import ObjectStore, open_store
 from flows.doctor.findings import Answer, Patient, check, fail, ok, warn
 from flows.doctor.machine import space_in
-from flows.figure_links import holds_token
 from flows.settings import load_settings
+from flows.ui.figure_links import holds_token
 
 _WRITERS = 16
 _READS = 5

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
@@ -14,16 +13,15 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-import difsims_core
 import flows
-from difsims_core.resources import deployments_file
+from difsims_core.resources import deployments_file, package_folder
+from flows.execution.job import TEMPLATE
 from flows.stack.api import PrefectApi
 from flows.stack.errors import StackError
-from flows.stack.folder import StackFolder
-from flows.stack.health import Patience
-from flows.stack.job import TEMPLATE
-from flows.stack.logged import last_lines, start_logged
-from flows.stack.programs import POOL
+from flows.stack.records.folder import StackFolder
+from flows.stack.services.health import Patience
+from flows.stack.services.logged import last_lines, start_logged
+from flows.stack.services.programs import POOL
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +122,5 @@ class Deploying:
 
 
 def _sources() -> Iterable[Path]:
-    for package in (flows, difsims_core):
-        folder = Path(os.fspath(package.__file__ or "")).parent
-        yield from sorted(path for path in folder.rglob("*.py") if package is flows or "config" in path.parts)
+    yield from sorted(Path(flows.__file__ or "").parent.rglob("*.py"))
+    yield from sorted((package_folder() / "config").rglob("*.py"))

@@ -10,21 +10,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from threading import Event
 
-from flows.stack import deploy, health, repair
+from flows.stack import deploy
 from flows.stack.api import PrefectApi
-from flows.stack.environment import Services, program_environment, write_environments
 from flows.stack.errors import StackError
-from flows.stack.folder import Memory, StackFolder
-from flows.stack.health import Patience, StoppedError
-from flows.stack.lost import LostRuns
-from flows.stack.options import UpOptions, choose_services
-from flows.stack.processes import described, end, stack_processes
-from flows.stack.programs import Program, s3_program, server_program, worker_program
-from flows.stack.seaweedfs import make_keys, refuse_open_doors
-from flows.stack.stop import stop_flow_runs, stop_programs
-from flows.stack.supervisor import Supervisor
-from flows.stack.watch import watch_over
-from flows.stack.zombies import crash_zombies
+from flows.stack.records.environment import Services, program_environment, write_environments
+from flows.stack.records.folder import Memory, StackFolder
+from flows.stack.records.options import UpOptions, choose_services
+from flows.stack.services import health
+from flows.stack.services.health import Patience, StoppedError
+from flows.stack.services.processes import described, end, stack_processes
+from flows.stack.services.programs import Program, s3_program, server_program, worker_program
+from flows.stack.services.seaweedfs import make_keys, refuse_open_doors
+from flows.stack.supervision import repair
+from flows.stack.supervision.lost import LostRuns
+from flows.stack.supervision.stop import stop_flow_runs, stop_programs
+from flows.stack.supervision.supervisor import Supervisor
+from flows.stack.supervision.watch import watch_over
+from flows.stack.supervision.zombies import crash_zombies
 
 Tell = Callable[[str], None]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from difsims_core.ledger.verify_store import verify_item, verify_store
+from difsims_core.housekeeping.verify_store import verify_item, verify_store
 from difsims_core.storage import layout
 from tests.attacks.whole_store import WholeStore
 

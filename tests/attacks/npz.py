@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from difsims_core.storage import npz
-from difsims_core.storage.npz_members import write_members
+from difsims_core.storage.npz import contracts
+from difsims_core.storage.npz.members import write_members
 from tests.attacks.kinds import Attack, Kind
 from tests.attacks.npz_damage import damaged_npz, whole_files
 from tests.attacks.oracles import VALUE, BrokenPromiseError, private_temporary_folder
 
-_READERS = {"profiles": npz.read_profiles, "prediction": npz.read_prediction, "truth": npz.read_truth}
+_READERS = {"profiles": contracts.read_profiles, "prediction": contracts.read_prediction, "truth": contracts.read_truth}
 
 
 class DamagedFiles(Attack):
@@ -47,19 +47,19 @@ class DamagedFiles(Attack):
             raise BrokenPromiseError(f"an error that does not name the file: {value!s:.300}")
         return found
 
-    def _survives_writing(self, value: npz.Profiles | npz.Prediction | npz.Truth) -> None:
+    def _survives_writing(self, value: contracts.Profiles | contracts.Prediction | contracts.Truth) -> None:
         match value:
-            case npz.Profiles():
-                npz.write_profiles(self._again, value.x, value.y)
-                again = npz.read_profiles(self._again)
+            case contracts.Profiles():
+                contracts.write_profiles(self._again, value.x, value.y)
+                again = contracts.read_profiles(self._again)
                 same = _same(again.x, value.x) and _same(again.y, value.y)
-            case npz.Prediction():
-                npz.write_prediction(self._again, value)
-                found = npz.read_prediction(self._again)
+            case contracts.Prediction():
+                contracts.write_prediction(self._again, value)
+                found = contracts.read_prediction(self._again)
                 same = _same(found.pred, value.pred) and found.phases == value.phases and found.cnn_id == value.cnn_id
             case _:
                 write_members(self._again, {"label": value.label, "phases": np.array(value.phases)})
-                same = npz.read_truth(self._again).phases == value.phases
+                same = contracts.read_truth(self._again).phases == value.phases
         if not same:
             raise BrokenPromiseError("what was read has changed when it was written and read again")
 
@@ -69,6 +69,6 @@ def _same(one: np.ndarray, other: np.ndarray) -> bool:
 
 
 KINDS = tuple(
-    Kind(f"npz.{contract}", night, partial(DamagedFiles, contract=contract), 0.0015)
+    Kind(f"contracts.{contract}", night, partial(DamagedFiles, contract=contract), 0.0015)
     for contract, night in {"profiles": 1_700_000, "prediction": 1_700_000, "truth": 1_600_000}.items()
 )

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from difsims_core.storage.npz import Prediction, write_prediction, write_profiles
-from difsims_core.storage.npz_members import write_members
+from difsims_core.storage.npz.contracts import Prediction, write_prediction, write_profiles
+from difsims_core.storage.npz.members import write_members
 
 Q = np.linspace(0.1, 1.3, 20)
 _LOCAL, _CENTRAL, _END = b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06"

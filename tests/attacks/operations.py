@@ -23,19 +23,19 @@ from difsims_core.config.simulation import SimulationSpec
 from difsims_core.dataset.open import list_simulations, open_simulation
 from difsims_core.dataset.verify import verify
 from difsims_core.errors import DifsimsError, MissingObjectError
+from difsims_core.housekeeping.retention import apply_retention, plan_retention
 from difsims_core.learn.bundle import load_bundle
 from difsims_core.learn.predict import predict_experiment
-from difsims_core.ledger.intake import Outcome, look, read_entries, record
-from difsims_core.ledger.registry import promote, read_registry
-from difsims_core.ledger.retention import apply_retention, plan_retention
-from difsims_core.ledger.scans import list_scans
+from difsims_core.models.registry import promote, read_registry
+from difsims_core.results.scores import score_prediction
+from difsims_core.scans.intake import Outcome, look, read_entries, record
+from difsims_core.scans.listing import list_scans
 from difsims_core.storage import layout
-from difsims_core.storage.npz import read_prediction
+from difsims_core.storage.npz.contracts import read_prediction
 from difsims_core.storage.records import to_record
-from flows.scoring import score_prediction
 from tests.attacks.oracles import BrokenPromiseError
 from tests.attacks.whole_store import SCANS, WholeStore, make_in
-from tests.ledger.fake_datasets import build_fake
+from tests.fake_datasets import build_fake
 
 OUR_ERROR = 3
 _PROMOTIONS = 12

@@ -12,16 +12,16 @@ import numpy as np
 from difsims_core.dataset.build import begin, read_plan, write_block
 from difsims_core.dataset.open import open_simulation
 from difsims_core.errors import DifsimsError, StoreError
+from difsims_core.housekeeping.lineage import read_lineage
+from difsims_core.housekeeping.retention import plan_retention
 from difsims_core.learn.bundle import load_bundle
 from difsims_core.learn.train import find_trained
-from difsims_core.ledger import intake
-from difsims_core.ledger.intake import read_entries
-from difsims_core.ledger.lineage import read_lineage
-from difsims_core.ledger.registry import promote, read_registry
-from difsims_core.ledger.retention import plan_retention
+from difsims_core.models.registry import promote, read_registry
+from difsims_core.results.scores import score_prediction
+from difsims_core.scans import intake
+from difsims_core.scans.intake import read_entries
 from difsims_core.storage import layout
-from difsims_core.storage.npz import read_prediction, read_profiles
-from flows.scoring import score_prediction
+from difsims_core.storage.npz.contracts import read_prediction, read_profiles
 from tests.attacks.oracles import BrokenPromiseError
 from tests.attacks.whole_store import SCANS, SPECS, TRAINING, WholeStore
 from tests.doubles import fake

@@ -71,10 +71,10 @@ def make_in(folder: Path) -> WholeStore:
 def _make(folder: Path) -> None:
     from difsims_core.learn.predict import predict_experiment
     from difsims_core.learn.train import train
-    from difsims_core.ledger.intake import look, scans_to_predict
-    from difsims_core.ledger.registry import promote, read_registry
-    from flows.scoring import score_prediction
-    from tests.ledger.fake_datasets import build_fake
+    from difsims_core.models.registry import promote, read_registry
+    from difsims_core.results.scores import score_prediction
+    from difsims_core.scans.intake import look, scans_to_predict
+    from tests.fake_datasets import build_fake
 
     store = open_store(folder / "store")
     sims = [build_fake(store, spec) for spec in SPECS]
@@ -102,7 +102,7 @@ def _make(folder: Path) -> None:
 
 def put_scans(store: ObjectStore, q_axis: np.ndarray) -> None:
     """Write the scans of a store as files of the contract."""
-    from difsims_core.storage.npz import write_profiles
+    from difsims_core.storage.npz.contracts import write_profiles
 
     for seed, name in enumerate(SCANS):
         profiles = np.random.default_rng(seed).random((3, 2, len(q_axis)), np.float32)

@@ -28,9 +28,9 @@ from difsims_core.crystal.indices import friedel_half
 from difsims_core.crystal.libraries import get_atomic_scattering_factors
 from difsims_core.crystal.phases import read_phase
 from difsims_core.crystal.structure_factors import Scatterers
-from difsims_core.dataset.simulate import Simulator
-from difsims_core.dataset.tables import build_tables
 from difsims_core.resources import specs_folder
+from difsims_core.simulation.simulator import Simulator
+from difsims_core.simulation.tables import build_tables
 from tests.oracles.big_cells import cube, random_phase
 
 CELLS = ((624, 18_000.0), (3000, 1e5))

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from difsims_core.dataset.tables import Tables
 from difsims_core.diffraction.draws import Draws
 from difsims_core.diffraction.grains import Grains
-from difsims_core.kernels.poisson import _COARSE
-from difsims_core.kernels.spread import GROUP
+from difsims_core.kernels.profile.spread import GROUP
+from difsims_core.kernels.random.poisson import _COARSE
+from difsims_core.simulation.tables import Tables
 from tests.benchmarks.rates import Rates
 
 _PER_ROW = 100  # single: vector, two quadratics with their roots, the frame, rounding; kernels/candidates.py

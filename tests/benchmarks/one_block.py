@@ -24,10 +24,10 @@ from pathlib import Path
 from typing import Any
 
 from difsims_core import SimulationSpec, load_spec
-from difsims_core.dataset import build, writing
+from difsims_core.dataset import build, write
 from difsims_core.dataset.remote import block_order, write_remote_block
-from difsims_core.dataset.simulate import Simulator
 from difsims_core.resources import specs_folder
+from difsims_core.simulation.simulator import Simulator
 from difsims_core.storage import layout
 from difsims_core.storage.objects import open_store
 from tests.services import running_s3
@@ -70,7 +70,7 @@ def show(store: str, threads: int, chosen: argparse.Namespace) -> None:
 
 def work(store_url: str, threads: int, chosen: argparse.Namespace) -> None:
     """Write blocks in this process and print, as JSON, what that took."""
-    writing._SHARDS_AT_ONCE = chosen.shards
+    write._SHARDS_AT_ONCE = chosen.shards
     spec = load_spec(specs_folder() / "bulk.yaml", SimulationSpec, [f"n_patterns={chosen.patterns}"])
     store, simulator = open_store(store_url), Simulator.prepare(spec)
     plan = build.begin(store, spec, simulator=simulator)

@@ -26,7 +26,7 @@ from difsims_core.dataset.build import build
 from difsims_core.resources import specs_folder
 from difsims_core.storage import layout
 from difsims_core.storage.objects import open_store
-from flows.session import flow_session
+from flows.cli.session import flow_session
 from tests.services import running_s3
 
 _TARGET_PERCENT = 5.0
@@ -45,7 +45,7 @@ def main() -> None:
     spec = load_spec(specs_folder() / "bulk.yaml", SimulationSpec, [f"n_patterns={chosen.patterns}"])
     with tempfile.TemporaryDirectory(prefix="difsims-benchmark-") as folder, flow_session("flows.simulate"):
         if chosen.parts:
-            from flows.progress import listeners
+            from flows.ui.progress import listeners
 
             listeners.append(Clock())
         if not chosen.s3:

@@ -18,8 +18,6 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from difsims_core import load_spec
-from difsims_core.dataset.readings import read_cakes, read_profiles
-from difsims_core.dataset.simulate import Simulator
 from difsims_core.diffraction.cake import noise_free_cakes
 from difsims_core.diffraction.draws import Draws, draw_patterns
 from difsims_core.diffraction.image import noise_free_images
@@ -27,6 +25,8 @@ from difsims_core.diffraction.profile import noise_free_profiles
 from difsims_core.diffraction.spread import annulus_areas_px
 from difsims_core.resources import specs_folder
 from difsims_core.signal.grid import pixel_counts
+from difsims_core.simulation.detector_signal import read_cakes, read_profiles
+from difsims_core.simulation.simulator import Simulator
 from tests.benchmarks.profiles import spread_of
 
 CAKES_AT_ONCE, IMAGES_AT_ONCE = 32, 8

@@ -31,8 +31,8 @@ from orix.quaternion import Rotation
 
 from difsims_core import SimulationSpec, load_spec, radial_profiles
 from difsims_core.crystal.phases import load_phase
-from difsims_core.dataset.simulate import Simulator
 from difsims_core.resources import specs_folder
+from difsims_core.simulation.simulator import Simulator
 from tests.benchmarks import stages
 from tests.oracles import diffsims_route, ewald, image_route
 from tests.oracles.compare import cosine

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
-from difsims_core.kernels.counter_rng import next_unit, philox, seed_stream
+from difsims_core.kernels.random.counter_rng import next_unit, philox, seed_stream
 
 _LENGTH = 2048  # numbers of an array in the first-level cache
 _CHAIN = 16

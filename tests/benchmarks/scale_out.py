@@ -5,9 +5,9 @@
 A cluster with one worker of one thread, a cluster with two such workers and one with a worker of two threads stand
 side by side; runs alternate between them, so that whatever else the machine does meets all. A run begins a new dataset
 of bulk.yaml (another seed each time), writes all its blocks as the simulate flow does, through
-``flows.compute.write_group``, and finishes it; time covers all of that. All workers have compiled and loaded everything
-on a small dataset before. The S3 server runs on the same machine and shares its processors, so that two workers there
-are three busy processes.
+``flows.execution.compute.write_group``, and finishes it; time covers all of that. All workers have compiled and
+loaded everything on a small dataset before. The S3 server runs on the same machine and shares its processors, so that
+two workers there are three busy processes.
 
 Before and after, the ceiling: what one process that computes blocks in memory makes, and two of them at once. That
 ratio is what the machine gives, with nothing of ours between.
@@ -42,7 +42,7 @@ _CEILING_SECONDS = 8.0
 _COMPUTE = """
 import sys, time
 from difsims_core import SimulationSpec, load_spec
-from difsims_core.dataset.simulate import Simulator
+from difsims_core.simulation.simulator import Simulator
 from difsims_core.resources import specs_folder
 simulator = Simulator.prepare(load_spec(specs_folder() / "bulk.yaml", SimulationSpec, []))
 simulator.block(0, 1024, threads=1)
@@ -134,7 +134,7 @@ def compare(spec: SimulationSpec, store: str, folder: Path, *, runs: int) -> Non
 
 def run(spec: SimulationSpec, store_url: str, cluster: DaskCluster) -> float:
     """Return the seconds of a new dataset on a cluster, which is removed again."""
-    from flows import compute
+    from flows.execution import compute
     from flows.settings import load_settings
 
     os.environ.update(DIFSIMS_COMPUTE="dask", DIFSIMS_DASK_ADDRESS=cluster.address)

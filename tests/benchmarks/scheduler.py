@@ -4,9 +4,9 @@
 
 Scheduler and workers are real processes on 127.0.0.1. The plan is that of bulk.yaml with so many patterns: its blocks
 and its groups. All groups are in flight at once, each in a thread of its own, and go through
-``flows.compute.map_blocks`` with the order that real blocks have; but a block only sleeps, as long as one takes (one is
-simulated first, ``--seconds`` sets it). Ideal is ``ceil(blocks / threads)`` times that. A second pass does not sleep at
-all: what the scheduler does at most.
+``flows.execution.compute.map_blocks`` with the order that real blocks have; but a block only sleeps, as long as one
+takes (one is simulated first, ``--seconds`` sets it). Ideal is ``ceil(blocks / threads)`` times that. A second pass
+does not sleep at all: what the scheduler does at most.
 
 On a machine with few processors the workers take them from the scheduler, so that a pass is slower than on a real
 cluster. What carries over is the scheduler's own processor time for a block, and its memory.
@@ -27,8 +27,8 @@ import psutil
 from difsims_core import SimulationSpec, load_spec
 from difsims_core.dataset.plan import Plan, plan_blocks
 from difsims_core.dataset.remote import block_order
-from difsims_core.dataset.simulate import Simulator
 from difsims_core.resources import specs_folder
+from difsims_core.simulation.simulator import Simulator
 from difsims_core.storage import layout
 from flows.settings import Settings, quieten_prefect
 from tests.dask_service import DaskCluster, running_dask
@@ -74,8 +74,8 @@ def block_seconds(simulator: Simulator, plan: Plan) -> float:
 
 def measure(cluster: DaskCluster, plan: Plan, order: dict[str, str], asleep: float, threads: int = 0) -> None:
     """Send all blocks as the flow does, and print what it took; ``threads`` 0: only to warm up."""
-    from flows import compute
-    from flows.cluster import cluster as connection
+    from flows.execution import compute
+    from flows.execution.dask_cluster import cluster as connection
 
     assert cluster.scheduler is not None
     scheduler, client = psutil.Process(cluster.scheduler.pid), psutil.Process()

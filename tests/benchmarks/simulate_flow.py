@@ -27,12 +27,12 @@ from threading import Event, Thread
 import numpy as np
 
 from difsims_core import SimulationSpec, load_spec, open_simulation
-from difsims_core.dataset.simulate import Simulator
 from difsims_core.dataset.verify import verify
 from difsims_core.resources import specs_folder
+from difsims_core.simulation.simulator import Simulator
 from difsims_core.storage import layout
 from difsims_core.storage.objects import ObjectStore, open_store
-from flows.session import flow_session
+from flows.cli.session import flow_session
 from tests.services import running_s3
 
 _KERNEL_PATTERNS = 65_536

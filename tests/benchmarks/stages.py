@@ -23,21 +23,21 @@ from numba import njit
 from difsims_core import load_spec
 from difsims_core.augment.background import add_shapes
 from difsims_core.augment.noise import apply_counting_noise
-from difsims_core.dataset.readings import smooth_parts
-from difsims_core.dataset.simulate import _SLICE as SLICE
-from difsims_core.dataset.simulate import Simulator
 from difsims_core.diffraction.draws import Draws, draw_patterns
 from difsims_core.diffraction.grains import Grains, grains
 from difsims_core.diffraction.profile import noise_free_profiles
-from difsims_core.kernels.candidates import expand, ranges_in_shell
-from difsims_core.kernels.detector import brightest_of, remove_brightest, to_pixels
-from difsims_core.kernels.excite import excite
-from difsims_core.kernels.normalise import normalise_rows
-from difsims_core.kernels.pattern import turned_axes
-from difsims_core.kernels.records import room_for_spots
-from difsims_core.kernels.spread import deposit, gather
+from difsims_core.kernels.image.detector import brightest_of, remove_brightest, to_pixels
+from difsims_core.kernels.profile.normalise import normalise_rows
+from difsims_core.kernels.profile.pattern import turned_axes
+from difsims_core.kernels.profile.spread import deposit, gather
+from difsims_core.kernels.spots.candidates import expand, ranges_in_shell
+from difsims_core.kernels.spots.excite import excite
+from difsims_core.kernels.spots.records import room_for_spots
 from difsims_core.resources import specs_folder
 from difsims_core.signal.grid import pixel_counts
+from difsims_core.simulation.detector_signal import smooth_parts
+from difsims_core.simulation.simulator import _SLICE as SLICE
+from difsims_core.simulation.simulator import Simulator
 from tests.benchmarks.floors import Counted, floor_of, floors
 from tests.benchmarks.rates import measure_rates, print_rates
 

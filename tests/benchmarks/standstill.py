@@ -21,7 +21,7 @@ from uuid import uuid4
 
 import httpx
 
-from flows.stack.programs import PREFECT_SERVER
+from flows.stack.services.programs import PREFECT_SERVER
 from tests.browser.prefect_site import running_prefect
 
 _AS_IT_IS = (sys.executable, "-m", "prefect", "server", "start")

@@ -30,7 +30,7 @@ _ROOT = Path(difsims_core.__file__).resolve().parent.parent
 _FIRST_PATTERN = """
 import json, sys, time
 from difsims_core import load_spec, simulate
-from difsims_core.dataset.simulate import Simulator
+from difsims_core.simulation.simulator import Simulator
 imported = time.time()
 spec = load_spec(sys.argv[1])
 Simulator.prepare(spec)

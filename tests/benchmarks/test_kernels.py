@@ -12,19 +12,19 @@ import pytest
 
 from difsims_core import load_spec
 from difsims_core.augment.noise import apply_counting_noise
-from difsims_core.dataset.readings import read_cakes, read_profiles
-from difsims_core.dataset.simulate import Simulator
 from difsims_core.diffraction.cake import noise_free_cakes
 from difsims_core.diffraction.draws import draw_patterns
 from difsims_core.diffraction.grains import grains
 from difsims_core.diffraction.profile import noise_free_profiles
-from difsims_core.kernels.counter_rng import seed_stream
-from difsims_core.kernels.normalise import normalise_rows
-from difsims_core.kernels.pattern import turned_axes
-from difsims_core.kernels.poisson import poisson_row
-from difsims_core.kernels.records import Conditions, room_for_spots
+from difsims_core.kernels.profile.normalise import normalise_rows
+from difsims_core.kernels.profile.pattern import turned_axes
+from difsims_core.kernels.random.counter_rng import seed_stream
+from difsims_core.kernels.random.poisson import poisson_row
+from difsims_core.kernels.spots.records import Conditions, room_for_spots
 from difsims_core.resources import specs_folder
 from difsims_core.signal.grid import pixel_counts
+from difsims_core.simulation.detector_signal import read_cakes, read_profiles
+from difsims_core.simulation.simulator import Simulator
 from tests.benchmarks import stages
 
 N, N_CAKES = 600, 32

@@ -17,11 +17,11 @@ import numpy as np
 from difsims_core.config.learning import TrainingSpec
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.dataset.build import build
-from difsims_core.dataset.loader import BatchFeed
 from difsims_core.dataset.open import open_simulation
-from difsims_core.dataset.split import Part
 from difsims_core.learn.backend import make_deterministic, tf
-from difsims_core.learn.material import gather
+from difsims_core.learn.data.split import Part
+from difsims_core.learn.data.tf_dataset import BatchFeed
+from difsims_core.learn.data.training_data import gather
 from difsims_core.learn.networks import build_network
 from difsims_core.storage.objects import open_store
 

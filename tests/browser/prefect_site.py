@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from flows.stack.programs import PREFECT_SERVER
+from flows.stack.services.programs import PREFECT_SERVER
 from tests.services import free_ports
 
 _START_SECONDS = 180

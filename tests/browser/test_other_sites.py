@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from flows.stack.api import PrefectApi
-from flows.stack.credentials import keep_credentials
-from flows.stack.environment import Services, program_environment
-from flows.stack.folder import StackFolder
+from flows.stack.records.credentials import keep_credentials
+from flows.stack.records.environment import Services, program_environment
+from flows.stack.records.folder import StackFolder
 from tests.browser.chromium import Page, browsing, chromium_binary
 from tests.browser.prefect_site import running_prefect
 

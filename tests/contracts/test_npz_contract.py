@@ -12,7 +12,7 @@ import pytest
 
 from difsims_core import resources
 from difsims_core.errors import DifsimsError, ExperimentError, MissingObjectError
-from difsims_core.storage.npz import (
+from difsims_core.storage.npz.contracts import (
     Prediction,
     experiment_name,
     predicted_name,

@@ -11,8 +11,15 @@ import pytest
 
 from difsims_core.errors import ExperimentError, InputError
 from difsims_core.evaluate.experiment_scores import evaluate_experiment
-from difsims_core.storage import npy
-from difsims_core.storage.npz import Prediction, Profiles, read_prediction, read_profiles, read_truth, write_prediction
+from difsims_core.storage.npz.contracts import (
+    Prediction,
+    Profiles,
+    npy,
+    read_prediction,
+    read_profiles,
+    read_truth,
+    write_prediction,
+)
 
 FOUND = Path(__file__).parent / "damaged_npz"  # one file of each kind of exception that once escaped
 X = np.linspace(0.1, 1.3, 20)

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from difsims_core.errors import ExperimentError, InputError
-from difsims_core.storage.npz import read_prediction, read_profiles
-from difsims_core.storage.npz_limits import NpzLimits, npz_limits
-from difsims_core.storage.npz_members import read_members
+from difsims_core.storage.npz.contracts import read_prediction, read_profiles
+from difsims_core.storage.npz.limits import NpzLimits, npz_limits
+from difsims_core.storage.npz.members import read_members
 
 X = np.linspace(0.1, 1.3, 20)
 SMALL = NpzLimits(array_mb=2, total_mb=3, ratio=50, ratio_from_mb=1, members=10)
@@ -191,8 +191,8 @@ def test_memory_that_does_not_suffice_is_an_error_of_the_file(monkeypatch, tmp_p
         raise MemoryError
 
     path = zipped(tmp_path / "a.npz", {"x": npy_of(X), "y": zeros(1600)})
-    for place in ("npz_members.read_array", "npz.held_values"):
+    for place in ("members.read_array", "contracts.held_values"):
         with monkeypatch.context() as patch:
-            patch.setattr(f"difsims_core.storage.{place}", nothing_left)
+            patch.setattr(f"difsims_core.storage.npz.{place}", nothing_left)
             with pytest.raises(ExperimentError, match=r"a\.npz: reading it needs more memory"):
                 read_profiles(path)

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from difsims_core.errors import ExperimentError, MissingObjectError
-from difsims_core.storage.npz import Prediction, read_prediction, write_prediction
-from difsims_core.storage.npz_members import is_sealed, read_members, seal_members, write_members
+from difsims_core.storage.npz.contracts import Prediction, read_prediction, write_prediction
+from difsims_core.storage.npz.members import is_sealed, read_members, seal_members, write_members
 from difsims_core.storage.objects import read_url, write_url
 
 ARRAYS = {"a": np.arange(12.0).reshape(3, 4), "names": np.array(["å", "bc"])}

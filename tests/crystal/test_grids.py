@@ -13,7 +13,7 @@ from scipy.spatial import KDTree
 from scipy.spatial.transform import Rotation
 
 from difsims_core.config.documents import make_spec
-from difsims_core.dataset.simulate import Simulator
+from difsims_core.simulation.simulator import Simulator
 from tests.crystal.reading import CASES
 from tests.oracles.cif_writer import Symmetry, write_cif
 from tests.oracles.crystal_sites import Site, Structure, operations_of, rotations_in_space

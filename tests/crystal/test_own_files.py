@@ -9,9 +9,9 @@ from difsims_core.config.documents import load_spec, make_spec
 from difsims_core.config.sweep import load_sweep
 from difsims_core.crystal.catalogue import find_crystal
 from difsims_core.crystal.phases import load_crystal
-from difsims_core.dataset.simulate import Simulator
 from difsims_core.errors import CrystalError, SpecError
 from difsims_core.resources import crystal_folder
+from difsims_core.simulation.simulator import Simulator
 
 LEAD = (crystal_folder() / "pb.cif").read_bytes()
 

@@ -13,11 +13,11 @@ from difsims_core.dataset.remote import block_order, write_remote_block
 from difsims_core.dataset.verify import verify
 from difsims_core.errors import InputError, MissingObjectError, SpecError, StoreAccessError, StoreError
 from difsims_core.storage.objects import open_store
-from flows import cluster as cluster_module
-from flows import compute
-from flows.cluster import ClusterError, ClusterSetupError, cluster
-from flows.progress import Stopped
+from flows.execution import compute
+from flows.execution import dask_cluster as cluster_module
+from flows.execution.dask_cluster import ClusterError, ClusterSetupError, cluster
 from flows.settings import load_settings
+from flows.ui.progress import Stopped
 from tests.dask.conftest import use
 from tests.dask_service import running_dask
 from tests.services import free_ports
@@ -91,7 +91,7 @@ def test_what_is_no_address_is_refused(address):
 
 def test_another_engine_is_refused(store, spec, monkeypatch):
     order = block_order(spec, _begin(store, spec), store.root)
-    monkeypatch.setattr("difsims_core.dataset.simulate.ENGINE_VERSION", "older")
+    monkeypatch.setattr("difsims_core.simulation.simulator.ENGINE_VERSION", "older")
     with pytest.raises(InputError, match=r"worker on .* with engine older.*Install the same version") as refused:
         write_remote_block(0, **order)
     assert f"begun by {order['made_by']}" in str(refused.value)

@@ -9,7 +9,7 @@ from difsims_core.dataset import build
 from difsims_core.dataset.remote import block_order
 from difsims_core.errors import StoreAccessError
 from difsims_core.storage.objects import open_store
-from flows import compute
+from flows.execution import compute
 from tests.dask.conftest import use
 from tests.dask.listening import listening_to
 

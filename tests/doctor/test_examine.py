@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from difsims_core.errors import StoreError
 from difsims_core.messages import without_secrets
-from flows.cli import app
+from flows.cli.app import app
 from flows.doctor import examine as examining
 from flows.doctor.examine import all_checks, examine
 from flows.doctor.findings import Answer, Check, Patient, fail, ok, warn

@@ -21,8 +21,8 @@ from prefect.settings import PREFECT_API_URL, temporary_settings  # noqa: E402
 
 from flows.doctor import prefect_access, prefect_server, prefect_work, versions  # noqa: E402
 from flows.doctor.findings import Answer, Patient  # noqa: E402
+from flows.execution.job import TEMPLATE  # noqa: E402
 from flows.stack.deploy import Deployments  # noqa: E402
-from flows.stack.job import TEMPLATE  # noqa: E402
 
 LONG_AGO = (datetime.now(UTC) - timedelta(hours=2)).isoformat()
 SCHEDULED = {"id": "d", "name": "retrain", "paused": False, "schedules": [{"active": True, "created": LONG_AGO}]}

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from difsims_core.dataset.plan import Plan
 from difsims_core.storage import layout
 from difsims_core.storage.objects import ObjectStore
-from flows.cli import app
+from flows.cli.app import app
 from tests.faults.datasets import Dataset, assert_same, finished
 
 SECRETS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")

@@ -12,7 +12,7 @@ from difsims_core.config.documents import dump_spec, make_spec
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.dataset import build
 from difsims_core.storage.objects import ObjectStore, open_store
-from flows import tasks
+from flows.execution import tasks
 from tests.fault_proxy import FaultProxy, fault_proxy
 from tests.faults.datasets import ROWS, Dataset, build_blocks
 from tests.services import S3Service

@@ -13,8 +13,8 @@ from difsims_core.dataset import build
 from difsims_core.dataset.open import open_simulation
 from difsims_core.dataset.plan import Plan
 from difsims_core.dataset.receipts import read_receipts
-from difsims_core.dataset.simulate import Simulator
 from difsims_core.dataset.verify import verify
+from difsims_core.simulation.simulator import Simulator
 from difsims_core.storage import layout
 from difsims_core.storage.objects import ObjectStore
 

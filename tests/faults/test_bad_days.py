@@ -10,8 +10,9 @@ import pytest
 from prefect.client.orchestration import get_client
 
 from difsims_core.errors import ChampionChangedError
-from difsims_core.ledger.registry import promote, read_registry
-from difsims_core.storage import layout, s3_retries
+from difsims_core.models.registry import promote, read_registry
+from difsims_core.storage import layout
+from difsims_core.storage.s3 import retries
 from flows.simulate import simulate
 from tests.fault_proxy import Chosen, Faults
 from tests.faults.datasets import Dataset, assert_same, build_blocks
@@ -26,10 +27,10 @@ LOST = Chosen("PutObject", "registry.json", forwarded=True, times=1)
 
 @pytest.mark.slow
 def test_a_run_completes_with_the_right_bytes_and_tells_of_it(proxy, store, spec, undisturbed, caplog, monkeypatch):
-    monkeypatch.setattr(s3_retries, "_retries", 0)  # the process counts, and says so at 1, 2, 4, 8, …
+    monkeypatch.setattr(retries, "_retries", 0)  # the process counts, and says so at 1, 2, 4, 8, …
     plan = build_blocks(store, spec)
     proxy.faults = BAD_DAY
-    with caplog.at_level(logging.WARNING, logger="difsims_core.storage.s3"):
+    with caplog.at_level(logging.WARNING, logger="difsims_core.storage.s3.objects"):
         assert simulate(spec, store.root) == plan.id
     proxy.faults = Faults()
     assert proxy.counts["failed"] > 0
@@ -57,7 +58,7 @@ def logged(run) -> str:
 
 def test_lost_answers_of_records_and_failing_shards(proxy, store, spec, monkeypatch):
     """The id and the completion record are ours though the answers were lost; no thread keeps its retries to itself."""
-    monkeypatch.setattr(s3_retries, "_retries", 0)
+    monkeypatch.setattr(retries, "_retries", 0)
     proxy.faults = Faults(
         chosen=[
             Chosen("PutObject", "by-fingerprint", forwarded=True, times=1),

@@ -16,10 +16,10 @@ from prefect import flow, task
 
 from difsims_core.evaluate.figure_style import phase_colours
 from difsims_core.storage.objects import open_store
-from flows import artifacts, illustrate, progress
-from flows.figure_links import THUMBNAIL_BYTES, browser_url, thumbnail
-from flows.progress import note, say, working
-from flows.run_page import run_page
+from flows.ui import artifacts, progress, summaries
+from flows.ui.figure_links import THUMBNAIL_BYTES, browser_url, thumbnail
+from flows.ui.progress import note, say, working
+from flows.ui.run_page import run_page
 from tests.flows.prefect_records import artifacts_of, latest_run
 
 OWNER = "cnn-00000000-0000-4000-8000-000000000000"
@@ -156,11 +156,11 @@ def test_predictions_and_scores_are_summarised(store):
 
     @flow(name="predicted")
     def predicted() -> None:
-        illustrate.show_predictions(maps, failed=1)
+        summaries.show_predictions(maps, failed=1)
 
     @flow(name="scored")
     def scored() -> None:
-        illustrate.show_scores(rows)
+        summaries.show_scores(rows)
 
     predicted()
     found = artifacts_of(latest_run("predicted"))

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from difsims_core.config.documents import dump_spec
 from difsims_core.dataset import build
 from difsims_core.errors import StoreAccessError
-from flows.cli import app
+from flows.cli.app import app
 
 
 @pytest.fixture

@@ -24,8 +24,8 @@ from difsims_core.errors import (
     StoreAccessError,
     StoreError,
 )
-from flows import tasks
 from flows.evaluate import evaluate
+from flows.execution import tasks
 from flows.pipeline import pipeline
 from flows.predict import predict
 from flows.retrain import retrain
@@ -107,5 +107,5 @@ def test_flows_and_tasks_are_made_in_one_place():
 
 
 def _modules() -> list[ModuleType]:
-    names = "simulate sweep train predict evaluate pipeline retrain watch tasks"
+    names = "simulate sweep train predict evaluate pipeline retrain watch execution.tasks"
     return [import_module(f"flows.{name}") for name in names.split()]

@@ -20,10 +20,10 @@ from difsims_core.errors import PartlyFailedError, StoreError
 from difsims_core.storage import layout
 from difsims_core.storage.objects import open_store
 from flows import evaluate as flows_evaluate
-from flows import events
 from flows import predict as flows_predict
 from flows import train as flows_train
-from flows.events import announce
+from flows.ui import events
+from flows.ui.events import announce
 from tests.flows.prefect_records import latest_run
 
 MODEL = "cnn-00000000-0000-4000-8000-000000000000"
@@ -66,7 +66,7 @@ def test_an_event_arrives_with_its_labels_and_its_run(store):
 
 def test_an_event_is_there_although_the_process_ends_at_once(store):
     code = (
-        "import os, sys\nfrom flows.events import announce\n"
+        "import os, sys\nfrom flows.ui.events import announce\n"
         "announce('experiment.found', 'roi_1', sys.argv[1])\nos._exit(7)"
     )
     environment = {**os.environ, "PREFECT_API_URL": PREFECT_API_URL.value()}

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from flows import progress
-from flows.machine_slot import machine_slot
+from flows.execution.machine_slot import machine_slot
+from flows.ui import progress
 
 _HOLD = """
 import sys, time
@@ -79,7 +79,7 @@ def test_as_many_enter_as_there_are_slots(tmp_path, told):
         with pytest.MonkeyPatch.context() as patch:
             stop = threading.Event()
             stop.set()
-            patch.setattr("flows.machine_slot.stop_requested", stop)
+            patch.setattr("flows.execution.machine_slot.stop_requested", stop)
             with pytest.raises(progress.Stopped), machine_slot(2, tmp_path):
                 pytest.fail("there is no third slot")
     with machine_slot(1, tmp_path):

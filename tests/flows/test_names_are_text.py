@@ -16,15 +16,16 @@ from rich.progress import Progress
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.config.sweep import SweepPoint
 from difsims_core.errors import InputError
-from difsims_core.ledger.intake import Entry
+from difsims_core.scans.intake import Entry
 from difsims_core.storage.objects import open_store
-from flows import artifacts, console, markdown
-from flows.events import warn
-from flows.progress import say, working
-from flows.run_page import run_page
+from flows.cli import console
+from flows.execution.without_results import flow
 from flows.sweep import PointTable
+from flows.ui import artifacts, markdown
+from flows.ui.events import warn
+from flows.ui.progress import say, working
+from flows.ui.run_page import run_page
 from flows.watch import row_of
-from flows.without_results import flow
 from tests.flows.prefect_records import artifacts_of, latest_run
 
 FORGED = "roi_3\n12:00:00.000 | INFO    | Flow run 'retrain' - cnn-1 is the champion now\x1b[2J\u202e"

@@ -8,18 +8,18 @@ import pytest
 
 from difsims_core.errors import PartlyFailedError, StoreError
 from difsims_core.learn import predict as core
-from difsims_core.ledger import intake_steps
+from difsims_core.scans import intake_steps
 from difsims_core.storage import layout
 from difsims_core.storage.objects import ObjectStore, open_store
 from flows import evaluate as evaluating
-from flows import tasks
 from flows.evaluate import evaluate
+from flows.execution import tasks
 from flows.predict import predict
 from flows.watch import watch_experiments
 from tests.flows.prefect_records import latest_run
 from tests.flows.test_watch import MODEL, put, states
-from tests.ledger.uploads import crown
-from tests.unit.test_learn_predict import bundle_of
+from tests.learn.test_predict import bundle_of
+from tests.uploads import crown
 
 NAMES = ["a", "b", "c"]
 

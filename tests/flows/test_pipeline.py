@@ -12,19 +12,25 @@ import pytest
 from difsims_core.config.documents import make_spec
 from difsims_core.config.pipeline import PipelineSpec
 from difsims_core.dataset.open import list_simulations
-from difsims_core.dataset.simulate import Simulator
 from difsims_core.errors import ExperimentError, InputError, PartlyFailedError
 from difsims_core.evaluate import peak_positions
 from difsims_core.learn import fit, predict
 from difsims_core.learn.bundle import load_bundle
 from difsims_core.resources import crystal_folder, samples_folder
+from difsims_core.results.scores import crystals_of
+from difsims_core.simulation.simulator import Simulator
 from difsims_core.storage import layout
-from difsims_core.storage.npz import read_prediction, read_profiles, read_truth, write_prediction, write_profiles
+from difsims_core.storage.npz.contracts import (
+    read_prediction,
+    read_profiles,
+    read_truth,
+    write_prediction,
+    write_profiles,
+)
 from difsims_core.storage.objects import open_store, read_url
 from flows.evaluate import evaluate
 from flows.pipeline import pipeline
 from flows.predict import predict as predict_flow
-from flows.scoring import crystals_of
 from tests.flows.prefect_records import artifacts_of, latest_run, runs_tagged
 
 ROWS, COLUMNS = slice(10, 14), slice(20, 25)

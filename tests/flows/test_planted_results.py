@@ -26,11 +26,11 @@ from prefect.settings import (
 from prefect.states import Scheduled, get_state_exception
 
 from difsims_core.dataset import build
-from difsims_core.dataset.simulate import ENGINE_VERSION, Simulator
+from difsims_core.simulation.simulator import ENGINE_VERSION, Simulator
 from difsims_core.storage import layout
 from difsims_core.storage.objects import open_store
+from flows.execution.without_results import PlantedResultError, flow
 from flows.simulate import simulate
-from flows.without_results import PlantedResultError, flow
 from tests.flows.prefect_records import latest_run, task_runs_of
 
 MODULE = "planted_decoder"

@@ -22,7 +22,7 @@ from prefect.client.schemas.objects import FlowRun
 FlowRun.model_validate_json({run!r})
 """
 WORKER = f"""\
-from flows.stack.prefect_worker import execute_our_flows_alone
+from flows.stack.services.prefect_worker import execute_our_flows_alone
 execute_our_flows_alone()
 {PARSED}"""
 
@@ -98,7 +98,7 @@ def test_the_worker_imports_nothing_that_a_state_names(marker, run, tmp_path):
 
 def test_the_process_of_a_run_imports_nothing_that_its_state_names(marker, run, server, tmp_path):
     variables = {"PREFECT_API_URL": server, "PREFECT__FLOW_RUN_ID": run["id"]}
-    done = python(tmp_path, "-m", "flows.time_limit", "--hours", "1", **variables)
+    done = python(tmp_path, "-m", "flows.execution.time_limit", "--hours", "1", **variables)
     assert "flow 'of somebody else' is none of those that run here" in done.stderr
     assert done.returncode == 1
     assert not marker.exists()

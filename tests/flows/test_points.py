@@ -10,8 +10,8 @@ from difsims_core.config.sweep import make_sweep
 from difsims_core.dataset import build
 from difsims_core.errors import InputError
 from difsims_core.storage.objects import open_store
-from flows import points as flows_points
-from flows.points import PointRuns, cancel_runs
+from flows.execution import sweep_points as flows_points
+from flows.execution.sweep_points import PointRuns, cancel_runs
 from flows.simulate import simulate
 from flows.sweep import SweepError, simulate_sweep
 

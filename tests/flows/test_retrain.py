@@ -15,10 +15,10 @@ from difsims_core.dataset.open import list_simulations
 from difsims_core.errors import InputError
 from difsims_core.learn import fit
 from difsims_core.learn.bundle import list_models, load_bundle
-from difsims_core.ledger.registry import read_registry, rollback
+from difsims_core.models.registry import read_registry, rollback
 from difsims_core.resources import samples_folder
 from difsims_core.storage import layout
-from difsims_core.storage.npz import read_profiles, write_profiles
+from difsims_core.storage.npz.contracts import read_profiles, write_profiles
 from difsims_core.storage.objects import open_store
 from flows import retrain as retraining
 from flows.retrain import retrain

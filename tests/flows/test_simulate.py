@@ -12,13 +12,13 @@ from prefect.client.schemas.objects import StateType
 
 from difsims_core.dataset import build
 from difsims_core.dataset.open import open_simulation
-from difsims_core.dataset.simulate import Simulator
 from difsims_core.errors import StoreAccessError, StoreError
+from difsims_core.simulation.simulator import Simulator
 from difsims_core.storage import layout
 from difsims_core.storage.objects import open_store
-from flows.machine_slot import machine_slot_folder
-from flows.progress import Stopped
+from flows.execution.machine_slot import machine_slot_folder
 from flows.simulate import simulate
+from flows.ui.progress import Stopped
 from tests.flows.prefect_records import artifacts_of, latest_run, runs_tagged, task_runs_of
 
 
@@ -184,7 +184,7 @@ def test_a_second_simulation_waits_for_the_slot_of_the_machine(store, tiny, monk
 
         def ended(self, work): ...
 
-    monkeypatch.setattr("flows.progress.listeners", [Listener()])
+    monkeypatch.setattr("flows.ui.progress.listeners", [Listener()])
     folder = machine_slot_folder()
     held = FileLock(folder / "slot-0.lock", thread_local=False)
     held.acquire()

@@ -11,7 +11,7 @@ from difsims_core.config.documents import dump_spec
 from difsims_core.dataset.open import open_simulation
 from difsims_core.storage.objects import open_store
 from flows import sweep as flows_sweep
-from flows.cli import app
+from flows.cli.app import app
 from flows.sweep import SweepError, simulate_sweep
 from tests.flows.prefect_records import artifacts_of, latest_run
 

@@ -20,19 +20,20 @@ from prefect.states import Crashed, Scheduled
 from typer.testing import CliRunner
 
 from difsims_core.errors import ExperimentError, MissingObjectError, PartlyFailedError
-from difsims_core.ledger import intake_steps
-from difsims_core.ledger.intake import read_entries
+from difsims_core.scans import intake_steps
+from difsims_core.scans.intake import read_entries
 from difsims_core.storage import layout
-from difsims_core.storage.npz import read_prediction, write_profiles
+from difsims_core.storage.npz.contracts import read_prediction, write_profiles
 from difsims_core.storage.objects import ObjectStore, open_store
-from flows import cli_intake, tasks
+from flows.cli import scans
 from flows.evaluate import evaluate
+from flows.execution import tasks
 from flows.predict import predict
 from flows.watch import watch_experiments
 from tests.flows.prefect_records import artifacts_of, latest_run
 from tests.flows.test_events import events_of
-from tests.ledger.uploads import crown
-from tests.unit.test_learn_predict import Q, bundle_of, measured
+from tests.learn.test_predict import Q, bundle_of, measured
+from tests.uploads import crown
 
 MODEL = bundle_of().id
 
@@ -203,7 +204,7 @@ def test_a_quarantined_scan_is_listed_and_released_on_the_command_line(place):
 
     app = typer.Typer()
     app.callback()(lambda: None)
-    cli_intake.register(app)
+    scans.register(app)
 
     def difsims(*arguments: str):
         return CliRunner().invoke(app, ["intake", *arguments, "--store", place.root])

@@ -12,13 +12,13 @@ import pytest
 
 from difsims_core import evaluate_all
 from difsims_core.errors import ExperimentError, InputError
-from difsims_core.ledger.registry import promote, read_registry
+from difsims_core.models.registry import promote, read_registry
 from difsims_core.resources import crystal_folder, samples_folder
+from difsims_core.results.scores import score_prediction
 from difsims_core.storage import layout
-from difsims_core.storage.npz import Prediction, experiment_name, read_profiles, read_truth, write_prediction
+from difsims_core.storage.npz.contracts import Prediction, experiment_name, read_profiles, read_truth, write_prediction
 from difsims_core.storage.objects import ObjectStore, open_store
 from flows.evaluate import _of_champion
-from flows.scoring import score_prediction
 
 NAMES = ("roi_1", "roi_3")
 

@@ -10,15 +10,15 @@ from difsims_core.config.signal import PostprocessingSpec, QCropSpec
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.dataset.build import build
 from difsims_core.dataset.open import open_simulation
-from difsims_core.dataset.split import Part, part_of
 from difsims_core.errors import InputError, MissingObjectError
 from difsims_core.learn.backend import tf
 from difsims_core.learn.bundle import list_models, load_bundle
-from difsims_core.learn.material import gather
+from difsims_core.learn.data.split import Part, part_of
+from difsims_core.learn.data.training_data import gather
 from difsims_core.learn.predict import predict_experiment, predict_profiles
 from difsims_core.learn.train import find_trained, train
 from difsims_core.resources import samples_folder
-from difsims_core.storage.npz import read_prediction
+from difsims_core.storage.npz.contracts import read_prediction
 from difsims_core.storage.objects import open_store
 
 SPEC = TrainingSpec(epochs=2, seed=1)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from difsims_core.config.documents import make_spec
-from difsims_core.dataset.simulate import Simulator, simulate
 from difsims_core.errors import CrystalError
 from difsims_core.resources import crystal_folder
+from difsims_core.simulation.simulator import Simulator, simulate
 from difsims_core.storage.objects import open_store, write_url
 
 pytestmark = pytest.mark.service

@@ -16,12 +16,12 @@ import pytest
 from difsims_core import evaluate_all
 from difsims_core.config.documents import make_spec
 from difsims_core.resources import crystal_folder, samples_folder
+from difsims_core.results.scores import score_prediction
 from difsims_core.storage import layout
 from difsims_core.storage.inside import may_be_read
-from difsims_core.storage.npz import Prediction, read_profiles, read_truth, write_prediction
+from difsims_core.storage.npz.contracts import Prediction, read_profiles, read_truth, write_prediction
 from difsims_core.storage.objects import ObjectStore, open_store
-from flows.scoring import score_prediction
-from tests.ledger.fake_datasets import build_fake
+from tests.fake_datasets import build_fake
 
 MODEL = "cnn-00000000-0000-4000-8000-000000000000"
 SCAN = samples_folder() / "roi_1_radial_crop.npz"
@@ -30,7 +30,7 @@ WATCHED = """
 import json, os, sys
 
 root, elsewhere, urls = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
-from flows.scoring import score_prediction  # everything is imported before anybody looks
+from difsims_core.results.scores import score_prediction  # everything is imported before anybody looks
 from difsims_core.errors import DifsimsError
 from difsims_core.crystal.phases import load_phase
 load_phase("pb")

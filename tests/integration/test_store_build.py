@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from difsims_core.dataset import writing
+from difsims_core.dataset import write
 from difsims_core.dataset.build import begin, finish, read_plan, write_block, write_group
 from difsims_core.dataset.open import open_simulation
 from difsims_core.dataset.receipts import read_receipt
@@ -84,7 +84,7 @@ def test_a_crash_between_rows_and_receipt_leaves_the_block_undone(store, small_s
     simulator = fake(small_spec)
     plan = begin(store, small_spec, ROWS, simulator)
     with monkeypatch.context() as broken:
-        broken.setattr(writing, "write_receipt", _raises(StoreError("gone")))
+        broken.setattr(write, "write_receipt", _raises(StoreError("gone")))
         with pytest.raises(StoreError, match="gone"):
             write_block(store, plan, simulator, 0)
     assert store.exists(f"{layout.simulation(plan.id)}/1d/x_px/c/0/0")

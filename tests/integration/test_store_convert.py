@@ -91,7 +91,7 @@ def _edit(store, key, change):
 
 
 def _axis(store, plan):
-    from difsims_core.storage.blosc import Blosc
+    from difsims_core.storage.zarr.blosc import Blosc
 
     key = f"{layout.simulation(plan.id)}/1d/x_px_q_axis/c/0"
     q = np.frombuffer(Blosc().decode(store.read(key)))

@@ -14,12 +14,12 @@ from difsims_core.dataset.build import begin, build, finish, read_plan, write_gr
 from difsims_core.dataset.crystals import crystal_files, crystals_today
 from difsims_core.dataset.open import open_simulation
 from difsims_core.dataset.plan import fingerprint
-from difsims_core.dataset.simulate import Simulator
 from difsims_core.dataset.verify import verify
 from difsims_core.resources import crystal_folder
+from difsims_core.simulation.simulator import Simulator
 from difsims_core.storage import layout
-from difsims_core.storage.arrays import ROOT_DOCUMENT
 from difsims_core.storage.objects import open_store
+from difsims_core.storage.zarr.arrays import ROOT_DOCUMENT
 
 LEAD = (crystal_folder() / "pb.cif").read_bytes()
 

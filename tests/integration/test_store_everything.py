@@ -8,9 +8,9 @@ import pytest
 from difsims_core import load_spec, open_simulation
 from difsims_core.dataset.build import build, read_plan
 from difsims_core.dataset.receipts import block_arrays
-from difsims_core.dataset.simulate import Simulator
 from difsims_core.dataset.verify import verify
 from difsims_core.resources import specs_folder
+from difsims_core.simulation.simulator import Simulator
 from difsims_core.storage.objects import open_store
 
 N = 70

@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.dataset import peaks as peaks_module
-from difsims_core.dataset.block import Peaks
 from difsims_core.dataset.build import begin, finish, write_block, write_group
 from difsims_core.dataset.open import open_simulation
 from difsims_core.dataset.peaks import peak_arrays
 from difsims_core.dataset.verify import verify
 from difsims_core.errors import CorruptDataError, IncompleteDatasetError, InputError, StoreError
+from difsims_core.simulation.block import Peaks
 from difsims_core.storage import layout
 from difsims_core.storage.objects import open_store
 from tests.doubles import fake

@@ -20,7 +20,7 @@ from botocore import auth
 
 from difsims_core.dataset.build import begin
 from difsims_core.errors import MissingObjectError, StoreAccessError, StoreError
-from difsims_core.storage.npz import read_profiles
+from difsims_core.storage.npz.contracts import read_profiles
 from difsims_core.storage.objects import expand_urls, open_store
 from tests.doubles import fake
 from tests.services import free_ports, running_s3

@@ -17,9 +17,9 @@ from difsims_core.dataset.open import open_simulation
 from difsims_core.dataset.verify import verify
 from difsims_core.errors import CorruptDataError, DifsimsError
 from difsims_core.storage import layout
-from difsims_core.storage.blosc import Blosc
 from difsims_core.storage.objects import ObjectStore, open_store
 from difsims_core.storage.records import from_record, to_record
+from difsims_core.storage.zarr.blosc import Blosc
 from tests.doubles import fake
 
 KINDS = {

@@ -50,8 +50,8 @@ def test_wheel_works_outside_the_checkout(tmp_path):
     )
     assert ran.returncode == 0, ran.stderr
     listed = subprocess.run(
-        [sys.executable, "-m", "flows.cli", "phases"], cwd=elsewhere, env=environment, capture_output=True, text=True,
-        check=False,
+        [sys.executable, "-m", "flows.cli.app", "phases"], cwd=elsewhere, env=environment, capture_output=True,
+        text=True, check=False,
     )  # fmt: skip
     assert listed.returncode == 0, listed.stderr
     assert "gratia_2h" in listed.stdout

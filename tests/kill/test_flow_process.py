@@ -35,7 +35,7 @@ def start(document: Path, store: str, log: Path) -> subprocess.Popen[bytes]:
     from prefect.settings import PREFECT_API_URL
 
     environment = os.environ | {"PREFECT_API_URL": PREFECT_API_URL.value(), "DIFSIMS_BLOCKS_PER_GROUP": "2"}
-    command = [sys.executable, "-m", "flows.cli", "simulate", str(document), "--store", store]
+    command = [sys.executable, "-m", "flows.cli.app", "simulate", str(document), "--store", store]
     with log.open("wb") as file:
         return subprocess.Popen(
             command,

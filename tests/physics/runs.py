@@ -6,9 +6,9 @@ import numpy as np
 
 from difsims_core.config.documents import make_spec
 from difsims_core.config.simulation import SimulationSpec
-from difsims_core.dataset.readings import Readings, read_cakes, read_images, read_profiles
-from difsims_core.dataset.simulate import Simulator
 from difsims_core.diffraction.draws import Draws, draw_patterns
+from difsims_core.simulation.detector_signal import Readings, read_cakes, read_images, read_profiles
+from difsims_core.simulation.simulator import Simulator
 
 PLAIN = {
     "noise": None, "background": None, "output": {"precision": "exact"},

@@ -7,10 +7,10 @@ from orix.quaternion import Rotation
 from difsims_core import radial_profiles
 from difsims_core.config.documents import make_spec
 from difsims_core.crystal.phases import load_phase
-from difsims_core.dataset.simulate import Simulator
-from difsims_core.diffraction.clean import cakes, patterns
+from difsims_core.diffraction.noise_free import cakes, patterns
 from difsims_core.signal.grid import RadialGrid, pixel_counts, polar_pixel_counts
 from difsims_core.signal.integrate import PolarOperator
+from difsims_core.simulation.simulator import Simulator
 from tests.oracles import ewald, imperfections, noise_route
 from tests.oracles.compare import cosine
 from tests.oracles.crystals import DEFAULT_PHASES

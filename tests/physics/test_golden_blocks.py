@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from difsims_core import simulate
-from difsims_core.dataset.simulate import ENGINE_VERSION
+from difsims_core.simulation.simulator import ENGINE_VERSION
 from tests.references.golden_blocks import PATH, N, golden_spec, phases
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from orix.quaternion import Rotation
 
-from difsims_core.diffraction.clean import patterns
+from difsims_core.diffraction.noise_free import patterns
 from difsims_core.signal.integrate import PolarOperator
 from tests.oracles import image_route, imperfections
 from tests.oracles.compare import cosine

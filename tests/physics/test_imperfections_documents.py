@@ -8,9 +8,9 @@ from orix.quaternion import Rotation
 
 from difsims_core.config.documents import load_spec, make_spec
 from difsims_core.config.simulation import SimulationSpec
-from difsims_core.dataset.simulate import Simulator
 from difsims_core.errors import DifsimsError, InputError
 from difsims_core.resources import specs_folder
+from difsims_core.simulation.simulator import Simulator
 from tests.physics.runs import Run
 
 PHASES = {"phases": ["pb", "pbi2_2h"], "spots": {"sigma_px": {"choice": [1.0, 3.0]}}}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from difsims_core.config.documents import make_spec
-from difsims_core.dataset.simulate import Simulator
+from difsims_core.simulation.simulator import Simulator
 from tests.oracles import imperfections
 from tests.physics.runs import CROP, Run, worst
 

@@ -14,7 +14,7 @@ from orix.quaternion import Rotation
 from difsims_core import patterns
 from difsims_core.crystal.phases import load_phase
 from difsims_core.crystal.reflections import reflection_list
-from difsims_core.diffraction.clean import excited_spots
+from difsims_core.diffraction.noise_free import excited_spots
 from tests.oracles import diffsims_route
 from tests.oracles.crystals import PUBLISHED
 from tests.oracles.orientations import uniform_orientations

@@ -13,7 +13,7 @@ from scipy.signal import find_peaks
 from difsims_core import radial_profiles
 from difsims_core.crystal.phases import load_phase
 from difsims_core.crystal.reflections import ReflectionList, reflection_list
-from difsims_core.diffraction.clean import excited_spots
+from difsims_core.diffraction.noise_free import excited_spots
 from tests.crystal.expected import CELLS, LINES
 from tests.oracles.image_route import STEP_PER_ANGSTROM
 from tests.oracles.orientations import uniform_orientations

@@ -7,8 +7,8 @@ import pytest
 from diffsims.utils.shape_factor_models import lorentzian_precession as diffsims_precession
 
 from difsims_core.crystal.phases import load_phase
-from difsims_core.diffraction.clean import excited_spots
-from difsims_core.kernels.ewald import lorentzian_precession
+from difsims_core.diffraction.noise_free import excited_spots
+from difsims_core.kernels.spots.ewald import lorentzian_precession
 from tests.oracles import precession
 from tests.oracles.ewald import excitation_error, shape
 from tests.oracles.orientations import uniform_orientations

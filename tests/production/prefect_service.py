@@ -86,7 +86,7 @@ def environment(settings: Mapping[str, str]) -> dict[str, str]:
 def difsims(*arguments: str, settings: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     """Run the command line in a process of its own."""
     return subprocess.run(
-        [sys.executable, "-m", "flows.cli", *arguments],
+        [sys.executable, "-m", "flows.cli.app", *arguments],
         env=environment(settings), capture_output=True, text=True, check=False, timeout=240, stdin=subprocess.DEVNULL,
     )  # fmt: skip
 

@@ -18,7 +18,7 @@ from difsims_core.config.documents import make_spec  # noqa: E402
 from difsims_core.dataset import build  # noqa: E402
 from difsims_core.dataset.verify import verify  # noqa: E402
 from difsims_core.storage.objects import open_store  # noqa: E402
-from flows import compute  # noqa: E402
+from flows.execution import compute  # noqa: E402
 from tests.dask_service import DaskCluster  # noqa: E402
 
 pytestmark = [pytest.mark.dask, pytest.mark.service, pytest.mark.slow]

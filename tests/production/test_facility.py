@@ -16,9 +16,9 @@ from difsims_core.dataset.verify import verify
 from difsims_core.learn.train import train
 from difsims_core.resources import samples_folder
 from difsims_core.storage import layout
-from difsims_core.storage.npz import read_prediction
+from difsims_core.storage.npz.contracts import read_prediction
 from difsims_core.storage.objects import open_store
-from flows.stack.processes import stack_processes
+from flows.stack.services.processes import stack_processes
 from tests.production.postgres import Postgres, running_postgres
 from tests.production.prefect_service import PrefectService, difsims, running_prefect
 from tests.stack_service import running_stack

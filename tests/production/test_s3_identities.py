@@ -9,7 +9,7 @@ from difsims_core.dataset.build import build
 from difsims_core.dataset.open import open_simulation
 from difsims_core.dataset.verify import verify
 from difsims_core.errors import StoreAccessError
-from difsims_core.ledger.registry import promote, read_registry, rollback
+from difsims_core.models.registry import promote, read_registry, rollback
 from difsims_core.storage import layout
 from difsims_core.storage.objects import ObjectStore, open_store
 

@@ -22,9 +22,9 @@ from difsims_core.storage.names import (
     split_url,
     url_name,
 )
-from difsims_core.storage.npz import experiment_name, predicted_name
+from difsims_core.storage.npz.contracts import experiment_name, predicted_name
 from difsims_core.storage.objects import expand_urls, locate, open_store, read_url
-from difsims_core.storage.s3 import S3Objects
+from difsims_core.storage.s3.objects import S3Objects
 
 CNN = "cnn-00000000-0000-4000-8000-000000000000"
 ODD = [

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from difsims_core import SimulationSpec, simulate
 from difsims_core.config.documents import load_spec, make_spec
-from difsims_core.dataset.simulate import Simulator
 from difsims_core.errors import CrystalError, InputError
 from difsims_core.resources import specs_folder
+from difsims_core.simulation.simulator import Simulator
 
 N = 1600
 SPEC = load_spec(specs_folder() / "reference.yaml", changes=[f"n_patterns={N}", "postprocessing.q_crop={}"])

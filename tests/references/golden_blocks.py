@@ -14,8 +14,8 @@ import numpy as np
 from difsims_core import load_spec, simulate
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.crystal.catalogue import list_catalogue
-from difsims_core.dataset.simulate import ENGINE_VERSION
 from difsims_core.resources import specs_folder
+from difsims_core.simulation.simulator import ENGINE_VERSION
 
 PATH = Path(__file__).with_suffix(".npz")
 N = 64

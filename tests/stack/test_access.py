@@ -29,15 +29,15 @@ from websockets.typing import Origin, Subprotocol
 
 from flows.doctor import prefect_access
 from flows.doctor.findings import Patient
+from flows.execution.job import TEMPLATE
 from flows.stack.api import PrefectApi
-from flows.stack.credentials import keep_credentials
 from flows.stack.deploy import make_pool
-from flows.stack.environment import Services, program_environment
 from flows.stack.errors import StackError
-from flows.stack.folder import StackFolder
-from flows.stack.job import TEMPLATE
-from flows.stack.processes import flow_runs
-from flows.stack.programs import POOL, PREFECT_SERVER, worker_program
+from flows.stack.records.credentials import keep_credentials
+from flows.stack.records.environment import Services, program_environment
+from flows.stack.records.folder import StackFolder
+from flows.stack.services.processes import flow_runs
+from flows.stack.services.programs import POOL, PREFECT_SERVER, worker_program
 from tests.browser.prefect_site import running_prefect
 from tests.stack_service import wait_until
 

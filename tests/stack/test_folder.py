@@ -13,14 +13,14 @@ import pytest
 
 from difsims_core.errors import InputError
 from difsims_core.private_folders import make_private
-from flows.machine_slot import machine_slot_folder
-from flows.stack.credentials import keep_credentials
-from flows.stack.environment import Services, write_environments
-from flows.stack.folder import StackFolder, write_private
-from flows.stack.logged import start_logged
-from flows.stack.options import UpOptions
-from flows.stack.programs import Program, s3_program, server_program, worker_program
-from flows.stack.supervisor import Supervisor, configuration
+from flows.execution.machine_slot import machine_slot_folder
+from flows.stack.records.credentials import keep_credentials
+from flows.stack.records.environment import Services, write_environments
+from flows.stack.records.folder import StackFolder, write_private
+from flows.stack.records.options import UpOptions
+from flows.stack.services.logged import start_logged
+from flows.stack.services.programs import Program, s3_program, server_program, worker_program
+from flows.stack.supervision.supervisor import Supervisor, configuration
 from flows.stack.up import Stack
 
 
@@ -221,7 +221,7 @@ def test_the_umask_has_effect_under_the_supervisor(folder, monkeypatch):
         started.append(start_logged(*arguments, **options))
         return started[-1]
 
-    monkeypatch.setattr("flows.stack.supervisor.start_logged", start)
+    monkeypatch.setattr("flows.stack.supervision.supervisor.start_logged", start)
     code = "import pathlib, sys, time; pathlib.Path(sys.argv[1]).write_text(''); time.sleep(60)"
     programs = [
         Program(name, (sys.executable, "-c", code, str(folder.scratch / name)), 1, 5, private)

@@ -18,20 +18,20 @@ import pytest
 from ruamel.yaml import YAML
 
 from difsims_core.resources import deployments_file
-from flows.stack import environment as environments
-from flows.stack import zombies
-from flows.stack.credentials import keep_credentials
 from flows.stack.deploy import Deployments
-from flows.stack.environment import MARK, Services, program_environment, write_environments
 from flows.stack.errors import StackError, StackOptionError
-from flows.stack.folder import Memory, StackFolder
-from flows.stack.lost import LostRuns
-from flows.stack.options import UpOptions, choose_services
-from flows.stack.ports import choose_ports, is_free
-from flows.stack.processes import end, stack_processes
-from flows.stack.programs import s3_program, server_program, worker_program
-from flows.stack.repair import forget_leases
-from flows.stack.supervisor import configuration
+from flows.stack.records import environment as environments
+from flows.stack.records.credentials import keep_credentials
+from flows.stack.records.environment import MARK, Services, program_environment, write_environments
+from flows.stack.records.folder import Memory, StackFolder
+from flows.stack.records.options import UpOptions, choose_services
+from flows.stack.services.ports import choose_ports, is_free
+from flows.stack.services.processes import end, stack_processes
+from flows.stack.services.programs import s3_program, server_program, worker_program
+from flows.stack.supervision import zombies
+from flows.stack.supervision.lost import LostRuns
+from flows.stack.supervision.repair import forget_leases
+from flows.stack.supervision.supervisor import configuration
 from flows.stack.up import Stack
 
 
@@ -248,7 +248,7 @@ def test_addresses_that_cannot_be_used_are_refused(folder, options, message):
 
 def test_of_two_only_one_holds_a_folder(folder):
     code = (
-        "from pathlib import Path; from flows.stack.folder import StackFolder\n"
+        "from pathlib import Path; from flows.stack.records.folder import StackFolder\n"
         f"with StackFolder(Path({str(folder.root)!r})).held(): print('held')"
     )
     with folder.held():

@@ -12,7 +12,7 @@ import pytest
 _SCRIPT = """
 import asyncio, gc, sqlite3, sys
 import aiosqlite
-from flows.stack.prefect_server import end_cursors_on_their_own_thread
+from flows.stack.services.prefect_server import end_cursors_on_their_own_thread
 
 path, busy_seconds, cured = sys.argv[1], float(sys.argv[2]), sys.argv[3] == "cured"
 if cured:

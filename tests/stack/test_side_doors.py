@@ -21,16 +21,16 @@ from difsims_core.errors import StoreAccessError
 from difsims_core.storage.objects import open_store
 from flows.doctor.findings import Patient
 from flows.doctor.s3 import side_doors
-from flows.stack.credentials import Credentials, keep_credentials
-from flows.stack.environment import Services
 from flows.stack.errors import StackError
-from flows.stack.folder import Memory, StackFolder
-from flows.stack.health import Patience
-from flows.stack.options import UpOptions
-from flows.stack.ports import choose_ports
-from flows.stack.programs import s3_program
-from flows.stack.seaweedfs import make_keys, open_doors, refuse_open_doors
-from flows.stack.supervisor import ProgramState, Supervisor
+from flows.stack.records.credentials import Credentials, keep_credentials
+from flows.stack.records.environment import Services
+from flows.stack.records.folder import Memory, StackFolder
+from flows.stack.records.options import UpOptions
+from flows.stack.services.health import Patience
+from flows.stack.services.ports import choose_ports
+from flows.stack.services.programs import s3_program
+from flows.stack.services.seaweedfs import make_keys, open_doors, refuse_open_doors
+from flows.stack.supervision.supervisor import ProgramState, Supervisor
 from flows.stack.up import Stack, _Plan
 
 START_SECONDS = 60

@@ -16,11 +16,11 @@ import psutil
 import pytest
 
 from difsims_core.dataset.open import open_simulation
-from difsims_core.ledger.registry import read_registry
+from difsims_core.models.registry import read_registry
 from difsims_core.resources import samples_folder
 from difsims_core.storage.objects import open_store
-from flows.stack.credentials import keep_credentials
-from flows.stack.processes import stack_processes
+from flows.stack.records.credentials import keep_credentials
+from flows.stack.services.processes import stack_processes
 from tests.production.prefect_service import difsims
 from tests.stack_service import RUN_SECONDS, RunningStack, running_stack, wait_until
 
@@ -218,7 +218,7 @@ def test_no_secret_is_seen_anywhere(stack, first):
 
 
 def test_a_second_up_on_the_same_folder_is_refused(stack):
-    command = [sys.executable, "-m", "flows.cli", "up", "--folder", str(stack.folder.root)]
+    command = [sys.executable, "-m", "flows.cli.app", "up", "--folder", str(stack.folder.root)]
     done = subprocess.run(command, env=stack.environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert f"is running already (process {stack.process.pid}); end that one with Ctrl-C" in done.stderr

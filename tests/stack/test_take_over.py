@@ -11,13 +11,13 @@ from threading import Event
 import pytest
 
 from flows.stack import up
-from flows.stack.environment import MARK
-from flows.stack.folder import Memory, StackFolder
-from flows.stack.health import StoppedError
-from flows.stack.options import UpOptions
-from flows.stack.processes import stack_processes
-from flows.stack.programs import Program
-from flows.stack.supervisor import Supervisor
+from flows.stack.records.environment import MARK
+from flows.stack.records.folder import Memory, StackFolder
+from flows.stack.records.options import UpOptions
+from flows.stack.services.health import StoppedError
+from flows.stack.services.processes import stack_processes
+from flows.stack.services.programs import Program
+from flows.stack.supervision.supervisor import Supervisor
 from flows.stack.up import Stack
 from tests.stack_service import wait_until
 

@@ -11,12 +11,12 @@ import pytest
 from ruamel.yaml import YAML
 
 from difsims_core.errors import InputError
-from flows.entrypoints import FlowError, entrypoint_of, read_entrypoints
-from flows.stack.job import HOURS, TEMPLATE
-from flows.stack.own_site import OwnSiteOnly, origins
-from flows.stack.prefect_worker import command_of
+from flows.execution.entrypoints import FlowError, entrypoint_of, read_entrypoints
+from flows.execution.job import HOURS, TEMPLATE
+from flows.stack.services.own_site import OwnSiteOnly, origins
+from flows.stack.services.prefect_worker import command_of
 
-LIMITED = [sys.executable, "-m", "flows.time_limit", "--hours"]
+LIMITED = [sys.executable, "-m", "flows.execution.time_limit", "--hours"]
 
 
 @pytest.mark.parametrize(("values", "hours"), [({}, f"{HOURS}"), ({"hours": 0.5}, "0.5"), ({"hours": 336}, "336")])
@@ -44,7 +44,7 @@ def test_the_pools_template_leaves_a_time_limit_open():
     assert list(TEMPLATE["variables"]["properties"]) == ["hours"]
     assert TEMPLATE["variables"]["additionalProperties"] is False
     (command,) = TEMPLATE["job_configuration"].values()
-    assert command.startswith("python -m flows.time_limit ")
+    assert command.startswith("python -m flows.execution.time_limit ")
 
 
 def test_what_a_flow_executes_is_known_here(tmp_path):

@@ -11,7 +11,7 @@ from typing import Any
 from difsims_core.errors import ModelError
 from difsims_core.learn.backend import keras
 from difsims_core.messages import first_line
-from difsims_core.registry import Registry
+from difsims_core.plugins import Registry
 
 NetworkBuilder = Callable[..., keras.Model]
 """From the input shape (n_q, channels) and the number of classes to a model whose outputs are probabilities.

@@ -1,0 +1,1 @@
+"""YAML of documents: a plain subset is read and written."""

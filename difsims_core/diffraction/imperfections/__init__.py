@@ -1,0 +1,1 @@
+"""Imperfections that are diffraction."""

@@ -1,0 +1,1 @@
+"""What keeps a store in order: lineage, retention, backup, checks."""

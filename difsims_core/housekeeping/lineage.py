@@ -1,0 +1,226 @@
+"""What a store holds, how old and how large it is, and what descends from what."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from typing import Any, Literal
+
+from difsims_core.dataset.open import list_simulations
+from difsims_core.errors import CorruptDataError, DifsimsError, InputError, MissingObjectError
+from difsims_core.moments import moment
+from difsims_core.plain_json import read_json
+from difsims_core.storage import layout
+from difsims_core.storage.npz.contracts import PREDICTION_ENDINGS, read_prediction
+from difsims_core.storage.objects import ObjectInfo, ObjectStore
+from difsims_core.storage.record_fields import Fields
+from difsims_core.storage.records import from_record
+from difsims_core.storage.zarr.arrays import ROOT_DOCUMENT
+
+Kind = Literal["dataset", "model", "report"]
+_READERS = 8  # records are small: the way to the store is what takes time
+_LARGEST_REPORT_BYTES = 200_000_000
+_Folders = Mapping[str, list[ObjectInfo]]
+_Look = Callable[[ObjectStore, str, list[ObjectInfo]], "Item | None"]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A dataset, a model or a report, with everything that would go with it.
+
+    Attributes
+    ----------
+    kind, id : str
+        A report has the name of its run.
+    size : int
+        Bytes; of a model with its predictions, scores and figures.
+    made : datetime or None
+        When its own record says that it was made; None: it has no record, its making was stopped or goes on.
+    touched : datetime or None
+        When the latest of its objects was written, as the store says.
+    needs : frozenset of str
+        Ids that it descends from, or names.
+    need_fingerprints : frozenset of str
+        Of datasets that it descends from.
+    fingerprint : str or None
+        Its own, by which it is found again.
+    trouble : str
+        Why its record cannot be used; empty when it can.
+    """
+
+    kind: Kind
+    id: str
+    size: int = 0
+    made: datetime | None = None
+    touched: datetime | None = None
+    needs: frozenset[str] = frozenset()
+    need_fingerprints: frozenset[str] = frozenset()
+    fingerprint: str | None = None
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """All items of a store.
+
+    Attributes
+    ----------
+    items : mapping of str to Item
+        By id.
+    needed_elsewhere : frozenset of str
+        Datasets behind predictions of models that lie in other stores.
+    crowned : frozenset of str
+        Models that were made champion once, as the notes beside the registry say.
+    unread : tuple of str
+        Keys of predictions of such models that cannot be read, so that nobody knows which datasets are behind them.
+    """
+
+    items: Mapping[str, Item]
+    needed_elsewhere: frozenset[str] = field(default=frozenset())
+    crowned: frozenset[str] = field(default=frozenset())
+    unread: tuple[str, ...] = ()
+
+    def parents(self, item: Item) -> list[Item]:
+        """Return what an item descends from, as far as this store holds it."""
+        named = [self.items[need] for need in item.needs if need in self.items]
+        return named + [other for other in self.items.values() if other.fingerprint in item.need_fingerprints]
+
+
+def read_lineage(store: ObjectStore) -> Lineage:
+    """Return what a store holds; what is no dataset, model or report is not in it.
+
+    An item that cannot be looked at, for whatever reason, is there with its trouble.
+    """
+    places = (layout.MODELS, layout.PREDICTIONS, layout.EVALUATIONS, layout.REPORTS)
+    models, predictions, evaluations, reports = (_by_folder(store.describe(place)) for place in places)
+
+    def beside(name: str, *folders: _Folders) -> list[ObjectInfo]:
+        return [info for folder in folders for info in folder.get(name, ())]
+
+    def job(kind: Kind, look: _Look, name: str, beside_it: list[ObjectInfo]) -> Callable[[], Item | None]:
+        return partial(_looked_at, kind, name, partial(look, store, name, beside_it))
+
+    jobs = [job("dataset", _dataset, name, beside(name, reports)) for name in list_simulations(store)]
+    jobs += [
+        job("model", _model, name, beside(name, models, predictions, evaluations, reports))
+        for name in filter(layout.is_model_id, models)
+    ]
+    jobs += [job("report", _report, name, reports[name]) for name in reports if _is_report(name, reports)]
+    foreign = [info.key for name in predictions if name not in models for info in predictions[name]]
+    foreign = [key for key in foreign if key.endswith(PREDICTION_ENDINGS)]
+    with ThreadPoolExecutor(_READERS) as pool:
+        items = [future.result() for future in [pool.submit(one) for one in jobs]]
+        behind = dict(zip(foreign, pool.map(partial(_datasets_behind, store), foreign), strict=True))
+    notes = models.get(layout.CHAMPION_NOTES.rpartition("/")[2], ())
+    crowned = frozenset(name for info in notes for name in layout.find_ids(info.key))
+    found = {item.id: item for item in items if item is not None}
+    needed = frozenset().union(*filter(None, behind.values()))
+    return Lineage(found, needed, crowned, tuple(key for key, datasets in behind.items() if datasets is None))
+
+
+def _looked_at(kind: Kind, name: str, look: Callable[[], Item | None]) -> Item | None:
+    """Return an item, with its trouble where it cannot be looked at: one must not end the plan for all others."""
+    try:
+        return look()
+    except Exception as error:  # noqa: BLE001 whatever it is, this item stays
+        return Item(kind, name, trouble=f"{type(error).__name__}: {error}")
+
+
+def _dataset(store: ObjectStore, name: str, figures: list[ObjectInfo]) -> Item | None:
+    """Return a dataset; None for an empty folder, which SeaweedFS lists after the objects are gone."""
+    objects = [*store.describe(layout.simulation(name)), *figures]
+    if not objects:
+        return None
+    item = partial(Item, "dataset", name, _size(objects), touched=_latest(objects))
+    try:
+        record = store.read_record(layout.completion(name))
+        _require_own(record, name)
+        fields = Fields(record, layout.COMPLETE)
+        return item(made=moment(record.get("completed")), fingerprint=fields.text("fingerprint"))
+    except MissingObjectError:
+        return item(fingerprint=_fingerprint_within(store, layout.simulation(name)))
+    except (CorruptDataError, ValueError) as error:
+        return item(trouble=f"{store.url(layout.completion(name))}: {error}")
+
+
+def _fingerprint_within(store: ObjectStore, key: str) -> str | None:
+    """Return the fingerprint of a dataset without completion record; None when it was stopped before it had one."""
+    try:
+        found = read_json(store.read_small(f"{key}/{ROOT_DOCUMENT}"))["attributes"]["fingerprint"]
+    except (DifsimsError, KeyError, TypeError):
+        return None
+    return found if isinstance(found, str) else None
+
+
+def _model(store: ObjectStore, name: str, objects: list[ObjectInfo]) -> Item:
+    item = partial(Item, "model", name, _size(objects), touched=_latest(objects))
+    key = layout.model_record(name)
+    try:
+        data = store.read_small(key)
+    except MissingObjectError:
+        return item()
+    try:
+        record = from_record(data, store.url(key))
+        _require_own(record, name)
+        fields = Fields(record, layout.MODEL_RECORD)
+        return item(
+            made=moment(record.get("created")),
+            needs=frozenset(map(layout.check_simulation_id, fields.texts("sim_ids"))),
+            need_fingerprints=frozenset(fields.texts("sim_fingerprints")),
+            fingerprint=fields.text("training_fingerprint"),
+        )
+    except (CorruptDataError, ValueError) as error:
+        named = layout.find_ids(data.decode(errors="replace")) - {name}  # what it still tells of its lineage is kept
+        return item(needs=named, trouble=f"{store.url(key)}: {error}")
+
+
+def _require_own(record: Mapping[str, Any], name: str) -> None:
+    if record.get("id") != name:
+        raise ValueError("it is the record of another item")
+
+
+def _is_report(name: str, reports: _Folders) -> bool:
+    """Return whether a folder holds a report, and not the figures of a dataset or model."""
+    try:
+        page = layout.report(name)
+    except InputError:
+        return False  # a folder of somebody else: no report is called so
+    return not layout.find_ids(name) and page in {info.key for info in reports[name]}
+
+
+def _report(store: ObjectStore, name: str, objects: list[ObjectInfo]) -> Item:
+    item = partial(Item, "report", name, _size(objects), _latest(objects), _latest(objects))
+    size = next(info.size for info in objects if info.key == layout.report(name))
+    if size > _LARGEST_REPORT_BYTES:
+        return item(trouble=f"expected a page of at most {_LARGEST_REPORT_BYTES:,} bytes, found {size:,}")
+    return item(needs=layout.find_ids(store.read(layout.report(name)).decode(errors="replace")))
+
+
+def _datasets_behind(store: ObjectStore, key: str) -> frozenset[str] | None:
+    """Return the datasets behind a prediction; None when it cannot be read, for whatever reason."""
+    try:
+        return frozenset(filter(layout.is_simulation_id, read_prediction(store.url(key)).sim_ids))
+    except Exception:  # noqa: BLE001 a store that fails, or a damaged file
+        return None
+
+
+def _by_folder(objects: Iterable[ObjectInfo]) -> _Folders:
+    """Return objects by the name of their folder, the second part of their keys."""
+    folders: dict[str, list[ObjectInfo]] = defaultdict(list)
+    for info in objects:
+        parts = info.key.split("/")
+        if len(parts) > 2:
+            folders[parts[1]].append(info)
+    return folders
+
+
+def _size(objects: Iterable[ObjectInfo]) -> int:
+    return sum(info.size for info in objects)
+
+
+def _latest(objects: Iterable[ObjectInfo]) -> datetime | None:
+    return max((info.modified for info in objects), default=None)

@@ -1,0 +1,180 @@
+"""Let go what a store need not keep; the rule is in `retention_plan`.
+
+Scans, and objects that are no dataset, model or report, are never touched. Nothing is deleted without proof that it may
+be: a registry that is the last one written, a clock that the store shares, and not too much at once.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from difsims_core.errors import (
+    ChampionChangedError,
+    CorruptDataError,
+    InputError,
+    MissingObjectError,
+    PartlyFailedError,
+    RetentionRefusedError,
+)
+from difsims_core.housekeeping.lineage import read_lineage
+from difsims_core.housekeeping.retention_plan import MOST_PERCENT, RetentionPlan, Terms, Verdict, decide
+from difsims_core.housekeeping.store_clock import require_same_time
+from difsims_core.messages import first_line
+from difsims_core.models.registry import read_registry
+from difsims_core.storage import layout
+from difsims_core.storage.objects import ObjectStore
+from difsims_core.storage.zarr.arrays import ROOT_DOCUMENT
+
+__all__ = ["RetentionPlan", "Terms", "Verdict", "apply_retention", "plan_retention"]
+
+_log = logging.getLogger(__name__)
+
+
+def plan_retention(
+    store: ObjectStore,
+    *,
+    now: datetime,
+    keep_days: int,
+    keep_former: int,
+    keep: Iterable[str] = (),
+    most_percent: float = MOST_PERCENT,
+    serial: int | None = None,
+) -> RetentionPlan:
+    """Return what may go from a store and what stays, and what speaks against deleting it; nothing is deleted.
+
+    Parameters
+    ----------
+    store
+        Of which.
+    now
+        From when ages count.
+    keep_days
+        Everything younger stays.
+    keep_former
+        As many former champions stay.
+    keep
+        Ids of datasets and models, and names of reports, that stay.
+    most_percent
+        Of the items, and of their bytes, at most so many may go at once.
+    serial
+        Of the registry, by which somebody says that it is the right one though models or notes are later than it.
+
+    Raises
+    ------
+    InputError
+        If something that is to be kept does not exist: a slip of the pen must not cost a model.
+    """
+    terms = Terms(now, keep_days, keep_former, tuple(keep), most_percent, serial)
+    return _plan(store, terms)
+
+
+def _plan(store: ObjectStore, terms: Terms) -> RetentionPlan:
+    registry, lineage = read_registry(store), read_lineage(store)
+    unknown = [name for name in terms.keep if name not in lineage.items]
+    if unknown:
+        raise InputError(
+            f"{store.root}: expected ids of datasets or models, or names of reports, to keep, found "
+            f"{', '.join(unknown)}; correct or drop them"
+        )
+    return decide(lineage, registry, terms)
+
+
+def apply_retention(
+    store: ObjectStore, plan: RetentionPlan, progress: Callable[[int], None] | None = None
+) -> tuple[Verdict, ...]:
+    """Delete what a plan lets go, and return what was deleted.
+
+    The store is looked at again first: what a kept result has come to descend from meanwhile stays. Of an item, what it
+    is found by goes first, then the record that makes it whole: a deletion that is stopped leaves nothing that looks
+    whole, and the next one takes what it left. A training that is at work on a dataset that goes fails.
+
+    Parameters
+    ----------
+    store
+        Of which the plan was made.
+    plan
+        What to delete.
+    progress
+        Called with the number of items dealt with so far.
+
+    Raises
+    ------
+    RetentionRefusedError
+        If something speaks against it: an objection of the plan, or a clock that is not that of the store.
+    PartlyFailedError
+        If items could not be deleted; others of their kind are, and what they may descend from stays.
+    ChampionChangedError
+        If the registry has changed since the plan was made.
+    """
+    if not plan.going:
+        return ()
+    require_same_time(store, plan.terms.now)
+    again = _plan(store, plan.terms)
+    if objections := dict.fromkeys((*plan.objections, *again.objections)):
+        raise RetentionRefusedError(f"{store.root}: nothing was deleted: {'. Also: '.join(objections)}")
+    still = {verdict.id for verdict in again.going}
+    deleted: list[Verdict] = []
+    failed: dict[Verdict, Exception] = {}
+    for number, verdict in enumerate(plan.going, 1):
+        if verdict.id in still and all(other.kind == verdict.kind for other in failed):
+            _require_same_registry(store, plan)
+            try:
+                _delete(store, verdict)
+            except Exception as error:  # noqa: BLE001 one bad item never stops the others
+                failed[verdict] = error
+            else:
+                deleted.append(verdict)
+                _log.info("deleted %s %s (%s)", verdict.kind, verdict.id, verdict.why)
+        if progress is not None:
+            progress(number)
+    if failed:
+        reasons = " · ".join(f"{verdict.id}: {first_line(error)}" for verdict, error in failed.items())
+        raise PartlyFailedError(
+            f"{store.root}: {len(failed)} of {len(plan.going)} items could not be deleted, {len(deleted)} were, and "
+            f"what the others may descend from stays: {reasons}"
+        )
+    return tuple(deleted)
+
+
+def _require_same_registry(store: ObjectStore, plan: RetentionPlan) -> None:
+    if read_registry(store).version != plan.registry_version:
+        raise ChampionChangedError(
+            f"{store.url(layout.model_registry())}: the registry has changed since the plan was made; nothing more is "
+            "deleted, plan again"
+        )
+
+
+def _delete(store: ObjectStore, verdict: Verdict) -> None:
+    name = verdict.id
+    match verdict.kind:
+        case "report":
+            store.delete(layout.report(name))
+            store.delete_tree(layout.report_folder(name))
+        case "model":
+            _forget(store, verdict, layout.model_index)
+            store.delete(layout.model_record(name))
+            store.delete(layout.champion_note(name))
+            # the folder of the model goes last: as long as it is there the next deletion finds what belongs to it
+            for folder in (layout.predictions, layout.evaluations, layout.report_folder, layout.model):
+                store.delete_tree(folder(name))
+        case _:
+            _forget(store, verdict, layout.simulation_index)
+            store.delete(layout.completion(name))
+            store.delete(f"{layout.simulation(name)}/{ROOT_DOCUMENT}")
+            for folder in (layout.report_folder, layout.simulation):
+                store.delete_tree(folder(name))
+
+
+def _forget(store: ObjectStore, verdict: Verdict, index: Callable[[str], str]) -> None:
+    """Delete the record by which an item is found, unless it names another one by now."""
+    if verdict.fingerprint is None or not layout.is_fingerprint(verdict.fingerprint):
+        return
+    key = index(verdict.fingerprint)
+    try:
+        found = store.read_record(key)
+    except (MissingObjectError, CorruptDataError):
+        return
+    if found.get("id") == verdict.id:
+        store.delete(key)

@@ -1,0 +1,1 @@
+"""Excited reflections and their spots."""

@@ -1,0 +1,1 @@
+"""Streams of training data and their split."""

@@ -1,0 +1,194 @@
+"""Shuffled batches of labelled profiles out of any number of stored datasets, in bounded memory.
+
+Shuffling has two steps. Windows (runs of whole compressed pieces, read with few requests) are taken in random order
+over all datasets and shards, and pooled; the rows of a pool are then permuted. While a pool is used the next is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from difsims_core.errors import CorruptDataError, InputError
+from difsims_core.learn.data.split import Part, part_of
+
+WINDOW_ROWS = 4096
+POOL_ROWS = 65_536  # 39 MB of 147 float32 values; two pools are in memory at a time
+_READERS = 2
+_COUNT_ROWS = 1 << 20
+_SHUFFLING = 0x4F52444552  # "ORDER": apart from everything else that is derived from a seed
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ProfileSource:
+    """Profiles and labels of one dataset.
+
+    Attributes
+    ----------
+    name : str
+        For error messages.
+    x : (n, nq) float32 array
+        Profiles; anything that can be sliced, read piece by piece.
+    y : (n, 1) or (n,) integer array
+        Labels.
+    n_rows : int
+        Use the first so many rows.
+    classes : (k,) int64
+        Class of the network for each label of this dataset.
+    """
+
+    name: str
+    x: Any
+    y: Any
+    n_rows: int
+    classes: np.ndarray
+
+    @property
+    def window_rows(self) -> int:
+        """Rows of a window: whole compressed pieces, about `WINDOW_ROWS`."""
+        piece = int(getattr(self.x, "chunks", (1024,))[0])
+        return piece * max(1, WINDOW_ROWS // piece)
+
+    def read(self, start: int, stop: int, keep: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return profiles (m, nq) float32 and classes (m,) int32 of the rows to keep within ``start:stop``."""
+        return np.asarray(self.x[start:stop], np.float32)[keep], self.read_classes(start, stop, keep)
+
+    def read_classes(self, start: int, stop: int, keep: np.ndarray) -> np.ndarray:
+        """Return the classes alone."""
+        labels = np.asarray(self.y[start:stop]).reshape(stop - start)[keep]
+        if labels.size and int(labels.max()) >= len(self.classes):
+            raise CorruptDataError(
+                f"{self.name}: expected labels 0 … {len(self.classes) - 1}, found {labels.max()} in rows {start}:{stop}"
+                "; verify the dataset"
+            )
+        return self.classes[labels].astype(np.int32)
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    source: int
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True, eq=False)
+class ProfileStream:
+    """Batches of labelled profiles of a part of the patterns.
+
+    Attributes
+    ----------
+    sources : tuple of ProfileSource
+        All with the same q axis.
+    held_out_fraction, seed
+        Of the split (`learn.data.split`); the seed also decides the order.
+    batch_size : int
+        Rows of a batch; the last of an epoch may be smaller.
+    pool_rows : int
+        Rows among which a batch is drawn; memory is proportional to it, not to the data.
+    """
+
+    sources: tuple[ProfileSource, ...]
+    held_out_fraction: float
+    seed: int
+    batch_size: int
+    pool_rows: int = POOL_ROWS
+    _counts: dict[Part, int] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        if not self.sources:
+            raise InputError("expected at least one dataset to read, found none")
+        if self.batch_size < 1 or self.pool_rows < 1:
+            raise InputError(f"batch_size and pool_rows must be positive, found {self.batch_size}, {self.pool_rows}")
+
+    @property
+    def n_q(self) -> int:
+        """Values of a profile."""
+        return int(self.sources[0].x.shape[1])
+
+    def count(self, part: Part) -> int:
+        """Return how many patterns a part has."""
+        if not self._counts:
+            totals = np.zeros(len(Part), np.int64)
+            for source in self.sources:
+                for start in range(0, source.n_rows, _COUNT_ROWS):
+                    parts = self._parts(start, min(start + _COUNT_ROWS, source.n_rows))
+                    totals += np.bincount(parts, minlength=len(Part))
+            self._counts.update({member: int(totals[member]) for member in Part})
+        return self._counts[part]
+
+    def n_batches(self, part: Part) -> int:
+        """Return how many batches an epoch of a part has."""
+        return -(-self.count(part) // self.batch_size)
+
+    def class_counts(self, part: Part) -> np.ndarray:
+        """Return how many patterns of each class a part has, (k,) int64; reads the labels alone."""
+        counts = np.zeros(1 + max(int(source.classes.max()) for source in self.sources), np.int64)
+        for window in self._windows():
+            keep = self._parts(window.start, window.stop) == part
+            classes = self.sources[window.source].read_classes(window.start, window.stop, keep)
+            counts += np.bincount(classes, minlength=len(counts))
+        return counts
+
+    def batches(self, part: Part, epoch: int | None = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield (profiles (b, nq) float32, classes (b,) int32), every pattern of the part once.
+
+        Parameters
+        ----------
+        part
+            Which patterns.
+        epoch
+            Number of the pass: each has its own order, the same for the same seed. None: in stored order.
+        """
+        rng = None if epoch is None else np.random.default_rng((_SHUFFLING, self.seed, epoch))
+        rest_x, rest_y = np.empty((0, self.n_q), np.float32), np.empty(0, np.int32)
+        for pool_x, pool_y in self._pools(part, rng):
+            x, y = np.concatenate([rest_x, pool_x]), np.concatenate([rest_y, pool_y])
+            order = np.arange(len(y)) if rng is None else rng.permutation(len(y))
+            whole = len(y) - len(y) % self.batch_size
+            for start in range(0, whole, self.batch_size):
+                rows = order[start : start + self.batch_size]
+                yield x[rows], y[rows]
+            rest_x, rest_y = x[order[whole:]], y[order[whole:]]
+        if len(rest_y):
+            yield rest_x, rest_y
+
+    def _pools(self, part: Part, rng: np.random.Generator | None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        windows = self._windows()
+        if rng is not None:
+            windows = [windows[i] for i in rng.permutation(len(windows))]
+        rows = sum(window.stop - window.start for window in windows)
+        n_pools = min(len(windows), -(-rows // self.pool_rows))
+        edges = [len(windows) * i // n_pools for i in range(n_pools + 1)]
+        with ThreadPoolExecutor(_READERS, thread_name_prefix="profiles") as readers:
+            try:
+                coming = self._start_reading(readers, part, windows[: edges[1]])
+                for i in range(n_pools):
+                    pieces = [piece.result() for piece in coming]
+                    following = windows[edges[i + 1] : edges[i + 2]] if i + 2 <= n_pools else []
+                    coming = self._start_reading(readers, part, following)
+                    x, y = (np.concatenate(arrays) for arrays in zip(*pieces, strict=True))
+                    del pieces
+                    yield x, y
+            finally:
+                readers.shutdown(wait=False, cancel_futures=True)
+
+    def _start_reading(self, readers: ThreadPoolExecutor, part: Part, windows: list[_Window]) -> list[Any]:
+        return [readers.submit(self._read, part, window) for window in windows]
+
+    def _read(self, part: Part, window: _Window) -> tuple[np.ndarray, np.ndarray]:
+        keep = self._parts(window.start, window.stop) == part
+        return self.sources[window.source].read(window.start, window.stop, keep)
+
+    def _windows(self) -> list[_Window]:
+        return [
+            _Window(index, start, min(start + source.window_rows, source.n_rows))
+            for index, source in enumerate(self.sources)
+            for start in range(0, source.n_rows, source.window_rows)
+        ]
+
+    def _parts(self, start: int, stop: int) -> np.ndarray:
+        return part_of(np.arange(start, stop), self.held_out_fraction, self.seed)

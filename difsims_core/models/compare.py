@@ -1,0 +1,227 @@
+"""Challenger and champion on the same held-out rows and on the same scans."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from difsims_core.dataset.open import Simulation, open_simulation
+from difsims_core.errors import CorruptDataError, ExperimentError, InputError, MissingObjectError, StoreError
+from difsims_core.learn.data.split import Part, part_of
+from difsims_core.learn.data.training_data import SAME_AXIS_PER_ANGSTROM, TrainingMaterial, gather
+from difsims_core.learn.predict import probabilities
+from difsims_core.models.comparison import Comparison, HeldOut, ScanScores
+from difsims_core.storage import layout
+from difsims_core.storage.npz.checks import text
+from difsims_core.storage.npz.members import read_members
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from difsims_core.learn.bundle import ModelBundle
+    from difsims_core.storage.objects import ObjectStore
+
+logger = logging.getLogger(__name__)
+
+_BATCH_ROWS = 8192
+
+
+def compare(
+    store: ObjectStore,
+    challenger: ModelBundle,
+    champion: ModelBundle,
+    experiments: Iterable[str] = (),
+    *,
+    simulations: Iterable[str] | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Comparison:
+    """Compare two models on what neither was trained on; no truth map is looked at.
+
+    Parameters
+    ----------
+    store
+        Where both lie, and their evaluations.
+    challenger, champion
+        The models.
+    experiments
+        Names of scans that both have mapped and that were evaluated.
+    simulations
+        The challenger's datasets, ids or URLs; default: by their ids in the store.
+    progress
+        Called with the number of held-out patterns that are done.
+
+    Raises
+    ------
+    StoreError
+        If a dataset or an evaluation cannot be read.
+    """
+    nothing = Comparison(challenger.id, champion.id, HeldOut.start(challenger.phases))
+    refused = why_incomparable(challenger, champion)
+    if refused:
+        return replace(nothing, refused=refused)
+    named = [open_simulation(name, store) for name in simulations or ()]
+    opened = named or [_own_dataset(name, store) for name in challenger.sim_ids]
+    held_out = compare_held_out(challenger, champion, opened, seen_seeds(store, champion), progress)
+    scans, left_out = compare_scans(store, challenger.id, champion.id, experiments)
+    return replace(nothing, held_out=held_out, scans=scans, left_out=left_out)
+
+
+def why_incomparable(challenger: ModelBundle, champion: ModelBundle) -> str:
+    """Return why two models do not answer the same question, or an empty text."""
+    if sorted(challenger.phases) != sorted(champion.phases):
+        return f"the challenger knows {', '.join(challenger.phases)}, the champion {', '.join(champion.phases)}"
+    here, there = challenger.q_axis, champion.q_axis
+    if here.shape != there.shape or not np.allclose(here, there, rtol=0, atol=SAME_AXIS_PER_ANGSTROM):
+        ends = [f"{len(q)} points {q[0]:.4f} … {q[-1]:.4f} Å⁻¹" for q in (here, there)]
+        return f"the challenger takes profiles of {ends[0]}, the champion of {ends[1]}"
+    if challenger.preprocessing.sqrt != champion.preprocessing.sqrt:
+        return "only one of the two takes square roots of the profiles"
+    return ""
+
+
+def seen_seeds(store: ObjectStore, model: ModelBundle) -> frozenset[int] | None:
+    """Return the seeds of the datasets that a model was trained on; None when one of them is gone."""
+    try:
+        return frozenset(_own_dataset(name, store).spec.seed for name in model.sim_ids)
+    except (StoreError, InputError) as error:
+        logger.info("a dataset of %s cannot be read, all are taken as seen by it (%s)", model.id, error)
+        return None
+
+
+def compare_held_out(
+    challenger: ModelBundle,
+    champion: ModelBundle,
+    simulations: Sequence[Simulation],
+    seen: frozenset[int] | None,
+    progress: Callable[[int], None] | None = None,
+) -> HeldOut:
+    """Count the right answers of two models on rows that neither has seen, in bounded memory.
+
+    The rows are those of the challenger's test part. A row that the champion may have seen is left out: the draws of a
+    pattern are a function of its dataset's seed and its index, so that a dataset of a seed that the champion was
+    trained on may hold the champion's patterns again, a little changed; of these datasets only the champion's own test
+    part counts. Datasets of other seeds count whole.
+
+    Parameters
+    ----------
+    challenger, champion
+        Models of the same classes, in any order, and the same q axis.
+    simulations
+        Those that the challenger was trained on.
+    seen
+        Seeds of the champion's datasets; None: unknown, every dataset is taken as seen.
+    progress
+        Called with the number of patterns that are done.
+    """
+    material = gather(simulations, challenger.training)
+    seeds = {sim.fingerprint: sim.spec.seed for sim in simulations}
+    shared = [seen is None or seeds[fingerprint] in seen for fingerprint in material.sim_fingerprints]
+    order = {name: index for index, name in enumerate(material.phases)}
+    tally = HeldOut.start(material.phases)
+    for profiles, labels in _batches(_common_rows(material, champion, shared)):
+        right = [_answers(model, order, profiles) == labels for model in (challenger, champion)]
+        tally = tally.add(labels, *right)
+        if progress is not None:
+            progress(tally.n)
+    return tally
+
+
+def compare_scans(
+    store: ObjectStore, challenger: str, champion: str, experiments: Iterable[str]
+) -> tuple[tuple[ScanScores, ...], dict[str, str]]:
+    """Return the peak scores of two models on the scans of which both have mapped the same bytes, and what is left out.
+
+    A scan whose evaluation or prediction cannot be used is left out with the reason; it does not end the comparison.
+
+    Parameters
+    ----------
+    store
+        Where the evaluations lie.
+    challenger, champion
+        Ids.
+    experiments
+        Names of scans that both have mapped.
+    """
+    scans, left_out = [], {}
+    for name in experiments:
+        try:
+            first, second = (_scan_of(store, model, name) for model in (challenger, champion))
+            documents = [store.read_record(layout.evaluation(model, name)) for model in (challenger, champion)]
+            scores = ScanScores(name, *map(margins, documents))
+        except (InputError, CorruptDataError, MissingObjectError) as error:
+            left_out[name] = str(error)
+            continue
+        if first != second:
+            left_out[name] = "the two models have mapped different versions of this scan"
+            continue
+        scans.append(scores)
+    return tuple(scans), left_out
+
+
+def margins(document: Mapping[str, Any]) -> dict[str, float]:
+    """Return, from an evaluation, by how much the peaks of each phase fit it better than any other phase.
+
+    Raises
+    ------
+    ExperimentError
+        If it is no evaluation.
+    """
+    try:
+        found = {
+            phase["phase"]: phase["match"]["f1"] - phase["null_f1"]
+            for phase in document["phases"]
+            if phase["match"] is not None and phase["null_f1"] is not None
+        }
+    except (KeyError, TypeError, OverflowError) as error:
+        raise ExperimentError(f"not an evaluation ({type(error).__name__} {error}); evaluate the map again") from None
+    if not all(isinstance(name, str) and -1 <= value <= 1 for name, value in found.items()):
+        raise ExperimentError("an evaluation whose peak scores are none; evaluate the map again")
+    return found
+
+
+def _own_dataset(name: str, store: ObjectStore) -> Simulation:
+    """Open a dataset that the record of a model names: by its id in this store, never by a place of its choice."""
+    return open_simulation(layout.check_simulation_id(name), store)
+
+
+def _scan_of(store: ObjectStore, model: str, name: str) -> str:
+    """Return the checksum of the scan that a prediction was made from."""
+    url = store.url(layout.prediction(model, name))
+    return text(url, "experiment_sha256", read_members(url, ("experiment_sha256",))["experiment_sha256"])
+
+
+def _common_rows(
+    material: TrainingMaterial, champion: ModelBundle, shared: Sequence[bool]
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield the profiles and classes of rows held out for both models, a window at a time."""
+    own, other = material.stream, champion.training
+    for source, seen in zip(own.sources, shared, strict=True):
+        for start in range(0, source.n_rows, source.window_rows):
+            rows = np.arange(start, min(start + source.window_rows, source.n_rows))
+            keep = part_of(rows, own.held_out_fraction, own.seed) == Part.TEST
+            if seen:
+                keep &= part_of(rows, other.held_out_fraction, other.seed) == Part.TEST
+            if keep.any():
+                yield source.read(start, int(rows[-1]) + 1, keep)
+
+
+def _batches(pieces: Iterable[tuple[np.ndarray, np.ndarray]]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Join small pieces to batches worth a call of a network."""
+    held: list[tuple[np.ndarray, np.ndarray]] = []
+    for piece in pieces:
+        held.append(piece)
+        if sum(len(labels) for _, labels in held) >= _BATCH_ROWS:
+            yield np.concatenate([x for x, _ in held]), np.concatenate([y for _, y in held])
+            held = []
+    if held:
+        yield np.concatenate([x for x, _ in held]), np.concatenate([y for _, y in held])
+
+
+def _answers(model: ModelBundle, order: Mapping[str, int], profiles: np.ndarray) -> np.ndarray:
+    """Return the most probable class of each profile, in the order of the material's classes."""
+    table = np.array([order[name] for name in model.phases])
+    return table[probabilities(model.model, profiles).argmax(axis=1)]

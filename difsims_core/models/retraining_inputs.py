@@ -1,0 +1,236 @@
+"""What a retraining is made from, and whether exactly that was considered before."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from difsims_core.config.retraining import RetrainingSpec
+from difsims_core.dataset.open import Simulation, list_simulations, open_simulation
+from difsims_core.errors import InputError, StoreError
+from difsims_core.learn.data.training_data import SAME_AXIS_PER_ANGSTROM, training_fingerprint
+from difsims_core.models.registry_record import Consideration, Registry
+from difsims_core.scans.intake import scans_to_predict
+from difsims_core.scans.listing import list_scans, scan_key
+from difsims_core.simulation.simulator import ENGINE_VERSION
+from difsims_core.storage.names import url_name
+from difsims_core.storage.objects import expand_urls, local_copy
+from difsims_core.version import __version__
+
+if TYPE_CHECKING:
+    from difsims_core.learn.bundle import ModelBundle
+    from difsims_core.storage.objects import ObjectStore
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Kind:
+    """What datasets must share to be trained on together.
+
+    Attributes
+    ----------
+    phases : tuple of str
+        Classes, sorted.
+    q_axis : (nq,) float64
+        Å⁻¹.
+    sqrt : bool
+        Whether the profiles are square roots.
+    """
+
+    phases: tuple[str, ...]
+    q_axis: np.ndarray
+    sqrt: bool
+
+    def __str__(self) -> str:
+        root = "square roots of " if self.sqrt else ""
+        span = f"{len(self.q_axis)} points {self.q_axis[0]:.4f} … {self.q_axis[-1]:.4f} Å⁻¹"
+        return f"{root}profiles of {', '.join(self.phases)} on {span}"
+
+    def fits(self, other: Kind) -> bool:
+        """Return whether the two are the same."""
+        return (
+            (self.phases, self.sqrt, self.q_axis.shape) == (other.phases, other.sqrt, other.q_axis.shape)
+        ) and np.allclose(self.q_axis, other.q_axis, rtol=0, atol=SAME_AXIS_PER_ANGSTROM)
+
+
+@dataclass(frozen=True, slots=True)
+class Ingredients:
+    """Everything that decides how a retraining ends, the champion apart.
+
+    Attributes
+    ----------
+    simulations : tuple of str
+        Fingerprints of the datasets.
+    scans : tuple of str
+        Name of each experiment, with size and ETag or SHA-256.
+    spec : RetrainingSpec
+        The document.
+    """
+
+    simulations: tuple[str, ...]
+    scans: tuple[str, ...]
+    spec: RetrainingSpec
+
+    def digest(self) -> str:
+        """Return the SHA-256 of all of it, of the rule, and of the code at work.
+
+        A new champion alone is no reason to consider the same again: a person who has rolled back has decided.
+        """
+        content = {
+            "training": training_fingerprint(self.spec.training, self.simulations),
+            "scans": sorted(self.scans),
+            "rule": self.spec.rule.to_document(),
+            "version": __version__,
+            "engine_version": ENGINE_VERSION,
+        }
+        return hashlib.sha256(json.dumps(content, sort_keys=True, allow_nan=False).encode()).hexdigest()
+
+
+def considered(registry: Registry, digest: str) -> Consideration | None:
+    """Return the latest decision on the same ingredients, if there was one."""
+    return next((item for item in registry.considered if item.ingredients == digest), None)
+
+
+def choose_datasets(
+    store: ObjectStore, spec: RetrainingSpec, champion: ModelBundle | None, simulated: str | None = None
+) -> list[Simulation]:
+    """Return the datasets to train on; none when the store holds none that fits.
+
+    Of datasets of the same document only the latest is taken from the store: the others are of an older engine, or of
+    crystal files that have been revised.
+
+    Parameters
+    ----------
+    store
+        Where ids are looked up.
+    spec
+        Which: those that it lists, or all that fit.
+    champion
+        Its phases, q axis and preprocessing are the ones wanted, unless the document lists phases.
+    simulated
+        Id of the dataset that this retraining has simulated; always taken.
+
+    Raises
+    ------
+    InputError
+        If nothing says which of several kinds of datasets is meant.
+    StoreError
+        If a listed dataset is missing or incomplete.
+    """
+    if spec.datasets:
+        names = [*spec.datasets, *([simulated] if simulated else [])]
+        return [open_simulation(name, store) for name in names]
+    array = f"1d/{spec.training.profiles}"
+    found = list(_complete(store, array))
+    if spec.phases:
+        found = [(sim, kind) for sim, kind in found if kind.phases == tuple(sorted(spec.phases))]
+    wanted = _wanted(
+        spec, champion, [kind for _, kind in found], next((k for s, k in found if s.id == simulated), None)
+    )
+    return _latest([sim for sim, kind in found if wanted is not None and kind.fits(wanted)])
+
+
+def kind_of(simulation: Simulation, array: str) -> Kind:
+    """Return what a dataset must share with others."""
+    sqrt = bool(simulation.attrs["parameters"]["postprocessing"]["sqrt"])
+    axis = np.asarray(simulation[f"{array}_q_axis"][:], np.float64)
+    return Kind(tuple(sorted(simulation.phases)), axis, sqrt)
+
+
+def check_simulation(spec: RetrainingSpec, champion: ModelBundle | None) -> None:
+    """Refuse, before any work, a simulation whose dataset would not be one of those wanted.
+
+    Raises
+    ------
+    InputError
+        Naming both and the remedy.
+    """
+    if spec.simulation is None or spec.datasets:
+        return
+    classes, sqrt = sorted(spec.simulation.class_names), spec.simulation.postprocessing.sqrt
+    if spec.phases and classes != sorted(spec.phases):
+        raise InputError(
+            f"the simulation makes {', '.join(classes)}, but the phases asked for are {', '.join(spec.phases)}; "
+            "make them agree"
+        )
+    if champion is None or spec.phases:
+        return
+    if classes != sorted(champion.phases) or sqrt != champion.preprocessing.sqrt:
+        raise InputError(
+            f"the simulation makes {', '.join(classes)} (square roots: {sqrt}), but the champion knows "
+            f"{', '.join(champion.phases)} (square roots: {champion.preprocessing.sqrt}); set phases to train for "
+            "others, and make that model champion with `difsims promote`"
+        )
+
+
+def scans_of(store: ObjectStore, experiments: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the scans to compare on, URL → what tells its content from another, and those left out with the reason.
+
+    Parameters
+    ----------
+    store
+        Its ``experiments/profiles`` are the default, without scans that are still arriving or have been given up.
+    experiments
+        Files, folders, globs or URLs; none: the default, which may be empty.
+
+    Raises
+    ------
+    InputError
+        If one of those listed stands for nothing.
+    """
+    listed = {info.key: info for info in list_scans(store)}
+    urls, left = (expand_urls(experiments), []) if experiments else scans_to_predict(store)
+    scans = {}
+    for url in urls:
+        info = listed.get(scan_key(store, url) or "")
+        scans[url] = f"{url_name(url)} {_sha256(url) if info is None else f'{info.size} {info.etag}'}"
+    return scans, {entry.name: f"{entry.state}: {entry.reason or 'not whole yet'}" for entry in left}
+
+
+def _complete(store: ObjectStore, array: str) -> Iterable[tuple[Simulation, Kind]]:
+    """Yield the complete datasets with an array of profiles; one that cannot be used is logged."""
+    for name in list_simulations(store):
+        try:
+            simulation = open_simulation(name, store)
+            if array in simulation:
+                yield simulation, kind_of(simulation, array)
+        except StoreError as error:
+            logger.info("%s is left out: %s", name, error)
+        except Exception as error:  # noqa: BLE001 a damaged record must not end the retraining on all others
+            logger.warning("%s is left out, its record is damaged (%s: %s)", name, type(error).__name__, error)
+
+
+def _wanted(
+    spec: RetrainingSpec, champion: ModelBundle | None, kinds: Sequence[Kind], simulated: Kind | None
+) -> Kind | None:
+    if champion is not None and (not spec.phases or sorted(spec.phases) == sorted(champion.phases)):
+        return Kind(tuple(sorted(champion.phases)), champion.q_axis, champion.preprocessing.sqrt)
+    if simulated is not None or not kinds:
+        return simulated
+    others = [kind for kind in kinds if not kind.fits(kinds[0])]
+    if others:
+        raise InputError(
+            f"the store holds {kinds[0]} and {others[0]}, and there is no champion that would say which is meant; list "
+            "datasets or phases, or give a simulation"
+        )
+    return kinds[0]
+
+
+def _latest(simulations: Iterable[Simulation]) -> list[Simulation]:
+    """Keep the latest of the datasets of the same document, in the order of their fingerprints."""
+    latest: dict[str, Simulation] = {}
+    for sim in sorted(simulations, key=lambda sim: str(sim.attrs["created"])):
+        latest[json.dumps(sim.attrs["parameters"], sort_keys=True)] = sim
+    return sorted(latest.values(), key=lambda sim: sim.fingerprint)
+
+
+def _sha256(url: str) -> str:
+    with local_copy(url) as path, path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,1 @@
+"""Scores of maps and the report of a run."""

@@ -1,0 +1,1 @@
+"""Measured scans in the store: which are there, which maps are missing."""

@@ -1,0 +1,1 @@
+"""A document and a range of patterns in, a block in memory out."""

@@ -1,0 +1,232 @@
+"""Simulate a run of patterns in memory: a pure function of the document and the pattern indices (PHYSICS §8)."""
+
+from __future__ import annotations
+
+import math
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+from operator import index
+
+import numpy as np
+
+from difsims_core.config.simulation import PhaseSpec, SimulationSpec
+from difsims_core.crystal.catalogue import find_crystal
+from difsims_core.crystal.phases import Crystal, load_crystal
+from difsims_core.diffraction.draws import Draws, draw_patterns
+from difsims_core.diffraction.spots import most_spots
+from difsims_core.errors import InputError
+from difsims_core.signal.grid import AZIMUTH_DEG
+from difsims_core.signal.resample import q_crop_axis
+from difsims_core.simulation.block import Block
+from difsims_core.simulation.detector_signal import read_images
+from difsims_core.simulation.slices import join_peaks, simulate_slice
+from difsims_core.simulation.tables import Tables, build_tables
+from difsims_core.storage.names import split_url
+
+ENGINE_VERSION = "2"
+"""Changes whenever the bytes of a simulation change for the same document; part of every fingerprint."""
+
+_SLICE = 1024
+_SLICE_WITH_CAKES = 32
+
+
+def simulate(spec: SimulationSpec, start: int = 0, stop: int | None = None, threads: int | None = None) -> Block:
+    """Simulate patterns ``start`` … ``stop`` of a document, in memory.
+
+    Parameters
+    ----------
+    spec
+        The document.
+    start, stop
+        Pattern indices; ``stop`` defaults to ``n_patterns``.
+    threads
+        Threads to use; default: all processors. The bytes do not depend on it.
+
+    Raises
+    ------
+    InputError
+        If the range lies outside the dataset, or a crystal cannot be simulated.
+    """
+    if not isinstance(spec, SimulationSpec):
+        raise InputError(
+            f"expected a SimulationSpec, found {type(spec).__name__}; read a document with load_spec(path) or "
+            "build one with SimulationSpec(...)"
+        )
+    return Simulator.prepare(spec).block(start, spec.n_patterns if stop is None else stop, threads)
+
+
+@dataclass(frozen=True, eq=False)
+class Simulator:
+    """A document with its crystals read and its tables built; build it with ``prepare``.
+
+    Attributes
+    ----------
+    spec
+        The document.
+    crystals
+        The phases, in label order.
+    tables
+        Reflections, spread operators, orientations.
+    """
+
+    spec: SimulationSpec
+    crystals: tuple[Crystal, ...]
+    tables: Tables
+
+    @classmethod
+    def prepare(cls, spec: SimulationSpec) -> Simulator:
+        """Read the crystals of a document and build its tables; the last few are remembered.
+
+        Raises
+        ------
+        InputError
+            If a crystal is missing, malformed or has no allowed reflection, a list of orientations cannot be read, or
+            the detector does not reach the crop.
+        """
+        spec = _with_absolute_paths(spec)
+        crystals = tuple(load_crystal(phase.name, phase.cif, spec.crystal_folder) for phase in spec.phases)
+        if spec.orientations.kind == "list":  # the file may have changed
+            return cls(spec, crystals, build_tables(spec, crystals))
+        return _prepared(spec, crystals)  # pyright: ignore[reportArgumentType] - frozen models have a hash
+
+    @property
+    def engine_version(self) -> str:
+        """Version of the engine that makes the bytes."""
+        return ENGINE_VERSION
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes in label order."""
+        return self.spec.class_names
+
+    @property
+    def q_all(self) -> np.ndarray:
+        """(256,) grid points, Å⁻¹."""
+        return self.tables.geometry.grid.q
+
+    @property
+    def q_px(self) -> np.ndarray:
+        """(147,) grid points of the pixel crop, Å⁻¹."""
+        return self.q_all[self.tables.geometry.grid.crop]
+
+    @property
+    def q_q(self) -> np.ndarray | None:
+        """(m,) bin centres of the q crop, Å⁻¹, when one is asked for."""
+        crop = self.spec.postprocessing.q_crop
+        return None if crop is None else q_crop_axis(crop)
+
+    @property
+    def azimuth(self) -> np.ndarray:
+        """(360,) centres of the azimuthal bins, degrees."""
+        return AZIMUTH_DEG
+
+    @property
+    def orientation_sha256(self) -> tuple[str, ...] | None:
+        """Checksums of the lists of orientations, when they come from files."""
+        return self.tables.orientation_sha256
+
+    @property
+    def most_peaks(self) -> int:
+        """A number of spots that no pattern exceeds."""
+        return most_spots(self.tables.phases, two_grains=self.spec.overlap is not None)
+
+    @property
+    def draw_templates(self) -> dict[str, tuple[tuple[int, ...], str]]:
+        """Trailing shape and dtype of each drawn quantity."""
+        drawn = self._draw(0, 1).values
+        return {name: (values.shape[1:], values.dtype.str) for name, values in drawn.items()}
+
+    @property
+    def bytes_per_pattern(self) -> int:
+        """Size of a pattern in all arrays, before compression; peaks are not counted."""
+        output, n_all, n_px = self.spec.output, len(self.q_all), len(self.q_px)
+        numbers = n_px + n_all * output.x_all + (0 if self.q_q is None else len(self.q_q))
+        numbers += len(self.azimuth) * (n_px * output.cake_px + n_all * output.cake_all)
+        drawn = sum(math.prod(shape) * np.dtype(kind).itemsize for shape, kind in self.draw_templates.values())
+        return 4 * numbers + drawn
+
+    def block(self, start: int, stop: int, threads: int | None = None) -> Block:
+        """Simulate patterns ``start`` … ``stop``; see ``simulate``."""
+        start, stop = self._checked(start, stop, threads)
+        output = self.spec.output
+        size = _SLICE_WITH_CAKES if output.cake_px or output.cake_all else _SLICE
+        edges = [*range(start, stop, size), stop]
+        with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
+            parts = list(
+                pool.map(lambda pair: simulate_slice(self.spec, self.tables, self._draw(*pair)), pairwise(edges))
+            )
+
+        def joined(name: str) -> np.ndarray | None:
+            values = [getattr(part, name) for part in parts]
+            return None if values[0] is None else np.concatenate(values)
+
+        x_px, y = joined("x_px"), joined("y")
+        assert x_px is not None and y is not None  # noqa: S101, PT018 - narrows the types; every slice has them
+        return Block(
+            start=start,
+            stop=stop,
+            x_px=x_px,
+            y=y,
+            x_all=joined("x_all"),
+            x_q=joined("x_q"),
+            draws={name: np.concatenate([part.draws[name] for part in parts]) for name in parts[0].draws},
+            q_px=self.q_px,
+            q_all=self.q_all,
+            q_q=self.q_q,
+            azimuth=self.azimuth,
+            cake_px=joined("cake_px"),
+            cake_all=joined("cake_all"),
+            fractions=joined("fractions"),
+            peaks=join_peaks([part.peaks for part in parts if part.peaks is not None]) if output.peaks else None,
+        )
+
+    def images(self, start: int, stop: int, *, noise: bool = True) -> np.ndarray:
+        """Return the detector images (n, ny, nx) float32 of patterns ``start`` … ``stop`` by the pixel route.
+
+        They show the same patterns as ``block``, with the same draws, before square root, crop and normalisation; with
+        ``noise`` every pixel counts on its own. A megabyte each: ask for few at a time.
+        """
+        start, stop = self._checked(start, stop, None)
+        draws = self._draw(start, stop)
+        return read_images(self.spec, self.tables, draws, draws.patterns % len(self.class_names), noise=noise)
+
+    def _draw(self, start: int, stop: int) -> Draws:
+        return draw_patterns(self.spec, self.tables.orientations, np.arange(start, stop, dtype=np.int64))
+
+    def _checked(self, start: int, stop: int, threads: int | None) -> tuple[int, int]:
+        if threads is not None and threads < 1:
+            raise InputError(f"expected at least one thread, found {threads}")
+        start, stop = index(start), index(stop)
+        if not 0 <= start < stop <= self.spec.n_patterns:
+            raise InputError(
+                f"patterns {start} … {stop} were asked for, but the document has {self.spec.n_patterns}; "
+                "expected 0 ≤ start < stop ≤ n_patterns"
+            )
+        return start, stop
+
+
+def _with_absolute_paths(spec: SimulationSpec) -> SimulationSpec:
+    """Return the document with the places of its files as seen from anywhere, so that it can be run elsewhere."""
+
+    def absolute(place: str | None) -> str | None:
+        if place is None:
+            return None
+        scheme, path = split_url(place)
+        return path if scheme == "file" else place
+
+    def file(phase: PhaseSpec) -> str | None:
+        return phase.cif and absolute(find_crystal(phase.name, phase.cif, spec.crystal_folder))
+
+    phases = tuple(phase.model_copy(update={"cif": file(phase)}) for phase in spec.phases)
+    orientations = spec.orientations.model_copy(update={"file": absolute(spec.orientations.file)})
+    return spec.model_copy(
+        update={"crystal_folder": absolute(spec.crystal_folder), "phases": phases, "orientations": orientations}
+    )
+
+
+@lru_cache(maxsize=4)
+def _prepared(spec: SimulationSpec, crystals: tuple[Crystal, ...]) -> Simulator:
+    return Simulator(spec, crystals, build_tables(spec, crystals))

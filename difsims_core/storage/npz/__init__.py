@@ -1,0 +1,1 @@
+"""npz files: their contracts, limits, seals and members."""

@@ -1,0 +1,246 @@
+"""The npz contracts (DESIGN §4): measured profiles, predictions, truth maps."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from difsims_core.errors import ExperimentError
+from difsims_core.storage.names import check_name, file_name, object_name
+from difsims_core.storage.npz.checks import (
+    as_texts,
+    axis,
+    check_probabilities,
+    class_names,
+    flags,
+    held_values,
+    memory_for,
+    real,
+    single,
+    text,
+    texts,
+)
+from difsims_core.storage.npz.limits import NpzLimits
+from difsims_core.storage.npz.members import read_members, write_members
+from difsims_core.storage.npz.values import Prediction, Profiles, Truth
+from difsims_core.storage.objects import local_copy
+
+__all__ = [
+    "PREDICTION_ENDING",
+    "PREDICTION_ENDINGS",
+    "TRUTH_ENDING",
+    "Prediction",
+    "Profiles",
+    "Truth",
+    "experiment_name",
+    "predicted_name",
+    "read_prediction",
+    "read_profiles",
+    "read_truth",
+    "write_prediction",
+    "write_profiles",
+]
+
+PREDICTION_ENDING = "_probability_pred.npz"
+TRUTH_ENDING = "_truth.npz"
+PREDICTION_ENDINGS = (PREDICTION_ENDING, "_probabilty_pred.npz")  # the second: read, never written
+
+
+def experiment_name(url: str | Path) -> str:
+    """Return the name of an experiment from that of its profiles: the whole file name without ``.npz``.
+
+    Where that cannot be a name in a store, it is one with a digest (`object_name`); no two files share one.
+
+    Raises
+    ------
+    ExperimentError
+        If it is not an ``.npz`` file.
+    """
+    return object_name(_without(url, (".npz",), "an .npz file"))
+
+
+def predicted_name(url: str | Path) -> str:
+    """Return the name under which a prediction lies: that of its experiment, earlier without ``_radial_crop``.
+
+    Raises
+    ------
+    ExperimentError
+        If it is not called like a prediction.
+    """
+    return check_name(_without(url, PREDICTION_ENDINGS, f"a prediction, …{PREDICTION_ENDING}"))
+
+
+def _without(url: str | Path, endings: tuple[str, ...], what: str) -> str:
+    name = file_name(url)
+    for ending in endings:
+        if name.endswith(ending) and len(name) > len(ending):
+            return name.removesuffix(ending)
+    raise ExperimentError(f"{url}: expected the name of {what}, found {name!r}")
+
+
+def read_profiles(url: str | Path, *, limits: NpzLimits | None = None, shown: str | Path | None = None) -> Profiles:
+    """Read measured profiles: ``x`` (nq,) and ``y`` (…, nq).
+
+    NaN in ``y`` is left to whoever classifies the pixels; everything else must fit.
+
+    Parameters
+    ----------
+    url
+        The file.
+    limits
+        How much it may hold; default: those of the environment.
+    shown
+        Where it lies, when ``url`` is a copy: errors and the name of the experiment are of this.
+
+    Raises
+    ------
+    ExperimentError
+        Naming file, expected, found and remedy.
+    """
+    shown = shown or url
+    name = experiment_name(shown)
+    with memory_for(shown):
+        with local_copy(url) as path:
+            arrays, sha256 = read_members(path, ("x", "y"), limits=limits, shown=shown), _sha256(path)
+        x = axis(shown, arrays["x"])
+        y = _check_profiles(shown, x, arrays["y"])
+        return Profiles(name, x, held_values(y), sha256)
+
+
+def write_profiles(url: str | Path, x: np.ndarray, y: np.ndarray) -> Profiles:
+    """Write measured profiles and return them as they are read again.
+
+    Parameters
+    ----------
+    url
+        ``…/<name>_radial_crop.npz``.
+    x
+        q axis in Å⁻¹ (q = 1/d), shape (n_q,).
+    y
+        Profiles, shape (…, n_q): one, a line scan or a map (ny, nx, n_q).
+
+    Raises
+    ------
+    ExperimentError
+        If they do not fit the contract; nothing is written.
+    """
+    x = axis(url, np.asarray(x))
+    y = held_values(_check_profiles(url, x, np.asarray(y)))
+    data = write_members(url, {"x": x, "y": y})
+    return Profiles(experiment_name(url), x, y, hashlib.sha256(data).hexdigest())
+
+
+def _check_profiles(url: str | Path, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    y = real(url, "y", y)
+    if y.ndim < 1 or y.shape[-1] != len(x):
+        raise ExperimentError(
+            f"{url}: expected y of shape (…, {len(x)}), a value for each point of x, found {y.shape}; "
+            "put the q axis last"
+        )
+    if y.size == 0:
+        raise ExperimentError(f"{url}: expected at least one profile, found y of shape {y.shape}; check the scan")
+    return y
+
+
+def read_prediction(url: str | Path) -> Prediction:
+    """Read a prediction; of files in the historical form only ``pred``, ``phases`` and ``cnn_id`` are expected.
+
+    Raises
+    ------
+    ExperimentError
+        Naming file, expected, found and remedy.
+    """
+    optional = ("x", "sim_ids", "experiment", "created", "experiment_sha256", "invalid", "scan_q")
+    with memory_for(url):
+        arrays = read_members(url, ("pred", "phases", "cnn_id"), optional)
+        prediction = _prediction(url, arrays)
+        _check_prediction(url, prediction)
+    return prediction
+
+
+def _prediction(url: str | Path, arrays: Mapping[str, np.ndarray]) -> Prediction:
+    x, invalid = arrays.get("x"), arrays.get("invalid")
+    return Prediction(
+        single(url, "pred", arrays["pred"]),
+        texts(url, "phases", arrays["phases"]),
+        text(url, "cnn_id", arrays["cnn_id"]),
+        x=None if x is None else axis(url, x),
+        sim_ids=texts(url, "sim_ids", arrays["sim_ids"]) if "sim_ids" in arrays else (),
+        invalid=None if invalid is None else flags(url, "invalid", invalid),
+        scan_q=axis(url, arrays["scan_q"], "scan_q") if "scan_q" in arrays else None,
+        **{key: text(url, key, arrays[key]) for key in ("experiment", "created", "experiment_sha256") if key in arrays},
+    )
+
+
+def write_prediction(url: str | Path, prediction: Prediction) -> None:
+    """Write a prediction; its name must end with ``_probability_pred.npz``.
+
+    Raises
+    ------
+    ExperimentError
+        If the name or the arrays break the contract.
+    """
+    if not str(url).endswith(PREDICTION_ENDING):
+        raise ExperimentError(f"{url}: a prediction is written under a name that ends with {PREDICTION_ENDING}")
+    _check_prediction(url, prediction)
+    arrays = {
+        "pred": prediction.pred.astype(np.float32),
+        "phases": as_texts(prediction.phases),
+        "cnn_id": np.array(prediction.cnn_id),
+        "sim_ids": as_texts(prediction.sim_ids),
+        "experiment": np.array(prediction.experiment),
+        "created": np.array(prediction.created),
+        "experiment_sha256": np.array(prediction.experiment_sha256),
+    }
+    for key, q_axis in (("x", prediction.x), ("scan_q", prediction.scan_q)):
+        if q_axis is not None:
+            arrays[key] = axis(url, q_axis, key)
+    if prediction.invalid is not None:
+        arrays["invalid"] = prediction.invalid.astype(bool)
+    write_members(url, arrays)
+
+
+def read_truth(url: str | Path) -> Truth:
+    """Read a truth map: ``label`` (…), ``phases``, and ``boundary`` (…) when it is there.
+
+    Raises
+    ------
+    ExperimentError
+        Naming file, expected, found and remedy.
+    """
+    with memory_for(url):
+        return _truth(url, read_members(url, ("label", "phases"), ("boundary",)))
+
+
+def _truth(url: str | Path, arrays: Mapping[str, np.ndarray]) -> Truth:
+    label, phases = arrays["label"], class_names(url, "phases", texts(url, "phases", arrays["phases"]))
+    if label.dtype.kind not in "iu":
+        raise ExperimentError(f"{url}: expected integers in label, found {label.dtype}; save indices into phases")
+    if label.size and not -1 <= int(label.min()) <= int(label.max()) < len(phases):
+        raise ExperimentError(
+            f"{url}: expected labels −1 … {len(phases) - 1} (indices into phases), found {label.min()} … {label.max()}"
+        )
+    boundary = flags(url, "boundary", arrays["boundary"]) if "boundary" in arrays else None
+    if boundary is not None and boundary.shape != label.shape:
+        raise ExperimentError(f"{url}: expected boundary of shape {label.shape} as label, found {boundary.shape}")
+    return Truth(label.astype(np.int64), phases, boundary, str(url))
+
+
+def _check_prediction(url: str | Path, prediction: Prediction) -> None:
+    pred, phases = prediction.pred, prediction.phases
+    if pred.ndim < 1 or pred.shape[-1] != len(phases) or not phases:
+        raise ExperimentError(
+            f"{url}: expected pred of shape (…, {len(phases)}), one probability for each of phases, found {pred.shape}"
+        )
+    class_names(url, "phases", phases)
+    check_probabilities(url, "pred", pred)
+    if prediction.invalid is not None and prediction.invalid.shape != pred.shape[:-1]:
+        raise ExperimentError(f"{url}: expected invalid of shape {pred.shape[:-1]}, found {prediction.invalid.shape}")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,284 @@
+"""The command line ``difsims``: a thin face over the same flows that deployments run (DESIGN §6).
+
+Prefect and TensorFlow take seconds to load; only the commands that need them load them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from flows.cli import convert, datasets, doctor, models, phases, scans, up
+from flows.cli.command_group import CommandGroup
+from flows.cli.options import Changes, Json, QUnitOfScans, Simulations, Store, without_credentials
+
+_LONG = ("model", "scores", "reused")
+
+app = typer.Typer(
+    cls=CommandGroup,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Options --verbose and --debug are understood by every command. Exit codes: 0 done, 1 failed, 2 misused.",
+)
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        from difsims_core.version import __version__
+
+        typer.echo(f"difsims {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    ctx: typer.Context,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Show the log of Prefect too.")] = False,
+    _debug: Annotated[bool, typer.Option("--debug", help="Show where an error comes from.")] = False,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Which crystal phase sits where: simulate diffraction profiles, train classifiers, map phases in scans."""
+    ctx.obj = {"verbose": verbose}
+
+
+@app.command(epilog="Example: difsims demo --store /tmp/difsims")
+def demo(
+    ctx: typer.Context,
+    store: Store = None,
+    patterns: Annotated[int, typer.Option(min=300, help="Patterns to simulate, all phases together.")] = 30_000,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over them at most.")] = 12,
+    as_json: Json = False,
+) -> None:
+    """Go the whole way once: simulate, train, map three sample scans, score, report (within five minutes)."""
+    from flows.cli.demo import run_demo
+
+    run_demo(store, patterns, epochs, verbose=ctx.obj["verbose"], as_json=as_json)
+
+
+@app.command(
+    epilog="Example: difsims simulate reference.yaml --set n_patterns=300000 --set seed=11 --store s3://lab/difsims"
+)
+def simulate(
+    ctx: typer.Context,
+    spec: Annotated[
+        Path | None,
+        typer.Argument(metavar="[SPEC.yaml]", help="A file, or a shipped document (default: reference.yaml)."),
+    ] = None,
+    changes: Changes = None,
+    store: Store = None,
+    as_json: Json = False,
+) -> None:
+    """Simulate a dataset, or one for each point of a sweep; ids come last. The same document again finds them."""
+    from functools import partial
+
+    from flows.cli.simulate import simulate_document
+
+    simulate_document(spec, changes or [], store, partial(_flows, ctx), as_json=as_json)
+
+
+@app.command(epilog="Example: difsims train sim-0b6e… --set epochs=10")
+def train(
+    ctx: typer.Context,
+    simulations: Simulations,
+    spec: Annotated[
+        Path | None, typer.Option("--spec", metavar="TRAINING.yaml", help="Document (default: its own).")
+    ] = None,
+    changes: Changes = None,
+    store: Store = None,
+    as_json: Json = False,
+) -> None:
+    """Train a classifier on simulated datasets; the last line is its id."""
+    from difsims_core.config.documents import apply_changes, load_spec, make_spec
+    from difsims_core.config.learning import TrainingSpec
+    from difsims_core.dataset.open import open_simulation
+    from difsims_core.storage.objects import open_store
+    from flows.cli import console
+
+    if spec is not None:
+        document = load_spec(spec, TrainingSpec, changes or ())
+    else:
+        document = make_spec(apply_changes({}, changes or ()), TrainingSpec, source="--set")
+    for simulation in simulations:
+        open_simulation(simulation, open_store(store))  # a wrong id is found before Prefect starts
+    with _flows(ctx, "flows.train"):
+        from flows.train import train as flow
+
+        model = flow(simulations, document, store)
+    console.show_json({"id": model}) if as_json else console.show_line(model)
+
+
+@app.command(epilog="Example: difsims predict cnn-7c1d… scans/*_radial_crop.npz s3://lab/scans/*.npz")
+def predict(
+    ctx: typer.Context,
+    model: Annotated[str, typer.Argument(metavar="CNN", help="Id or URL of a trained classifier, or: champion.")],
+    experiments: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[EXPERIMENT…]",
+            help="Files, folders, globs or s3:// URLs (default: all below experiments/profiles/ of the store).",
+        ),
+    ] = None,
+    q_unit: QUnitOfScans = None,
+    beam_energy: Annotated[
+        float | None,
+        typer.Option(
+            "--beam-energy", metavar="KV", help="Of the scans, for --q-unit mrad (default: as in the simulations)."
+        ),
+    ] = None,
+    store: Store = None,
+    as_json: Json = False,
+) -> None:
+    """Map the phases of measured profiles; prints one prediction file a line."""
+    from difsims_core.learn.bundle import load_bundle
+    from difsims_core.models.registry import resolve_model
+    from difsims_core.storage.objects import expand_urls, open_store
+    from flows.cli import console
+
+    scans, place = expand_urls(experiments or ()), open_store(store)
+    model_id = load_bundle(resolve_model(place, model), place).id
+    with _flows(ctx, "flows.predict"):
+        from flows.predict import predict as flow
+
+        predictions = flow(model, scans, store, q_unit, beam_energy)
+    if as_json:
+        console.show_json({"model": model_id, "predictions": predictions})
+    else:
+        for url in predictions:
+            console.show_line(url)
+
+
+@app.command(epilog="Example: difsims evaluate predictions/cnn-7c1d… --experiments scans --truth scans/truth")
+def evaluate(
+    ctx: typer.Context,
+    predictions: Annotated[
+        list[str], typer.Argument(metavar="PREDICTION…", help="Files, folders, globs or s3:// URLs.")
+    ],
+    experiments: Annotated[
+        str | None,
+        typer.Option(
+            "--experiments",
+            metavar="FOLDER",
+            help="Where the scans lie (default: as the predictions say, in the store).",
+        ),
+    ] = None,
+    crystals: Annotated[
+        str | None,
+        typer.Option(
+            "--crystals", metavar="FOLDER", help="CIF files (default: those of the dataset, or the shipped ones)."
+        ),
+    ] = None,
+    truth: Annotated[
+        str | None, typer.Option("--truth", metavar="FOLDER", help="Where <name>_truth.npz maps lie.")
+    ] = None,
+    store: Store = None,
+    as_json: Json = False,
+) -> None:
+    """Score predicted maps: without labels by peak positions, and against truth maps where there are any."""
+    from difsims_core.storage.objects import expand_urls
+    from flows.cli import console
+
+    for folder in (experiments, truth, crystals):
+        without_credentials(folder)
+    maps = expand_urls(predictions)
+    with _flows(ctx, "flows.evaluate"):
+        from flows.evaluate import evaluate as flow
+
+        scores = flow(maps, experiments, truth, crystals, store)
+    if as_json:
+        console.show_json(scores)
+    else:
+        console.show_table("evaluation", scores, [name for name in scores[0] if name not in _LONG])
+
+
+@app.command(epilog="Example: difsims pipeline run.yaml --set simulation.n_patterns=100000")
+def pipeline(
+    ctx: typer.Context,
+    spec: Annotated[Path, typer.Argument(metavar="SPEC.yaml", help="Sections simulation, training, experiments, ….")],
+    changes: Changes = None,
+    q_unit: QUnitOfScans = None,
+    store: Store = None,
+    as_json: Json = False,
+) -> None:
+    """Simulate, train, predict, evaluate and report as one document says; the last line is the report."""
+    from difsims_core.config.documents import load_spec
+    from difsims_core.config.pipeline import PipelineSpec
+    from flows.cli import console
+
+    stated = [] if q_unit is None else [f"q_unit={q_unit}"]
+    document = load_spec(spec, PipelineSpec, [*(changes or ()), *stated])
+    with _flows(ctx, "flows.pipeline"):
+        from flows.pipeline import pipeline as flow
+
+        outcome = flow(document, store)
+    console.show_json(outcome) if as_json else console.show_line(outcome["report"])
+
+
+@app.command(epilog="Example: difsims retrain --set training.epochs=20 --store s3://lab/difsims")
+def retrain(
+    ctx: typer.Context,
+    spec: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[SPEC.yaml]", help="Sections datasets, simulation, training, rule, ….", show_default=False
+        ),
+    ] = None,
+    changes: Changes = None,
+    store: Store = None,
+    as_json: Json = False,
+) -> None:
+    """Train a challenger when anything is new, and promote it where the rule says so; the last line is the champion."""
+    from difsims_core.config.documents import apply_changes, load_spec, make_spec
+    from difsims_core.config.retraining import RetrainingSpec
+    from flows.cli import console
+
+    if spec is not None:
+        document = load_spec(spec, RetrainingSpec, changes or ())
+    else:
+        document = make_spec(apply_changes({}, changes or ()), RetrainingSpec, source="--set")
+    with _flows(ctx, "flows.retrain"):
+        from flows.retrain import retrain as flow
+
+        outcome = flow(document, store)
+    console.show_json(outcome) if as_json else console.show_line(outcome["champion"] or "no champion")
+
+
+@app.command(epilog="Example: difsims watch --store s3://lab/difsims")
+def watch(ctx: typer.Context, store: Store = None, as_json: Json = False) -> None:
+    """Look once for new experiments in the store and announce them; prints one URL a line."""
+    from flows.cli import console
+
+    with _flows(ctx, "flows.watch"):
+        from flows.watch import watch_experiments
+
+        announced = watch_experiments(store)
+    if as_json:
+        console.show_json(announced)
+    else:
+        for url in announced:
+            console.show_line(url)
+
+
+for commands in (convert, datasets, phases, up, doctor, models, scans):
+    commands.register(app)
+
+
+def _flows(ctx: typer.Context, *modules: str) -> Any:
+    from flows.cli.session import flow_session
+
+    return flow_session(*modules, verbose=ctx.obj["verbose"])
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

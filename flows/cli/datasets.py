@@ -1,0 +1,113 @@
+"""Commands about stored items that run no flow: ``export``, ``verify``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.cli.command_group import FAILED
+from flows.cli.options import Json, Store
+
+if TYPE_CHECKING:
+    from difsims_core.findings import Findings
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command(epilog="Example: difsims export sim-0b6e… training.npz")(export)
+    app.command(epilog="Example: difsims verify sim-0b6e… --resimulate 2 · difsims verify --store s3://bucket")(verify)
+
+
+def export(
+    item: Annotated[str, typer.Argument(metavar="SIM|CNN", help="Id or URL of a dataset or a trained classifier.")],
+    out: Annotated[
+        str,
+        typer.Argument(metavar="OUT", help="File to write: .npz (large datasets: numbered files), .keras of a model."),
+    ],
+    store: Store = None,
+    as_json: Json = False,
+) -> None:
+    """Write a dataset as npz, readable with nothing but NumPy, or a model as a file of Keras; prints the files."""
+    from difsims_core.storage import layout
+    from flows.cli import console
+
+    is_model = layout.is_model_id(item.rstrip("/").rpartition("/")[2])
+    name, paths = _export_model(item, out, store) if is_model else _export_dataset(item, out, store)
+    if as_json:
+        console.show_json({"id": name, "files": paths})
+    else:
+        for path in paths:
+            console.show_line(path)
+
+
+def _export_dataset(simulation: str, out: str, store: str | None) -> tuple[str, list[str]]:
+    from difsims_core.dataset.export import export_npz
+    from difsims_core.dataset.open import open_simulation
+    from difsims_core.storage.objects import open_store
+    from flows.cli import console
+
+    opened = open_simulation(simulation, open_store(store))
+    with console.bar("exporting", opened.n_patterns, "patterns") as progress:
+        return opened.id, list(export_npz(opened.store, opened.id, out, progress=progress))
+
+
+def _export_model(model: str, out: str, store: str | None) -> tuple[str, list[str]]:
+    from difsims_core.learn.bundle import load_bundle
+    from difsims_core.learn.export import export_keras
+    from difsims_core.storage.objects import open_store
+
+    bundle = load_bundle(model, open_store(store))
+    export_keras(bundle, out)
+    return bundle.id, [out]
+
+
+def verify(
+    items: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[ITEM…]",
+            help="Ids or URLs of datasets and models, URLs of predictions (default: everything in the store).",
+            show_default=False,
+        ),
+    ] = None,
+    resimulate: Annotated[int, typer.Option(min=0, help="Blocks of a dataset to simulate again and compare.")] = 0,
+    store: Store = None,
+    as_json: Json = False,
+) -> None:
+    """Compare every object of datasets, models and predictions with its checksums; ends with 1 if any differs."""
+    from dataclasses import asdict
+
+    from difsims_core.errors import InputError
+    from difsims_core.housekeeping.verify_store import verify_item, verify_store
+    from difsims_core.storage.objects import open_store
+    from flows.cli import console
+
+    place, checked = open_store(store), []
+    if resimulate and not items:
+        raise InputError("--resimulate needs the ids of datasets: `difsims verify sim-… --resimulate 2`")
+    with console.bar("verifying", len(items or ()), "items") as progress:
+        checking = (verify_item(place, item, resimulate) for item in items) if items else verify_store(place)
+        for number, findings in enumerate(checking, start=1):
+            checked.append(findings)
+            progress(number)
+    if not checked:
+        raise InputError(f"{place.root}: there is nothing to verify; check the store (DIFSIMS_STORE)")
+    if as_json:
+        console.show_json([{"ok": findings.ok, **asdict(findings)} for findings in checked])
+    else:
+        _show(checked)
+    if not all(findings.ok for findings in checked):
+        raise typer.Exit(FAILED)
+
+
+def _show(checked: list[Findings]) -> None:
+    from flows.cli import console
+
+    for findings in checked:
+        verdict = "all is well" if findings.ok else f"failed, findings: {len(findings.failures)}"
+        console.show_line(f"{findings.kind} {findings.id}: {verdict}")
+        for warning in findings.warnings:
+            console.warn(warning)
+        for failure in findings.failures:
+            console.fail(failure)

@@ -1,0 +1,65 @@
+"""Commands of those who operate difsims for themselves or for a group."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from threading import Event
+from typing import Annotated
+
+import typer
+
+from flows.cli.options import without_credentials
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    app.command(epilog="Example: difsims up --folder /data/difsims-stack")(up)
+
+
+def up(
+    folder: Annotated[Path, typer.Option("--folder", help="Where its whole state lies.")] = Path("difsims-stack"),
+    s3: Annotated[
+        str | None,
+        typer.Option("--s3", metavar="URL", help="Use this store, with AWS_… set.", callback=without_credentials),
+    ] = None,
+    prefect_api: Annotated[
+        str | None, typer.Option("--prefect-api", metavar="URL", help="Use this Prefect server instead of an own one.")
+    ] = None,
+    auth: Annotated[
+        bool,
+        typer.Option(
+            "--auth/--no-auth",
+            help="Ask for a login to Prefect, kept in the folder's credentials.json. Without one every user of this "
+            "machine may start runs, with your rights.",
+        ),
+    ] = True,
+    prefect_port: Annotated[
+        int | None, typer.Option("--prefect-port", min=1, max=65535, help="Port of Prefect (default: 4200 when free).")
+    ] = None,
+    s3_port: Annotated[
+        int | None, typer.Option("--s3-port", min=1, max=65535, help="Port of S3 (default: 8333 when free).")
+    ] = None,
+    timeout: Annotated[float, typer.Option(min=1, help="Seconds that each service may take to start.")] = 180,
+    deployments: Annotated[Path | None, typer.Option(hidden=True, help="Another prefect.yaml.")] = None,
+    zombie_seconds: Annotated[
+        int | None, typer.Option(min=35, hidden=True, help="Without a heartbeat until Crashed.")
+    ] = None,
+) -> None:
+    """Start the whole platform here: S3 store, Prefect server, deployments, worker; Ctrl-C stops all of it."""
+    from flows.cli import console
+    from flows.stack.records.options import UpOptions
+    from flows.stack.supervision.zombies import WITHOUT_HEARTBEAT
+    from flows.stack.up import Stack
+
+    zombie_seconds = zombie_seconds or WITHOUT_HEARTBEAT
+    options = UpOptions(folder, s3, prefect_api, s3_port, prefect_port, auth, timeout, deployments, zombie_seconds)
+    stop = Event()
+    before = {number: signal.signal(number, lambda _number, _frame: stop.set()) for number in _SIGNALS}
+    try:
+        Stack(options, console.tell).run(stop, lambda text: console.show_text(f"{text}\n"))
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

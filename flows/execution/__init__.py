@@ -1,0 +1,1 @@
+"""How work runs: tasks, retries, compute, limits."""

@@ -1,0 +1,109 @@
+"""One bad item ends nothing but itself: the others of a batch go on, and the run fails when all are done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+from prefect.exceptions import PrefectHTTPStatusError
+
+from difsims_core.errors import (
+    CorruptDataError,
+    DifsimsError,
+    InputError,
+    MissingObjectError,
+    PartlyFailedError,
+    StoreError,
+)
+from difsims_core.messages import first_line
+from difsims_core.storage.objects import ObjectStore
+from flows.execution.retries import may_go_away
+from flows.ui.progress import Stopped
+
+_NOBODYS = (httpx.TransportError, PrefectHTTPStatusError, Stopped)  # Prefect's server is gone; the run is to end
+_MOST_IN_A_ROW = 3
+
+
+class Barrier:
+    """Takes the failures of single items, whatever they are; one of everything goes through.
+
+    What concerns everything: the store does not answer or fails three times in a row, Prefect's server is gone, the run
+    is asked to stop, or an error of a kind named here.
+
+    Parameters
+    ----------
+    store
+        Asked after a failure that may be its own.
+    through
+        Kinds of errors that no single item is to blame for.
+    """
+
+    def __init__(self, store: ObjectStore, *through: type[Exception]) -> None:
+        self._store = store
+        self._through = (*_NOBODYS, *through)
+        self._in_a_row = 0
+        self.errors: dict[str, Exception] = {}
+
+    @contextmanager
+    def around(self, item: str) -> Iterator[None]:
+        """Work on one item; an error of it ends the block and is kept."""
+        try:
+            yield
+        except self._through:
+            raise
+        except Exception as error:
+            if _of_the_store(error):
+                self._store.folders()  # raises when it does not answer
+                self._in_a_row += may_go_away(error)
+                if self._in_a_row >= _MOST_IN_A_ROW:  # such as a full disk
+                    raise
+            self.errors[item] = error
+        else:
+            self._in_a_row = 0
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        """Why items failed, in order."""
+        return {item: _reason(item, error) for item, error in self.errors.items()}
+
+    def conclude(self, total: int, what: str, rest: str) -> None:
+        """End a batch of ``total`` items: fail when any has failed.
+
+        Parameters
+        ----------
+        total
+            How many items there were.
+        what
+            Such as "scans cannot be predicted".
+        rest
+            What became of the others.
+
+        Raises
+        ------
+        PartlyFailedError
+            With the reason for each item that failed.
+        InputError, MissingObjectError
+            That of the only item.
+        """
+        if not self.errors:
+            return
+        if total == 1:
+            (error,) = self.errors.values()
+            if isinstance(error, InputError | MissingObjectError):
+                raise error
+        said = f"{rest}: " if len(self.errors) < total else ": "
+        raise PartlyFailedError(
+            f"{len(self.errors)} of {total} {what}{said}{' · '.join(self.reasons.values())}"
+        ) from next(iter(self.errors.values()))
+
+
+def _of_the_store(error: Exception) -> bool:
+    """Return whether it may be the store that fails, and not what it holds."""
+    return isinstance(error, StoreError) and not isinstance(error, MissingObjectError | CorruptDataError)
+
+
+def _reason(item: str, error: Exception) -> str:
+    if isinstance(error, DifsimsError):
+        return str(error)
+    return f"{item}: unexpected {type(error).__name__}: {first_line(error)}"

@@ -1,0 +1,72 @@
+"""The end of a stack: everything stops in order, and then it is checked that nothing is left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import psutil
+
+from flows.stack.api import PrefectApi
+from flows.stack.errors import StackError
+from flows.stack.services.processes import described, end, flow_runs, stack_processes
+from flows.stack.supervision import repair
+from flows.stack.supervision.supervisor import Supervisor
+
+_MARGIN_SECONDS = 20
+_FLOW_SECONDS = 10
+
+Tell = Callable[[str], None]
+
+
+def stop_flow_runs(supervisor: Supervisor, stack: str, api: PrefectApi, tell: Tell) -> None:
+    """Stop the flow runs at work, then the worker, and see to it that the server knows of it.
+
+    Prefect's worker kills its runs when it ends, and they would stay "Running" for ever.
+    """
+    first = flow_runs(stack_processes(stack))
+    end((process for group in first.values() for process in group), _FLOW_SECONDS)
+    later = flow_runs(stack_processes(stack))  # begun meanwhile
+    supervisor.stop_program("worker")
+    try:
+        names = repair.crash_interrupted(api, {**first, **later})
+    except StackError:
+        return  # without a server there is nobody to tell; the next start puts its records right
+    if names:
+        tell(f"stopped half-way: {', '.join(names)}; what they finished is kept, run them again to go on")
+
+
+def stop_programs(supervisor: Supervisor, stack: str, seconds: float, tell: Tell) -> None:
+    """Stop what still runs, the server before the store, and check that nothing is left.
+
+    Parameters
+    ----------
+    supervisor
+        Of the stack.
+    stack
+        Its id.
+    seconds
+        How long the programs may take together.
+    tell
+        Called with what did not go by the book.
+
+    Raises
+    ------
+    StackError
+        If a process cannot be ended.
+    """
+    process = supervisor.process()
+    if process is not None:
+        process.terminate()  # supervisord stops its programs one after the other, the last one first
+        try:
+            process.wait(seconds + _MARGIN_SECONDS)
+        except psutil.TimeoutExpired:
+            tell("supervisord did not end in time and is killed")
+            process.kill()
+            process.wait()
+    left = stack_processes(stack)
+    if left:
+        tell(f"still there after the stop, ended by process id: {described(left)}")
+        end(left)
+    left = stack_processes(stack)
+    if left:
+        raise StackError(f"these processes cannot be ended: {described(left)}; end them by hand (kill -9)")

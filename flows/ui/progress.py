@@ -1,0 +1,164 @@
+"""What a flow tells about itself: lines of its story and how far a long piece of work is.
+
+Both go to Prefect (the run's log, a progress artifact) and to listeners of this process, such as a terminal.
+Core functions report through plain callbacks and know of neither.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Event, Lock
+from typing import Protocol, cast
+from uuid import UUID
+
+import httpx
+from prefect.artifacts import create_progress_artifact, update_progress_artifact
+from prefect.context import FlowRunContext
+from prefect.exceptions import PrefectHTTPStatusError
+
+from difsims_core.messages import first_line
+from flows.ui import markdown
+from flows.ui.run_log import log
+
+_SECONDS_BETWEEN_UPDATES = 3.0
+_logger = logging.getLogger(__name__)
+
+stop_requested = Event()
+"""Set to end work that runs in other threads; they notice at the next step of progress."""
+
+
+class Stopped(Exception):  # noqa: N818 - it is a request, not an error
+    """Work was asked to stop."""
+
+
+class Listener(Protocol):
+    """Something in this process that shows what flows tell."""
+
+    def said(self, text: str) -> None:
+        """Show one line of the story."""
+
+    def moved(self, work: Work) -> None:
+        """Show how far a piece of work is."""
+
+    def ended(self, work: Work) -> None:
+        """Take a piece of work away."""
+
+
+listeners: list[Listener] = []
+_works: dict[str, Work] = {}
+
+
+class Work:
+    """A long piece of work, in parts that may advance at the same time.
+
+    Attributes
+    ----------
+    title, unit : str
+        What is done, and what ``total`` counts.
+    total : int
+        When ``done`` reaches it the work is complete.
+    note : str
+        Latest detail, such as the loss of an epoch.
+    """
+
+    def __init__(self, title: str, total: int, unit: str) -> None:
+        self.title, self.total, self.unit, self.note = title, total, unit, ""
+        self._parts: dict[object, int] = {}
+        self._lock = Lock()
+        self._artifact: UUID | None = None
+        self._updated = time.monotonic()
+        if FlowRunContext.get() is not None:
+            shown = markdown.text(title)
+            with _server_may_be_away():
+                self._artifact = cast("UUID", create_progress_artifact(0.0, key="progress", description=shown))
+
+    @property
+    def done(self) -> int:
+        """How much is done, all parts together."""
+        return min(sum(self._parts.values()), self.total)
+
+    def reach(self, part: object, done: int, note: str = "") -> None:
+        """Say how much of a part is done by now."""
+        with self._lock:
+            self._parts[part] = max(done, self._parts.get(part, 0))
+            self.note = note or self.note
+            due = time.monotonic() - self._updated > _SECONDS_BETWEEN_UPDATES
+            if due:
+                self._updated = time.monotonic()
+        for listener in listeners:
+            listener.moved(self)
+        if due:
+            self._update_artifact()
+
+    def end(self) -> None:
+        """Leave the terminal and make the artifact final."""
+        for listener in listeners:
+            listener.ended(self)
+        self._update_artifact()
+
+    def _update_artifact(self) -> None:
+        if self._artifact is not None:
+            percent = 100.0 * self.done / max(self.total, 1)
+            note = f" · {self.note}" if self.note else ""
+            description = f"{self.title}: {self.done:,} of {self.total:,} {self.unit}{note}"
+            with _server_may_be_away():
+                update_progress_artifact(self._artifact, percent, description=markdown.text(description))
+
+
+@contextmanager
+def working(key: str, title: str, total: int, unit: str) -> Iterator[Work]:
+    """Announce a long piece of work; tasks of this process find it under ``key``."""
+    work = _works[key] = Work(title, total, unit)
+    for listener in listeners:
+        listener.moved(work)
+    try:
+        yield work
+    finally:
+        _works.pop(key, None)
+        work.end()
+
+
+def reporter(key: str, part: object) -> Callable[..., None]:
+    """Return the callback ``(done, note="")`` by which a part of the work under ``key`` says how much of it is done.
+
+    In another process than the flow's there is no such work: the callback does nothing, the flow itself counts the
+    parts that have ended.
+    """
+
+    def report(done: int, note: str = "") -> None:
+        if stop_requested.is_set():
+            raise Stopped("stopped; finished blocks are kept, the same command goes on from there")
+        work = _works.get(key)
+        if work is not None:
+            work.reach(part, done, note)
+
+    return report
+
+
+def say(text: str) -> None:
+    """Tell one line of the story, to the run's log and to the listeners."""
+    note(text)
+    show(text)
+
+
+def show(text: str) -> None:
+    """Tell one line of the story to the listeners alone: the run's log has it in other words."""
+    for listener in listeners:
+        listener.said(text)
+
+
+def note(text: str) -> None:
+    """Tell one line of the story to the run's log alone: what a flow tells of the flows that it has called."""
+    log(logging.INFO, text)
+
+
+@contextmanager
+def _server_may_be_away() -> Iterator[None]:
+    """Let work go on when its progress cannot be told, for example while the server restarts."""
+    try:
+        yield
+    except (httpx.TransportError, PrefectHTTPStatusError) as error:
+        _logger.warning("progress is not told to Prefect: %s", first_line(error))

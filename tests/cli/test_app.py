@@ -1,0 +1,143 @@
+"""The command line without flows: help, misuse, errors of one line, what is loaded, and Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from flows.cli.app import app
+
+COMMANDS = (
+    "demo", "simulate", "convert", "train", "predict", "evaluate", "pipeline", "export", "verify", "phases",
+    "up", "doctor", "champion", "promote", "rollback", "retention", "backup", "restore", "intake", "retrain", "watch",
+)  # fmt: skip
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def invoke(*arguments: str):
+    return CliRunner().invoke(app, list(arguments))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example(command):
+    result = invoke(command, "--help")
+    assert result.exit_code == 0
+    assert f"Example: difsims {command}" in " ".join(result.stdout.split())
+
+
+def test_phases_lists_the_catalogue():
+    entries = json.loads(invoke("phases", "--json").stdout)
+    assert len(entries) == 13
+    assert {"name": "pbi2_2h", "space_group": "P-3m1"}.items() <= next(
+        e for e in entries if e["name"] == "pbi2_2h"
+    ).items()
+    assert "p4mbm_scaled_mixed_halide" in invoke("phases").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["simulate", "missing.yaml"], "missing.yaml: no such parameter document"),
+        (["simulate", "--set", "n_pattern=3"], "did you mean 'n_patterns'"),
+        (["simulate", "--set", "n_patterns"], "expected key=value"),
+        (["simulate", "--set", "n_patterns=-1"], "n_patterns"),
+        (["simulate", "--set", "sweep.sed=[1]"], "did you mean 'seed'"),
+        (["simulate", "--set", "sweep.seed=[]"], "seed: no values"),
+        (["convert", "missing.yml"], "missing.yml: no such parameter document"),
+        (["convert", "missing.yml", "-o", "new.json"], "expected a name that ends in .yaml"),
+        (["train", "sim-x", "--set", "epoch=3"], "did you mean 'epochs'"),
+        (["predict", "cnn-x", "*.npz"], "nothing found"),
+        (["evaluate", "*.npz"], "nothing found"),
+        (["train", "x"], "expected the URL of a dataset"),
+        (["export", "foo", "out.npz"], "expected the URL of a dataset"),
+        (["verify", "sim-x", "--store", "ftp://host/x"], "ftp"),
+        (["simulate", "bulk.yaml", "--set", "n_pattern=3"], "did you mean 'n_patterns'"),
+        (["simulate", "--store", "s3://key:SECRET@bucket/x"], "must not carry credentials"),
+        (["simulate", "--set", "crystal_folder=s3://key:SECRET@bucket/x"], "must not carry credentials"),
+        (["evaluate", "*.npz", "--truth", "s3://key:SECRET@bucket/x"], "must not carry credentials"),
+        (["verify"], "there is nothing to verify"),
+        (["verify", "--resimulate", "1"], "needs the ids of datasets"),
+        (["export"], "Missing argument"),
+        (["simulat"], "No such command"),
+        (["phases", "--colour"], "No such option"),
+    ],
+)
+def test_misuse_ends_with_two_and_names_the_remedy(arguments, expected, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = invoke(*arguments)
+    assert result.exit_code == 2
+    assert expected in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_failing_store_ends_with_one(tmp_path):
+    result = invoke("verify", "sim-00000000-0000-4000-8000-000000000000", "--store", str(tmp_path))
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error: ")
+    assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("place", [["--debug", "train"], ["train", "--debug"]])
+def test_debug_shows_where(place, tmp_path):
+    arguments = ["sim-00000000-0000-4000-8000-000000000000", "--store", str(tmp_path)]
+    result = invoke(*place, *arguments)
+    assert result.exit_code == 1
+    assert "Traceback" in result.stderr
+    assert "open_simulation" in result.stderr
+
+
+def test_an_unexpected_error_is_one_line_too(monkeypatch):
+    def broken():
+        raise ZeroDivisionError("by nothing\nsecond line")
+
+    monkeypatch.setattr("difsims_core.crystal.catalogue.list_catalogue", broken)
+    result = invoke("phases")
+    assert result.exit_code == 1
+    assert result.stderr == "error: unexpected ZeroDivisionError: by nothing (--debug shows where)\n"
+
+
+def test_markup_in_names_is_printed_as_it_is(tmp_path):
+    result = invoke("simulate", str(tmp_path / "[red]x.yaml"))
+    assert "[red]x.yaml" in result.stderr
+
+
+def python(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT)
+
+
+def test_light_commands_load_nothing_heavy():
+    heavy = ("prefect", "tensorflow", "keras", "matplotlib", "numba", "orix", "zarr")
+    code = (
+        "import sys\nfrom typer.testing import CliRunner\nfrom flows.cli.app import app\n"
+        "assert CliRunner().invoke(app, ['--help']).exit_code == 0\n"
+        "assert CliRunner().invoke(app, ['phases']).exit_code == 0\n"
+        f"print([name for name in {heavy} if name in sys.modules])"
+    )
+    result = python(code)
+    assert result.stdout.strip() == "[]", result.stdout + result.stderr
+
+
+@pytest.mark.service
+def test_ctrl_c_ends_cleanly(tmp_path):
+    environment = os.environ | {"PREFECT_HOME": str(tmp_path / "prefect"), "PYTHONPATH": str(ROOT)}
+    environment.pop("PREFECT_API_URL", None)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "flows.cli.app", "simulate", "--store", str(tmp_path / "store")],
+        stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=tmp_path, env=environment,
+    )  # fmt: skip
+    assert process.stderr is not None
+    first = process.stderr.readline()
+    assert "starting Prefect" in first
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert output == ""
+    assert errors.splitlines() == ["interrupted; finished work is kept, the same command goes on from there"]

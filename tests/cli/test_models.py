@@ -1,0 +1,215 @@
+"""The commands about what is kept: what they print, and how they end."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from difsims_core.models.registry import promote, read_registry
+from difsims_core.storage import layout
+from difsims_core.storage.objects import ObjectStore, open_store
+from flows.cli import models
+from flows.cli.command_group import CommandGroup
+from tests.small_stores import contents, put_dataset, put_model, put_report
+
+app = typer.Typer(cls=CommandGroup, pretty_exceptions_enable=False, rich_markup_mode="rich")
+models.register(app)
+
+
+@app.callback()
+def _main(_debug: bool = False, verbose: bool = False) -> None:
+    pass
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ObjectStore:
+    return open_store(tmp_path / "store")
+
+
+@pytest.fixture
+def run(store: ObjectStore, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    return lambda *arguments: CliRunner().invoke(app, [*arguments, "--store", store.root])
+
+
+def crown(store: ObjectStore, *models: str) -> None:
+    for model in models:
+        promote(store, read_registry(store), model, why=f"why {model}", scores={"f1": 0.5}, by="hand", ingredients="a")
+
+
+@pytest.mark.parametrize("command", ["champion", "promote", "rollback", "retention", "backup", "restore"])
+def test_help_has_an_example(command):
+    result = CliRunner().invoke(app, [command, "--help"])
+    assert result.exit_code == 0
+    assert f"Example: difsims {command}" in " ".join(result.stdout.split())
+
+
+def test_champion(run, store):
+    assert run("champion").stdout == "there is no champion yet; `difsims retrain` or `difsims promote` makes one\n"
+    models = [put_model(store) for _ in range(12)]
+    crown(store, *models)
+    said = run("champion").stdout
+    assert said.index(models[-1]) < said.index(models[-2])
+    assert "former champions, the latest 10 of 11" in said
+    assert "f1 0.5" in said
+    assert "decisions, the latest 10 of 12" in said
+    document = json.loads(run("champion", "--json").stdout)
+    assert document["champion"]["model"] == models[-1]
+    assert len(document["former"]) == 11
+
+
+def test_promotion_by_hand(run, store, monkeypatch):
+    told = []
+    monkeypatch.setattr("flows.ui.events.announce", lambda *arguments, **details: told.append((arguments, details)))
+    first, second = put_model(store), put_model(store)
+    assert run("promote", first).exit_code == 2
+    assert run("promote", first, "--why", "the first").stdout == f"{first}\n"
+    document = json.loads(run("promote", second, "--why", "knows Pb", "--json").stdout)
+    assert (document["model"], document["before"], document["by"]) == (second, first, "hand")
+    assert read_registry(store).former[0].model == first
+    assert [arguments for arguments, _ in told] == [("champion.promoted", it, store.root) for it in (first, second)]
+    assert [details["labels"]["difsims.before"] for _, details in told] == ["", first]
+    again = run("promote", second, "--why", "again")
+    assert again.exit_code == 2
+    assert "is the champion already" in again.stderr
+    assert "expected the id of a model" in run("promote", "large_filter", "--why", "x").stderr
+    store.delete_tree(layout.model(first))
+    assert "this model is gone" in " ".join(run("promote", first, "--why", "x").stderr.split())
+    assert len(told) == 2
+
+
+def test_rollback(run, store):
+    first, second = put_model(store), put_model(store)
+    crown(store, first, second)
+    assert run("rollback").exit_code == 2
+    assert run("rollback", "--why", "maps were wrong").stdout == f"{first}\n"
+    champion = read_registry(store).champion
+    assert (champion.model, champion.why, champion.by) == (first, "maps were wrong", "rollback")
+    document = json.loads(run("rollback", "--to", second, "--why", "no", "--json").stdout)
+    assert (document["model"], document["before"]) == (second, first)
+    refused = run("rollback", "--to", second, "--why", "again")
+    assert refused.exit_code == 2
+    assert "expected a former champion" in refused.stderr
+    store.delete_tree(layout.model(first))
+    assert run("rollback", "--to", first, "--why", "gone").exit_code == 1
+
+
+def test_rollback_is_announced(run, store, monkeypatch):
+    first, second = put_model(store), put_model(store)
+    crown(store, first, second)
+    told = []
+    monkeypatch.setattr("flows.ui.events.announce", lambda *arguments, **details: told.append((arguments, details)))
+    run("rollback", "--why", "maps were wrong")
+    ((arguments, details),) = told
+    assert arguments == ("champion.promoted", first, store.root)
+    assert details["labels"] == {"difsims.before": second}
+    assert details["payload"] == {"why": "maps were wrong", "by": "rollback", "scores": {"f1": 0.5}}
+
+
+def test_retention_touches_nothing_unless_told(run, store, monkeypatch):
+    monkeypatch.setattr("difsims_core.housekeeping.retention_plan.Terms.since", property(lambda terms: terms.now))
+    data = put_dataset(store)
+    kept, lost = put_model(store, datasets=[data]), put_model(store)
+    report = put_report(store, "run-1", lost)
+    crown(store, kept)
+    before = contents(store)
+    result = run("retention")
+    assert result.exit_code == 0
+    assert contents(store) == before
+    assert result.stdout.index("may go") < result.stdout.index(lost) < result.stdout.index("stays")
+    assert "2 items may go" in result.stdout.splitlines()[-1]
+    assert "--delete lets it go" in result.stdout.splitlines()[-1]
+    plan = json.loads(run("retention", "--json").stdout)
+    assert [item["id"] for item in plan["going"]] == [report, lost]
+    assert plan["deleted"] == []
+    assert plan["bytes"] == sum(item["bytes"] for item in plan["going"])
+    assert contents(store) == before
+    assert run("retention", "--keep", lost, "--delete").stdout.splitlines()[-1] == "deleted 0 of 0 items, 0 bytes"
+    assert run("retention", "--delete").stdout.splitlines()[-1].startswith("deleted 2 of 2 items, ")
+    assert not [key for key in store.list() if lost in key]
+    assert json.loads(run("retention", "--delete", "--json").stdout)["deleted"] == []
+    assert run("retention").stdout.splitlines()[-1] == "0 items may go, 0 bytes"
+
+
+def test_retention_refuses_what_nobody_has_proven(run, store, monkeypatch):
+    monkeypatch.setattr("difsims_core.housekeeping.retention_plan.Terms.since", property(lambda terms: terms.now))
+    models = [put_model(store) for _ in range(3)]
+    before = contents(store)
+    shown = run("retention")
+    assert shown.exit_code == 0
+    assert "nothing of it would be deleted: there are 3 models and no registry" in " ".join(shown.stderr.split())
+    assert shown.stdout.splitlines()[-1].startswith("3 items may go")
+    assert "lets it go" not in shown.stdout
+    refused = run("retention", "--delete")
+    assert refused.exit_code == 1
+    assert "nothing was deleted: there are 3 models and no registry" in " ".join(refused.stderr.split())
+    assert contents(store) == before
+    crown(store, models[0])
+    refused = run("retention", "--delete")
+    assert refused.exit_code == 1
+    assert "--most-percent 67" in refused.stderr
+    assert run("retention", "--delete", "--most-percent", "67").exit_code == 0
+
+
+def test_retention_by_the_number_of_a_registry_that_was_looked_at(run, store, monkeypatch):
+    monkeypatch.setattr("difsims_core.housekeeping.retention_plan.Terms.since", property(lambda terms: terms.now))
+    models = [put_model(store) for _ in range(4)]
+    crown(store, models[0])
+    old = store.read(layout.model_registry())
+    crown(store, models[1])
+    store.write(layout.model_registry(), old)
+    refused = run("retention", "--delete", "--most-percent", "80")
+    assert refused.exit_code == 1
+    assert f"does not know that {models[1]} was made champion" in " ".join(refused.stderr.split())
+    assert "registry 1, written" in run("champion").stdout
+    plan = json.loads(run("retention", "--json").stdout)
+    for objection, words in zip(plan["objections"], ("does not know", "3 of 4 items", "bytes would go"), strict=True):
+        assert words in objection
+    assert run("retention", "--delete", "--most-percent", "80", "--serial", "1").exit_code == 0
+    assert store.folders("models").count(models[1]) == 0
+
+
+def test_retention_misused(run):
+    assert run("retention", "--keep-days", "0").exit_code == 2
+    unknown = run("retention", "--keep", "cnn-x")
+    assert unknown.exit_code == 2
+    assert run("retention", "--most-percent", "0").exit_code == 2
+    assert "cnn-x; correct or drop them" in unknown.stderr
+
+
+def test_backup_and_restore(run, store, tmp_path):
+    model = put_model(store)
+    crown(store, model)
+    folder = str(tmp_path / "copy")
+    said = run("backup", folder)
+    assert said.exit_code == 0
+    assert said.stdout.startswith("3 records, ")
+    assert said.stdout.endswith(f"file://{folder}\n")
+    assert run("backup", folder).exit_code == 2
+    store.delete(layout.model_registry())
+    assert run("restore", folder).stdout == "1 records restored, 2 were the same, 0 were left as they are\n"
+    assert json.loads(run("restore", folder, "--json").stdout)["written"] == []
+    (tmp_path / "copy" / layout.model_registry()).unlink()
+    damaged = run("restore", folder)
+    assert damaged.exit_code == 1
+    assert "nothing was restored, use another backup" in " ".join(damaged.stderr.split())
+    store.write(f"{layout.model(model)}/bundle.json", b"{")
+    warned = run("backup", str(tmp_path / "second"), "--json")
+    assert json.loads(warned.stdout)["damaged"] == [f"{layout.model(model)}/bundle.json"]
+    assert "damaged in the store" in warned.stderr
+
+
+def test_credentials_in_a_url_are_refused(run):
+    for command in ("backup", "restore"):
+        assert run(command, "s3://key:secret@bucket/x").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("size", "text"), [(0, "0 bytes"), (999, "999 bytes"), (12_345, "12.35 kB"), (3e15, "3000 TB")]
+)
+def test_sizes_as_people_write_them(size, text):
+    assert models._bytes(size) == text

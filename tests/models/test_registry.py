@@ -1,0 +1,299 @@
+"""The registry of models: one champion, whoever writes at once, and a way back."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from difsims_core.errors import ChampionChangedError, CorruptDataError, InputError, MissingObjectError, StoreError
+from difsims_core.models import registry as ledger
+from difsims_core.models.registry import (
+    Consideration,
+    Registry,
+    promote,
+    read_registry,
+    record,
+    resolve_model,
+    rollback,
+)
+from difsims_core.storage import layout
+from difsims_core.storage.objects import ObjectStore, open_store
+from tests.small_stores import put_model
+
+
+def crown(store: ObjectStore, model: str, **options) -> Registry:
+    return promote(store, read_registry(store), model, **({"why": "w", "scores": {"f1": 0.5}, "by": "hand"} | options))
+
+
+def noted(number: int) -> Consideration:
+    return Consideration(f"{number:064d}", None, False, "nothing new", "2026-01-01T00:00:00+00:00")
+
+
+def test_a_store_without_registry_has_no_champion(store):
+    assert read_registry(store) == Registry()
+    with pytest.raises(MissingObjectError, match="no champion yet; `difsims retrain`"):
+        resolve_model(store, "champion")
+
+
+def test_champions_follow_each_other(store):
+    first, second = put_model(store), put_model(store)
+    crown(store, first, why="the first")
+    registry = crown(store, second, why="better", scores={"accuracy": 0.75}, by="retrain", ingredients="a" * 64)
+    assert registry == read_registry(store)
+    assert (registry.champion.model, registry.champion.why, registry.champion.by) == (second, "better", "retrain")
+    assert registry.champion.scores == {"accuracy": 0.75}
+    assert [item.model for item in registry.former] == [first]
+    (decision,) = registry.considered
+    assert (decision.model, decision.promoted, decision.ingredients) == (second, True, "a" * 64)
+    assert resolve_model(store, "champion") == second
+    assert resolve_model(store, first) == first
+    assert resolve_model(store, "s3://elsewhere/model") == "s3://elsewhere/model"
+
+
+def test_the_champion_again_is_no_change(files):
+    model = put_model(files)
+    registry = crown(files, model)
+    again = crown(files, model, why="another reason")
+    assert (again.champion, again.former) == (registry.champion, ())
+
+
+def test_of_two_promotions_at_once_one_wins(store):
+    models = [put_model(store) for _ in range(2)]
+    seen = read_registry(store)
+
+    def attempt(model):
+        try:
+            return promote(store, seen, model, why="w", scores={}, by="retrain").champion.model
+        except ChampionChangedError as error:
+            return error
+
+    with ThreadPoolExecutor(2) as pool:
+        results = list(pool.map(attempt, models))
+    (lost,) = [item for item in results if isinstance(item, ChampionChangedError)]
+    assert "was not promoted; compare it with the present champion" in str(lost)
+    registry = read_registry(store)
+    assert registry.champion.model in models
+    assert registry.former == ()
+
+
+def test_a_promotion_on_what_was_read_before_another_one_is_refused(files):
+    first, second = put_model(files), put_model(files)
+    old = crown(files, first)
+    crown(files, second)
+    with pytest.raises(ChampionChangedError, match=first):
+        promote(files, old, first, why="late", scores={}, by="retrain")
+    assert read_registry(files).champion.model == second
+
+
+@pytest.mark.parametrize("scores", [{"f1": float("nan")}, {"f1": float("inf")}])
+def test_scores_are_numbers(files, scores):
+    with pytest.raises(InputError, match="NaN or infinity in f1"):
+        crown(files, put_model(files), scores=scores)
+    assert not files.exists(layout.model_registry())
+
+
+def test_a_model_that_is_not_there_is_no_champion(files):
+    with pytest.raises(MissingObjectError, match="is gone"):
+        crown(files, layout.new_model_id())
+    with pytest.raises(InputError, match="expected the id of a model"):
+        crown(files, "cnn-x")
+
+
+def test_every_decision_at_once_is_noted(store):
+    crown(store, put_model(store))
+    seen = read_registry(store)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda number: record(store, seen, noted(number)), range(4)))
+    registry = read_registry(store)
+    assert {item.ingredients for item in registry.considered} == {noted(number).ingredients for number in range(4)}
+    assert registry.champion == seen.champion
+    assert record(store, registry, noted(0)) == registry
+
+
+def test_the_latest_decisions_stay(files, monkeypatch):
+    monkeypatch.setattr(ledger, "_CONSIDERED", 3)
+    registry = Registry()
+    for number in range(5):
+        registry = record(files, registry, noted(number))
+    assert registry.considered == (noted(4), noted(3), noted(2))
+
+
+def test_others_that_always_come_first(files, monkeypatch):
+    monkeypatch.setattr(ObjectStore, "replace", lambda *_: False)
+    with pytest.raises(StoreError, match="other processes changed it 20 times"):
+        record(files, Registry(), noted(1))
+
+
+def test_the_way_back(files):
+    a, b, c = (put_model(files) for _ in range(3))
+    for model in (a, b, c):
+        crown(files, model, scores={"f1": 0.25 if model == b else 0.5})
+    registry = rollback(files)
+    assert (registry.champion.model, registry.champion.by) == (b, "rollback")
+    assert registry.champion.scores == {"f1": 0.25}
+    assert registry.champion.why == f"rolled back from {c}"
+    assert [item.model for item in registry.former] == [c, b, a]
+    assert rollback(files, why="worse still").champion.model == a
+    with pytest.raises(InputError, match=f"no champion before {a}; name one of {b}, {c} with --to"):
+        rollback(files)
+    assert rollback(files, c).champion.model == c
+    with pytest.raises(InputError, match=rf"expected a former champion \({a}, {b}\), found '{c}'"):
+        rollback(files, c)
+
+
+def test_no_way_back(files):
+    with pytest.raises(InputError, match="there is no champion yet"):
+        rollback(files)
+    crown(files, put_model(files))
+    with pytest.raises(InputError, match="it is the first one"):
+        rollback(files)
+    with pytest.raises(InputError, match="there are none"):
+        rollback(files, layout.new_model_id())
+
+
+def test_no_way_back_to_a_model_that_is_gone(store):
+    first, second, third = (put_model(store) for _ in range(3))
+    for model in (first, second, third):
+        crown(store, model)
+    store.delete(f"{layout.model(second)}/bundle.json")
+    before = read_registry(store)
+    with pytest.raises(MissingObjectError, match=f"{second}: this model is gone"):
+        rollback(store)
+    assert read_registry(store) == before
+    assert rollback(store, first).champion.model == first
+
+
+@settings(max_examples=25, deadline=None)
+@given(steps=st.lists(st.sampled_from(["new", "new", "back"]), max_size=12))
+def test_steps_back_undo_promotions_one_by_one(steps, tmp_path_factory):
+    store = open_store(tmp_path_factory.mktemp("registry"))
+    line: list[str] = []
+    for step in steps:
+        if step == "new":
+            line.append(put_model(store))
+            assert crown(store, line[-1]).champion.model == line[-1]
+        elif len(line) > 1:
+            line.pop()
+            assert rollback(store).champion.model == line[-1]
+        else:
+            with pytest.raises(InputError):
+                rollback(store)
+
+
+def changed(document: dict, path: tuple, value: object) -> dict:
+    """Return a document with another value at a path of keys and positions."""
+    if not path:
+        return value
+    copy = dict(document) if isinstance(document, dict) else list(document)
+    copy[path[0]] = changed(copy[path[0]], path[1:], value) if len(path) > 1 else value
+    return copy
+
+
+DAMAGE = [
+    (("format",), 1),
+    (("format",), "2"),
+    (("serial",), True),
+    (("serial",), 0),
+    (("serial",), 1.0),
+    (("written",), "yesterday"),
+    (("written",), ""),
+    (("champion",), "cnn"),
+    (("champion",), {}),
+    (("champion", "model"), "../x"),
+    (("champion", "model"), ["cnn"]),
+    (("champion", "since"), 2026),
+    (("champion", "since"), "0001-01-01T00:00:00+23:59"),
+    (("champion", "why"), None),
+    (("champion", "by"), "me"),
+    (("champion", "by"), []),
+    (("champion", "scores"), {"f1": "high"}),
+    (("champion", "scores"), {"f1": True}),
+    (("champion", "scores"), {"f1": 10**400}),
+    (("champion", "scores"), ["f1"]),
+    (("champion", "stranger"), 1),
+    (("former",), {}),
+    (("former",), [1]),
+    (("considered", 0, "promoted"), "no"),
+    (("considered", 0, "ingredients"), 7),
+    (("considered", 0, "when"), None),
+    (("stranger",), 1),
+]
+
+
+@pytest.mark.parametrize(("path", "value"), DAMAGE)
+def test_what_is_no_registry_says_what_to_restore(files, path, value):
+    crown(files, put_model(files), ingredients="a" * 64)
+    key = layout.model_registry()
+    files.write_record(key, changed(files.read_record(key), path, value))
+    for operation in (read_registry, rollback, lambda store: resolve_model(store, "champion")):
+        with pytest.raises(CorruptDataError, match=r"registry.json: not the registry of models .*`difsims re"):
+            operation(files)
+
+
+@pytest.mark.parametrize("key", ["format", "serial", "champion", "former", "considered", "written"])
+def test_what_a_registry_lacks_is_not_made_up(files, key):
+    crown(files, put_model(files))
+    document = files.read_record(layout.model_registry())
+    del document[key]
+    files.write_record(layout.model_registry(), document)
+    with pytest.raises(CorruptDataError, match="not the registry of models"):
+        read_registry(files)
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_every_changed_bit_of_a_registry_is_noticed(data, tmp_path_factory):
+    store = open_store(tmp_path_factory.mktemp("registry"))
+    crown(store, put_model(store))
+    content = bytearray(store.read(layout.model_registry()))
+    bit = data.draw(st.integers(0, 8 * len(content) - 1))
+    content[bit // 8] ^= 1 << bit % 8
+    store.write(layout.model_registry(), bytes(content))
+    with pytest.raises(CorruptDataError):
+        read_registry(store)
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{", b'{"format": 2}', b"[" * 100_000])
+def test_what_has_no_checksum_is_no_registry(files, content):
+    files.write(layout.model_registry(), content)
+    with pytest.raises(CorruptDataError, match="expected a record that begins with its checksum"):
+        read_registry(files)
+
+
+def test_what_is_read_is_written_again(files):
+    """The registry that was read is the registry that is written, apart from its serial number."""
+    first, second = put_model(files), put_model(files)
+    crown(files, first, why="Å\u2028\n", ingredients="a" * 64)
+    crown(files, second, scores={"f1": 1e-300})
+    before = read_registry(files)
+    after = record(files, before, noted(1))
+    assert (after.champion, after.former) == (before.champion, before.former)
+    assert after.considered == (noted(1), *before.considered)
+    assert after.serial == before.serial + 1 == 3
+
+
+def test_a_reason_that_no_record_can_keep_is_refused(files):
+    with pytest.raises(InputError, match="whole characters"):
+        crown(files, put_model(files), why="half \ud800")
+    assert not files.exists(layout.model_registry())
+
+
+def test_a_promotion_leaves_its_note(store):
+    first, second = put_model(store), put_model(store)
+    crown(store, first)
+    store.delete(layout.champion_note(first))  # as when a process was killed before it could leave one
+    crown(store, second)
+    assert store.list(layout.CHAMPION_NOTES) == sorted(map(layout.champion_note, (first, second)))
+
+
+def test_a_promotion_whose_note_fails_is_a_promotion(files, monkeypatch):
+    def create(self, key, data):
+        raise StoreError("no room")
+
+    model = put_model(files)
+    crown(files, put_model(files))
+    monkeypatch.setattr(ObjectStore, "create", create)
+    assert crown(files, model).champion.model == model

@@ -1,0 +1,138 @@
+"""The process that reads unknown scans: it answers whatever they do to it, and never meets a secret."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from difsims_core.scans import isolated_reader
+from difsims_core.scans.isolated_reader import ReadingLimits, ScanReader, ScanReaderError
+from tests.uploads import HALF, WHOLE
+
+PLAIN = ReadingLimits(memory_mb=2_000, seconds=100)
+MISBEHAVING = """
+import os, signal, sys, time
+from difsims_core.scans import reader_process
+
+def read_profiles(path, shown):
+    if "killer" in shown: os.kill(os.getpid(), signal.SIGKILL)
+    if "sleeper" in shown: time.sleep(600)
+    if "leaver" in shown: os._exit(3)
+    if "printer" in shown: os.write(1, b'{"problem": null}\\n')
+    if "talker" in shown: raise ValueError("x" * 100_000 + "\\udc80")
+    if "deep" in shown: raise RecursionError("too deep")
+
+reader_process.read_profiles = read_profiles
+reader_process.main()
+"""
+
+
+@pytest.fixture
+def scan(tmp_path: Path):
+    """Write a scan of this name and return its path."""
+
+    def put(name: str, data: bytes = WHOLE) -> str:
+        path = tmp_path / f"{name}_radial_crop.npz"
+        path.write_bytes(data)
+        return str(path)
+
+    return put
+
+
+@pytest.fixture
+def misbehaving(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process does what the names of scans say."""
+    monkeypatch.setattr(isolated_reader, "_COMMAND", (sys.executable, "-c", MISBEHAVING))
+
+
+def test_whole_scans_have_no_problem_and_others_their_own(scan):
+    with ScanReader(PLAIN) as reader:
+        assert reader.problem(scan("whole")) is None
+        child = reader._child
+        assert "half_radial_crop.npz: expected a whole npz file" in str(reader.problem(scan("half", HALF)))
+        assert reader.problem(scan("again")) is None
+        assert reader._child is child, "one process for all"
+    assert not child.runs()
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("killer", "ended the process that read it (SIGKILL)"),
+        ("leaver", "ended the process that read it (exit code 3)"),
+        ("deep", "RecursionError: too deep"),
+        ("talker", "ValueError: xxx"),
+    ],
+)
+def test_whatever_a_scan_does_to_its_reader_there_is_an_answer(misbehaving, scan, name, words):
+    with ScanReader(PLAIN) as reader:
+        assert reader.problem(scan("before")) is None
+        problem = reader.problem(scan(name))
+        assert str(problem).startswith(scan(name))
+        assert words in str(problem)
+        json.dumps(problem, ensure_ascii=False).encode()
+        assert len(str(problem)) < 3_000
+        assert reader.problem(scan("after")) is None
+
+
+def test_what_a_scan_prints_is_no_answer(misbehaving, scan):
+    with ScanReader(PLAIN) as reader:
+        assert reader.problem(scan("printer_killer")) is not None
+        assert reader.problem(scan("printer")) is None
+
+
+def saying(answer: str) -> tuple[str, ...]:
+    """Return the command of a process that answers the first question with the value of this expression."""
+    code = """print('{"ready": true}', flush=True); input(); """
+    return (sys.executable, "-c", f"import json, os; {code} print({answer}, flush=True); input()")
+
+
+@pytest.mark.parametrize("answer", ["'[1]'", "'{}'", "'no JSON'", "'{\"problem\": 1}'", "'[' * 10**5", "'x' * 10**6"])
+def test_an_answer_that_is_none_is_a_problem_of_the_scan(scan, monkeypatch, answer):
+    monkeypatch.setattr(isolated_reader, "_COMMAND", saying(answer))
+    with ScanReader(PLAIN) as reader:
+        assert "any_radial_crop.npz: cannot be read: its reader" in str(reader.problem(scan("any")))
+
+
+def test_a_scan_that_takes_too_long_is_given_up_and_the_next_one_read(misbehaving, scan):
+    with ScanReader(ReadingLimits(seconds=0.5)) as reader:
+        assert "longer than 0.5 s (DIFSIMS_INTAKE_SECONDS)" in str(reader.problem(scan("sleeper")))
+    with ScanReader(PLAIN) as reader:
+        assert reader.problem(scan("next")) is None
+
+
+def test_a_scan_that_needs_too_much_memory_is_named_with_the_setting(tmp_path, scan):
+    path = tmp_path / "large_radial_crop.npz"
+    np.savez_compressed(path, x=np.arange(1000.0), y=np.zeros((30_000, 1000)))
+    with ScanReader(ReadingLimits(memory_mb=100, seconds=100)) as reader:
+        assert "needs more than 100 MB of memory" in str(reader.problem(str(path)))
+        assert "DIFSIMS_INTAKE_MEMORY_MB" in str(reader.problem(str(path)))
+        assert reader.problem(scan("small")) is None
+
+
+def test_the_process_knows_no_secret_and_all_limits(monkeypatch, scan):
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s3cret-key")
+    monkeypatch.setenv("PREFECT_API_AUTH_STRING", "a:b")
+    monkeypatch.setenv("DIFSIMS_NPZ_ARRAY_MB", "7")
+    monkeypatch.setattr(isolated_reader, "_COMMAND", saying("json.dumps({'problem': ' '.join(os.environ)})"))
+    with ScanReader(PLAIN) as reader:
+        names = str(reader.problem(scan("any"))).split()
+    assert "DIFSIMS_NPZ_ARRAY_MB" in names
+    assert not [name for name in names if name.startswith(("AWS", "PREFECT"))]
+
+
+@pytest.mark.parametrize("code", ["raise SystemExit(1)", "print('hello', flush=True); input()"])
+def test_a_process_that_does_not_start_is_no_fault_of_a_scan(monkeypatch, scan, code):
+    monkeypatch.setattr(isolated_reader, "_COMMAND", (sys.executable, "-c", code))
+    with ScanReader(PLAIN) as reader, pytest.raises(ScanReaderError, match="does not start"):
+        reader.problem(scan("any"))
+
+
+def test_a_program_that_is_not_there_is_no_fault_of_a_scan(monkeypatch, scan):
+    monkeypatch.setattr(isolated_reader, "_COMMAND", ("/no/such/python",))
+    with ScanReader(PLAIN) as reader, pytest.raises(ScanReaderError, match="does not start"):
+        reader.problem(scan("any"))
