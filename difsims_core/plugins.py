@@ -21,17 +21,17 @@ def nearest(name: str, choices: Iterator[str] | list[str]) -> str:
     return f", did you mean {close[0]!r}?" if close else ""
 
 
-class Registry(Generic[T]):
+class Family(Generic[T]):
     """Members of one family by name; a failed look-up lists the choices.
 
     Parameters
     ----------
-    family
+    kind
         What a member is, in the singular, for error messages ("network").
     """
 
-    def __init__(self, family: str) -> None:
-        self.family = family
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
         self._members: dict[str, T] = {}
 
     def register(self, name: str) -> Callable[[T], T]:
@@ -39,7 +39,7 @@ class Registry(Generic[T]):
 
         def add(member: T) -> T:
             if name in self._members:
-                raise InputError(f"the {self.family} {name!r} is registered already; choose another name")
+                raise InputError(f"the {self.kind} {name!r} is registered already; choose another name")
             self._members[name] = member
             return member
 
@@ -48,7 +48,7 @@ class Registry(Generic[T]):
     def __getitem__(self, name: str) -> T:
         if name not in self._members:
             choices = ", ".join(self.names())
-            raise InputError(f"no {self.family} is called {name!r}{nearest(name, self.names())} (choices: {choices})")
+            raise InputError(f"no {self.kind} is called {name!r}{nearest(name, self.names())} (choices: {choices})")
         return self._members[name]
 
     def __contains__(self, name: str) -> bool:

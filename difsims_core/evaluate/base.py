@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from difsims_core.plugins import Registry
+from difsims_core.plugins import Family
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Metric(ABC):
         """Return named results, plain JSON values; what no pattern defines (0/0) is None."""
 
 
-METRICS: Registry[Metric] = Registry("metric")
+METRICS: Family[Metric] = Family("metric")
 
 
 def ratio(numerator: float, denominator: float) -> float | None:

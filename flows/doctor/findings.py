@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Literal
 
-from difsims_core.plugins import Registry
+from difsims_core.plugins import Family
 
 Status = Literal["ok", "warn", "fail"]
 
@@ -84,7 +84,7 @@ class Check:
     number: int
 
 
-CHECKS: Registry[Check] = Registry("check")
+CHECKS: Family[Check] = Family("check")
 
 
 def check(

@@ -11,7 +11,7 @@ from typing import Any
 from difsims_core.errors import ModelError
 from difsims_core.learn.backend import keras
 from difsims_core.messages import first_line
-from difsims_core.plugins import Registry
+from difsims_core.plugins import Family
 
 NetworkBuilder = Callable[..., keras.Model]
 """From the input shape (n_q, channels) and the number of classes to a model whose outputs are probabilities.
@@ -19,7 +19,7 @@ NetworkBuilder = Callable[..., keras.Model]
 What can be chosen of it are keywords with defaults: plain numbers, texts and truth values.
 """
 
-NETWORKS: Registry[NetworkBuilder] = Registry("network")
+NETWORKS: Family[NetworkBuilder] = Family("network")
 
 _LONGEST_TEXT = 200
 
