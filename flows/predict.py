@@ -23,9 +23,9 @@ from difsims_core.storage import layout
 from difsims_core.storage.npz.contracts import experiment_name
 from difsims_core.storage.objects import ObjectInfo, ObjectStore, expand_urls, open_store, url_name
 from flows.evaluate import evaluate as evaluate_predictions
-from flows.execution.barrier import Barrier
+from flows.execution.item_failures import ItemFailures
+from flows.execution.no_persistence import flow
 from flows.execution.tasks import predict_one
-from flows.execution.without_results import flow
 from flows.settings import load_settings
 from flows.ui.artifacts import tag_run
 from flows.ui.events import announce, warn
@@ -96,18 +96,18 @@ def predict(
     reading = {} if q_unit is None else {"q_unit": q_unit, "beam_energy_kv": beam_energy_kv}
     listed = _listed(place, urls)
     # A scan that is missing or damaged is an InputError; these are of the model.
-    results, barrier = [], Barrier(place, ModelError, MissingObjectError, CorruptDataError)
+    results, failures = [], ItemFailures(place, ModelError, MissingObjectError, CorruptDataError)
     with working(f"predict {model}", "predicting", len(urls), "maps") as work:
         for done, url in enumerate(urls, start=1):
-            with barrier.around(url):
+            with failures.catch(url):
                 results.append(predict_one(place.root, model, url, **reading))
             work.reach("maps", done, url_name(url))
-    _keep(place, model_id, listed, barrier)
+    _keep(place, model_id, listed, failures)
     news = _news(place, model_id, listed, results)
     places = places_of(url for url in urls if scan_key(place, url) is None)
     _announce(place, model_id, news, places)
     failed = _evaluated(place, news, places) if evaluate else None
-    found = _conclude(results, barrier, len(urls))
+    found = _conclude(results, failures, len(urls))
     if failed is not None:
         raise failed
     return found
@@ -128,19 +128,20 @@ def _listed(store: ObjectStore, urls: list[str]) -> dict[str, ObjectInfo]:
     return {url: known[key] for url, key in keys.items() if key in known}
 
 
-def _keep(store: ObjectStore, model: str, listed: dict[str, ObjectInfo], barrier: Barrier) -> None:
+def _keep(store: ObjectStore, model: str, listed: dict[str, ObjectInfo], failures: ItemFailures) -> None:
     """Keep for the intake why scans of the store failed; a store that failed says nothing of the scan.
 
     One that changed meanwhile counts as failed with its former content: the intake tries it again.
     """
     now = _listed(store, list(listed))
-    failures = [
-        Failure(scan, barrier.reasons.get(url, "it changed while it was predicted"))
+    reasons = {url: why for url, why in failures.reasons.items() if not isinstance(failures.errors[url], StoreError)}
+    failed = [
+        Failure(scan, reasons.get(url, "it changed while it was predicted"))
         for url, scan in listed.items()
-        if (url in barrier.errors and not isinstance(barrier.errors[url], StoreError)) or _differs(now.get(url), scan)
+        if url in reasons or _differs(now.get(url), scan)
     ]
     try:
-        record_failures(store, model, failures)
+        record_failures(store, model, failed)
     except StoreError as error:  # no reason to lose predictions
         warn(f"the intake does not know which scans failed and will try them again: {error}")
 
@@ -149,10 +150,10 @@ def _differs(now: ObjectInfo | None, scan: ObjectInfo) -> bool:
     return now is not None and (now.size, now.etag) != (scan.size, scan.etag)
 
 
-def _conclude(results: list[dict[str, Any]], barrier: Barrier, total: int) -> list[str]:
+def _conclude(results: list[dict[str, Any]], failures: ItemFailures, total: int) -> list[str]:
     """Tell of the predictions, tag the run, and return the URLs."""
     tag_run(*{result["model"] for result in results}, *(result["name"] for result in results))
-    show_predictions(results, len(barrier.reasons))
+    show_predictions(results, len(failures.reasons))
     for result in results:
         if result["n_invalid"]:
             say(f"{result['name']}: {result['n_invalid']} pixels without a usable profile got a uniform probability")
@@ -160,7 +161,7 @@ def _conclude(results: list[dict[str, Any]], barrier: Barrier, total: int) -> li
     found = [result["url"] for result in results]
     if fresh:
         say(f"predicted {', '.join(result['name'] for result in fresh)}")
-    barrier.conclude(total, "scans cannot be predicted", f"; the other {len(found)} are predicted")
+    failures.raise_if_any(total, "scans cannot be predicted", f"; the other {len(found)} are predicted")
     if fresh:
         return found
     message = f"reused the predictions of {', '.join(result['name'] for result in results)}: same scans and model"

@@ -24,8 +24,8 @@ from difsims_core.storage import layout
 from difsims_core.storage.npz.contracts import experiment_name
 from difsims_core.storage.objects import ObjectStore, open_store
 from flows.evaluate import evaluate
+from flows.execution.no_persistence import flow
 from flows.execution.sweep_points import check_deployment
-from flows.execution.without_results import flow
 from flows.predict import predict
 from flows.settings import load_settings
 from flows.ui.artifacts import table, tag_run

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import model_validator
 
-from difsims_core.errors import CorruptDataError, MissingObjectError, StoreError
+from difsims_core.errors import MissingObjectError, StoreError
 from difsims_core.storage import layout
 from difsims_core.storage.objects import ObjectInfo, ObjectStore
-from difsims_core.storage.records import from_record, to_record
+from difsims_core.storage.record_model import Count, Items, ModelId, Record, RecordPart, Text, Time
 
 Subject = tuple[str, str | None]  # key of a scan, and id of a model; None: the scan is read, for no model yet
 Attempts = Mapping[Subject, "Attempt"]
@@ -26,13 +25,7 @@ _STEP_SECONDS = 0.02
 _LONGEST_REASON = 2_000  # characters
 
 
-def _time_with_zone(text: str) -> str:
-    if datetime.fromisoformat(text).tzinfo is None:
-        raise ValueError("has no time zone")
-    return text
-
-
-class Attempt(BaseModel):
+class Attempt(RecordPart):
     """The last of the attempts to read a scan, or to map it with a model.
 
     Attributes
@@ -51,14 +44,12 @@ class Attempt(BaseModel):
         Why it failed; empty: nothing has been heard of it.
     """
 
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
-
-    scan: Annotated[str, Field(min_length=1)]
-    model: Annotated[str, AfterValidator(layout.check_model_id)] | None
-    size: Annotated[int, Field(ge=0, lt=2**53)]
+    scan: Text
+    model: ModelId | None
+    size: Count
     etag: str
-    tries: Annotated[int, Field(ge=0, lt=2**53)]
-    at: Annotated[str, AfterValidator(_time_with_zone)]
+    tries: Count
+    at: Time
     reason: str = ""
 
     @property
@@ -75,14 +66,15 @@ class Attempt(BaseModel):
         return self.model_copy(update={"reason": reason[:_LONGEST_REASON] or "failed", "at": at})
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+class _Attempts(Record):
+    described = "the record of failed scans"
+    remedy = "delete it, every scan without a map is tried anew"
 
     format: Literal[3]
-    attempts: list[Attempt]
+    attempts: Items[Attempt]
 
     @model_validator(mode="after")
-    def _names_each_once(self) -> _Record:
+    def _names_each_once(self) -> _Attempts:
         if len({attempt.subject for attempt in self.attempts}) < len(self.attempts):
             raise ValueError("attempts: the same scan and model appear twice")
         return self
@@ -133,7 +125,7 @@ def change_attempts(store: ObjectStore, decide: Callable[[Attempts], Attempts]) 
 
 def _document(attempts: Iterable[Attempt]) -> bytes:
     ordered = sorted(attempts, key=lambda attempt: (attempt.scan, attempt.model or ""))
-    return to_record({"format": 3, "attempts": [attempt.model_dump() for attempt in ordered]})
+    return _Attempts(format=3, attempts=tuple(ordered)).to_record()
 
 
 def _read(store: ObjectStore) -> tuple[dict[Subject, Attempt], str | None]:
@@ -141,12 +133,5 @@ def _read(store: ObjectStore) -> tuple[dict[Subject, Attempt], str | None]:
         data, version = store.read_versioned(layout.INTAKE)
     except MissingObjectError:
         return {}, None
-    where = store.url(layout.INTAKE)
-    try:
-        record = _Record.model_validate(from_record(data, where))
-    except (CorruptDataError, ValidationError) as error:
-        reason = str(error).removeprefix(f"{where}: ").partition("\n    For further")[0]
-        raise CorruptDataError(
-            f"{where}: not the record of failed scans ({reason}); delete it, every scan without a map is tried anew"
-        ) from None
+    record = _Attempts.from_record(data, store.url(layout.INTAKE))
     return {attempt.subject: attempt for attempt in record.attempts}, version
