@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -12,12 +13,12 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.deployments import run_deployment
 from prefect.runtime import flow_run
 
-from difsims_core.errors import DifsimsError
+from difsims_core.errors import DifsimsError, InputError
 from difsims_core.models.wanted import wanted_models
 from difsims_core.scans.attempts import read_attempts
 from difsims_core.scans.intake import ScanState, scan_states
 from difsims_core.scans.isolated_reader import ReadingLimits
-from difsims_core.scans.listing import scan_key, scan_url
+from difsims_core.scans.listing import scan_url
 from difsims_core.scans.missing_maps import Inventory
 from difsims_core.scans.reconcile import RunRequest, reconcile
 from difsims_core.storage import layout
@@ -71,7 +72,7 @@ def watch_experiments(store: StoreUrl = None, deployment: Deployment = None) -> 
         check_deployment(f"{name}/{deployment}")
     runs, before = find_unfinished(), read_attempts(place)
     inventory = Inventory.listed(place, wanted_models(place))
-    room = settings.intake_runs - sum(TAG in run.tags for run in runs)
+    waiting = [run for run in runs if TAG in run.tags and run.parameters.get("store") == place.root]
     reading = ReadingLimits(settings.intake_memory_mb, settings.intake_seconds)
     started: dict[str, None] = {}
     for request in reconcile(
@@ -79,8 +80,8 @@ def watch_experiments(store: StoreUrl = None, deployment: Deployment = None) -> 
         inventory,
         datetime.now(UTC),
         tries=settings.intake_tries,
-        runs=room,
-        at_work=scans_at_work(place, runs, inventory.models[:1]),
+        runs=settings.intake_runs - len(waiting),
+        at_work=scans_at_work(place, runs, next(iter(inventory.models), "")),
         reading=reading,
     ):
         _announce(place, request)
@@ -107,12 +108,11 @@ def find_unfinished() -> list[FlowRun]:
     return [run for name in _FLOWS for run in find_runs(flow=name, unfinished=True)]
 
 
-def scans_at_work(store: ObjectStore, runs: Iterable[FlowRun], champion: Iterable[str]) -> Callable[[str, str], bool]:
+def scans_at_work(store: ObjectStore, runs: Iterable[FlowRun], champion: str) -> Callable[[str, str], bool]:
     """Return whether any of these runs, which have not ended, maps or evaluates a scan with a model.
 
     A run of a folder or of everything stands for all scans of its model.
     """
-    champion = next(iter(champion), "")
     pairs: set[tuple[str, str | None]] = set()
     for run in runs:
         try:
@@ -132,12 +132,12 @@ def _pairs_of(store: ObjectStore, parameters: dict[str, Any], champion: str) -> 
             yield model, f"{layout.PROFILES}/{name[0].removesuffix(ending)}.npz" if name else None
         return
     model = str(parameters.get("model") or "champion").rstrip("/").rpartition("/")[2]
-    if open_store(parameters.get("store")).root != store.root and not parameters.get("experiments"):
+    if not parameters.get("experiments") and open_store(parameters.get("store")).root != store.root:
         return
     for url in parameters.get("experiments") or [store.url(layout.PROFILES)]:
-        key = scan_key(store, str(url))
-        whole = str(url).endswith(".npz") and "*" not in str(url)
-        yield champion if model == "champion" else model, key if whole else None
+        with suppress(InputError):  # it lies elsewhere
+            key = store.key_of(url)
+            yield champion if model == "champion" else model, key if key.endswith(".npz") and "*" not in key else None
 
 
 def _start(store: ObjectStore, request: RunRequest, deployment: str | None) -> None:

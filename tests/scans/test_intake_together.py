@@ -182,7 +182,7 @@ def test_a_damaged_record_says_what_to_do(home, case):
 @pytest.mark.parametrize("data", [b"", b"[]", b'{"format": 3, "attempts": []}', b"\xff", b"[" * 200_000])
 def test_a_record_without_its_checksum_is_none(home, data):
     home.write(layout.INTAKE, data)
-    with pytest.raises(CorruptDataError, match=r"intake\.json.*delete it, every scan without a map is tried anew"):
+    with pytest.raises(CorruptDataError, match=r"intake\.json.*`difsims convert`"):
         one_round(home, START)
 
 
