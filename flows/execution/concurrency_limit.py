@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 from difsims_core.errors import InputError
 from difsims_core.private_folders import make_private
-from flows.ui.progress import Stopped, say, stop_requested
+from flows.ui.progress import Stopped, log_and_show, stop_requested
 
 _POLL_SECONDS = 0.5
 
@@ -58,11 +58,13 @@ def _wait_for_one(slots: int, folder: Path) -> FileLock:
             except Timeout:
                 continue
             if waiting:
-                say("another simulation has ended, this one begins")
+                log_and_show("another simulation has ended, this one begins")
             return lock
         if not waiting:
             waiting = True
-            say(f"waiting: DIFSIMS_SIMULATIONS_A_MACHINE is {slots}, and as many simulations compute on this machine")
+            log_and_show(
+                f"waiting: DIFSIMS_SIMULATIONS_A_MACHINE is {slots}, and as many simulations compute on this machine"
+            )
         if stop_requested.wait(_POLL_SECONDS):
             raise Stopped("stopped while waiting for a slot of this machine")
 
