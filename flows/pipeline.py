@@ -13,8 +13,8 @@ from difsims_core.storage import layout
 from difsims_core.storage.npz.contracts import TRUTH_ENDING, predicted_name
 from difsims_core.storage.objects import ObjectStore, expand_urls, files_in, open_store
 from flows.evaluate import evaluate
+from flows.execution.no_persistence import flow
 from flows.execution.tasks import report
-from flows.execution.without_results import flow
 from flows.predict import distinct_scans, predict
 from flows.simulate import simulate
 from flows.train import train

@@ -24,8 +24,8 @@ from difsims_core.storage import layout
 from difsims_core.storage.npz.contracts import experiment_name, predicted_name
 from difsims_core.storage.objects import ObjectStore, open_store
 from flows.evaluate import evaluate
+from flows.execution.no_persistence import flow
 from flows.execution.tasks import stored
-from flows.execution.without_results import flow
 from flows.predict import distinct_scans, predict
 from flows.simulate import simulate
 from flows.train import train

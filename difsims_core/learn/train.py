@@ -20,8 +20,8 @@ from difsims_core.learn.data.training_data import TrainingMaterial, gather, trai
 from difsims_core.learn.index import find_indexed, write_index
 from difsims_core.moments import now_text
 from difsims_core.storage import layout
-from difsims_core.storage.leavings import temporary_folder
 from difsims_core.storage.objects import ObjectStore
+from difsims_core.storage.temporary_files import temporary_folder
 from difsims_core.version import __version__
 
 if TYPE_CHECKING:
