@@ -39,6 +39,9 @@ class TrainingSpec(Spec):
         description="of the arithmetic while training (weights stay float32); bfloat16 doubles the speed where the "
         "processor has it, and is slow where it has not",
     )
+    evaluate: bool = Field(
+        default=True, description="map and score every scan of the store with the model, not only when it is champion"
+    )
 
     @field_validator("network")
     @classmethod

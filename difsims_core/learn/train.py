@@ -18,6 +18,7 @@ from difsims_core.learn.bundle import ModelBundle, save_bundle
 from difsims_core.learn.data.split import Part
 from difsims_core.learn.data.training_data import TrainingMaterial, gather, training_fingerprint
 from difsims_core.learn.index import find_indexed, write_index
+from difsims_core.learn.wanted import request_evaluation
 from difsims_core.moments import now_text
 from difsims_core.storage import layout
 from difsims_core.storage.objects import ObjectStore
@@ -64,7 +65,7 @@ def train(
     """
     spec = spec or TrainingSpec()
     simulations = [open_simulation(sim_id, store) for sim_id in sim_ids]
-    found = find_indexed(store, _fingerprint(simulations, spec))
+    found = _trained_already(store, simulations, spec)
     if found is not None:
         logger.info("%s was trained on these datasets with these parameters already", found.id)
         return found
@@ -96,8 +97,7 @@ def train(
 
 def find_trained(store: ObjectStore, sim_ids: Iterable[str], spec: TrainingSpec | None = None) -> ModelBundle | None:
     """Return the model that `train` would return without training, if there is one; needs no TensorFlow."""
-    simulations = [open_simulation(sim_id, store) for sim_id in sim_ids]
-    return find_indexed(store, _fingerprint(simulations, spec or TrainingSpec()))
+    return _trained_already(store, [open_simulation(sim_id, store) for sim_id in sim_ids], spec or TrainingSpec())
 
 
 def score(model: keras.Model, material: TrainingMaterial) -> dict:
@@ -110,8 +110,12 @@ def score(model: keras.Model, material: TrainingMaterial) -> dict:
     return tally.finalise()
 
 
-def _fingerprint(simulations: list[Simulation], spec: TrainingSpec) -> str:
-    return training_fingerprint(spec, (sim.fingerprint for sim in simulations))
+def _trained_already(store: ObjectStore, simulations: list[Simulation], spec: TrainingSpec) -> ModelBundle | None:
+    """Return the model of these datasets and this document; one that was not to map every scan is, once asked for."""
+    found = find_indexed(store, training_fingerprint(spec, (sim.fingerprint for sim in simulations)))
+    if found is not None and spec.evaluate and not found.training.evaluate:
+        return request_evaluation(store, found)
+    return found
 
 
 def _versions() -> dict[str, str]:
