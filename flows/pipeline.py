@@ -8,7 +8,6 @@ from prefect.runtime import flow_run
 
 from difsims_core.config.pipeline import PipelineSpec
 from difsims_core.learn.bundle import load_bundle
-from difsims_core.learn.networks import NETWORKS
 from difsims_core.results.scores import places_of
 from difsims_core.storage import layout
 from difsims_core.storage.npz.contracts import TRUTH_ENDING, predicted_name
@@ -30,8 +29,7 @@ _MOST_PICTURES = 24  # on the page of a run; all maps are in the report
 
 
 def check_inputs(spec: PipelineSpec) -> None:
-    """Refuse, before any work, scans, truth maps and networks that are not there."""
-    NETWORKS[spec.training.network]
+    """Refuse, before any work, scans and truth maps that are not there."""
     if spec.experiments:
         distinct_scans(expand_urls(spec.experiments))
     if spec.truth_folder is not None:

@@ -13,7 +13,6 @@ from difsims_core.config.retraining import RetrainingSpec
 from difsims_core.dataset.open import Simulation
 from difsims_core.errors import InputError, MissingObjectError, ModelError, PartlyFailedError
 from difsims_core.learn.bundle import ModelBundle, load_bundle
-from difsims_core.learn.networks import NETWORKS
 from difsims_core.models import compare as comparing
 from difsims_core.models import retraining_inputs
 from difsims_core.models.apply_decision import Settlement, settle
@@ -35,7 +34,7 @@ from flows.ui.artifacts import page, summary, table, tag_run
 from flows.ui.events import announce
 from flows.ui.final_states import nothing_new
 from flows.ui.parameters import Retraining, StoreUrl
-from flows.ui.progress import log_and_show, progress_callback, track_progress
+from flows.ui.progress import progress_callback, log_and_show, track_progress
 
 _DEFAULT = RetrainingSpec()
 _BROKEN = (InputError, MissingObjectError, PartlyFailedError)
@@ -66,7 +65,6 @@ def retrain(spec: Retraining = _DEFAULT, store: StoreUrl = None) -> dict[str, An
     place = open_store(store)
     root, champion = place.root, _champion(place)
     log_and_show(f"the champion is {champion.id}" if champion else "there is no champion yet")
-    NETWORKS[spec.training.network]
     retraining_inputs.check_simulation(spec, champion)
     simulated = None if spec.simulation is None else simulate(spec.simulation, root)
     datasets: list[Simulation] = choose_datasets(root, spec, simulated)

@@ -111,7 +111,7 @@ class Simulation:
         """The document it was made from."""
         from difsims_core.config.documents import make_spec
 
-        return make_spec(self.attrs["parameters"], source=self.url)
+        return make_spec(self.attrs["parameters"], source=self.url, stored=True)
 
     @property
     def q_px(self) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The files that belong to a prediction: its scan and its truth map, found by the name of the file that was predicted."""
+"""The files that belong to a prediction: its scan and its truth map, found by the name of the predicted file."""
 
 from __future__ import annotations
 
