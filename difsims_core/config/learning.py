@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
-from difsims_core.config.base import Spec
+from difsims_core.config.base import Spec, is_stored
+from difsims_core.families import NETWORKS
 
 
 class TrainingSpec(Spec):
@@ -49,3 +50,10 @@ class TrainingSpec(Spec):
     evaluate: bool = Field(
         default=True, description="map and score every scan of the store with the model, not only when it is champion"
     )
+
+    @field_validator("network")
+    @classmethod
+    def _known_network(cls, name: str, info: ValidationInfo) -> str:
+        if not is_stored(info):
+            NETWORKS.check(name)
+        return name

@@ -111,7 +111,7 @@ class Simulation:
         """The document it was made from."""
         from difsims_core.config.documents import make_spec
 
-        return make_spec(self.attrs["parameters"], source=self.url)
+        return make_spec(self.attrs["parameters"], source=self.url, stored=True)
 
     @property
     def q_px(self) -> np.ndarray:
@@ -171,7 +171,7 @@ def open_simulation(url_or_id: str | Path, store: ObjectStore | None = None) -> 
     >>> dataset["draws/sigma_px"].shape
     (8,)
     """
-    store, key = place_of(url_or_id, store)
+    store, key = locate_simulation(url_or_id, store)
     try:
         completion = read_completion(store, key)
     except MissingObjectError:
@@ -190,7 +190,7 @@ def open_simulation(url_or_id: str | Path, store: ObjectStore | None = None) -> 
     return Simulation(store, key, open_group(store, key, description.document), completion)
 
 
-def place_of(url_or_id: str | Path, store: ObjectStore | None = None) -> tuple[ObjectStore, str]:
+def locate_simulation(url_or_id: str | Path, store: ObjectStore | None = None) -> tuple[ObjectStore, str]:
     """Return the store of a dataset and the key of its folder there; the folder need not exist for a whole id.
 
     Raises
