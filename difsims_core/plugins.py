@@ -39,7 +39,7 @@ class Family(Generic[T]):
 
         def add(member: T) -> T:
             if name in self._members:
-                raise InputError(f"the {self.kind} {name!r} is registered already; choose another name")
+                raise InputError(f"the {self.kind} {name!r} is registered already", "choose another name")
             self._members[name] = member
             return member
 

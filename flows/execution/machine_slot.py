@@ -74,5 +74,5 @@ def machine_slot_folder() -> Path:
     try:
         make_private(folder)
     except OSError as error:
-        raise InputError(f"{folder}: cannot hold the locks of this machine ({error.strerror}); set TMPDIR") from None
+        raise InputError(f"{folder}: cannot hold the locks of this machine ({error.strerror})", "set TMPDIR") from None
     return folder

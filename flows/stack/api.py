@@ -90,7 +90,7 @@ class PrefectApi:
                 said = type(error).__name__
             except httpx.HTTPError as error:
                 raise StackError(
-                    f"no answer from Prefect at {self.url} ({type(error).__name__}); check that it runs there"
+                    f"no answer from Prefect at {self.url} ({type(error).__name__})", "check that it runs there"
                 ) from error
             time.sleep(pause)
         raise StackError(f"Prefect at {self.url} is too busy to answer {path} ({said} after {len(_PAUSES)} tries)")
