@@ -29,7 +29,7 @@ from difsims_core.dataset import build
 from difsims_core.simulation.simulator import ENGINE_VERSION, Simulator
 from difsims_core.storage import layout
 from difsims_core.storage.objects import open_store
-from flows.execution.without_results import PlantedResultError, flow
+from flows.execution.no_persistence import PlantedResultError, flow
 from flows.simulate import simulate
 from tests.flows.prefect_records import latest_run, task_runs_of
 

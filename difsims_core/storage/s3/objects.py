@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any, cast
 
 from difsims_core.errors import InputError, MissingObjectError
-from difsims_core.storage.leavings import temporary_folder
+from difsims_core.storage.backend import BACKENDS, ObjectInfo, StorageBackend, require_small
 from difsims_core.storage.local import temporary_beside
 from difsims_core.storage.names import check_key
 from difsims_core.storage.s3.connection import connection, identity
 from difsims_core.storage.s3.errors import check_deleted, error_code, is_conflict, translated
-from difsims_core.storage.schemes import SCHEMES, ObjectInfo, Scheme, require_small
+from difsims_core.storage.temporary_files import temporary_folder
 
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9]")
 _SINGLE_PUT = 4 * 2**30  # S3 takes 5 GiB in one request
@@ -31,7 +31,7 @@ _READ_TRIES = 3
 _SEEN_BUCKETS: set[tuple[int, str, str]] = set()
 
 
-class S3Objects(Scheme):
+class S3Objects(StorageBackend):
     """Objects of buckets; credentials, region and endpoint come from the environment, at the moment of use."""
 
     def check_root(self, path: str) -> str:
@@ -233,4 +233,4 @@ def _read_with_etag(fs: Any, bucket: str, key: str) -> tuple[bytes, str]:
     return cast("tuple[bytes, str]", sync(fs.loop, read))
 
 
-SCHEMES.register("s3")(S3Objects())
+BACKENDS.register("s3")(S3Objects())

@@ -34,7 +34,7 @@ class StoppedError(Exception):
     """Somebody asked for the end while something was waited for."""
 
 
-class Patience:
+class Deadline:
     """How long each wait may last, and the wish to end it all.
 
     Parameters
@@ -67,7 +67,7 @@ class Patience:
             left = max(0.0, deadline - time.monotonic())
 
 
-def await_health(name: str, problem: Problem, supervisor: Supervisor, patience: Patience) -> None:
+def await_health(name: str, problem: Problem, supervisor: Supervisor, deadline: Deadline) -> None:
     """Wait until a program of the stack does its work.
 
     Parameters
@@ -78,7 +78,7 @@ def await_health(name: str, problem: Problem, supervisor: Supervisor, patience: 
         Returns what is still wrong, None when nothing is.
     supervisor
         Of the stack.
-    patience
+    deadline
         How long to wait.
 
     Raises
@@ -88,7 +88,7 @@ def await_health(name: str, problem: Problem, supervisor: Supervisor, patience: 
     """
     seen: set[int] = set()
     found: str | None = ""
-    for _ in patience:
+    for _ in deadline:
         state = supervisor.states()[name]
         seen |= {state.pid} - {0}
         found = problem() if state.pid else f"no process ({state.note})"
@@ -99,7 +99,7 @@ def await_health(name: str, problem: Problem, supervisor: Supervisor, patience: 
             break
     raise StackError(
         f"{name} is not ready: {found}; the last lines of {supervisor.log_file(name)}:\n{supervisor.last_lines(name)}\n"
-        f"{_REMEDIES[name]} (waited for {patience.seconds:.0f} s at most: --timeout)"
+        f"{_REMEDIES[name]} (waited for {deadline.seconds:.0f} s at most: --timeout)"
     )
 
 

@@ -36,7 +36,7 @@ class ObjectInfo:
     modified: datetime
 
 
-class Scheme(ABC):
+class StorageBackend(ABC):
     """Objects by path: whole or in part, written whole or not at all.
 
     A path is what follows ``scheme://`` in a URL. Every method translates the failures of its place into
@@ -130,4 +130,4 @@ def require_small(where: str, n_bytes: int) -> None:
         )
 
 
-SCHEMES: Family[Scheme] = Family("store scheme")
+BACKENDS: Family[StorageBackend] = Family("store scheme")

@@ -20,7 +20,7 @@ _POLL_SECONDS = 0.5
 
 
 @contextmanager
-def machine_slot(slots: int, folder: Path | None = None) -> Iterator[None]:
+def simulation_slot(slots: int, folder: Path | None = None) -> Iterator[None]:
     """Hold one of the slots of this machine, and wait until there is one.
 
     A slot is a lock on a file: the system frees it when its process ends, however it ends.
@@ -41,7 +41,7 @@ def machine_slot(slots: int, folder: Path | None = None) -> Iterator[None]:
     if not slots:
         yield
         return
-    lock = _wait_for_one(slots, folder or machine_slot_folder())
+    lock = _wait_for_one(slots, folder or slot_folder())
     try:
         yield
     finally:
@@ -67,7 +67,7 @@ def _wait_for_one(slots: int, folder: Path) -> FileLock:
             raise Stopped("stopped while waiting for a slot of this machine")
 
 
-def machine_slot_folder() -> Path:
+def slot_folder() -> Path:
     """Return the folder of the slots of this user, which is made when it is not there."""
     user = os.getuid() if hasattr(os, "getuid") else re.sub(r"\W", "_", getpass.getuser())
     folder = Path(tempfile.gettempdir()) / f"difsims-slots-{user}"
