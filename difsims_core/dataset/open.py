@@ -158,7 +158,7 @@ def open_simulation(url_or_id: str | Path, store: ObjectStore | None = None) -> 
     InputError
         If the beginning of an id fits several datasets.
     """
-    store, key = place_of(url_or_id, store)
+    store, key = locate_simulation(url_or_id, store)
     try:
         completion = read_completion(store, key)
     except MissingObjectError:
@@ -178,7 +178,7 @@ def open_simulation(url_or_id: str | Path, store: ObjectStore | None = None) -> 
     return Simulation(store, key, open_group(store, key, description.document), completion)
 
 
-def place_of(url_or_id: str | Path, store: ObjectStore | None = None) -> tuple[ObjectStore, str]:
+def locate_simulation(url_or_id: str | Path, store: ObjectStore | None = None) -> tuple[ObjectStore, str]:
     """Return the store of a dataset and the key of its folder there; the folder need not exist for a whole id.
 
     Raises

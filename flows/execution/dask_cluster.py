@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from difsims_core.errors import DifsimsError
 from difsims_core.messages import first_line
-from flows.ui.progress import say
+from flows.ui.progress import log_and_show
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -78,7 +78,7 @@ class Cluster:
         remedy = f"start some with `dask worker {self.address}`"
         if waited > _NO_WORKERS_SECONDS:
             raise ClusterError(f"the Dask cluster at {self.address} has had no worker for {waited:.0f} s", remedy)
-        say(f"the Dask cluster at {self.address} has no worker; {remedy}; waiting")
+        log_and_show(f"the Dask cluster at {self.address} has no worker; {remedy}; waiting")
 
     @property
     def threads(self) -> int:
