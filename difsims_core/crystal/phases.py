@@ -156,7 +156,7 @@ def _scattering(structure: Structure, source: str) -> Structure:
     absent = sorted(set(structure.atoms.elements) - get_scattering_params_dict("lobato").keys())
     if absent:
         raise CrystalError(
-            f"{source}: no electron scattering factor is known for {', '.join(absent)}; replace the element"
+            f"{source}: no electron scattering factor is known for {', '.join(absent)}", "replace the element"
         )
     return structure
 

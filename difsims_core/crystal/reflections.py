@@ -90,8 +90,8 @@ def reflections_of(
     half = friedel_half(basis, q_max_per_angstrom, crystal.name)
     if len(half) == 1:
         raise CrystalError(
-            f"{crystal.name}: no reflection with |g| ≤ {q_max_per_angstrom:g} Å⁻¹; raise q_max"
-            f"{nm_hint(crystal.structure)}"
+            f"{crystal.name}: no reflection with |g| ≤ {q_max_per_angstrom:g} Å⁻¹",
+            f"raise q_max{nm_hint(crystal.structure)}",
         )
     intensity = Scatterers.of(crystal, scattering_factors, debye_waller).intensity(half, np.ones(1))[0]
     strongest = intensity[1:].max()

@@ -265,12 +265,12 @@ def _quaternions(rotations: Rotation) -> np.ndarray:
     """Return (n, 4) float64."""
     if not isinstance(rotations, Rotation):
         raise InputError(
-            f"expected an orix Rotation, found {type(rotations).__name__}; make one with Rotation.from_euler(angles, "
-            "degrees=True) or Rotation(quaternions)"
+            f"expected an orix Rotation, found {type(rotations).__name__}",
+            "make one with Rotation.from_euler(angles, degrees=True) or Rotation(quaternions)",
         )
     quaternions = np.asarray(rotations.data, float).reshape(-1, 4)
     if not np.all(np.linalg.norm(quaternions, axis=1) > 0.5):
-        raise InputError("a rotation has the quaternion (0, 0, 0, 0) or nearly; every one must be a unit quaternion")
+        raise InputError("a rotation has the quaternion (0, 0, 0, 0) or nearly", "every one must be a unit quaternion")
     return quaternions
 
 

@@ -235,6 +235,7 @@ def _experiment_of(prediction: Prediction, path: str, folder: str | Path) -> Pro
     if prediction.experiment_sha256 and profiles.sha256 != prediction.experiment_sha256:
         raise ExperimentError(
             f"{path}: was predicted from another version of {file_name(scan)} than the one in {folder} (their SHA-256 "
-            "differ); predict it again"
+            "differ)",
+            "predict it again",
         )
     return replace(profiles, name=predicted_name(path))

@@ -103,7 +103,7 @@ def predict_profiles(
     """
     y, x = np.asarray(y), np.asarray(x, np.float64)
     if y.ndim < 1:
-        raise ExperimentError("expected profiles of shape (…, n_q), found a single number; put the q axis last")
+        raise ExperimentError("expected profiles of shape (…, n_q), found a single number", "put the q axis last")
     check_axis(y, x)
     pred, invalid = classify(bundle, y, axis_for(bundle, x, q_unit, beam_energy_kv))
     if invalid.any():
@@ -203,8 +203,8 @@ def predict_experiment(
         return PredictionResult(store.url(key), experiment.name, True, n_invalid, n_patterns)
     if before is not None and moved and not same:
         raise ExperimentError(
-            f"{url}: this model has predicted another scan of this name, {before.experiment}; rename one of them, or "
-            f"delete {store.url(key)}"
+            f"{url}: this model has predicted another scan of this name, {before.experiment}",
+            f"rename one of them, or delete {store.url(key)}",
         )
     pred, invalid = classify(bundle, experiment.y, q)
     prediction = Prediction(

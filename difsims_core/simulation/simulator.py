@@ -64,8 +64,8 @@ def simulate(spec: SimulationSpec, start: int = 0, stop: int | None = None, thre
     """
     if not isinstance(spec, SimulationSpec):
         raise InputError(
-            f"expected a SimulationSpec, found {type(spec).__name__}; read a document with load_spec(path) or "
-            "build one with SimulationSpec(...)"
+            f"expected a SimulationSpec, found {type(spec).__name__}",
+            "read a document with load_spec(path) or build one with SimulationSpec(...)",
         )
     return Simulator.prepare(spec).block(start, spec.n_patterns if stop is None else stop, threads)
 
