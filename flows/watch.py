@@ -34,7 +34,7 @@ from flows.ui.events import announce, warn
 from flows.ui.final_states import nothing_new
 from flows.ui.flow_runs import find_runs
 from flows.ui.parameters import StoreUrl, described
-from flows.ui.progress import say
+from flows.ui.progress import log_and_show
 
 TAG = "intake"  # of the runs that rounds start
 _FLOWS = ("predict", "evaluate")
@@ -87,13 +87,13 @@ def watch_experiments(store: StoreUrl = None, deployment: Deployment = None) -> 
         _announce(place, request)
         _start(place, request, deployment)
         started |= dict.fromkeys(scan.key for scan in request.scans)
-        say(f"started {_in_words(request)}")
+        log_and_show(f"started {_in_words(request)}")
     attempts = read_attempts(place)
     if started and not deployment:
         inventory = Inventory.listed(place, inventory.models)
     failed = [attempt for subject, attempt in attempts.items() if attempt.reason and before.get(subject) != attempt]
     for attempt in failed[:_MOST_NAMES]:
-        say(f"{attempt.scan} failed, attempt {attempt.tries}: {attempt.reason}")
+        log_and_show(f"{attempt.scan} failed, attempt {attempt.tries}: {attempt.reason}")
     states = scan_states(inventory, attempts, tries=settings.intake_tries)
     if not started and not failed:
         return nothing_new([], f"nothing to start; {summary_of(states)}")

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
-from difsims_core.config.base import Spec
+from difsims_core.config.base import Spec, is_stored
+from difsims_core.families import NETWORKS
 
 
 class TrainingSpec(Spec):
-    """How a network is trained; with the datasets it determines the weights (DESIGN §8)."""
+    """How a network is trained; with the datasets it determines the weights (DESIGN §8).
+
+    Examples
+    --------
+    >>> from difsims_core import TrainingSpec
+    >>> spec = TrainingSpec(epochs=5)
+    >>> spec.network, spec.epochs, spec.held_out_fraction
+    ('large_filter', 5, 0.25)
+    """
 
     network: str = Field(default="large_filter", description="a registered network")
     profiles: Literal["x_px", "x_q"] = Field(
@@ -41,3 +50,10 @@ class TrainingSpec(Spec):
     evaluate: bool = Field(
         default=True, description="map and score every scan of the store with the model, not only when it is champion"
     )
+
+    @field_validator("network")
+    @classmethod
+    def _known_network(cls, name: str, info: ValidationInfo) -> str:
+        if not is_stored(info):
+            NETWORKS.check(name)
+        return name

@@ -119,7 +119,7 @@ def change_attempts(store: ObjectStore, decide: Callable[[Attempts], Attempts]) 
         if after == before or store.replace(layout.INTAKE, _document(after.values()), version):
             return before, after
     raise StoreError(
-        f"{store.url(layout.INTAKE)}: other processes changed it {_CONFLICTS} times before this one could; try again"
+        f"{store.url(layout.INTAKE)}: other processes changed it {_CONFLICTS} times before this one could", "try again"
     )
 
 
