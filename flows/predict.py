@@ -38,7 +38,7 @@ def distinct_scans(urls: list[str]) -> list[str]:
             continue  # no name of a scan: its prediction says so
         if other != url:
             raise InputError(
-                f"{other} and {url} have the same name, and so would their predictions; rename one of them"
+                f"{other} and {url} have the same name, and so would their predictions", "rename one of them"
             )
     return urls
 
