@@ -47,6 +47,13 @@ def load_spec(path: str | Path, kind: type[S] = SimulationSpec, changes: Iterabl
     SpecError
         If the file is missing or malformed, or a key or value is not allowed; the message names file, key, value
         and, for a typo, the nearest key.
+
+    Examples
+    --------
+    >>> from difsims_core import load_spec
+    >>> spec = load_spec("deployments/specs/reference.yaml", changes=["n_patterns=300", "phases=[pb, gratia_2h]"])
+    >>> spec.n_patterns, spec.class_names
+    (300, ('pb', 'gratia_2h'))
     """
     return make_spec(apply_changes(read_document(path), changes), kind, source=str(path))
 

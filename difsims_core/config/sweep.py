@@ -105,6 +105,13 @@ def load_sweep(path: str | Path, changes: Iterable[str] = ()) -> Sweep:
     SpecError
         If the file is missing or malformed, an axis is empty or holds a value twice, there are too many points, or a
         key or value is not allowed; the message names the point.
+
+    Examples
+    --------
+    >>> from difsims_core import load_sweep
+    >>> sweep = load_sweep("deployments/specs/reference.yaml", changes=["sweep={seed: [10, 11]}"])
+    >>> [(point.label, point.spec.seed) for point in sweep.points]
+    [('seed=10', 10), ('seed=11', 11)]
     """
     changes = list(changes)
     document = apply_changes(read_document(path), changes)

@@ -157,6 +157,19 @@ def open_simulation(url_or_id: str | Path, store: ObjectStore | None = None) -> 
         If its records, its metadata and the name of its folder do not agree.
     InputError
         If the beginning of an id fits several datasets.
+
+    Examples
+    --------
+    ``simulation`` is an id, such as ``difsims simulate`` prints:
+
+    >>> from difsims_core import open_simulation
+    >>> dataset = open_simulation(simulation)
+    >>> dataset.phases
+    ('pb', 'gratia_2h')
+    >>> dataset["1d/x_px"].shape, dataset["1d/y_px"][:4].ravel().tolist()
+    ((8, 147), [0, 1, 0, 1])
+    >>> dataset["draws/sigma_px"].shape
+    (8,)
     """
     store, key = locate_simulation(url_or_id, store)
     try:

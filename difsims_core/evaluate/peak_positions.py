@@ -136,6 +136,15 @@ def evaluate_all(
         If no prediction can be evaluated: it and its experiment do not belong together, or a file breaks its contract.
     StoreError, InputError
         If a file or folder cannot be read.
+
+    Examples
+    --------
+    ``prediction`` is a map of one of the samples, here one that equals its truth:
+
+    >>> from difsims_core import evaluate_all
+    >>> result = evaluate_all([prediction], "deployments/samples", truth_folder="deployments/samples/truth")
+    >>> result.summary["n_experiments"], result.summary["accuracy"]
+    (1, 1.0)
     """
     options = options or PeakOptions()
     lines = _LineLibrary(crystal_folder, crystal_files or {}, options)

@@ -245,6 +245,15 @@ def load_bundle(url_or_id: str | Path, store: ObjectStore | None = None) -> Mode
         If its record is damaged, or one of the earlier form.
     ModelError
         If its record is not one, or that of a model of another id.
+
+    Examples
+    --------
+    ``model`` is an id, such as ``difsims train`` prints:
+
+    >>> from difsims_core import load_bundle
+    >>> bundle = load_bundle(model)
+    >>> bundle.phases, bundle.q_axis.shape
+    (('pb', 'gratia_2h'), (147,))
     """
     text = str(url_or_id).rstrip("/").removesuffix(f"/{layout.MODEL_RECORD}")
     if layout.is_model_id(text):

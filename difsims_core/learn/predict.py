@@ -90,6 +90,16 @@ def predict_profiles(
         If the shapes do not fit, or the axis does not fit the model's, with the unit that it looks like.
     InputError
         If there is no such unit, or the beam energy is needed and not known.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from difsims_core import load_bundle, predict_profiles
+    >>> bundle = load_bundle(model)  # an id, such as ``difsims train`` prints
+    >>> with np.load("deployments/samples/roi_1_radial_crop.npz") as scan:
+    ...     probabilities = predict_profiles(bundle, scan["y"][:2, :3], scan["x"])
+    >>> probabilities.shape, bool(np.allclose(probabilities.sum(axis=-1), 1))
+    ((2, 3, 2), True)
     """
     y, x = np.asarray(y), np.asarray(x, np.float64)
     if y.ndim < 1:
