@@ -83,6 +83,11 @@ class DetectorSpec(Spec):
 class DiffractionSpec(Spec):
     """Which reflections are excited and how strongly (PHYSICS §§3–4)."""
 
+    engine: str = Field(
+        default="kinematical",
+        max_length=100,
+        description="model of diffraction, by name; kinematical: single scattering",
+    )
     max_excitation_error_per_angstrom: float = Field(
         default=0.03, gt=0, le=0.5, description="reflections farther from the Ewald sphere are left out, Å⁻¹"
     )
