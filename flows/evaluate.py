@@ -19,9 +19,9 @@ from difsims_core.storage.npz.contracts import (
     read_prediction,
 )
 from difsims_core.storage.objects import ObjectStore, expand_urls, files_in, open_store, url_name
-from flows.execution.barrier import Barrier
+from flows.execution.item_failures import ItemFailures
+from flows.execution.no_persistence import flow
 from flows.execution.tasks import score
-from flows.execution.without_results import flow
 from flows.ui.artifacts import tag_run
 from flows.ui.events import announce
 from flows.ui.final_states import nothing_new, reused
@@ -77,16 +77,16 @@ def evaluate(
         files_in(truth, TRUTH_ENDING)
     if crystals is not None:
         crystal_files(crystals)
-    rows, barrier = [], Barrier(place)
+    rows, failures = [], ItemFailures(place)
     with working(f"evaluate {urls[0]}", "evaluating", len(urls), "maps") as work:
         for done, url in enumerate(urls, start=1):
-            with barrier.around(url):
+            with failures.catch(url):
                 row = score(root, url, experiments, truth, crystals, places)
                 rows.append(row)  # it has its scores, whatever becomes of its pictures
                 show_evaluation(root, url, row["scores"], truth, redraw=not row["reused"])
                 tag_run(row["model"], row["map"])
             work.reach("maps", done, url_name(url))
-    return _conclude(root, rows, barrier, len(urls))
+    return _conclude(root, rows, failures, len(urls))
 
 
 def _of_champion(store: ObjectStore) -> list[str]:
@@ -107,14 +107,14 @@ def _is_earlier(name: str, url: str) -> bool:
         return False  # its evaluation says what is wrong with it
 
 
-def _conclude(root: str, rows: list[dict[str, Any]], barrier: Barrier, total: int) -> list[dict[str, Any]]:
+def _conclude(root: str, rows: list[dict[str, Any]], failures: ItemFailures, total: int) -> list[dict[str, Any]]:
     """Leave the table of scores, announce those that are new, and return the rows."""
-    show_scores(rows, len(barrier.reasons))
+    show_scores(rows, len(failures.reasons))
     fresh = [row for row in rows if not row["reused"]]
     if fresh:
         say(f"evaluated {', '.join(row['map'] for row in fresh)}")
         _announce(root, fresh)
-    barrier.conclude(total, "predictions cannot be evaluated", "; the others are")
+    failures.raise_if_any(total, "predictions cannot be evaluated", "; the others are")
     if fresh:
         return rows
     message = f"reused the scores of {', '.join(row['map'] for row in rows)}: same predictions, truth and crystals"

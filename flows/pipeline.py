@@ -8,14 +8,13 @@ from prefect.runtime import flow_run
 
 from difsims_core.config.pipeline import PipelineSpec
 from difsims_core.learn.bundle import load_bundle
-from difsims_core.learn.networks import NETWORKS
 from difsims_core.results.scores import places_of
 from difsims_core.storage import layout
 from difsims_core.storage.npz.contracts import TRUTH_ENDING, predicted_name
 from difsims_core.storage.objects import ObjectStore, expand_urls, files_in, open_store
 from flows.evaluate import evaluate
+from flows.execution.no_persistence import flow
 from flows.execution.tasks import report
-from flows.execution.without_results import flow
 from flows.predict import distinct_scans, predict
 from flows.simulate import simulate
 from flows.train import train
@@ -30,8 +29,7 @@ _MOST_PICTURES = 24  # on the page of a run; all maps are in the report
 
 
 def check_inputs(spec: PipelineSpec) -> None:
-    """Refuse, before any work, scans, truth maps and networks that are not there."""
-    NETWORKS[spec.training.network]
+    """Refuse, before any work, scans and truth maps that are not there."""
     if spec.experiments:
         distinct_scans(expand_urls(spec.experiments))
     if spec.truth_folder is not None:

@@ -14,9 +14,9 @@ from difsims_core.scans.listing import list_scans, scan_key
 from difsims_core.storage import layout
 from difsims_core.storage.npz.contracts import experiment_name
 from difsims_core.storage.objects import ObjectInfo, ObjectStore, expand_urls, open_store, url_name
-from flows.execution.barrier import Barrier
+from flows.execution.item_failures import ItemFailures
+from flows.execution.no_persistence import flow
 from flows.execution.tasks import predict_one
-from flows.execution.without_results import flow
 from flows.settings import load_settings
 from flows.ui.artifacts import tag_run
 from flows.ui.events import announce, warn
@@ -82,17 +82,17 @@ def predict(
     reading = {} if q_unit is None else {"q_unit": q_unit, "beam_energy_kv": beam_energy_kv}
     listed, tries = _listed(place, urls), load_settings().intake_tries
     # A scan that is missing or damaged is an InputError; these are of the model.
-    results, barrier = [], Barrier(place, ModelError, MissingObjectError, CorruptDataError)
+    results, failures = [], ItemFailures(place, ModelError, MissingObjectError, CorruptDataError)
     try:
         with working(f"predict {model}", "predicting", len(urls), "maps") as work:
             for done, url in enumerate(urls, start=1):
-                with barrier.around(url):
+                with failures.catch(url):
                     results.append(predict_one(place.root, model, url, **reading))
                 work.reach("maps", done, url_name(url))
     finally:
         _announce(place, results, urls)  # however it ends: what is written is to be evaluated
-    _keep(place, model, _outcomes(listed, barrier), tries)
-    return _conclude(results, barrier, len(urls))
+    _keep(place, model, _outcomes(listed, failures), tries)
+    return _conclude(results, failures, len(urls))
 
 
 def _all_scans(store: ObjectStore) -> list[str]:
@@ -110,13 +110,13 @@ def _listed(store: ObjectStore, urls: list[str]) -> dict[str, ObjectInfo]:
     return {url: known[key] for url, key in keys.items() if key in known}
 
 
-def _outcomes(listed: dict[str, ObjectInfo], barrier: Barrier) -> list[Outcome]:
+def _outcomes(listed: dict[str, ObjectInfo], failures: ItemFailures) -> list[Outcome]:
     """Return what became of scans; a store that failed says nothing of the scan."""
-    reasons = barrier.reasons
+    reasons = failures.reasons
     return [
         Outcome(info, reasons.get(url))
         for url, info in listed.items()
-        if not isinstance(barrier.errors.get(url), StoreError)
+        if not isinstance(failures.errors.get(url), StoreError)
     ]
 
 
@@ -128,10 +128,10 @@ def _keep(store: ObjectStore, model: str, outcomes: list[Outcome], tries: int) -
         warn(f"the intake does not know of these predictions and will ask for them again: {error}")
 
 
-def _conclude(results: list[dict[str, Any]], barrier: Barrier, total: int) -> list[str]:
+def _conclude(results: list[dict[str, Any]], failures: ItemFailures, total: int) -> list[str]:
     """Tell of the predictions, tag the run, and return the URLs."""
     tag_run(*{result["model"] for result in results}, *(result["name"] for result in results))
-    show_predictions(results, len(barrier.reasons))
+    show_predictions(results, len(failures.reasons))
     for result in results:
         if result["n_invalid"]:
             say(f"{result['name']}: {result['n_invalid']} pixels without a usable profile got a uniform probability")
@@ -139,7 +139,7 @@ def _conclude(results: list[dict[str, Any]], barrier: Barrier, total: int) -> li
     found = [result["url"] for result in results]
     if fresh:
         say(f"predicted {', '.join(result['name'] for result in fresh)}")
-    barrier.conclude(total, "scans cannot be predicted", f"; the other {len(found)} are predicted")
+    failures.raise_if_any(total, "scans cannot be predicted", f"; the other {len(found)} are predicted")
     if fresh:
         return found
     message = f"reused the predictions of {', '.join(result['name'] for result in results)}: same scans and model"

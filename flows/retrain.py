@@ -13,7 +13,6 @@ from difsims_core.config.retraining import RetrainingSpec
 from difsims_core.dataset.open import Simulation
 from difsims_core.errors import InputError, MissingObjectError, ModelError, PartlyFailedError
 from difsims_core.learn.bundle import ModelBundle, load_bundle
-from difsims_core.learn.networks import NETWORKS
 from difsims_core.models import compare as comparing
 from difsims_core.models import retraining_inputs
 from difsims_core.models.apply_decision import Settlement, settle
@@ -25,8 +24,8 @@ from difsims_core.storage import layout
 from difsims_core.storage.npz.contracts import experiment_name, predicted_name
 from difsims_core.storage.objects import ObjectStore, open_store
 from flows.evaluate import evaluate
+from flows.execution.no_persistence import flow
 from flows.execution.tasks import stored
-from flows.execution.without_results import flow
 from flows.predict import distinct_scans, predict
 from flows.simulate import simulate
 from flows.train import train
@@ -66,7 +65,6 @@ def retrain(spec: Retraining = _DEFAULT, store: StoreUrl = None) -> dict[str, An
     place = open_store(store)
     root, champion = place.root, _champion(place)
     say(f"the champion is {champion.id}" if champion else "there is no champion yet")
-    NETWORKS[spec.training.network]
     retraining_inputs.check_simulation(spec, champion)
     simulated = None if spec.simulation is None else simulate(spec.simulation, root)
     datasets: list[Simulation] = choose_datasets(root, spec, simulated)

@@ -15,8 +15,8 @@ from difsims_core.config.simulation import SimulationSpec
 from difsims_core.dataset.plan import MOST_GROUPS, Plan
 from difsims_core.storage.objects import open_store
 from flows.execution.compute import place_to_compute
+from flows.execution.no_persistence import flow
 from flows.execution.tasks import begin_dataset, finish_dataset, finished_blocks, write_blocks
-from flows.execution.without_results import flow
 from flows.settings import load_settings
 from flows.ui.artifacts import short_count, tag_run
 from flows.ui.events import announce

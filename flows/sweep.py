@@ -21,8 +21,8 @@ from difsims_core.config.sweep import SweepPoint, make_sweep
 from difsims_core.errors import DifsimsError
 from difsims_core.messages import first_line
 from difsims_core.storage.objects import open_store
+from flows.execution.no_persistence import flow
 from flows.execution.sweep_points import PointRuns, PointState, cancel_runs
-from flows.execution.without_results import flow
 from flows.settings import load_settings
 from flows.simulate import simulate
 from flows.ui.artifacts import cells, tag_run

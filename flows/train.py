@@ -6,8 +6,8 @@ from prefect.runtime import flow_run
 
 from difsims_core.config.learning import TrainingSpec
 from difsims_core.storage.objects import open_store
+from flows.execution.no_persistence import flow
 from flows.execution.tasks import find_trained, train_model
-from flows.execution.without_results import flow
 from flows.ui.artifacts import tag_run
 from flows.ui.events import announce
 from flows.ui.final_states import reused

@@ -12,7 +12,7 @@ from difsims_core.scans.intake import Entry, ReadingLimits, Round, rounds
 from difsims_core.scans.listing import scan_key
 from difsims_core.storage.npz.contracts import experiment_name
 from difsims_core.storage.objects import ObjectStore, open_store
-from flows.execution.without_results import flow
+from flows.execution.no_persistence import flow
 from flows.settings import load_settings
 from flows.ui.artifacts import table, tag_run
 from flows.ui.events import announce

@@ -46,7 +46,7 @@ class RunningStack:
     def start(self) -> None:
         """Start it and wait until it says how to use it."""
         own: list[str] = []
-        if self.folder.recall() is None:
+        if self.folder.load_state() is None:
             for service, port in zip(("prefect", "s3"), free_ports(2), strict=True):
                 existing = {"prefect": "--prefect-api", "s3": "--s3"}[service]
                 own += [] if existing in self.options else [f"--{service}-port", str(port)]
@@ -99,9 +99,9 @@ class RunningStack:
     @property
     def id(self) -> str:
         """Its id, which its processes carry in their environment."""
-        memory = self.folder.recall()
-        assert memory is not None
-        return memory.id
+        state = self.folder.load_state()
+        assert state is not None
+        return state.id
 
     @property
     def pids(self) -> dict[str, int]:
@@ -167,8 +167,8 @@ class RunningStack:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
-        memory = self.folder.recall()
-        for process in stack_processes(memory.id) if memory else []:
+        state = self.folder.load_state()
+        for process in stack_processes(state.id) if state else []:
             process.kill()
 
     def _is_ready(self) -> bool:
@@ -179,7 +179,7 @@ class RunningStack:
 
 @contextmanager
 def running_stack(
-    folder: Path, *options: str, environment: Mapping[str, str] = {}, quick_zombies: bool = False
+    folder: Path, *options: str, environment: Mapping[str, str] = {}, quick_heartbeat_timeout: bool = False
 ) -> Iterator[RunningStack]:
     """Start ``difsims up`` in a folder, wait until it is ready, and stop it at the end.
 
@@ -191,11 +191,11 @@ def running_stack(
         Further ones of the command line.
     environment
         Variables to add to this process's own.
-    quick_zombies
+    quick_heartbeat_timeout
         Runs without heartbeats are declared crashed after 75 s, a quarter of what is usual: one may be late.
     """
-    if quick_zombies:
-        options = (*options, "--zombie-seconds", "75")
+    if quick_heartbeat_timeout:
+        options = (*options, "--heartbeat-timeout", "75")
     stack = RunningStack(folder, options, environment)
     try:
         stack.start()

@@ -7,12 +7,14 @@ import json
 import re
 from typing import Any, get_args
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationInfo, model_validator
 
 from difsims_core.plugins import nearest
 
 _LONGEST_KEY = 60
 CREDENTIALS = re.compile(r"://[^/]*@")
+STORED = "stored"
+"""Key of the context of a validation: true for the document of something that exists, see `make_spec`."""
 
 
 class Spec(BaseModel):
@@ -48,6 +50,11 @@ class Spec(BaseModel):
         """Return the SHA-256 of the canonical JSON of the document, hexadecimal."""
         canonical = json.dumps(self.to_document(), sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def is_stored(info: ValidationInfo) -> bool:
+    """Return whether a document that is being validated tells of something that exists, see `make_spec`."""
+    return bool(info.context) and info.context.get(STORED, False)
 
 
 def _refuse_silent_conversion(key: str, value: Any, kind: Any) -> None:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from difsims_core.config.base import Spec
+from difsims_core.config.base import STORED, Spec
 from difsims_core.config.beside import with_files_beside
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.config.yaml.errors import shown
@@ -83,8 +83,13 @@ def read_text(path: Path) -> str:
         raise SpecError(f"{path}: cannot be read as text ({error}); save it as UTF-8") from None
 
 
-def make_spec(document: Mapping[str, Any], kind: type[S] = SimulationSpec, *, source: str = "parameters") -> S:
+def make_spec(
+    document: Mapping[str, Any], kind: type[S] = SimulationSpec, *, source: str = "parameters", stored: bool = False
+) -> S:
     """Validate plain values as a spec; ``source`` says in errors where they came from.
+
+    A ``stored`` document tells what was made: it may name plugins that are not installed here, since it can be read
+    without them.
 
     Raises
     ------
@@ -99,7 +104,7 @@ def make_spec(document: Mapping[str, Any], kind: type[S] = SimulationSpec, *, so
             )
         document = {key: value for key, value in document.items() if key != "sweep"}
     try:
-        return kind.model_validate(document)
+        return kind.model_validate(document, context={STORED: stored})
     except OverflowError:
         raise SpecError(f"{source}: holds a number that is too large; correct it") from None
     except ValidationError as error:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
-from difsims_core.config.base import Spec
+from difsims_core.config.base import Spec, is_stored
+from difsims_core.families import NETWORKS
 
 
 class TrainingSpec(Spec):
@@ -38,3 +39,13 @@ class TrainingSpec(Spec):
         description="of the arithmetic while training (weights stay float32); bfloat16 doubles the speed where the "
         "processor has it, and is slow where it has not",
     )
+    evaluate: bool = Field(
+        default=True, description="map and score every scan of the store with the model, not only when it is champion"
+    )
+
+    @field_validator("network")
+    @classmethod
+    def _known_network(cls, name: str, info: ValidationInfo) -> str:
+        if not is_stored(info):
+            NETWORKS.check(name)
+        return name

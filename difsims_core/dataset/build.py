@@ -18,7 +18,7 @@ from difsims_core.dataset.write import block_targets, store_block
 from difsims_core.errors import CorruptDataError, IncompleteDatasetError, InputError, MissingObjectError
 from difsims_core.moments import now_text
 from difsims_core.storage import layout
-from difsims_core.storage.concurrent import overlap
+from difsims_core.storage.concurrent import consume_concurrently
 from difsims_core.storage.objects import ObjectStore, open_store
 from difsims_core.storage.records import to_record
 from difsims_core.storage.zarr.arrays import create_arrays
@@ -177,7 +177,7 @@ def write_group(
     if progress is not None:
         progress(stored)
     computed = _computed(plan, simulator, [block for block in blocks if block not in done], threads)
-    for receipt in overlap(computed, partial(store_block, store, plan, block_targets(store, plan))):
+    for receipt in consume_concurrently(computed, partial(store_block, store, plan, block_targets(store, plan))):
         patterns += receipt.stop - receipt.start
         if progress is not None:
             progress(stored + patterns)

@@ -113,7 +113,7 @@ def _written(store: ObjectStore, key: str, path: str, array: ArrayLayout, known:
 def _check_meaning(store: ObjectStore, key: str, description: Description) -> None:
     """Refuse axes and class names that are not those of the parameters."""
     where, document = store.url(key), description.document
-    spec = make_spec(document.attributes["parameters"], SimulationSpec, source=where)
+    spec = make_spec(document.attributes["parameters"], SimulationSpec, source=where, stored=True)
     if spec.class_names != description.phases or spec.n_patterns != description.plan.n_patterns:
         raise CorruptDataError(f"{where}: phases or n_patterns are not those of its parameters; simulate it again")
     grid, crop = RadialGrid(), spec.postprocessing.q_crop

@@ -1,7 +1,7 @@
 """Where the crystals of a dataset lie now, and whether they are still read as when it was simulated.
 
 A dataset says where its crystal files lay. They are opened there only when that is in its own store, or one of the
-places that the user has named (`storage.inside`).
+places that the user has named (`storage.trusted_locations`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from difsims_core.crystal.catalogue import find_crystal, is_shipped
 from difsims_core.crystal.phases import Crystal, read_crystal
 from difsims_core.errors import CrystalError, StoreError
 from difsims_core.resources import crystal_folder as shipped_folder
-from difsims_core.storage.inside import ALSO_READ, may_be_read
+from difsims_core.storage.trusted_locations import ALSO_READ, may_be_read
 
 if TYPE_CHECKING:
     from difsims_core.config.simulation import PhaseSpec, SimulationSpec

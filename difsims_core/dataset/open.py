@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from difsims_core.config.simulation import SimulationSpec
     from difsims_core.simulation.block import Peaks
 
-_AXIS_PIECE = "c/0"  # an axis has one dimension and one piece
+_AXIS_CHUNK = "c/0"  # an axis has one dimension and one chunk
 
 
 @dataclass(frozen=True)
 class Simulation:
-    """A complete dataset; arrays are read when they are indexed, and a missing piece is an error.
+    """A complete dataset; arrays are read when they are indexed, and a missing chunk is an error.
 
     Attributes
     ----------
@@ -111,7 +111,7 @@ class Simulation:
         """The document it was made from."""
         from difsims_core.config.documents import make_spec
 
-        return make_spec(self.attrs["parameters"], source=self.url)
+        return make_spec(self.attrs["parameters"], source=self.url, stored=True)
 
     @property
     def q_px(self) -> np.ndarray:
@@ -124,17 +124,17 @@ class Simulation:
 
     def _hold_axis(self, path: str) -> None:
         """Read an axis whole, once, and keep it: what is used is what was checked."""
-        zarr_store, piece = self.group.store, f"{path}/{_AXIS_PIECE}"
+        zarr_store, chunk = self.group.store, f"{path}/{_AXIS_CHUNK}"
         assert isinstance(zarr_store, KeyedStore)  # noqa: S101 - narrows the type; open_group made it
-        if piece in zarr_store.held:
+        if chunk in zarr_store.preloaded:
             return
-        data = self.store.read_small(f"{self.key}/{piece}")
+        data = self.store.read_small(f"{self.key}/{chunk}")
         if hashlib.sha256(data).hexdigest() != self.completion.axes[path]:
             raise CorruptDataError(
                 f"{self.url}/{path}: the axis is not the one that the dataset was completed with; it was damaged or "
                 "edited: restore it, or delete the dataset and simulate it again"
             )
-        zarr_store.held[piece] = data
+        zarr_store.preloaded[chunk] = data
 
 
 def open_simulation(url_or_id: str | Path, store: ObjectStore | None = None) -> Simulation:

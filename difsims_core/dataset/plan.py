@@ -21,7 +21,7 @@ BLOCK_ROWS = 16 * CHUNK_ROWS
 LARGE_BLOCK_ROWS = 64 * CHUNK_ROWS
 HUGE_BLOCK_ROWS = 128 * CHUNK_ROWS
 SPOT_ROWS = 2**16
-"""Rows of a compressed piece of the flat arrays of spots."""
+"""Rows of a chunk of the flat arrays of spots."""
 _LARGE, _HUGE = 10**7, 10**9  # from here on fewer, larger objects (deployments/scale.md)
 _BLOCK_BYTES = 128 * 10**6  # three blocks, two of them with their compressed bytes, are in memory at a time
 _CHUNK_BYTES = 8 * 10**6
@@ -39,7 +39,7 @@ class Plan:
     id, fingerprint : str
         Of the dataset.
     n_patterns, block_rows, chunk_rows : int
-        Rows in all, of a block, and of a compressed piece of it.
+        Rows in all, of a block, and of a chunk of it.
     spot_rows : int
         Rows of the flat arrays of spots that a block owns; 0 when no spots are kept. It is kept with the dataset: a
         bound computed on another machine might differ.
@@ -63,7 +63,7 @@ class Plan:
             raise InputError(f"a dataset needs patterns and rows, found {self.n_patterns} and {self.chunk_rows}")
         if self.block_rows < 1 or self.block_rows % self.chunk_rows:
             raise InputError(
-                f"a block must be a multiple of {self.chunk_rows} rows, the compressed piece, found {self.block_rows}; "
+                f"a block must be a multiple of {self.chunk_rows} rows, those of a chunk, found {self.block_rows}; "
                 f"for example {max(1, round(self.block_rows / self.chunk_rows)) * self.chunk_rows}"
             )
 
@@ -148,7 +148,7 @@ def default_block_rows(n_patterns: int, bytes_per_pattern: int) -> int:
 
 
 def default_chunk_rows(bytes_per_pattern: int) -> int:
-    """Return the rows of a compressed piece: 1024 for profiles, fewer for what is large; at most 8 MB."""
+    """Return the rows of a chunk: 1024 for profiles, fewer for what is large; at most 8 MB."""
     return min(CHUNK_ROWS, _power_of_two(_CHUNK_BYTES // bytes_per_pattern))
 
 

@@ -17,7 +17,7 @@ from difsims_core.version import __version__
 if TYPE_CHECKING:
     from difsims_core.simulation.simulator import Simulator
 
-_PIECE_BYTES = 2**20
+_CHUNK_BYTES = 2**20
 _AXES = {
     "q": ("q", {"units": "1/angstrom", "long_name": "q = 1/d"}),
     "azimuth": ("azimuth", {"units": "degree", "long_name": "azimuth from +x (columns) towards +y (rows)"}),
@@ -110,15 +110,15 @@ def _rows(
         dtype,
         ("pattern", *dimensions),
         plan.block_rows,
-        _piece_rows(plan, np.dtype(dtype).itemsize * math.prod(trailing)),
+        _chunk_rows(plan, np.dtype(dtype).itemsize * math.prod(trailing)),
         attributes=attributes,
     )
 
 
-def _piece_rows(plan: Plan, row_bytes: int) -> int:
-    """Return the rows of a compressed piece: those of the plan, and more where a row is small, up to 1 MiB."""
+def _chunk_rows(plan: Plan, row_bytes: int) -> int:
+    """Return the rows of a chunk: those of the plan, and more where a row is small, up to 1 MiB."""
     chunks = plan.block_rows // plan.chunk_rows
-    fitting = (k for k in range(chunks, 1, -1) if chunks % k == 0 and k * plan.chunk_rows * row_bytes <= _PIECE_BYTES)
+    fitting = (k for k in range(chunks, 1, -1) if chunks % k == 0 and k * plan.chunk_rows * row_bytes <= _CHUNK_BYTES)
     return plan.chunk_rows * next(fitting, 1)
 
 

@@ -127,14 +127,14 @@ def _check_objects(sim: Simulation, description: Description, receipts: Mapping[
 
 def _is_of_a_block(name: str, arrays: Mapping[str, ArrayLayout], n_blocks: int) -> bool:
     """Return whether an object is a receipt or holds the rows of a block."""
-    path, _, piece = name.partition("/c/")
+    path, _, chunk = name.partition("/c/")
     array = arrays.get(path)
     if array is None:
         folder, _, file = name.rpartition("/")
         number = file.removesuffix(".json")
         return folder == layout.RECEIPTS and _counts(number, n_blocks) and file == layout.receipt_name(int(number))
-    number = piece.partition("/")[0]
-    return _counts(number, n_blocks) and f"c/{piece}" == array.object_key(int(number))
+    number = chunk.partition("/")[0]
+    return _counts(number, n_blocks) and f"c/{chunk}" == array.object_key(int(number))
 
 
 def _counts(number: str, n_blocks: int) -> bool:

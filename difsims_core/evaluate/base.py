@@ -9,8 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from difsims_core.plugins import Registry
-
 
 @dataclass(frozen=True)
 class Sums:
@@ -35,8 +33,8 @@ class Metric(ABC):
     """A score of probabilities against labels that can be taken over parts and workers.
 
     ``finalise(measure(a) + measure(b)) == finalise(measure(a and b))`` for any split; the sum of no parts is the
-    measure of an empty one. A leaf is a frozen dataclass in a file of its own or beside its relatives, and is
-    registered in `METRICS` with its default parameters.
+    measure of an empty one. A leaf is a frozen dataclass in a file of its own or beside its relatives; an instance with
+    its default parameters is named in `families.METRICS`.
     """
 
     @abstractmethod
@@ -46,9 +44,6 @@ class Metric(ABC):
     @abstractmethod
     def finalise(self, sums: Sums, class_names: Sequence[str]) -> dict[str, Any]:
         """Return named results, plain JSON values; what no pattern defines (0/0) is None."""
-
-
-METRICS: Registry[Metric] = Registry("metric")
 
 
 def ratio(numerator: float, denominator: float) -> float | None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from difsims_core.errors import ExperimentError, InputError
-from difsims_core.evaluate import confusion, probability_scores  # noqa: F401  (their metrics register themselves)
-from difsims_core.evaluate.base import METRICS, Sums
+from difsims_core.evaluate.base import Sums
+from difsims_core.families import METRICS
 
 if TYPE_CHECKING:
     from difsims_core.storage.npz.contracts import Prediction, Truth
@@ -71,7 +71,13 @@ class ClassificationTally:
         """Return all results in one JSON-able mapping with ``n``; scores of no patterns are None."""
         document: dict[str, Any] = {"n": self.n}
         for name, sums in self.sums.items():
-            document.update(METRICS[name].finalise(sums, self.class_names))
+            results = METRICS[name].finalise(sums, self.class_names)
+            if twice := sorted(results.keys() & document.keys()):
+                raise InputError(
+                    f"the metric {name!r} calls a result {twice[0]!r}, and another metric does too; its author must "
+                    "choose another name, until then uninstall its package"
+                )
+            document.update(results)
         return document
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from difsims_core.evaluate.base import METRICS, Metric, Sums, ratio
+from difsims_core.evaluate.base import Metric, Sums, ratio
 
 
 def confusion_counts(predicted: np.ndarray, labels: np.ndarray, n_classes: int) -> np.ndarray:
@@ -70,6 +70,4 @@ class PerClass(ConfusionMatrix):
         return {"per_class": per_class, "macro_f1": ratio(sum(defined), len(defined))}
 
 
-METRICS.register("accuracy")(Accuracy())
-METRICS.register("confusion_matrix")(ConfusionMatrix())
-METRICS.register("per_class")(PerClass())
+ACCURACY, CONFUSION_MATRIX, PER_CLASS = Accuracy(), ConfusionMatrix(), PerClass()

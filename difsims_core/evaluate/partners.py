@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from difsims_core.errors import ExperimentError, InputError
-from difsims_core.storage.inside import ALSO_READ, may_be_read
 from difsims_core.storage.names import child_url, file_name, parent_url
 from difsims_core.storage.npz.contracts import TRUTH_ENDING, Prediction, Truth, predicted_name, read_truth
+from difsims_core.storage.trusted_locations import ALSO_READ, may_be_read
 from difsims_core.storage.urls import url_exists
 
 _CROPPED = "_radial_crop"

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from difsims_core.evaluate.base import METRICS, Metric, Sums, ratio
+from difsims_core.evaluate.base import Metric, Sums, ratio
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,4 @@ class CalibrationError(Metric):
         }
 
 
-METRICS.register("log_loss")(LogLoss())
-METRICS.register("brier_score")(BrierScore())
-METRICS.register("calibration_error")(CalibrationError())
+LOG_LOSS, BRIER_SCORE, CALIBRATION_ERROR = LogLoss(), BrierScore(), CalibrationError()

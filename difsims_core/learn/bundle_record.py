@@ -170,7 +170,7 @@ def parse(document: Mapping[str, Any], kind: type[R], where: str) -> tuple[R, di
             "preprocessing": make_spec(record.preprocessing, PostprocessingSpec, source=where),
             "sim_ids": tuple(record.sim_ids),
             "sim_fingerprints": tuple(record.sim_fingerprints),
-            "training": make_spec(record.training, TrainingSpec, source=where),
+            "training": make_spec(record.training, TrainingSpec, source=where, stored=True),
             "training_fingerprint": record.training_fingerprint,
             "split": record.split.model_dump(),
             "metrics": record.metrics.model_dump(),

@@ -18,9 +18,9 @@ from difsims_core.learn.index import write_index
 from difsims_core.learn.weights import probe, weights_of_model
 from difsims_core.messages import first_line
 from difsims_core.storage import layout
-from difsims_core.storage.leavings import temporary_folder
 from difsims_core.storage.objects import ObjectStore
 from difsims_core.storage.records import plain_document
+from difsims_core.storage.temporary_files import temporary_folder
 
 if TYPE_CHECKING:
     from difsims_core.learn.backend import keras

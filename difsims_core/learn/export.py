@@ -6,8 +6,8 @@ from pathlib import Path
 
 from difsims_core.errors import InputError
 from difsims_core.learn.bundle import ModelBundle
-from difsims_core.storage.leavings import temporary_folder
 from difsims_core.storage.objects import write_url
+from difsims_core.storage.temporary_files import temporary_folder
 
 ENDING = ".keras"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import platform
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib import metadata
 from typing import TYPE_CHECKING
 
@@ -18,10 +18,11 @@ from difsims_core.learn.bundle import ModelBundle, save_bundle
 from difsims_core.learn.data.split import Part
 from difsims_core.learn.data.training_data import TrainingMaterial, gather, training_fingerprint
 from difsims_core.learn.index import find_indexed, write_index
+from difsims_core.learn.wanted import request_evaluation
 from difsims_core.moments import now_text
 from difsims_core.storage import layout
-from difsims_core.storage.leavings import temporary_folder
 from difsims_core.storage.objects import ObjectStore
+from difsims_core.storage.temporary_files import temporary_folder
 from difsims_core.version import __version__
 
 if TYPE_CHECKING:
@@ -33,12 +34,28 @@ logger = logging.getLogger(__name__)
 _SCORED_ROWS = 8192
 
 
-def train(
+@dataclass(frozen=True, slots=True)
+class TrainingResult:
+    """The model of a training.
+
+    Attributes
+    ----------
+    bundle : ModelBundle
+        The model, stored.
+    reused : bool
+        Whether it was trained before on the same datasets with the same parameters.
+    """
+
+    bundle: ModelBundle
+    reused: bool
+
+
+def run_training(
     store: ObjectStore,
-    sim_ids: Iterable[str],
+    simulations: Iterable[str],
     spec: TrainingSpec | None = None,
     progress: ProgressCallback | None = None,
-) -> ModelBundle:
+) -> TrainingResult:
     """Train a network on datasets and store it; a model of the same document and datasets is returned as it is.
 
     Profiles are streamed: memory does not grow with the datasets. The same seed, data and machine give the same
@@ -48,7 +65,7 @@ def train(
     ----------
     store
         Where the model goes, and where ids are looked up.
-    sim_ids
+    simulations
         Ids or URLs of complete datasets.
     spec
         How to train.
@@ -63,15 +80,15 @@ def train(
         If the training diverges.
     """
     spec = spec or TrainingSpec()
-    simulations = [open_simulation(sim_id, store) for sim_id in sim_ids]
-    found = find_indexed(store, _fingerprint(simulations, spec))
+    opened = [open_simulation(name, store) for name in simulations]
+    found = _trained_already(store, opened, spec)
     if found is not None:
         logger.info("%s was trained on these datasets with these parameters already", found.id)
-        return found
+        return TrainingResult(found, reused=True)
     from difsims_core.learn.curves import write_curves
     from difsims_core.learn.fit import fit
 
-    material = gather(simulations, spec)
+    material = gather(opened, spec)
     model, history = fit(material.stream, len(material.phases), spec, progress)
     bundle = ModelBundle(
         id=layout.new_model_id(),
@@ -91,13 +108,24 @@ def train(
     with temporary_folder() as folder:
         bundle = save_bundle(store, bundle, model, write_curves(folder, history))
     write_index(store, bundle)
-    return bundle
+    return TrainingResult(bundle, reused=False)
 
 
-def find_trained(store: ObjectStore, sim_ids: Iterable[str], spec: TrainingSpec | None = None) -> ModelBundle | None:
-    """Return the model that `train` would return without training, if there is one; needs no TensorFlow."""
-    simulations = [open_simulation(sim_id, store) for sim_id in sim_ids]
-    return find_indexed(store, _fingerprint(simulations, spec or TrainingSpec()))
+def train(
+    store: ObjectStore,
+    simulations: Iterable[str],
+    spec: TrainingSpec | None = None,
+    progress: ProgressCallback | None = None,
+) -> ModelBundle:
+    """Return the model of `run_training`."""
+    return run_training(store, simulations, spec, progress).bundle
+
+
+def find_trained(
+    store: ObjectStore, simulations: Iterable[str], spec: TrainingSpec | None = None
+) -> ModelBundle | None:
+    """Return the model that `run_training` would return without training, if there is one; needs no TensorFlow."""
+    return _trained_already(store, [open_simulation(name, store) for name in simulations], spec or TrainingSpec())
 
 
 def score(model: keras.Model, material: TrainingMaterial) -> dict:
@@ -110,8 +138,12 @@ def score(model: keras.Model, material: TrainingMaterial) -> dict:
     return tally.finalise()
 
 
-def _fingerprint(simulations: list[Simulation], spec: TrainingSpec) -> str:
-    return training_fingerprint(spec, (sim.fingerprint for sim in simulations))
+def _trained_already(store: ObjectStore, simulations: list[Simulation], spec: TrainingSpec) -> ModelBundle | None:
+    """Return the model of these datasets and this document; one that was not to map every scan is, once asked for."""
+    found = find_indexed(store, training_fingerprint(spec, (sim.fingerprint for sim in simulations)))
+    if found is not None and spec.evaluate and not found.training.evaluate:
+        return request_evaluation(store, found)
+    return found
 
 
 def _versions() -> dict[str, str]:

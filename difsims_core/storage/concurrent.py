@@ -31,7 +31,7 @@ def _made(items: Iterable[T], pending: Iterable[Future[Any]]) -> Iterator[T]:
         raise
 
 
-def overlap(items: Iterable[T], consume: Callable[[T], R], workers: int = 2) -> Iterator[R]:
+def consume_concurrently(items: Iterable[T], consume: Callable[[T], R], workers: int = 2) -> Iterator[R]:
     """Yield ``consume(item)`` in order, consuming in threads while the caller's thread makes the next item.
 
     At most ``workers + 1`` items exist at any time, so memory does not grow when consuming is the slower part. The

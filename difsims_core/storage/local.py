@@ -18,8 +18,8 @@ from typing import BinaryIO
 from filelock import FileLock, Timeout
 
 from difsims_core.errors import MissingObjectError, StoreAccessError, StoreError
-from difsims_core.storage.leavings import clear_leavings, made_here
-from difsims_core.storage.schemes import MOST_SMALL_BYTES, SCHEMES, ObjectInfo, Scheme, require_small
+from difsims_core.storage.backend import BACKENDS, MOST_SMALL_BYTES, ObjectInfo, StorageBackend, require_small
+from difsims_core.storage.temporary_files import clear_abandoned, unique_name
 
 PARTIAL = ".partial"
 LOCK = ".difsims-lock"
@@ -32,7 +32,7 @@ _log = logging.getLogger(__name__)
 _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 
 
-class LocalFiles(Scheme):
+class LocalFiles(StorageBackend):
     """Files; each is written under a temporary name on the same disk, flushed, and renamed.
 
     A link in a store is no object: listings pass over it, and one that leads out of the store is not followed.
@@ -231,8 +231,8 @@ def _create_without_links(path: str, data: bytes) -> bool:
 def temporary_beside(path: Path) -> Iterator[Path]:
     """Yield a name beside ``path``; whatever is left under it goes, after a kill at a later start."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    clear_leavings(str(path.parent), ".", PARTIAL)
-    temporary = path.with_name(f".{made_here()}{PARTIAL}")
+    clear_abandoned(str(path.parent), ".", PARTIAL)
+    temporary = path.with_name(f".{unique_name()}{PARTIAL}")
     try:
         yield temporary
     finally:
@@ -284,4 +284,4 @@ def _translated(path: str) -> Iterator[None]:
         raise StoreError(f"{path}: {reason}; try again") from None
 
 
-SCHEMES.register("file")(LocalFiles())
+BACKENDS.register("file")(LocalFiles())

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from difsims_core.errors import InputError
+from difsims_core.storage.backend import BACKENDS, MOST_SMALL_BYTES, ObjectInfo, StorageBackend, require_small
 from difsims_core.storage.names import check_key, join_url, split_url, url_name
 from difsims_core.storage.records import from_record, to_record
-from difsims_core.storage.schemes import MOST_SMALL_BYTES, SCHEMES, ObjectInfo, Scheme, require_small
 from difsims_core.storage.urls import (
     expand_urls,
     files_in,
@@ -83,7 +83,7 @@ class ObjectStore:
         MissingObjectError
             If there is none.
         """
-        return self._scheme.read(self._path(key), start, stop)
+        return self._backend.read(self._path(key), start, stop)
 
     def read_small(self, key: str) -> bytes:
         """Return a record or metadata; of an object that is far too large for it, not more than that is read.
@@ -101,11 +101,11 @@ class ObjectStore:
 
     def write(self, key: str, data: bytes) -> None:
         """Write an object; a reader sees the old one or the new one, never a part."""
-        self._scheme.write(self._path(key), data)
+        self._backend.write(self._path(key), data)
 
     def create(self, key: str, data: bytes) -> bool:
         """Write an object unless there is one; of several writers exactly one gets True."""
-        return self._scheme.create(self._path(key), data)
+        return self._backend.create(self._path(key), data)
 
     def read_versioned(self, key: str) -> tuple[bytes, str]:
         """Return a record and its version, to be handed to `replace`.
@@ -117,7 +117,7 @@ class ObjectStore:
         CorruptDataError
             If it is too large for a record.
         """
-        return self._scheme.read_versioned(self._path(key))
+        return self._backend.read_versioned(self._path(key))
 
     def replace(self, key: str, data: bytes, version: str | None) -> bool:
         """Write an object if it is still the one that was read; of several writers exactly one gets True.
@@ -133,38 +133,38 @@ class ObjectStore:
         version
             What `read_versioned` said; None: there must be no object yet.
         """
-        return self._scheme.replace(self._path(key), data, version)
+        return self._backend.replace(self._path(key), data, version)
 
     def exists(self, key: str) -> bool:
         """Return whether there is an object."""
-        return self._scheme.exists(self._path(key))
+        return self._backend.exists(self._path(key))
 
     def list(self, prefix: str = "") -> list[str]:
         """Return the keys of all objects in this folder and the folders below it, sorted."""
         root = f"{self._path().rstrip('/')}/"
-        return [path.removeprefix(root) for path in self._scheme.list(self._path(prefix or None))]
+        return [path.removeprefix(root) for path in self._backend.list(self._path(prefix or None))]
 
     def describe(self, prefix: str = "") -> list[ObjectInfo]:
         """Return key, size, ETag and time of all objects in this folder and the folders below it, sorted by key."""
         root = f"{self._path().rstrip('/')}/"
-        found = self._scheme.describe(self._path(prefix or None))
+        found = self._backend.describe(self._path(prefix or None))
         return [replace(info, key=info.key.removeprefix(root)) for info in found]
 
     def folders(self, prefix: str = "") -> list[str]:
         """Return the names of the folders directly in this folder, sorted."""
-        return self._scheme.folders(self._path(prefix or None))
+        return self._backend.folders(self._path(prefix or None))
 
     def tree_bytes(self, prefix: str = "") -> int:
         """Return the size of all objects in this folder and the folders below it."""
-        return self._scheme.tree_bytes(self._path(prefix or None))
+        return self._backend.tree_bytes(self._path(prefix or None))
 
     def delete(self, key: str) -> None:
         """Remove an object; one that is not there is no error."""
-        self._scheme.delete(self._path(key))
+        self._backend.delete(self._path(key))
 
     def delete_tree(self, prefix: str) -> None:
         """Remove all objects in this folder and the folders below it."""
-        self._scheme.delete_tree(self._path(prefix))
+        self._backend.delete_tree(self._path(prefix))
 
     def signed_url(self, key: str, seconds: int) -> str | None:
         """Return a link under which anyone may read an object for so long; None where the scheme has no links.
@@ -176,7 +176,7 @@ class ObjectStore:
         """
         if not 1 <= seconds <= _LONGEST_LINK:
             raise InputError(f"a signed link lasts 1 … {_LONGEST_LINK} seconds (seven days), found {seconds}")
-        return self._scheme.signed_url(self._path(key), seconds)
+        return self._backend.signed_url(self._path(key), seconds)
 
     def upload(self, local_path: str | Path, key: str) -> None:
         """Copy a file into the store."""
@@ -185,11 +185,11 @@ class ObjectStore:
 
     def writing(self, key: str) -> AbstractContextManager[Path]:
         """Give a local file to fill; it becomes the object when the block ends well, and goes when it does not."""
-        return self._scheme.writing(self._path(key))
+        return self._backend.writing(self._path(key))
 
     def download(self, key: str, local_path: str | Path) -> None:
         """Copy an object to a file."""
-        self._scheme.download(self._path(key), Path(local_path))
+        self._backend.download(self._path(key), Path(local_path))
 
     def read_record(self, key: str) -> dict[str, Any]:
         """Return the document of a record (`storage.records`).
@@ -208,12 +208,12 @@ class ObjectStore:
         self.write(key, to_record(document))
 
     @property
-    def _scheme(self) -> Scheme:
-        return SCHEMES[split_url(self.root)[0]]
+    def _backend(self) -> StorageBackend:
+        return BACKENDS[split_url(self.root)[0]]
 
     def _path(self, key: str | None = None) -> str:
         path = split_url(self.root)[1]
-        return path if key is None else self._scheme.path_below(path, check_key(key))
+        return path if key is None else self._backend.path_below(path, check_key(key))
 
 
 def open_store(url: str | Path | None = None) -> ObjectStore:
@@ -225,7 +225,7 @@ def open_store(url: str | Path | None = None) -> ObjectStore:
         If the URL is malformed, of an unknown scheme, or carries credentials.
     """
     scheme, path = split_url(url if url is not None else os.environ.get("DIFSIMS_STORE") or _DEFAULT_ROOT)
-    return ObjectStore(join_url(scheme, SCHEMES[scheme].check_root(path)))
+    return ObjectStore(join_url(scheme, BACKENDS[scheme].check_root(path)))
 
 
 def locate(url: str | Path) -> tuple[ObjectStore, str]:

@@ -11,41 +11,41 @@ from pathlib import Path
 
 from difsims_core.errors import InputError, MissingObjectError
 from difsims_core.storage import local as _local  # noqa: F401 registers file://
-from difsims_core.storage.leavings import temporary_folder
+from difsims_core.storage.backend import BACKENDS
 from difsims_core.storage.names import as_written, check_key, join_url, split_url
 from difsims_core.storage.s3 import objects as _s3  # noqa: F401 registers s3://
-from difsims_core.storage.schemes import SCHEMES
+from difsims_core.storage.temporary_files import temporary_folder
 
 
 def read_url(url: str | Path) -> bytes:
     """Return the object at a path or URL."""
     scheme, path = split_url(url)
-    return SCHEMES[scheme].read(_checked(scheme, path))
+    return BACKENDS[scheme].read(_checked(scheme, path))
 
 
 def write_url(url: str | Path, data: bytes) -> None:
     """Write the object at a path or URL, whole or not at all."""
     scheme, path = split_url(url)
-    SCHEMES[scheme].write(_checked(scheme, path), data)
+    BACKENDS[scheme].write(_checked(scheme, path), data)
 
 
 def object_exists(url: str | Path) -> bool:
     """Return whether there is an object at a path or URL."""
     scheme, path = split_url(url)
-    return SCHEMES[scheme].exists(_checked(scheme, path))
+    return BACKENDS[scheme].exists(_checked(scheme, path))
 
 
 def writing_url(url: str | Path) -> AbstractContextManager[Path]:
     """Give a local file to fill; it becomes the object at a URL when the block ends well, and goes when it does not."""
     scheme, path = split_url(url)
-    return SCHEMES[scheme].writing(_checked(scheme, path))
+    return BACKENDS[scheme].writing(_checked(scheme, path))
 
 
 def url_exists(url: str | Path) -> bool:
     """Return whether there is an object at a path or URL; there is none where no object can be called so."""
     scheme, path = split_url(url)
     try:
-        return SCHEMES[scheme].exists(_checked(scheme, path))
+        return BACKENDS[scheme].exists(_checked(scheme, path))
     except InputError:
         return False
 
@@ -61,7 +61,7 @@ def local_copy(url: str | Path) -> Iterator[Path]:
         return
     with temporary_folder() as folder:
         target = folder / "object"
-        SCHEMES[scheme].download(_checked(scheme, path), target)
+        BACKENDS[scheme].download(_checked(scheme, path), target)
         yield target
 
 
@@ -125,7 +125,7 @@ def _match_files(path: str, suffix: str) -> list[str]:
 
 def _match_objects(scheme: str, url: str, path: str, suffix: str) -> list[str]:
     """Match the keys below the longest part without wildcards."""
-    place = SCHEMES[scheme]
+    place = BACKENDS[scheme]
     if not url.endswith("/") and not glob.has_magic(path):
         return [join_url(scheme, path)] if place.exists(_checked(scheme, path)) else []
     if url.endswith("/"):
@@ -179,7 +179,7 @@ def _with_skipped(places: set[int], pattern: list[str]) -> set[int]:
 
 def _checked(scheme: str, path: str) -> str:
     if scheme != "file":
-        SCHEMES[scheme].check_root(path)
+        BACKENDS[scheme].check_root(path)
         check_key(path)
         if "/" not in path:
             raise InputError(f"{scheme}://{path}: names a bucket; expected an object, {scheme}://bucket/key")

@@ -43,11 +43,11 @@ class TerminalListener:
         self._progress: Progress | None = None
         self._bars: dict[int, TaskID] = {}
 
-    def said(self, text: str) -> None:
+    def on_message(self, text: str) -> None:
         """Print one line of the story."""
         tell(text)
 
-    def moved(self, work: Work) -> None:
+    def on_progress(self, work: Work) -> None:
         """Draw the bar of a piece of work."""
         if not story.is_terminal:
             return
@@ -60,7 +60,7 @@ class TerminalListener:
             )
         self._progress.update(self._bars[id(work)], completed=work.done, note=printable(work.note))
 
-    def ended(self, work: Work) -> None:
+    def on_end(self, work: Work) -> None:
         """Take the bar of a piece of work away."""
         bar = self._bars.pop(id(work), None)
         if self._progress is None or bar is None:

@@ -33,12 +33,12 @@ def examine_all(store: str | None, *, as_json: bool) -> None:
 
     quieten_prefect()
     from flows.cli import console
+    from flows.doctor.checks import DoctorContext
     from flows.doctor.examine import all_checks, examine
-    from flows.doctor.findings import Patient
 
     findings = []
     with console.bar("looking", len(all_checks()), "checks") as progress:
-        for finding in examine(Patient(store)):
+        for finding in examine(DoctorContext(store)):
             findings.append(finding)
             progress(len(findings))
     if as_json:

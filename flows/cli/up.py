@@ -44,18 +44,18 @@ def up(
     ] = None,
     timeout: Annotated[float, typer.Option(min=1, help="Seconds that each service may take to start.")] = 180,
     deployments: Annotated[Path | None, typer.Option(hidden=True, help="Another prefect.yaml.")] = None,
-    zombie_seconds: Annotated[
+    heartbeat_timeout: Annotated[
         int | None, typer.Option(min=35, hidden=True, help="Without a heartbeat until Crashed.")
     ] = None,
 ) -> None:
     """Start the whole platform here: S3 store, Prefect server, deployments, worker; Ctrl-C stops all of it."""
     from flows.cli import console
     from flows.stack.records.options import UpOptions
-    from flows.stack.supervision.zombies import WITHOUT_HEARTBEAT
+    from flows.stack.supervision.heartbeat_automations import HEARTBEAT_TIMEOUT
     from flows.stack.up import Stack
 
-    zombie_seconds = zombie_seconds or WITHOUT_HEARTBEAT
-    options = UpOptions(folder, s3, prefect_api, s3_port, prefect_port, auth, timeout, deployments, zombie_seconds)
+    heartbeat_timeout = heartbeat_timeout or HEARTBEAT_TIMEOUT
+    options = UpOptions(folder, s3, prefect_api, s3_port, prefect_port, auth, timeout, deployments, heartbeat_timeout)
     stop = Event()
     before = {number: signal.signal(number, lambda _number, _frame: stop.set()) for number in _SIGNALS}
     try:

@@ -8,14 +8,14 @@ from importlib.metadata import version
 from typing import Any
 
 from difsims_core.storage.objects import open_store
-from flows.doctor.findings import Answer, Patient, check, fail, ok
+from flows.doctor.checks import CheckResult, DoctorContext, check, fail, ok
 from flows.settings import load_settings
 
 _PACKAGES = ("numpy", "numba", "zarr", "s3fs", "orix")  # what a block depends on
 
 
 @check("Dask", seconds=45, after="settings")
-def cluster(_patient: Patient) -> Answer | None:
+def cluster(_context: DoctorContext) -> CheckResult | None:
     """Look whether the scheduler answers and has workers."""
     address = load_settings().dask_address
     if address is None:
@@ -29,7 +29,7 @@ def cluster(_patient: Patient) -> Answer | None:
 
 
 @check("Dask: versions", seconds=45, after="Dask")
-def same_versions(_patient: Patient) -> Answer | None:
+def same_versions(_context: DoctorContext) -> CheckResult | None:
     """Look whether workers and this process have the same packages: a block must not depend on where it is made."""
     address = load_settings().dask_address
     if address is None:
@@ -48,12 +48,12 @@ def same_versions(_patient: Patient) -> Answer | None:
 
 
 @check("Dask: store", seconds=60, after="Dask")
-def workers_reach_the_store(patient: Patient) -> Answer | None:
+def workers_reach_the_store(context: DoctorContext) -> CheckResult | None:
     """Look whether every worker can list the store with the credentials of its own environment."""
     address = load_settings().dask_address
     if address is None:
         return None
-    root = open_store(patient.store).root
+    root = open_store(context.store).root
     with _client(address) as client:
         problems: dict[str, Any] = client.run(problem_of_store, root, on_error="return")
     bad = {worker: str(problem) for worker, problem in problems.items() if problem is not None}

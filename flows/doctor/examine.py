@@ -7,7 +7,7 @@ from importlib import import_module
 
 from difsims_core.errors import DifsimsError
 from difsims_core.messages import without_secrets
-from flows.doctor.findings import CHECKS, Answer, Check, Finding, Patient
+from flows.doctor.checks import CHECKS, Check, CheckResult, DoctorContext, Finding
 from flows.execution.background import in_background
 
 # In the order in which they are asked and shown; a new family is a file and a name here.
@@ -24,12 +24,12 @@ _FAMILIES = (
 )
 
 
-def examine(patient: Patient, checks: Sequence[Check] | None = None) -> Iterator[Finding]:
+def examine(context: DoctorContext, checks: Sequence[Check] | None = None) -> Iterator[Finding]:
     """Yield what each check finds, in order; those that need a failed one are named in the end.
 
     Parameters
     ----------
-    patient
+    context
         What is examined.
     checks
         Which checks; default: all of them.
@@ -41,7 +41,7 @@ def examine(patient: Patient, checks: Sequence[Check] | None = None) -> Iterator
             failed.add(check.name)
             waiting.append(check.name)
             continue
-        answer = _asked(check, patient)
+        answer = _asked(check, context)
         if answer is None:
             continue
         if answer.status == "fail":
@@ -63,13 +63,13 @@ def _place(check: Check) -> tuple[int, int]:
     return _FAMILIES.index(check.ask.__module__.rpartition(".")[2]), check.number
 
 
-def _asked(check: Check, patient: Patient) -> Answer | None:
-    future = in_background(lambda: check.ask(patient), "doctor")
+def _asked(check: Check, context: DoctorContext) -> CheckResult | None:
+    future = in_background(lambda: check.ask(context), "doctor")
     try:
         return future.result(check.seconds)
     except TimeoutError:
         if not future.done():
-            return Answer(
+            return CheckResult(
                 "fail", f"no answer within {check.seconds:.0f} s", "see whether it is overloaded or behind a firewall"
             )
         return _of_error(TimeoutError("timed out"))
@@ -77,10 +77,10 @@ def _asked(check: Check, patient: Patient) -> Answer | None:
         return _of_error(error)
 
 
-def _of_error(error: Exception) -> Answer:
+def _of_error(error: Exception) -> CheckResult:
     """Return an error as an answer; ours say after a semicolon what to do."""
     text = " ".join(str(error).split()) or type(error).__name__
     found, _, remedy = text.partition("; ") if isinstance(error, DifsimsError) else (text, "", "")
     if not isinstance(error, DifsimsError):
         found = f"{type(error).__name__}: {text}"
-    return Answer("fail", found, remedy or "the message says what failed; mend that and run the doctor again")
+    return CheckResult("fail", found, remedy or "the message says what failed; mend that and run the doctor again")

@@ -8,7 +8,7 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
-from flows.doctor.findings import Answer, Patient, check, fail, ok, warn
+from flows.doctor.checks import CheckResult, DoctorContext, check, fail, ok, warn
 
 _GIB = 2**30
 _LITTLE_MEMORY = 2 * _GIB  # TensorFlow and one simulation
@@ -17,7 +17,7 @@ _NO_DISK = _GIB // 4
 
 
 @check("memory")
-def memory(_patient: Patient) -> Answer | None:
+def memory(_context: DoctorContext) -> CheckResult | None:
     """Look how much memory is free, here and within the container."""
     free = _free_memory()
     if free is None:
@@ -29,7 +29,7 @@ def memory(_patient: Patient) -> Answer | None:
 
 
 @check("temporary folder")
-def temporary_folder(_patient: Patient) -> Answer:
+def temporary_folder(_context: DoctorContext) -> CheckResult:
     """Look whether the folder for temporary files can be written, and its space."""
     try:
         with tempfile.TemporaryFile() as file:
@@ -41,7 +41,7 @@ def temporary_folder(_patient: Patient) -> Answer:
 
 
 @check("packages")
-def packages(_patient: Patient) -> Answer:
+def packages(_context: DoctorContext) -> CheckResult:
     """Look whether what every stage needs is there, without loading it."""
     needed = ("numba", "orix", "zarr", "s3fs", "matplotlib", "tensorflow", "keras", "prefect")
     missing = [name for name in needed if find_spec(name) is None]
@@ -53,7 +53,7 @@ def packages(_patient: Patient) -> Answer:
 
 
 @check("kernel cache")
-def kernel_cache(_patient: Patient) -> Answer:
+def kernel_cache(_context: DoctorContext) -> CheckResult:
     """Look whether compiled kernels can be kept; else every process compiles them anew."""
     import difsims_core.kernels
 
@@ -68,7 +68,7 @@ def kernel_cache(_patient: Patient) -> Answer:
     )
 
 
-def space_in(folder: Path, remedy: str) -> Answer:
+def space_in(folder: Path, remedy: str) -> CheckResult:
     """Return whether there is room in a folder, or in the one where it will be made."""
     place = _existing(folder)
     free = shutil.disk_usage(place).free

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flows.doctor.findings import Answer, Patient, check, fail, ok, warn
+from flows.doctor.checks import CheckResult, DoctorContext, check, fail, ok, warn
 from flows.doctor.prefect_server import api_address, ask, server_settings
 from flows.execution.job import TEMPLATE
 from flows.stack.services.programs import POOL
@@ -16,7 +16,7 @@ _REFUSED = (400, 403, 421)
 
 
 @check("Prefect: login", seconds=45, after="Prefect")
-def login(_patient: Patient) -> Answer | None:
+def login(_context: DoctorContext) -> CheckResult | None:
     """Look whether the server asks who somebody is; the machine's other users reach it on the loopback too."""
     from prefect.settings import get_current_settings
 
@@ -37,13 +37,13 @@ def login(_patient: Patient) -> Answer | None:
 
 
 @check("Prefect: other names", seconds=45, after="Prefect")
-def other_names(_patient: Patient) -> Answer | None:
+def other_names(_context: DoctorContext) -> CheckResult | None:
     """Look whether the server answers to any name: one of an attacker's own may lead a browser to it."""
     return _of_stranger({"Host": _STRANGER}, f"the server answers as {_STRANGER} too, so to pages that rename it")
 
 
 @check("Prefect: other sites", seconds=45, after="Prefect")
-def other_sites(_patient: Patient) -> Answer | None:
+def other_sites(_context: DoctorContext) -> CheckResult | None:
     """Look whether pages of other sites, open in a browser that reaches the server, may use it."""
     allowed = server_settings().get("server", {}).get("api", {}).get("cors_allowed_origins")
     if allowed is not None and "*" in allowed.split(","):
@@ -55,7 +55,7 @@ def other_sites(_patient: Patient) -> Answer | None:
 
 
 @check("Prefect: CSRF", seconds=45, after="Prefect")
-def csrf(_patient: Patient) -> Answer | None:
+def csrf(_context: DoctorContext) -> CheckResult | None:
     """Look whether a change needs a token that pages of other sites cannot read."""
     protected = server_settings().get("server", {}).get("api", {}).get("csrf_protection_enabled")
     if protected is None:
@@ -66,7 +66,7 @@ def csrf(_patient: Patient) -> Answer | None:
 
 
 @check("Prefect: jobs", seconds=45, after="Prefect")
-def jobs(_patient: Patient) -> Answer | None:
+def jobs(_context: DoctorContext) -> CheckResult | None:
     """Look whether who starts a run may choose the command that the worker executes for it."""
     if api_address() is None:
         return None
@@ -85,7 +85,7 @@ def jobs(_patient: Patient) -> Answer | None:
     return ok("a time limit is all that a run may choose")
 
 
-def _of_stranger(headers: dict[str, str], problem: str) -> Answer | None:
+def _of_stranger(headers: dict[str, str], problem: str) -> CheckResult | None:
     code = _code_without_login(headers)
     if code is None:
         return None

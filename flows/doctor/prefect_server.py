@@ -6,7 +6,7 @@ import time
 from typing import Any
 from urllib.parse import urlsplit
 
-from flows.doctor.findings import Answer, Patient, check, fail, ok, warn
+from flows.doctor.checks import CheckResult, DoctorContext, check, fail, ok, warn
 from flows.doctor.s3 import judge_clock
 from flows.doctor.versions import release
 from flows.stack.api import reason_of
@@ -17,7 +17,7 @@ _LASTING_LEASES = "prefect.server.concurrency.lease_storage.filesystem"
 
 
 @check("Prefect", seconds=45)
-def reachable(_patient: Patient) -> Answer:
+def reachable(_context: DoctorContext) -> CheckResult:
     """Look whether there is a server that knows us; without an address every command starts one of its own."""
     address = api_address()
     if address is None:
@@ -43,7 +43,7 @@ def reachable(_patient: Patient) -> Answer:
 
 
 @check("Prefect: version", seconds=45, after="Prefect")
-def same_version(_patient: Patient) -> Answer | None:
+def same_version(_context: DoctorContext) -> CheckResult | None:
     """Look whether server and client are of one version, and of the one that this project knows."""
     from prefect import __version__ as own
 
@@ -62,7 +62,7 @@ def same_version(_patient: Patient) -> Answer | None:
 
 
 @check("Prefect: clock", seconds=45, after="Prefect")
-def clock(_patient: Patient) -> Answer | None:
+def clock(_context: DoctorContext) -> CheckResult | None:
     """Look whether the server and this machine agree on the time: schedules and heartbeats need it."""
     if api_address() is None:
         return None
@@ -72,7 +72,7 @@ def clock(_patient: Patient) -> Answer | None:
 
 
 @check("Prefect: UI", seconds=45, after="Prefect")
-def ui(_patient: Patient) -> Answer | None:
+def ui(_context: DoctorContext) -> CheckResult | None:
     """Look where the pages of the UI look for the API: elsewhere, they stay empty."""
     address = api_address()
     if address is None or not address.rstrip("/").endswith("/api"):
@@ -93,7 +93,7 @@ def ui(_patient: Patient) -> Answer | None:
 
 
 @check("Prefect: leases", seconds=45, after="Prefect")
-def leases(_patient: Patient) -> Answer | None:
+def leases(_context: DoctorContext) -> CheckResult | None:
     """Look where the server keeps who holds a concurrency slot: in memory, a restart forgets it."""
     settings = server_settings()
     storage = settings.get("server", {}).get("concurrency", {}).get("lease_storage")
@@ -108,7 +108,7 @@ def leases(_patient: Patient) -> Answer | None:
 
 
 @check("Prefect: services", seconds=45, after="Prefect")
-def services(_patient: Patient) -> Answer | None:
+def services(_context: DoctorContext) -> CheckResult | None:
     """Look whether the services that triggers and schedules need are switched on."""
     found = server_settings().get("server", {}).get("services", {})
     wanted = ("scheduler", "late_runs", "triggers", "task_run_recorder", "event_persister")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from flows.doctor.findings import Answer, Patient, check, fail, ok, warn
+from flows.doctor.checks import CheckResult, DoctorContext, check, fail, ok, warn
 from flows.doctor.prefect_server import api_address, ask
 from flows.stack.deploy import Deployments
 from flows.stack.services.programs import POOL
@@ -18,7 +18,7 @@ _SETTLED = timedelta(minutes=3)  # the scheduler looks once a minute
 
 
 @check("Prefect: deployments", seconds=45, after="Prefect")
-def deployments(_patient: Patient) -> Answer | None:
+def deployments(_context: DoctorContext) -> CheckResult | None:
     """Look whether every flow can be run from the UI."""
     if api_address() is None:
         return None
@@ -35,7 +35,7 @@ def deployments(_patient: Patient) -> Answer | None:
 
 
 @check("Prefect: worker", seconds=45, after="Prefect")
-def worker(_patient: Patient) -> Answer | None:
+def worker(_context: DoctorContext) -> CheckResult | None:
     """Look whether somebody takes the runs of the work pool."""
     if api_address() is None:
         return None
@@ -52,7 +52,7 @@ def worker(_patient: Patient) -> Answer | None:
 
 
 @check("Prefect: late runs", seconds=45, after="Prefect: worker")
-def late_runs(_patient: Patient) -> Answer | None:
+def late_runs(_context: DoctorContext) -> CheckResult | None:
     """Look whether runs wait that should have begun."""
     if api_address() is None:
         return None
@@ -63,7 +63,7 @@ def late_runs(_patient: Patient) -> Answer | None:
 
 
 @check("Prefect: schedules", seconds=45, after="Prefect")
-def schedules(_patient: Patient) -> Answer | None:
+def schedules(_context: DoctorContext) -> CheckResult | None:
     """Look whether the scheduler plans runs ahead for every active schedule."""
     if api_address() is None:
         return None
@@ -81,7 +81,7 @@ def schedules(_patient: Patient) -> Answer | None:
 
 
 @check("Prefect: dead runs", seconds=45, after="Prefect")
-def dead_runs(_patient: Patient) -> Answer | None:
+def dead_runs(_context: DoctorContext) -> CheckResult | None:
     """Look whether runs whose heartbeats have stopped are ended, and no living ones; dead ones keep their slot."""
     if api_address() is None:
         return None

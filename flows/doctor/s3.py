@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from difsims_core.storage.objects import open_store
-from flows.doctor.findings import Answer, Patient, check, fail, ok, warn
+from flows.doctor.checks import CheckResult, DoctorContext, check, fail, ok, warn
 from flows.stack.services.ports import LOOPBACK_NAMES
 from flows.stack.services.seaweedfs import open_doors
 
@@ -24,9 +24,9 @@ _STRANGE = 60
 
 
 @check("S3: credentials", after="settings: store")
-def credentials(patient: Patient) -> Answer | None:
+def credentials(context: DoctorContext) -> CheckResult | None:
     """Look which variables of S3 are set; their values stay unread."""
-    if not _on_s3(patient):
+    if not _on_s3(context):
         return None
     there = [name for name in (*_KEYS, "AWS_SESSION_TOKEN", "AWS_PROFILE") if os.environ.get(name)]
     missing = [name for name in _KEYS if name not in there]
@@ -42,9 +42,9 @@ def credentials(patient: Patient) -> Answer | None:
 
 
 @check("S3", seconds=15, after="settings: store")
-def server(patient: Patient) -> Answer | None:
+def server(context: DoctorContext) -> CheckResult | None:
     """Look whether the server answers at all, whatever it says."""
-    address = _address(patient)
+    address = _address(context)
     if address is None:
         return None
     try:
@@ -61,9 +61,9 @@ def server(patient: Patient) -> Answer | None:
 
 
 @check("S3: clock", seconds=15, after="S3")
-def clock(patient: Patient) -> Answer | None:
+def clock(context: DoctorContext) -> CheckResult | None:
     """Look whether the server and this machine agree on the time: signed requests need it."""
-    address = _address(patient)
+    address = _address(context)
     if address is None:
         return None
     asked = time.time()
@@ -72,9 +72,9 @@ def clock(patient: Patient) -> Answer | None:
 
 
 @check("S3: side doors", seconds=30, after="S3")
-def side_doors(patient: Patient) -> Answer | None:
+def side_doors(context: DoctorContext) -> CheckResult | None:
     """Look whether SeaweedFS, where this machine runs it, answers beside S3 without credentials."""
-    parts = urlsplit(_address(patient) or "")
+    parts = urlsplit(_address(context) or "")
     if parts.hostname not in LOOPBACK_NAMES or find_spec("psutil") is None:
         return None
     beside = _other_ports(parts.port or 443)
@@ -106,7 +106,7 @@ def _other_ports(port: int) -> list[int]:
     return []
 
 
-def judge_clock(headers: Mapping[str, str], here: float, why: str) -> Answer:
+def judge_clock(headers: Mapping[str, str], here: float, why: str) -> CheckResult:
     """Return what a Date header says of the clock here.
 
     Parameters
@@ -133,13 +133,13 @@ def _utc(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%H:%M:%S UTC")
 
 
-def _on_s3(patient: Patient) -> bool:
-    return open_store(patient.store).root.startswith("s3://")
+def _on_s3(context: DoctorContext) -> bool:
+    return open_store(context.store).root.startswith("s3://")
 
 
-def _address(patient: Patient) -> str | None:
+def _address(context: DoctorContext) -> str | None:
     """Return the address of the server; None for a folder, and where only a file of profiles knows it."""
-    if not _on_s3(patient):
+    if not _on_s3(context):
         return None
     own = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
     if own is None and os.environ.get("AWS_PROFILE"):

@@ -19,7 +19,7 @@ from difsims_core.errors import StoreError
 from difsims_core.storage import layout
 from difsims_core.storage.names import split_url
 from difsims_core.storage.objects import ObjectStore, open_store
-from flows.doctor.findings import Answer, Patient, check, fail, ok, warn
+from flows.doctor.checks import CheckResult, DoctorContext, check, fail, ok, warn
 from flows.doctor.machine import space_in
 from flows.settings import load_settings
 from flows.ui.figure_links import holds_token
@@ -32,17 +32,17 @@ _UNSAFE = "two runs could both believe that they won; use a server that enforces
 
 
 @check("store", seconds=60, after="S3")
-def reachable(patient: Patient) -> Answer:
+def reachable(context: DoctorContext) -> CheckResult:
     """Look whether the root can be listed: the bucket exists, the credentials are accepted."""
-    store = open_store(patient.store)
+    store = open_store(context.store)
     folders = store.folders()
     return ok(f"{store.root}: {', '.join(folders) if folders else 'empty as yet'}")
 
 
 @check("store: writing", seconds=60, after="store")
-def writing(patient: Patient) -> Answer:
+def writing(context: DoctorContext) -> CheckResult:
     """Write an object, read it, remove it."""
-    with _temporary(patient) as (store, key):
+    with _temporary(context) as (store, key):
         text = os.urandom(64)
         store.write(key, text)
         if store.read(key) != text:
@@ -53,17 +53,17 @@ def writing(patient: Patient) -> Answer:
 
 
 @check("store: conditional create", seconds=60, after="store: writing")
-def conditional_create(patient: Patient) -> Answer:
+def conditional_create(context: DoctorContext) -> CheckResult:
     """Let writers race for one name: exactly one may win."""
-    with _temporary(patient) as (store, key):
+    with _temporary(context) as (store, key):
         winners = _race(lambda: store.create(key, uuid.uuid4().bytes))
         return _judge(winners, "If-None-Match: *")
 
 
 @check("store: conditional replace", seconds=60, after="store: writing")
-def conditional_replace(patient: Patient) -> Answer:
+def conditional_replace(context: DoctorContext) -> CheckResult:
     """Let writers race to replace one version: exactly one may win."""
-    with _temporary(patient) as (store, key):
+    with _temporary(context) as (store, key):
         store.write(key, b"first")
         _, version = store.read_versioned(key)
         winners = _race(lambda: store.replace(key, uuid.uuid4().bytes, version))
@@ -71,9 +71,9 @@ def conditional_replace(patient: Patient) -> Answer:
 
 
 @check("store: signed links", seconds=60, after="store: writing")
-def signed_links(patient: Patient) -> Answer | None:
+def signed_links(context: DoctorContext) -> CheckResult | None:
     """Open a signed link as a browser does, without credentials."""
-    with _temporary(patient) as (store, key):
+    with _temporary(context) as (store, key):
         store.write(key, b"figure")
         link = store.signed_url(key, _LINK_SECONDS)
         if link is None:
@@ -90,12 +90,12 @@ def signed_links(patient: Patient) -> Answer | None:
 
 
 @check("store: public links", seconds=60, after="store: writing")
-def public_links(patient: Patient) -> Answer | None:
+def public_links(context: DoctorContext) -> CheckResult | None:
     """Open an object below the public address as a browser does."""
     address = load_settings().public_url
     if address is None:
         return None
-    with _temporary(patient) as (store, key):
+    with _temporary(context) as (store, key):
         store.write(key, b"figure")
         answer = httpx.get(f"{address.rstrip('/')}/{key}", timeout=20)
     if answer.content != b"figure":
@@ -107,10 +107,10 @@ def public_links(patient: Patient) -> Answer | None:
 
 
 @check("store: latency", seconds=60, after="store: writing")
-def latency(patient: Patient) -> Answer:
+def latency(context: DoctorContext) -> CheckResult:
     """Time the reading of a small object."""
     seconds = []
-    with _temporary(patient) as (store, key):
+    with _temporary(context) as (store, key):
         store.write(key, b"difsims")
         for _ in range(_READS):
             started = time.perf_counter()
@@ -123,17 +123,17 @@ def latency(patient: Patient) -> Answer:
 
 
 @check("store: space", after="store")
-def space(patient: Patient) -> Answer | None:
+def space(context: DoctorContext) -> CheckResult | None:
     """Look how much room is left, where the store is a folder."""
-    scheme, path = split_url(open_store(patient.store).root)
+    scheme, path = split_url(open_store(context.store).root)
     if scheme != "file":
         return None
     return space_in(Path(path), "clear the disk: `difsims retention` says what may go; or choose another DIFSIMS_STORE")
 
 
 @contextmanager
-def _temporary(patient: Patient) -> Iterator[tuple[ObjectStore, str]]:
-    store, key = open_store(patient.store), layout.cache(f"doctor/{uuid.uuid4()}")
+def _temporary(context: DoctorContext) -> Iterator[tuple[ObjectStore, str]]:
+    store, key = open_store(context.store), layout.cache(f"doctor/{uuid.uuid4()}")
     try:
         yield store, key
     finally:
@@ -153,7 +153,7 @@ def _race(write: Callable[[], bool]) -> int:
         return sum(pool.map(run, range(_WRITERS)))
 
 
-def _judge(winners: int, condition: str) -> Answer:
+def _judge(winners: int, condition: str) -> CheckResult:
     if winners != 1:
         return fail(f"{winners} of {_WRITERS} racing writers won ({condition} is not enforced)", _UNSAFE)
     return ok(f"one of {_WRITERS} racing writers won")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from importlib.metadata import PackageNotFoundError, version
 
-from flows.doctor.findings import Answer, Patient, check, fail, ok
+from flows.doctor.checks import CheckResult, DoctorContext, check, fail, ok
 
 # package, first version that breaks, what then happens
 _TRAPS = (
@@ -16,7 +16,7 @@ _TRAPS = (
 
 
 @check("packages: versions")
-def version_traps(_patient: Patient) -> Answer:
+def version_traps(_context: DoctorContext) -> CheckResult:
     """Look for installed versions with which Prefect 3.8 does not work."""
     installed = {package: _version(package) for package, _, _ in _TRAPS}
     wrong: dict[str, tuple[str, str]] = {}
@@ -32,7 +32,7 @@ def version_traps(_patient: Patient) -> Answer:
 
 
 @check("Prefect: home")
-def prefect_home(_patient: Patient) -> Answer:
+def prefect_home(_context: DoctorContext) -> CheckResult:
     """Look whether Prefect's folder can be written: profiles, the database of a local server, local results."""
     from prefect.settings import get_current_settings
 
@@ -47,7 +47,7 @@ def prefect_home(_patient: Patient) -> Answer:
 
 
 @check("Prefect: credentials")
-def credentials_of_prefect(_patient: Patient) -> Answer | None:
+def credentials_of_prefect(_context: DoctorContext) -> CheckResult | None:
     """Look for two kinds of credentials at once: requests would use one, event streams the other."""
     from prefect.settings import get_current_settings
 

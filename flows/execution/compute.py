@@ -17,8 +17,8 @@ from difsims_core.dataset.plan import MOST_GROUPS, Plan
 from difsims_core.dataset.receipts import read_receipts
 from difsims_core.dataset.remote import block_order
 from difsims_core.storage.objects import open_store
+from flows.execution.concurrency_limit import simulation_slot
 from flows.execution.dask_cluster import Cluster, cluster, connection_lost, failure_of
-from flows.execution.machine_slot import machine_slot
 from flows.execution.retries import may_go_away
 from flows.settings import Settings, load_settings
 from flows.ui.progress import Stopped, say
@@ -51,7 +51,7 @@ def place_to_compute(settings: Settings, plan: Plan) -> Iterator[int]:
                 say(f"blocks go to the Dask cluster at {found.address} with {found.threads} threads")
                 yield MOST_GROUPS  # all groups of a dataset: with a cluster the flow's threads only wait
         else:
-            with machine_slot(settings.simulations_a_machine):
+            with simulation_slot(settings.simulations_a_machine):
                 yield settings.groups_at_once
     except BaseException:
         _given_up.add(plan.id)

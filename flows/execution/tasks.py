@@ -26,8 +26,8 @@ from difsims_core.storage.names import url_name
 from difsims_core.storage.objects import open_store
 from difsims_core.unit_names import QUnit
 from flows.execution import compute
+from flows.execution.no_persistence import task
 from flows.execution.retries import may_go_away
-from flows.execution.without_results import task
 from flows.ui.progress import reporter
 
 if TYPE_CHECKING:

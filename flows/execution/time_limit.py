@@ -51,7 +51,7 @@ def _hours(text: str) -> float:
 def _entrypoint(deployments: Path | None) -> str:
     from prefect.client.orchestration import get_client
 
-    import flows.execution.without_results  # noqa: F401 - the run's state is read here, and it may name a decoder
+    import flows.execution.no_persistence  # noqa: F401 - the run's state is read here, and it may name a decoder
 
     with get_client(sync_client=True) as client:
         run = client.read_flow_run(UUID(os.environ["PREFECT__FLOW_RUN_ID"]))

@@ -19,7 +19,7 @@ from flows.execution.job import TEMPLATE
 from flows.stack.api import PrefectApi
 from flows.stack.errors import StackError
 from flows.stack.records.folder import StackFolder
-from flows.stack.services.health import Patience
+from flows.stack.services.health import Deadline
 from flows.stack.services.logged import last_lines, start_logged
 from flows.stack.services.programs import POOL
 
@@ -96,7 +96,7 @@ class Deploying:
     process: subprocess.Popen[bytes]
     log: Path
 
-    def finish(self, api: PrefectApi, deployments: Deployments, patience: Patience) -> None:
+    def finish(self, api: PrefectApi, deployments: Deployments, deadline: Deadline) -> None:
         """Wait until they are there.
 
         Raises
@@ -104,11 +104,11 @@ class Deploying:
         StackError
             If one is not.
         """
-        code = next((code for _ in patience if (code := self.process.poll()) is not None), None)
+        code = next((code for _ in deadline if (code := self.process.poll()) is not None), None)
         self.give_up()
         absent = missing(api, deployments)
         if code != 0 or absent:
-            ended = f"no end after {patience.seconds:.0f} s" if code is None else f"exit code {code}"
+            ended = f"no end after {deadline.seconds:.0f} s" if code is None else f"exit code {code}"
             raise StackError(
                 f"deploying {deployments.path} failed ({ended}); missing: {', '.join(absent) or 'none'}; the last "
                 f"lines of {self.log}:\n{last_lines(self.log)}"

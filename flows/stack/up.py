@@ -10,23 +10,24 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from threading import Event
 
+from difsims_core.retrying import StoppedError
 from flows.stack import deploy
 from flows.stack.api import PrefectApi
 from flows.stack.errors import StackError
 from flows.stack.records.environment import Services, program_environment, write_environments
-from flows.stack.records.folder import Memory, StackFolder
+from flows.stack.records.folder import StackFolder, StackState
 from flows.stack.records.options import UpOptions, choose_services
 from flows.stack.services import health
-from flows.stack.services.health import Patience, StoppedError
+from flows.stack.services.health import Deadline
 from flows.stack.services.processes import described, end, stack_processes
 from flows.stack.services.programs import Program, s3_program, server_program, worker_program
 from flows.stack.services.seaweedfs import make_keys, refuse_open_doors
 from flows.stack.supervision import repair
-from flows.stack.supervision.lost import LostRuns
+from flows.stack.supervision.heartbeat_automations import install_automations
+from flows.stack.supervision.orphaned_runs import OrphanedRuns
 from flows.stack.supervision.stop import stop_flow_runs, stop_programs
 from flows.stack.supervision.supervisor import Supervisor
 from flows.stack.supervision.watch import watch_over
-from flows.stack.supervision.zombies import crash_zombies
 
 Tell = Callable[[str], None]
 
@@ -44,7 +45,7 @@ OPEN = (
 class _Plan:
     """What is started, or goes on."""
 
-    memory: Memory
+    state: StackState
     services: Services
     programs: Sequence[Program]
     adopted: bool
@@ -88,16 +89,16 @@ class Stack:
         """
         started = time.monotonic()
         self._folder.prepare()
-        with self._folder.held():
+        with self._folder.locked():
             plan = self._plan()
             if plan.adopted and not self._supervisor.has(plan.programs):
                 self._tell("what runs was started by another version or in another way; it stops and starts anew")
                 self._stop(plan)
                 plan = self._plan()
             try:
-                self._start(plan, Patience(self._options.seconds, stop))
+                self._start(plan, Deadline(self._options.seconds, stop))
                 ready(self._summary(plan, time.monotonic() - started))
-                lost = LostRuns(plan.api) if plan.services.prefect_api is None else None
+                lost = OrphanedRuns(plan.api) if plan.services.prefect_api is None else None
                 watch_over(self._supervisor, lost, stop, self._tell)
             except StoppedError:
                 pass
@@ -110,20 +111,20 @@ class Stack:
     def _plan(self) -> _Plan:
         """Choose services and ports, and write the files that speak of them."""
         adopted = self._supervisor.answers()
-        if not adopted and (known := self._folder.recall()):
+        if not adopted and (known := self._folder.load_state()):
             self._clear(known.id)
-        memory, services = choose_services(self._folder, self._options, self._tell, running=adopted)
-        self._folder.remember(memory)
+        state, services = choose_services(self._folder, self._options, self._tell, running=adopted)
+        self._folder.save_state(state)
         write_environments(self._folder, services)
         for name in services.replaced():
             os.environ.pop(name, None)
         os.environ.update(services.variables() | services.past_proxies())  # it looks at the store as its users will
-        programs = [worker_program(f"difsims-{platform.node()}-{memory.id[:6]}", self._options.deployments)]
+        programs = [worker_program(f"difsims-{platform.node()}-{state.id[:6]}", self._options.deployments)]
         if services.prefect_api is None:
-            programs.insert(0, server_program(memory.ports))
+            programs.insert(0, server_program(state.ports))
         if services.s3 is None:
-            programs.insert(0, s3_program(self._folder, memory.ports))
-        plan = _Plan(memory, services, programs, adopted)
+            programs.insert(0, s3_program(self._folder, state.ports))
+        plan = _Plan(state, services, programs, adopted)
         self._check_existing(plan)
         return plan
 
@@ -141,7 +142,7 @@ class Stack:
             self._tell(f"ending what an earlier start has left behind: {described(left)}")
             end(left)
 
-    def _start(self, plan: _Plan, patience: Patience) -> None:
+    def _start(self, plan: _Plan, deadline: Deadline) -> None:
         if plan.adopted:
             self._tell("the stack is running without its `difsims up`; this one takes over")
         else:
@@ -149,52 +150,52 @@ class Stack:
                 repair.forget_leases(self._folder)
             if plan.services.s3 is None:
                 make_keys(self._folder.keys)
-            self._supervisor.start(plan.programs, program_environment(self._folder, plan.memory.id, plan.services))
-        self._start_s3(plan, patience)
-        self._start_server(plan, patience)
-        self._start_worker(plan, patience)
+            self._supervisor.start(plan.programs, program_environment(self._folder, plan.state.id, plan.services))
+        self._start_s3(plan, deadline)
+        self._start_server(plan, deadline)
+        self._start_worker(plan, deadline)
 
-    def _start_s3(self, plan: _Plan, patience: Patience) -> None:
+    def _start_s3(self, plan: _Plan, deadline: Deadline) -> None:
         if plan.services.endpoint is None:
             return
         self._supervisor.start_program("s3")
-        health.await_health("s3", health.problem_of_s3(plan.services.endpoint), self._supervisor, patience)
-        health.await_health("s3", health.problem_of_store(plan.services.store), self._supervisor, patience)
-        refuse_open_doors(plan.memory.ports)
+        health.await_health("s3", health.problem_of_s3(plan.services.endpoint), self._supervisor, deadline)
+        health.await_health("s3", health.problem_of_store(plan.services.store), self._supervisor, deadline)
+        refuse_open_doors(plan.state.ports)
         self._tell(f"SeaweedFS is ready at {plan.services.endpoint}")
 
-    def _start_server(self, plan: _Plan, patience: Patience) -> None:
+    def _start_server(self, plan: _Plan, deadline: Deadline) -> None:
         if plan.services.prefect_api is not None:
             return
         if not plan.adopted:
             self._tell("waiting for the Prefect server (about half a minute)")
         self._supervisor.start_program("server")
-        health.await_health("server", plan.api.problem, self._supervisor, patience)
+        health.await_health("server", plan.api.problem, self._supervisor, deadline)
         self._tell(f"the Prefect server is ready at {plan.api.address}")
         if not plan.adopted:
             for line in repair.repair_records(plan.api):
                 self._tell(line)
 
-    def _start_worker(self, plan: _Plan, patience: Patience) -> None:
+    def _start_worker(self, plan: _Plan, deadline: Deadline) -> None:
         """Start the worker, and make the deployments meanwhile when something of them is new."""
         if deploy.make_pool(plan.api):
             self._tell("the work pool let runs choose their command; now its template leaves them a time limit alone")
         digest = self._deployments.digest(plan.services.store)
-        fresh = plan.memory.deployed == digest and not deploy.missing(plan.api, self._deployments)
+        fresh = plan.state.deployed == digest and not deploy.missing(plan.api, self._deployments)
         making = None
         if not fresh:
             self._tell(f"deploying {len(self._deployments.names)} flows")
-            environment = program_environment(self._folder, plan.memory.id, plan.services)
+            environment = program_environment(self._folder, plan.state.id, plan.services)
             making = deploy.start_deploying(self._folder, self._deployments, environment)
         try:
             self._supervisor.start_program("worker")
-            crash_zombies(plan.api, self._options.zombie_seconds, shared=plan.services.prefect_api is not None)
+            install_automations(plan.api, self._options.heartbeat_timeout, shared=plan.services.prefect_api is not None)
             look = health.problem_of_worker(plan.api, self._supervisor)
-            health.await_health("worker", look, self._supervisor, patience)
+            health.await_health("worker", look, self._supervisor, deadline)
             self._tell("the worker is ready")
             if making is not None:
-                making.finish(plan.api, self._deployments, patience)
-                self._folder.remember(replace(plan.memory, deployed=digest))
+                making.finish(plan.api, self._deployments, deadline)
+                self._folder.save_state(replace(plan.state, deployed=digest))
         finally:
             if making is not None:
                 making.give_up()
@@ -202,9 +203,9 @@ class Stack:
     def _stop(self, plan: _Plan) -> None:
         """Stop in the reverse order; flow runs are stopped while the server can still take note of it."""
         if self._supervisor.answers():
-            stop_flow_runs(self._supervisor, plan.memory.id, plan.api, self._tell)
+            stop_flow_runs(self._supervisor, plan.state.id, plan.api, self._tell)
         seconds = sum(program.stop_seconds for program in plan.programs)
-        stop_programs(self._supervisor, plan.memory.id, seconds, self._tell)
+        stop_programs(self._supervisor, plan.state.id, seconds, self._tell)
 
     def _login(self, services: Services) -> str:
         """Return how to sign in, without the secret."""

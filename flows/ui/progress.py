@@ -37,13 +37,13 @@ class Stopped(Exception):  # noqa: N818 - it is a request, not an error
 class Listener(Protocol):
     """Something in this process that shows what flows tell."""
 
-    def said(self, text: str) -> None:
+    def on_message(self, text: str) -> None:
         """Show one line of the story."""
 
-    def moved(self, work: Work) -> None:
+    def on_progress(self, work: Work) -> None:
         """Show how far a piece of work is."""
 
-    def ended(self, work: Work) -> None:
+    def on_end(self, work: Work) -> None:
         """Take a piece of work away."""
 
 
@@ -89,14 +89,14 @@ class Work:
             if due:
                 self._updated = time.monotonic()
         for listener in listeners:
-            listener.moved(self)
+            listener.on_progress(self)
         if due:
             self._update_artifact()
 
     def end(self) -> None:
         """Leave the terminal and make the artifact final."""
         for listener in listeners:
-            listener.ended(self)
+            listener.on_end(self)
         self._update_artifact()
 
     def _update_artifact(self) -> None:
@@ -113,7 +113,7 @@ def working(key: str, title: str, total: int, unit: str) -> Iterator[Work]:
     """Announce a long piece of work; tasks of this process find it under ``key``."""
     work = _works[key] = Work(title, total, unit)
     for listener in listeners:
-        listener.moved(work)
+        listener.on_progress(work)
     try:
         yield work
     finally:
@@ -147,7 +147,7 @@ def say(text: str) -> None:
 def show(text: str) -> None:
     """Tell one line of the story to the listeners alone: the run's log has it in other words."""
     for listener in listeners:
-        listener.said(text)
+        listener.on_message(text)
 
 
 def note(text: str) -> None:

@@ -102,13 +102,13 @@ class Clock:
     def __init__(self) -> None:
         self._last = time.perf_counter()
 
-    def said(self, text: str) -> None:
+    def on_message(self, text: str) -> None:
         self._print(text)
 
-    def moved(self, _work: object) -> None:
+    def on_progress(self, _work: object) -> None:
         pass
 
-    def ended(self, _work: object) -> None:
+    def on_end(self, _work: object) -> None:
         self._print("the blocks are written")
 
     def _print(self, text: str) -> None:

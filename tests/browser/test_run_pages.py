@@ -19,8 +19,8 @@ from typing import Any
 
 import pytest
 
+from flows.doctor.checks import DoctorContext
 from flows.doctor.examine import all_checks, examine
-from flows.doctor.findings import Patient
 from flows.settings import quieten_prefect
 from flows.stack.api import PrefectApi
 from tests.browser.chromium import Page, browsing, chromium_binary
@@ -202,7 +202,7 @@ def test_the_doctor_finds_a_bare_server_well_and_without_workers(site):
     updates: dict[Any, Any] = {PREFECT_API_URL: f"{site}/api", PREFECT_API_AUTH_STRING: LOGIN}
     with temporary_settings(updates=updates):
         wanted = [check for check in all_checks() if check.name.split(":")[0] == "Prefect"]
-        found = {item.name.removeprefix("Prefect: "): item.status for item in examine(Patient(), wanted)}
+        found = {item.name.removeprefix("Prefect: "): item.status for item in examine(DoctorContext(), wanted)}
     assert {name for name, status in found.items() if status == "warn"} >= {"deployments", "worker", "dead runs"}
     assert [found[name] for name in ("Prefect", "version", "clock", "UI", "services", "schedules")] == ["ok"] * 6
     assert [found[name] for name in ("login", "CSRF", "other names")] == ["ok"] * 3

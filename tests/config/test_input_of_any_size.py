@@ -16,7 +16,7 @@ from difsims_core.config.sweep import MOST_POINTS, load_sweep, make_sweep
 from difsims_core.crystal.cif.reader import read_structure
 from difsims_core.errors import CrystalError, InputError, SpecError
 from difsims_core.plugins import nearest
-from difsims_core.storage.npz.contracts import npy
+from difsims_core.storage.npz import npy
 from difsims_core.storage.objects import expand_urls
 from tests.config.legacy.documents import changed
 

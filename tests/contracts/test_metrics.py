@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from difsims_core.errors import InputError
-from difsims_core.evaluate.base import METRICS
 from difsims_core.evaluate.classification import ClassificationTally, classification_scores
+from difsims_core.families import METRICS
 
 NAMES = ("a", "b", "c", "d")
 members = pytest.mark.parametrize("name", METRICS.names())

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from difsims_core.errors import InputError, ModelError
+from difsims_core.families import NETWORKS
 from difsims_core.learn.backend import keras
-from difsims_core.learn.networks import NETWORKS, build_network
+from difsims_core.learn.networks import build_network
 from difsims_core.learn.weights import Recipe, arrays_of_model, network_from, weights_of_model
 from difsims_core.storage.npz.members import write_members
 

@@ -11,10 +11,10 @@ import pytest
 
 from difsims_core.errors import ExperimentError, InputError
 from difsims_core.evaluate.experiment_scores import evaluate_experiment
+from difsims_core.storage.npz import npy
 from difsims_core.storage.npz.contracts import (
     Prediction,
     Profiles,
-    npy,
     read_prediction,
     read_profiles,
     read_truth,

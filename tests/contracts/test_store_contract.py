@@ -50,7 +50,7 @@ def test_an_empty_object_is_an_object(store):
 
 
 def test_what_is_too_large_for_a_record_is_not_read_as_one(store, monkeypatch):
-    for module in ("schemes", "objects", "local"):
+    for module in ("backend", "objects", "local"):
         monkeypatch.setattr(f"difsims_core.storage.{module}.MOST_SMALL_BYTES", 100)
     store.write_record("small", {"a": 1})
     assert store.read_record("small") == {"a": 1}

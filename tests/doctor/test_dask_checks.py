@@ -7,8 +7,8 @@ from importlib.metadata import version
 import pytest
 
 from flows.doctor import dask
+from flows.doctor.checks import DoctorContext
 from flows.doctor.examine import all_checks, examine
-from flows.doctor.findings import Patient
 from flows.settings import quieten_prefect
 from tests.dask_service import running_dask
 from tests.services import free_ports
@@ -18,7 +18,7 @@ quieten_prefect()
 
 def look(store: str | None = None) -> dict[str, tuple[str, str]]:
     wanted = [item for item in all_checks() if item.name.startswith("Dask")]
-    return {item.name: (item.status, item.found) for item in examine(Patient(store), wanted)}
+    return {item.name: (item.status, item.found) for item in examine(DoctorContext(store), wanted)}
 
 
 def test_without_an_address_there_is_nothing_to_look_at():

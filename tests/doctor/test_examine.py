@@ -12,8 +12,8 @@ from difsims_core.errors import StoreError
 from difsims_core.messages import without_secrets
 from flows.cli.app import app
 from flows.doctor import examine as examining
+from flows.doctor.checks import Check, CheckResult, DoctorContext, fail, ok, warn
 from flows.doctor.examine import all_checks, examine
-from flows.doctor.findings import Answer, Check, Patient, fail, ok, warn
 
 
 def check(name, ask, *, seconds=10.0, after=""):
@@ -21,21 +21,21 @@ def check(name, ask, *, seconds=10.0, after=""):
 
 
 def found(*checks):
-    return {item.name: item for item in examine(Patient(), checks)}
+    return {item.name: item for item in examine(DoctorContext(), checks)}
 
 
 def test_an_error_is_a_finding_and_stops_nothing():
-    def broken(_patient):
+    def broken(_context):
         raise ZeroDivisionError("by nothing")
 
-    findings = found(check("first", broken), check("second", lambda _patient: ok("fine")))
+    findings = found(check("first", broken), check("second", lambda _context: ok("fine")))
     assert findings["first"].status == "fail"
     assert findings["first"].found == "ZeroDivisionError: by nothing"
     assert findings["second"] == examining.Finding("second", "ok", "fine")
 
 
 def test_an_error_of_ours_brings_its_own_remedy():
-    def refused(_patient):
+    def refused(_context):
         raise StoreError("s3://lab: the bucket does not exist; create it, or correct DIFSIMS_STORE")
 
     finding = found(check("store", refused))["store"]
@@ -46,12 +46,12 @@ def test_an_error_of_ours_brings_its_own_remedy():
 def test_a_hanging_check_is_left_alone_after_its_time():
     ended = threading.Event()
 
-    def hanging(_patient):
+    def hanging(_context):
         ended.wait()
         return ok("too late")
 
     try:
-        findings = found(check("slow", hanging, seconds=0.05), check("next", lambda _patient: ok("asked")))
+        findings = found(check("slow", hanging, seconds=0.05), check("next", lambda _context: ok("asked")))
     finally:
         ended.set()
     assert findings["slow"].status == "fail"
@@ -60,11 +60,11 @@ def test_a_hanging_check_is_left_alone_after_its_time():
 
 
 def test_what_needs_a_failed_check_is_not_asked_but_named():
-    def never(_patient):
+    def never(_context):
         raise AssertionError("asked")
 
     findings = found(
-        check("server", lambda _patient: fail("away", "start it")),
+        check("server", lambda _context: fail("away", "start it")),
         check("worker", never, after="server"),
         check("late runs", never, after="worker"),
     )
@@ -73,7 +73,7 @@ def test_what_needs_a_failed_check_is_not_asked_but_named():
 
 
 def test_what_does_not_apply_is_not_shown_and_holds_up_nothing():
-    assert list(found(check("a", lambda _patient: None), check("b", lambda _patient: ok(""), after="a"))) == ["b"]
+    assert list(found(check("a", lambda _context: None), check("b", lambda _context: ok(""), after="a"))) == ["b"]
 
 
 @pytest.mark.parametrize(
@@ -102,8 +102,8 @@ def test_every_check_needs_one_that_is_asked_before():
 
 @pytest.fixture
 def only(monkeypatch):
-    def put(*answers: Answer):
-        checks = [check(f"check {n}", lambda _patient, a=answer: a) for n, answer in enumerate(answers)]
+    def put(*answers: CheckResult):
+        checks = [check(f"check {n}", lambda _context, a=answer: a) for n, answer in enumerate(answers)]
         monkeypatch.setattr(examining, "all_checks", lambda: checks)
 
     return put

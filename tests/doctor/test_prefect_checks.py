@@ -20,7 +20,7 @@ from prefect import __version__  # noqa: E402
 from prefect.settings import PREFECT_API_URL, temporary_settings  # noqa: E402
 
 from flows.doctor import prefect_access, prefect_server, prefect_work, versions  # noqa: E402
-from flows.doctor.findings import Answer, Patient  # noqa: E402
+from flows.doctor.checks import CheckResult, DoctorContext  # noqa: E402
 from flows.execution.job import TEMPLATE  # noqa: E402
 from flows.stack.deploy import Deployments  # noqa: E402
 
@@ -63,18 +63,20 @@ def address() -> Iterator[str]:
     server.server_close()
 
 
-Ask = Callable[..., Answer]
+Ask = Callable[..., CheckResult]
 
 
 @pytest.fixture
 def ask(address: str, monkeypatch: pytest.MonkeyPatch) -> Ask:
     """Return a function that asks one check a server with these answers."""
 
-    def asked(check: Callable[[Patient], Answer | None], canned: dict[str, Any], **settings: Any) -> Answer:
+    def asked(
+        check: Callable[[DoctorContext], CheckResult | None], canned: dict[str, Any], **settings: Any
+    ) -> CheckResult:
         monkeypatch.setattr(Answers, "canned", {"/admin/version": __version__} | canned)
         updates = {getattr(prefect.settings, name): value for name, value in settings.items()}
         with temporary_settings(updates={PREFECT_API_URL: address, **updates}):
-            answer = check(Patient())
+            answer = check(DoctorContext())
         assert answer is not None
         return answer
 
@@ -95,11 +97,11 @@ def test_a_server_that_asks_for_a_login_is_told_from_one_that_is_away(ask):
 
 def test_without_an_address_nothing_is_asked():
     with temporary_settings(restore_defaults={PREFECT_API_URL}):
-        assert prefect_server.reachable(Patient()).status == "warn"
-        assert prefect_work.worker(Patient()) is None
-        assert prefect_server.leases(Patient()) is None
-        assert prefect_access.login(Patient()) is None
-        assert prefect_access.jobs(Patient()) is None
+        assert prefect_server.reachable(DoctorContext()).status == "warn"
+        assert prefect_work.worker(DoctorContext()) is None
+        assert prefect_server.leases(DoctorContext()) is None
+        assert prefect_access.login(DoctorContext()) is None
+        assert prefect_access.jobs(DoctorContext()) is None
 
 
 @pytest.mark.parametrize(("server", "status"), [(__version__, "ok"), ("3.8.0", "warn"), ("3.7.1", "fail")])
@@ -138,7 +140,7 @@ def test_missing_deployments_are_named(ask):
     flows = [{"id": str(number), "name": name.split("/")[0]} for number, name in enumerate(names)]
     there = [{"flow_id": flow["id"], "name": "local"} for flow in flows]
 
-    def asked(deployments: list[dict[str, str]]) -> Answer:
+    def asked(deployments: list[dict[str, str]]) -> CheckResult:
         canned = {"/flows/filter": flows, "/deployments/filter": deployments}
         return ask(prefect_work.deployments, canned)
 
@@ -254,7 +256,7 @@ def test_pages_that_ask_another_address_stay_empty(ask, address):
 )
 def test_versions_that_break_the_server_are_known(installed, remedy, monkeypatch):
     monkeypatch.setattr(versions, "version", installed.__getitem__)
-    answer = versions.version_traps(Patient())
+    answer = versions.version_traps(DoctorContext())
     assert answer.status == ("fail" if remedy else "ok")
     assert answer.remedy == remedy
 
@@ -265,7 +267,7 @@ def test_two_kinds_of_credentials_are_one_too_many():
         prefect.settings.PREFECT_API_AUTH_STRING: "me:never-to-be-seen",
     }
     with temporary_settings(updates=updates):
-        answer = versions.credentials_of_prefect(Patient())
+        answer = versions.credentials_of_prefect(DoctorContext())
     assert answer is not None
     assert answer.status == "fail"
     assert "never-to-be-seen" not in str(answer)

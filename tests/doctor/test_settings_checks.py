@@ -7,13 +7,13 @@ import tempfile
 import pytest
 
 from flows.doctor import machine, settings
+from flows.doctor.checks import DoctorContext
 from flows.doctor.examine import all_checks, examine
-from flows.doctor.findings import Patient
 
 
 def look(name: str):
     (check,) = [item for item in all_checks() if item.name == name]
-    return next(examine(Patient(), [check]), None)
+    return next(examine(DoctorContext(), [check]), None)
 
 
 def test_a_setting_that_cannot_be_used_is_named_with_its_remedy(monkeypatch):
@@ -26,7 +26,7 @@ def test_a_setting_that_cannot_be_used_is_named_with_its_remedy(monkeypatch):
 
 def test_an_address_that_cannot_be_one_stops_the_other_questions_about_the_store():
     wanted = [item for item in all_checks() if item.name.split(":")[0] in ("S3", "store") or "store" in item.name]
-    findings = list(examine(Patient("ftp://lab/x"), wanted))
+    findings = list(examine(DoctorContext("ftp://lab/x"), wanted))
     assert [(item.name, item.status) for item in findings] == [("settings: store", "fail"), ("others", "warn")]
     assert "ftp" in findings[0].found
 
@@ -52,26 +52,26 @@ def test_a_slip_of_the_pen_is_found(monkeypatch):
 def test_ways_to_figures_must_fit_the_store(variables, store, status, monkeypatch):
     for name, value in variables.items():
         monkeypatch.setenv(f"DIFSIMS_{name}", value)
-    assert settings.links_to_figures(Patient(store)).status == status
+    assert settings.links_to_figures(DoctorContext(store)).status == status
 
 
 @pytest.mark.parametrize(("free", "status"), [(8 * 2**30, "ok"), (2**30, "warn")])
 def test_little_memory_is_a_warning(free, status, monkeypatch):
     monkeypatch.setattr(machine, "_free_memory", lambda: free)
-    answer = machine.memory(Patient())
+    answer = machine.memory(DoctorContext())
     assert answer is not None
     assert answer.status == status
 
 
 def test_a_temporary_folder_must_be_writable(monkeypatch, tmp_path):
-    assert machine.temporary_folder(Patient()).status == "ok"
+    assert machine.temporary_folder(DoctorContext()).status == "ok"
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
-    answer = machine.temporary_folder(Patient())
+    answer = machine.temporary_folder(DoctorContext())
     assert answer.status == "fail"
     assert "TMPDIR" in answer.remedy
 
 
 def test_what_is_missing_is_named(monkeypatch):
-    assert machine.packages(Patient()).status == "ok"
+    assert machine.packages(DoctorContext()).status == "ok"
     monkeypatch.setattr(machine, "find_spec", lambda name: None if name == "keras" else name)
-    assert machine.packages(Patient()).found == "missing: keras"
+    assert machine.packages(DoctorContext()).found == "missing: keras"

@@ -15,8 +15,8 @@ import pytest
 from difsims_core.storage.local import LocalFiles
 from difsims_core.storage.objects import open_store
 from flows.doctor import machine, s3, store
+from flows.doctor.checks import DoctorContext
 from flows.doctor.examine import all_checks, examine
-from flows.doctor.findings import Patient
 from tests.services import free_ports
 
 FAMILIES = ("S3", "store")
@@ -25,7 +25,7 @@ FAMILIES = ("S3", "store")
 def look(url: str) -> dict[str, tuple[str, str, str]]:
     """Return what the checks of store and S3 find: name → (status, found, remedy)."""
     wanted = [item for item in all_checks() if item.name.split(":")[0] in FAMILIES]
-    return {item.name: (item.status, item.found, item.remedy) for item in examine(Patient(url), wanted)}
+    return {item.name: (item.status, item.found, item.remedy) for item in examine(DoctorContext(url), wanted)}
 
 
 def test_a_folder_keeps_all_promises_and_nothing_stays_behind(tmp_path):
@@ -65,7 +65,7 @@ def test_conditions_that_are_not_enforced_are_found(tmp_path, monkeypatch):
 @pytest.mark.parametrize(("free", "status"), [(10 * 2**30, "ok"), (2**30, "warn"), (2**20, "fail")])
 def test_the_space_that_is_left_decides(free, status, tmp_path, monkeypatch):
     monkeypatch.setattr(machine.shutil, "disk_usage", lambda _path: SimpleNamespace(free=free))
-    answer = store.space(Patient(str(tmp_path / "not" / "there" / "yet")))
+    answer = store.space(DoctorContext(str(tmp_path / "not" / "there" / "yet")))
     assert answer is not None
     assert answer.status == status
     assert str(tmp_path) in answer.found
@@ -137,7 +137,7 @@ def clock() -> Iterator[str]:
 def test_a_wrong_clock_is_measured(ahead, status, words, clock, monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", clock)
     monkeypatch.setattr(Clock, "ahead", ahead)
-    answer = s3.clock(Patient("s3://lab/difsims"))
+    answer = s3.clock(DoctorContext("s3://lab/difsims"))
     assert answer is not None
     assert answer.status == status
     assert words in answer.found

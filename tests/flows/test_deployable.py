@@ -95,7 +95,7 @@ def test_flows_and_tasks_are_made_in_one_place():
     """Prefect's own decorators would let its settings decide what is kept."""
     folder = Path(flows.__file__).parent
     for path in folder.rglob("*.py"):
-        if path.name == "without_results.py":
+        if path.name == "no_persistence.py":
             continue
         imported = [
             alias.name

@@ -19,7 +19,7 @@ from difsims_core.errors import InputError
 from difsims_core.scans.intake import Entry
 from difsims_core.storage.objects import open_store
 from flows.cli import console
-from flows.execution.without_results import flow
+from flows.execution.no_persistence import flow
 from flows.sweep import PointTable
 from flows.ui import artifacts, markdown
 from flows.ui.events import warn
@@ -152,7 +152,7 @@ def test_the_terminal_shows_a_name_as_it_is(name, monkeypatch):
     options = {"force_terminal": True, "color_system": None, "highlight": False, "width": 400}
     monkeypatch.setattr(console, "results", Console(file=written, markup=False, emoji=False, **options))
     monkeypatch.setattr(console, "story", Console(file=said, markup=False, emoji=False, **options))
-    console.TerminalListener().said(name)
+    console.TerminalListener().on_message(name)
     console.warn(name)
     console.show_line(name)
     console.show_table(name, [{name: name, "n": 1}])

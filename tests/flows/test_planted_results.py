@@ -30,7 +30,7 @@ from difsims_core.simulation.simulator import Simulator
 from difsims_core.simulation.versions import SIMULATION_VERSION
 from difsims_core.storage import layout
 from difsims_core.storage.objects import open_store
-from flows.execution.without_results import PlantedResultError, flow
+from flows.execution.no_persistence import PlantedResultError, flow
 from flows.simulate import simulate
 from tests.flows.prefect_records import latest_run, task_runs_of
 

@@ -16,7 +16,7 @@ from difsims_core.errors import StoreAccessError, StoreError
 from difsims_core.simulation.simulator import Simulator
 from difsims_core.storage import layout
 from difsims_core.storage.objects import open_store
-from flows.execution.machine_slot import machine_slot_folder
+from flows.execution.concurrency_limit import slot_folder
 from flows.simulate import simulate
 from flows.ui.progress import Stopped
 from tests.flows.prefect_records import artifacts_of, latest_run, runs_tagged, task_runs_of
@@ -175,17 +175,17 @@ def test_a_second_simulation_waits_for_the_slot_of_the_machine(store, tiny, monk
     told = []
 
     class Listener:
-        def said(self, text):
+        def on_message(self, text):
             told.append(text)
             if text.startswith("waiting"):
                 held.release()
 
-        def moved(self, work): ...
+        def on_progress(self, work): ...
 
-        def ended(self, work): ...
+        def on_end(self, work): ...
 
     monkeypatch.setattr("flows.ui.progress.listeners", [Listener()])
-    folder = machine_slot_folder()
+    folder = slot_folder()
     held = FileLock(folder / "slot-0.lock", thread_local=False)
     held.acquire()
     simulate(tiny, store)

@@ -17,6 +17,7 @@ from difsims_core.learn.data.split import Part, part_of
 from difsims_core.learn.data.training_data import gather
 from difsims_core.learn.predict import predict_experiment, predict_profiles
 from difsims_core.learn.train import find_trained, train
+from difsims_core.learn.wanted import request_evaluation
 from difsims_core.resources import samples_folder
 from difsims_core.storage.npz.contracts import read_prediction
 from difsims_core.storage.objects import open_store
@@ -93,6 +94,10 @@ def test_the_same_training_is_done_once(store, simulation, trained):
     assert train(store, [simulation, simulation], SPEC, seen.append).id == bundle.id
     assert seen == []
     assert find_trained(store, [simulation], SPEC.model_copy(update={"seed": 2})) is None
+    silent = request_evaluation(store, bundle, wanted=False)
+    assert not find_trained(store, [simulation], SPEC.model_copy(update={"evaluate": False})).training.evaluate
+    assert find_trained(store, [simulation], SPEC).training.evaluate, "asked for, a silent model maps every scan"
+    assert silent.id == bundle.id
 
 
 def test_a_lost_model_is_trained_again_to_the_same_weights(simulation, store, trained, tmp_path):

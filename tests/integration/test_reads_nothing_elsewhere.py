@@ -18,9 +18,9 @@ from difsims_core.config.documents import make_spec
 from difsims_core.resources import crystal_folder, samples_folder
 from difsims_core.results.scores import score_prediction
 from difsims_core.storage import layout
-from difsims_core.storage.inside import may_be_read
 from difsims_core.storage.npz.contracts import Prediction, read_profiles, read_truth, write_prediction
 from difsims_core.storage.objects import ObjectStore, open_store
+from difsims_core.storage.trusted_locations import may_be_read
 from tests.fake_datasets import build_fake
 
 MODEL = "cnn-00000000-0000-4000-8000-000000000000"

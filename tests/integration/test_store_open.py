@@ -11,8 +11,8 @@ from difsims_core.dataset.build import begin, finish, write_group
 from difsims_core.dataset.open import list_simulations, open_simulation
 from difsims_core.errors import CorruptDataError, IncompleteDatasetError, InputError, MissingObjectError
 from difsims_core.storage import layout
+from difsims_core.storage.backend import BACKENDS
 from difsims_core.storage.objects import ObjectStore
-from difsims_core.storage.schemes import SCHEMES
 from tests.doubles import fake
 
 
@@ -62,7 +62,7 @@ def test_it_opens_by_id_url_beginning_and_environment(store, plan, monkeypatch):
 
 
 def test_opening_takes_few_requests(store, plan, monkeypatch):
-    scheme, requests = SCHEMES[store.root.split(":")[0]], []
+    scheme, requests = BACKENDS[store.root.split(":")[0]], []
     for name in ("read", "exists", "list", "folders"):
         original = getattr(type(scheme), name)
 
@@ -120,7 +120,7 @@ def test_a_missing_piece_is_an_error_and_not_a_fill_value(store, plan):
     store.delete(f"{layout.simulation(plan.id)}/1d/x_px/c/1/0")
     sim = open_simulation(plan.id, store)
     assert np.isfinite(sim["1d/x_px"][:1024]).all()
-    with pytest.raises(CorruptDataError, match="piece of a complete dataset is missing"):
+    with pytest.raises(CorruptDataError, match="chunk of a complete dataset is missing"):
         sim["1d/x_px"][1000:1100]
 
 

@@ -137,7 +137,7 @@ def test_damage_and_missing_pieces_are_found(store, path):
     assert f"block 1, {path.split('/c')[0]}" in "".join(verify(store, plan.id).failures)
     store.delete(key)
     assert len(verify(store, plan.id).failures) == 1
-    with pytest.raises(CorruptDataError, match="piece of a complete dataset is missing"):
+    with pytest.raises(CorruptDataError, match="chunk of a complete dataset is missing"):
         open_simulation(plan.id, store).peaks(1000, 1100)
 
 

@@ -27,7 +27,9 @@ def test_the_next_run_goes_on_and_the_lost_ones_are_told(tmp_path, monkeypatch):
     spec = make_spec({"n_patterns": 500_000, "seed": 5, "output": {"x_all": False}, "phases": ["gratia_2h", "pb"]})
     # The pipeline holds no slot of the server: only the place on this machine, which a killed process gives back.
     parameters = {"spec": {"simulation": spec.to_document(), "training": {"epochs": 1, "max_patterns": 2000}}}
-    with running_stack(tmp_path / "state", environment={"DIFSIMS_BLOCKS_PER_GROUP": "2"}, quick_zombies=True) as stack:
+    with running_stack(
+        tmp_path / "state", environment={"DIFSIMS_BLOCKS_PER_GROUP": "2"}, quick_heartbeat_timeout=True
+    ) as stack:
         for name, value in stack.variables.items():
             if name.startswith("AWS_"):
                 monkeypatch.setenv(name, value)

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from difsims_core.errors import DifsimsError, InputError, ModelError
+from difsims_core.families import NETWORKS
 from difsims_core.learn.backend import keras
 from difsims_core.learn.bundle import load_bundle, save_bundle, stored
-from difsims_core.learn.networks import NETWORKS, build_network, weights_of
+from difsims_core.learn.networks import build_network, weights_of
 from difsims_core.learn.weights import Recipe, network_from
 from difsims_core.storage import layout
 from difsims_core.storage.npz.members import write_members

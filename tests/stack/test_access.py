@@ -28,7 +28,7 @@ from websockets.sync.client import connect
 from websockets.typing import Origin, Subprotocol
 
 from flows.doctor import prefect_access
-from flows.doctor.findings import Patient
+from flows.doctor.checks import DoctorContext
 from flows.execution.job import TEMPLATE
 from flows.stack.api import PrefectApi
 from flows.stack.deploy import make_pool
@@ -214,10 +214,10 @@ def test_the_doctor_finds_all_of_it_closed_and_an_open_pool(site, pool):
         prefect.settings.PREFECT_API_AUTH_STRING: site.services.login,
     }
     with temporary_settings(updates=updates):
-        answers = [check(Patient()) for check in checks]
+        answers = [check(DoctorContext()) for check in checks]
         assert [answer and answer.status for answer in answers] == ["ok"] * 5, answers
         site.api.patch(f"/work_pools/{POOL}", {"base_job_template": OPEN_TEMPLATE})
-        opened = prefect_access.jobs(Patient())
+        opened = prefect_access.jobs(DoctorContext())
     assert opened is not None
     assert opened.status == "warn"
     assert "command, env" in opened.found

@@ -13,7 +13,7 @@ import pytest
 
 from difsims_core.errors import InputError
 from difsims_core.private_folders import make_private
-from flows.execution.machine_slot import machine_slot_folder
+from flows.execution.concurrency_limit import slot_folder
 from flows.stack.records.credentials import keep_credentials
 from flows.stack.records.environment import Services, write_environments
 from flows.stack.records.folder import StackFolder, write_private
@@ -187,7 +187,7 @@ def test_what_killed_writers_of_secrets_left_goes_at_the_next_start(folder, monk
     left = [folder.root / ".credentials.json.0123456789abcdef.half", folder.keys / ".key.pem.0123456789abcdef.half"]
     for path in left:
         path.write_text("secret")
-    with folder.held():
+    with folder.locked():
         assert not [path for path in left if path.exists()]
     monkeypatch.setattr(os, "fsync", die)
     with pytest.raises(KeyboardInterrupt):
@@ -196,11 +196,11 @@ def test_what_killed_writers_of_secrets_left_goes_at_the_next_start(folder, monk
 
 
 def test_slots_of_a_machine_are_not_kept_in_somebody_elses_folder(temporary, monkeypatch):
-    found = machine_slot_folder()
+    found = slot_folder()
     assert mode(found) == 0o700
     belongs_to_another(monkeypatch, found)
     with pytest.raises(InputError, match="belongs to another user"):
-        machine_slot_folder()
+        slot_folder()
 
 
 def test_services_write_for_their_owner_and_flows_as_the_user_wants(folder):

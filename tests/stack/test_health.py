@@ -8,9 +8,10 @@ from threading import Event
 
 import pytest
 
+from difsims_core.retrying import StoppedError
 from flows.stack.deploy import Deploying, Deployments
 from flows.stack.errors import StackError
-from flows.stack.services.health import Patience, StoppedError, await_health
+from flows.stack.services.health import Deadline, await_health
 from flows.stack.supervision.supervisor import ProgramState
 from flows.stack.supervision.watch import watch_over
 
@@ -34,13 +35,13 @@ class Programs:
         return f"    the last words of {name}"
 
 
-def patience(seconds: float = 5) -> Patience:
-    return Patience(seconds, Event())
+def deadline(seconds: float = 5) -> Deadline:
+    return Deadline(seconds, Event())
 
 
 def test_a_program_that_does_its_work_is_waited_for():
     programs, problems = Programs([("STARTING", 0), ("RUNNING", 7)]), iter(["not yet", "not yet", None])
-    await_health("s3", lambda: next(problems), programs, patience())
+    await_health("s3", lambda: next(problems), programs, deadline())
     assert programs.asked == 4
 
 
@@ -55,7 +56,7 @@ def test_a_program_that_does_its_work_is_waited_for():
 )
 def test_a_program_that_does_not_is_an_error_with_its_log_and_a_remedy(script, seconds, said):
     with pytest.raises(StackError, match=said) as caught:
-        await_health("s3", lambda: "no answer", Programs(script), patience(seconds))
+        await_health("s3", lambda: "no answer", Programs(script), deadline(seconds))
     assert "/logs/s3.log" in str(caught.value)
     assert "the last words of s3" in str(caught.value)
     assert "--s3" in str(caught.value)
@@ -65,7 +66,7 @@ def test_a_wait_ends_at_once_when_the_end_is_wished_for():
     stop = Event()
     stop.set()
     with pytest.raises(StoppedError):
-        await_health("s3", lambda: "no answer", Programs([("RUNNING", 7)]), Patience(600, stop))
+        await_health("s3", lambda: "no answer", Programs([("RUNNING", 7)]), Deadline(600, stop))
 
 
 def test_deployments_that_fail_are_an_error_with_the_log(tmp_path, monkeypatch):
@@ -82,7 +83,7 @@ def test_deployments_that_fail_are_an_error_with_the_log(tmp_path, monkeypatch):
             return None
 
     with pytest.raises(StackError, match=r"exit code 1\); missing: simulate/local") as caught:
-        Deploying(Ended(), log).finish(NoDeployments(), Deployments(file), patience())
+        Deploying(Ended(), log).finish(NoDeployments(), Deployments(file), deadline())
     assert "no such flow" in str(caught.value)
 
 

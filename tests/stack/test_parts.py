@@ -23,13 +23,13 @@ from flows.stack.errors import StackError, StackOptionError
 from flows.stack.records import environment as environments
 from flows.stack.records.credentials import keep_credentials
 from flows.stack.records.environment import MARK, Services, program_environment, write_environments
-from flows.stack.records.folder import Memory, StackFolder
+from flows.stack.records.folder import StackFolder, StackState
 from flows.stack.records.options import UpOptions, choose_services
 from flows.stack.services.ports import choose_ports, is_free
 from flows.stack.services.processes import end, stack_processes
 from flows.stack.services.programs import s3_program, server_program, worker_program
-from flows.stack.supervision import zombies
-from flows.stack.supervision.lost import LostRuns
+from flows.stack.supervision import heartbeat_automations
+from flows.stack.supervision.orphaned_runs import OrphanedRuns
 from flows.stack.supervision.repair import forget_leases
 from flows.stack.supervision.supervisor import configuration
 from flows.stack.up import Stack
@@ -226,7 +226,7 @@ def test_a_port_that_is_insisted_on_is_not_replaced():
 
 
 def test_a_stack_cannot_change_its_store(folder):
-    folder.remember(Memory(ports={"s3": 1}))
+    folder.save_state(StackState(ports={"s3": 1}))
     options = UpOptions(folder.root, s3="s3://lab/difsims")
     with pytest.raises(StackOptionError, match="use another --folder"):
         choose_services(folder, options, lambda _line: None, running=False)
@@ -249,9 +249,9 @@ def test_addresses_that_cannot_be_used_are_refused(folder, options, message):
 def test_of_two_only_one_holds_a_folder(folder):
     code = (
         "from pathlib import Path; from flows.stack.records.folder import StackFolder\n"
-        f"with StackFolder(Path({str(folder.root)!r})).held(): print('held')"
+        f"with StackFolder(Path({str(folder.root)!r})).locked(): print('held')"
     )
-    with folder.held():
+    with folder.locked():
         refused = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert f"its `difsims up` is running already (process {os.getpid()})" in refused.stderr
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False).stdout == "held\n"
@@ -300,7 +300,7 @@ def test_a_run_without_a_process_is_lost_after_a_second_look():
         {"id": "begins", "infrastructure_pid": None, "name": "three", "state": {"type": "PENDING"}},
         {"id": "alive", "infrastructure_pid": None, "name": "four", "state": {"type": "RUNNING"}},
     )
-    lost = LostRuns(records)
+    lost = OrphanedRuns(records)
     environment = dict(os.environ) | {"PREFECT__FLOW_RUN_ID": "alive"}
     with subprocess.Popen([sys.executable, "-c", "input()"], env=environment, stdin=subprocess.PIPE) as process:
         assert lost.look() == []
@@ -319,11 +319,11 @@ def test_old_leases_are_forgotten(folder):
 
 
 def test_memory_comes_back_whole(folder):
-    assert folder.recall() is None
-    memory = Memory(ports={"s3": 8333}, deployed="abc")
-    folder.remember(memory)
-    assert folder.recall() == memory
-    assert dataclasses.asdict(memory)["id"] == memory.id
+    assert folder.load_state() is None
+    state = StackState(ports={"s3": 8333}, deployed="abc")
+    folder.save_state(state)
+    assert folder.load_state() == state
+    assert dataclasses.asdict(state)["id"] == state.id
 
 
 def test_deployments_are_made_again_when_something_of_them_changes(tmp_path):
@@ -335,7 +335,7 @@ def test_deployments_are_made_again_when_something_of_them_changes(tmp_path):
 
 
 def test_the_watch_for_zombies_knows_every_flow():
-    assert {name.split("/")[0] for name in Deployments.of(None).names} == set(zombies.FLOWS)
+    assert {name.split("/")[0] for name in Deployments.of(None).names} == set(heartbeat_automations.FLOWS)
 
 
 def test_every_deployment_names_a_flow_that_is_there():

@@ -19,14 +19,14 @@ import pytest
 
 from difsims_core.errors import StoreAccessError
 from difsims_core.storage.objects import open_store
-from flows.doctor.findings import Patient
+from flows.doctor.checks import DoctorContext
 from flows.doctor.s3 import side_doors
 from flows.stack.errors import StackError
 from flows.stack.records.credentials import Credentials, keep_credentials
 from flows.stack.records.environment import Services
-from flows.stack.records.folder import Memory, StackFolder
+from flows.stack.records.folder import StackFolder, StackState
 from flows.stack.records.options import UpOptions
-from flows.stack.services.health import Patience
+from flows.stack.services.health import Deadline
 from flows.stack.services.ports import choose_ports
 from flows.stack.services.programs import s3_program
 from flows.stack.services.seaweedfs import make_keys, open_doors, refuse_open_doors
@@ -219,12 +219,12 @@ def test_the_doctor_sees_an_open_side_door(closed, opened, monkeypatch):
     for running, status in ((closed, "ok"), (opened, "fail")):
         monkeypatch.setenv("AWS_ENDPOINT_URL", running.services.endpoint or "")
         monkeypatch.delenv("AWS_ENDPOINT_URL_S3", raising=False)
-        answer = side_doors(Patient("s3://difsims"))
+        answer = side_doors(DoctorContext("s3://difsims"))
         assert answer is not None
         assert answer.status == status
         assert (str(running.ports["filer.port"]) in answer.found) == (status == "fail")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
-    assert side_doors(Patient("s3://difsims")) is None
+    assert side_doors(DoctorContext("s3://difsims")) is None
 
 
 @pytest.mark.parametrize("asks", [True, False])
@@ -257,7 +257,7 @@ def test_up_takes_over_no_seaweedfs_that_answers_strangers(kind, request, monkey
     monkeypatch.setattr(Supervisor, "states", lambda _self: {"s3": state})
     told: list[str] = []
     stack = Stack(UpOptions(running.folder.root), told.append)
-    plan = _Plan(Memory(ports=running.ports), running.services, [], adopted=True)
+    plan = _Plan(StackState(ports=running.ports), running.services, [], adopted=True)
     with nullcontext() if kind == "closed" else pytest.raises(StackError, match="answers everybody on this machine"):
-        stack._start_s3(plan, Patience(START_SECONDS, Event()))
+        stack._start_s3(plan, Deadline(START_SECONDS, Event()))
     assert told == ([f"SeaweedFS is ready at {running.services.endpoint}"] if kind == "closed" else [])

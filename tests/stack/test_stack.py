@@ -37,7 +37,7 @@ FLOWS = {
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     folder = tmp_path_factory.mktemp("stack") / "state"
-    with running_stack(folder, quick_zombies=True) as found, pytest.MonkeyPatch.context() as patch:
+    with running_stack(folder, quick_heartbeat_timeout=True) as found, pytest.MonkeyPatch.context() as patch:
         for name, value in found.variables.items():
             if name.startswith("AWS_"):
                 patch.setenv(name, value)

@@ -12,7 +12,7 @@ import pytest
 
 from flows.stack import up
 from flows.stack.records.environment import MARK
-from flows.stack.records.folder import Memory, StackFolder
+from flows.stack.records.folder import StackFolder, StackState
 from flows.stack.records.options import UpOptions
 from flows.stack.services.health import StoppedError
 from flows.stack.services.processes import stack_processes
@@ -33,36 +33,36 @@ def stack(tmp_path, monkeypatch) -> Iterator[Stack]:
     """Return a stack whose programs sleep, and whose start is the taking of a look."""
     folder = StackFolder(tmp_path / "stack")
     folder.prepare()
-    memory = Memory()
-    folder.remember(memory)
+    state = StackState()
+    folder.save_state(state)
     for name in NAMES:
         monkeypatch.setattr(up, f"{name}_program", lambda *_, name=name: program(name))
     before = dict(os.environ)
     yield Stack(UpOptions(folder.root), lambda _line: None)
     os.environ.clear()
     os.environ.update(before)
-    for process in stack_processes(memory.id):
+    for process in stack_processes(state.id):
         process.kill()
 
 
 @pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")  # it is left behind on purpose
 @pytest.mark.parametrize("same", [True, False], ids=["of this version", "of another version"])
 def test_programs_of_another_version_do_not_run_on(stack, monkeypatch, same):
-    memory = stack._folder.recall()
+    state = stack._folder.load_state()
     programs = [program(name) for name in NAMES]
     if not same:
         programs[-1] = replace(programs[-1], command=(*programs[-1].command, "that obeys the server"))
-    stack._supervisor.start(programs, {"PATH": os.environ["PATH"], MARK: memory.id})
+    stack._supervisor.start(programs, {"PATH": os.environ["PATH"], MARK: state.id})
     stack._supervisor.start_program("worker")
-    wait_until(lambda: len(stack_processes(memory.id)) == 2, 30, lambda: "the supervisor or its program is not there")
-    left, found = {process.pid for process in stack_processes(memory.id)}, []
+    wait_until(lambda: len(stack_processes(state.id)) == 2, 30, lambda: "the supervisor or its program is not there")
+    left, found = {process.pid for process in stack_processes(state.id)}, []
 
     def look(self: Stack, plan: up._Plan, _patience: object) -> None:
-        running = {process.pid for process in stack_processes(memory.id)}
+        running = {process.pid for process in stack_processes(state.id)}
         found.append((plan.adopted, Supervisor(self._folder).answers(), running))
         raise StoppedError
 
     monkeypatch.setattr(Stack, "_start", look)
     stack.run(Event(), print)
     assert found == [(True, True, left) if same else (False, False, set())]
-    assert not stack_processes(memory.id)
+    assert not stack_processes(state.id)

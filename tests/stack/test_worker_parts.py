@@ -13,8 +13,8 @@ from ruamel.yaml import YAML
 from difsims_core.errors import InputError
 from flows.execution.entrypoints import FlowError, entrypoint_of, read_entrypoints
 from flows.execution.job import HOURS, TEMPLATE
-from flows.stack.services.own_site import OwnSiteOnly, origins
 from flows.stack.services.prefect_worker import command_of
+from flows.stack.services.same_origin import SameOriginMiddleware, origins
 
 LIMITED = [sys.executable, "-m", "flows.execution.time_limit", "--hours"]
 
@@ -92,14 +92,14 @@ async def _nobody(_scope, _receive, _send):
     ],
 )
 def test_only_own_names_and_own_pages(host, origin, refused):
-    site = OwnSiteOnly(_nobody, origins("https://lab.example/api"))
+    site = SameOriginMiddleware(_nobody, origins("https://lab.example/api"))
     headers = [(b"host", host.encode())] if host is not None else []
     headers += [(b"origin", origin.encode())] if origin is not None else []
     assert (site._problem(headers) is not None) is refused
 
 
 def test_two_names_are_none():
-    site = OwnSiteOnly(_nobody, ())
+    site = SameOriginMiddleware(_nobody, ())
     assert site._problem([(b"host", b"localhost"), (b"host", b"evil.example")])
 
 

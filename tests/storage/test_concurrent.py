@@ -1,4 +1,4 @@
-"""Computing and writing overlap, and what waits is bounded."""
+"""Computing and writing consume_concurrently, and what waits is bounded."""
 
 import threading
 import time
@@ -7,7 +7,7 @@ from contextvars import ContextVar
 
 import pytest
 
-from difsims_core.storage.concurrent import ContextPool, _made, overlap
+from difsims_core.storage.concurrent import ContextPool, _made, consume_concurrently
 
 
 def test_results_come_in_order():
@@ -15,7 +15,7 @@ def test_results_come_in_order():
         time.sleep(0.02 * (i % 2 == 0))
         return i * i
 
-    assert list(overlap(range(10), slow_when_even, workers=3)) == [i * i for i in range(10)]
+    assert list(consume_concurrently(range(10), slow_when_even, workers=3)) == [i * i for i in range(10)]
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -39,7 +39,7 @@ def test_what_waits_is_bounded_and_the_next_is_made_meanwhile(workers):
             alive.discard(i)
         consuming.clear()
 
-    for _ in overlap(items(), consume, workers):
+    for _ in consume_concurrently(items(), consume, workers):
         pass
     assert most[0] <= workers + 1
     assert overlapped.is_set()
@@ -57,7 +57,7 @@ def test_a_writer_that_fails_stops_the_making():
         raise OSError(i)
 
     with pytest.raises(OSError, match="0"):
-        list(overlap(items(), fail))
+        list(consume_concurrently(items(), fail))
     assert len(made) <= 3
 
 
@@ -73,14 +73,14 @@ def test_a_maker_that_fails_lets_running_writers_end():
         ended.append(i)
 
     with pytest.raises(ZeroDivisionError):
-        list(overlap(items(), consume))
+        list(consume_concurrently(items(), consume))
     assert ended == [1]
 
 
 def test_threads_work_in_the_context_of_their_caller():
     run: ContextVar[str] = ContextVar("run")
     run.set("mine")
-    assert list(overlap(range(3), lambda _item: run.get())) == ["mine"] * 3
+    assert list(consume_concurrently(range(3), lambda _item: run.get())) == ["mine"] * 3
     with ContextPool(2) as pool:
         assert list(pool.map(lambda _item: run.get(), range(3))) == ["mine"] * 3
 

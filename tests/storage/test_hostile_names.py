@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from difsims_core.errors import InputError, MissingObjectError, StoreAccessError, StoreError
-from difsims_core.storage import leavings, local
-from difsims_core.storage.leavings import clear_leavings, made_here, temporary_folder
+from difsims_core.storage import local, temporary_files
 from difsims_core.storage.objects import expand_urls, open_store
+from difsims_core.storage.temporary_files import clear_abandoned, temporary_folder, unique_name
 
 HOUR, WEEK = 3600, 7 * 24 * 3600
 
@@ -165,11 +165,11 @@ def test_halves_of_killed_writers_go_with_the_next_write(store, folder):
     ]
     kept = [
         _left(place, f".{here}-{dead}-{'1' * 32}.partial", HOUR / 2),
-        _left(place, f".{made_here()}.partial", 2 * WEEK),
+        _left(place, f".{unique_name()}.partial", 2 * WEEK),
         _left(place, f".00000000-1-{'1' * 32}.partial", WEEK - HOUR),
         _left(place, "somebody's.partial", 2 * WEEK),
     ]
-    clear_leavings.cache_clear()
+    clear_abandoned.cache_clear()
     store.write("models/a/z", b"")
     assert not [path for path in gone if path.exists()]
     assert [path for path in kept if not path.exists()] == []
@@ -178,10 +178,10 @@ def test_halves_of_killed_writers_go_with_the_next_write(store, folder):
 
 def test_copies_of_killed_processes_go_when_the_next_one_makes_its_own(tmp_path, monkeypatch, outside):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    monkeypatch.setattr(leavings.tempfile, "tempdir", None)
+    monkeypatch.setattr(temporary_files.tempfile, "tempdir", None)
     code = (
         "import os, signal\n"
-        "from difsims_core.storage.leavings import temporary_folder\n"
+        "from difsims_core.storage.temporary_files import temporary_folder\n"
         "with temporary_folder() as folder:\n"
         "    (folder / 'object').write_bytes(b'large')\n"
         "    print(folder, flush=True)\n"
@@ -193,18 +193,18 @@ def test_copies_of_killed_processes_go_when_the_next_one_makes_its_own(tmp_path,
     assert (left / "object").exists()
     assert left.parent == tmp_path
     (left / "away").symlink_to(outside)
-    clear_leavings.cache_clear()
+    clear_abandoned.cache_clear()
     with temporary_folder() as mine:
         assert mine.stat().st_mode & 0o777 == 0o700
         assert left.exists()  # too young: its machine could be another one of the same name
     _age(left, 2 * HOUR)
-    clear_leavings.cache_clear()
+    clear_abandoned.cache_clear()
     with temporary_folder() as mine:
         assert not left.exists()
         assert mine.exists()
     assert not mine.exists()
     assert (outside / "secret").exists()
-    monkeypatch.setattr(leavings.tempfile, "tempdir", None)
+    monkeypatch.setattr(temporary_files.tempfile, "tempdir", None)
 
 
 def test_patterns_of_many_stars_and_folders_that_lead_in_circles_end(tmp_path):

@@ -58,7 +58,7 @@ def test_the_bytes_are_those_of_zarr(dtype, trailing, chunk, chunks, blocks, mis
     assert made == stored
 
 
-def test_pieces_that_were_never_written_read_as_missing_values_and_take_no_bytes(tmp_path):
+def test_chunks_that_were_never_written_read_as_missing_values_and_take_no_bytes(tmp_path):
     array = _array((600, 2), "<f4", 300, 100, tmp_path)
     write_shard(array, 0, np.ones((130, 2), np.float32), partial=True)
     write_shard(array, 1, np.empty((0, 2), np.float32), partial=True)

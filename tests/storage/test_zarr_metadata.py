@@ -142,25 +142,25 @@ def test_what_is_no_metadata_is_refused(data):
         read_group_document(data, "here")
 
 
-def test_pieces_that_are_too_large_are_refused_before_anything_is_read(place):
+def test_chunks_that_are_too_large_are_refused_before_anything_is_read(place):
     layout = ArrayLayout((2**30, 2), np.dtype("f4"), 2**30, 2**30)
     huge = array_document(layout, ["a", "b"], {}, {"clevel": 1, "shuffle": "shuffle", "blocksize": 0})
     with pytest.raises(CorruptDataError, match="too large"):
         _read(_changed(place, ["x/y"], huge))
 
 
-def _shard_with(piece: bytes, offset: int = 0, length: int | None = None) -> bytes:
+def _shard_with(chunk: bytes, offset: int = 0, length: int | None = None) -> bytes:
     index = np.full((3, 2), 2**64 - 1, "<u8")
-    index[0] = offset, len(piece) if length is None else length
+    index[0] = offset, len(chunk) if length is None else length
     table = index.tobytes()
-    return piece + table + google_crc32c.value(table).to_bytes(4, "little")
+    return chunk + table + google_crc32c.value(table).to_bytes(4, "little")
 
 
 def _bomb() -> bytes:
-    """Return a piece whose header claims 2 GB."""
-    piece = bytearray(Blosc().encode(np.zeros(200, np.float32)))
-    piece[4:8] = (2**31 - 1).to_bytes(4, "little")
-    return bytes(piece)
+    """Return a chunk whose header claims 2 GB."""
+    chunk = bytearray(Blosc().encode(np.zeros(200, np.float32)))
+    chunk[4:8] = (2**31 - 1).to_bytes(4, "little")
+    return bytes(chunk)
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def _bomb() -> bytes:
         b"no index",
         b"",
     ],
-    ids=["claims 2 GB", "unpacks to 8 MB", "short", "a long piece", "a piece beyond", "no index", "empty"],
+    ids=["claims 2 GB", "unpacks to 8 MB", "short", "a long chunk", "a chunk beyond", "no index", "empty"],
 )
 def test_hostile_shards_are_refused_without_the_memory_that_they_claim(place, shard):
     place.write("g/x/y/c/0/0", shard)
@@ -186,8 +186,8 @@ def test_hostile_shards_are_refused_without_the_memory_that_they_claim(place, sh
             rows = read()
         except CorruptDataError:
             continue
-        assert np.isnan(np.asarray(rows)[:100]).all()  # Zarr takes a piece without bytes for one that was never written
-    with pytest.raises(ValueError, match=r"piece|index"):
+        assert np.isnan(np.asarray(rows)[:100]).all()  # Zarr takes a chunk without bytes for one that was never written
+    with pytest.raises(ValueError, match=r"chunk|index"):
         decode_shard(layout, shard, 300)
     assert tracemalloc.get_traced_memory()[1] < 20e6
     tracemalloc.stop()
@@ -208,9 +208,9 @@ def test_shards_are_decoded_as_zarr_decodes_them(place):
         np.testing.assert_array_equal(decode_shard(layout, data, n), ROWS[:n])
 
 
-def test_a_piece_is_unpacked_to_its_own_size_alone():
-    piece = Blosc().encode(np.arange(100.0))
-    assert unpack(piece, 800) == np.arange(100.0).tobytes()
-    for wrong, size in ((piece, 799), (piece[:-1], 800), (piece + b"\0", 800), (b"", 0)):
+def test_a_chunk_is_unpacked_to_its_own_size_alone():
+    chunk = Blosc().encode(np.arange(100.0))
+    assert unpack(chunk, 800) == np.arange(100.0).tobytes()
+    for wrong, size in ((chunk, 799), (chunk[:-1], 800), (chunk + b"\0", 800), (b"", 0)):
         with pytest.raises(ValueError, match="does not hold"):
             unpack(wrong, size)

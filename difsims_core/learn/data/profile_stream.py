@@ -1,6 +1,6 @@
 """Shuffled batches of labelled profiles out of any number of stored datasets, in bounded memory.
 
-Shuffling has two steps. Windows (runs of whole compressed pieces, read with few requests) are taken in random order
+Shuffling has two steps. Windows (runs of whole chunks, read with few requests) are taken in random order
 over all datasets and shards, and pooled; the rows of a pool are then permuted. While a pool is used the next is read.
 """
 
@@ -49,7 +49,7 @@ class ProfileSource:
 
     @property
     def window_rows(self) -> int:
-        """Rows of a window: whole compressed pieces, about `WINDOW_ROWS`."""
+        """Rows of a window: whole chunks, about `WINDOW_ROWS`."""
         piece = int(getattr(self.x, "chunks", (1024,))[0])
         return piece * max(1, WINDOW_ROWS // piece)
 

@@ -57,9 +57,12 @@ class TrainingMaterial:
 
 
 def training_fingerprint(spec: TrainingSpec, sim_fingerprints: Iterable[str]) -> str:
-    """Return the SHA-256 of everything that decides the weights; the order of the datasets does not."""
+    """Return the SHA-256 of everything that decides the weights; the order of the datasets does not.
+
+    What is done with the finished model (``evaluate``) is no part of it.
+    """
     content = {
-        "training": spec.to_document(),
+        "training": spec.model_dump(mode="json", exclude={"evaluate"}),
         "simulations": sorted(set(sim_fingerprints)),
         "recipe": _RECIPE,
     }

@@ -9,17 +9,15 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from difsims_core.errors import ModelError
+from difsims_core.families import NETWORKS
 from difsims_core.learn.backend import keras
 from difsims_core.messages import first_line
-from difsims_core.plugins import Registry
 
 NetworkBuilder = Callable[..., keras.Model]
 """From the input shape (n_q, channels) and the number of classes to a model whose outputs are probabilities.
 
 What can be chosen of it are keywords with defaults: plain numbers, texts and truth values.
 """
-
-NETWORKS: Registry[NetworkBuilder] = Registry("network")
 
 _LONGEST_TEXT = 200
 
@@ -55,7 +53,7 @@ def build_network(name: str, input_shape: tuple[int, int], n_classes: int, **par
 
 def build_chosen(name: str, input_shape: tuple[int, int], n_classes: int, parameters: Mapping[str, Any]) -> keras.Model:
     """Build an untrained network whose parameters somebody else has chosen (`build_network`)."""
-    builder = NETWORKS[name]
+    builder: NetworkBuilder = NETWORKS[name]
     shape = tuple(int(size) for size in input_shape)
     if len(shape) != 2 or min(shape) < 1:
         raise ModelError(f"expected an input shape (values, channels), such as (147, 1), found {input_shape!r}")

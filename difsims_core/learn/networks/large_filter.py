@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from difsims_core.errors import ModelError
 from difsims_core.learn.backend import keras
-from difsims_core.learn.networks.base import NETWORKS
 
 _FILTERS, _WIDTH = 64, 6
 _FEWEST_VALUES = 43  # three times a filter of 6 and a halving leave one value
 
 
-@NETWORKS.register("large_filter")
 def large_filter(input_shape: tuple[int, int], n_classes: int) -> keras.Model:
     """Build the network; 164 931 weights for (147, 1) and 3 classes.
 

@@ -129,13 +129,13 @@ def check_probabilities(url: str | Path, key: str, values: np.ndarray) -> None:
     rows = values.reshape(-1, values.shape[-1])
     for start in range(0, len(rows), _PIXELS_AT_ONCE):
         with np.errstate(invalid="ignore", over="ignore"):
-            piece = rows[start : start + _PIXELS_AT_ONCE].astype(np.float64)
-            total = piece.sum(axis=-1)
-            wrong = ~((piece >= -_BELOW_ZERO).all(axis=-1) & (np.abs(total - 1) <= _FROM_ONE))
+            chunk = rows[start : start + _PIXELS_AT_ONCE].astype(np.float64)
+            total = chunk.sum(axis=-1)
+            wrong = ~((chunk >= -_BELOW_ZERO).all(axis=-1) & (np.abs(total - 1) <= _FROM_ONE))
         if wrong.any():
             first = int(np.argmax(wrong))
             raise ExperimentError(
-                f"{url}: expected probabilities in {key}, from 0 to 1 and 1 together, found {_shown(piece[first])}, "
+                f"{url}: expected probabilities in {key}, from 0 to 1 and 1 together, found {_shown(chunk[first])}, "
                 f"together {total[first]:g}, in row {start + first}; predict the experiment again"
             )
 

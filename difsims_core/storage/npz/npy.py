@@ -15,7 +15,7 @@ _MAGIC = b"\x93NUMPY"
 _LENGTH = {(1, 0): "<H", (2, 0): "<I"}  # how the length of the header is written, by version of the format
 _LONGEST_HEADER = 65_535
 _MOST_EMPTY_TEXTS = 2**20
-_PIECE_BYTES = 2**24
+_CHUNK_BYTES = 2**24
 
 # What numpy.save writes for numbers and text: {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }
 _ENTRY = r"""['"](?:descr|fortran_order|shape)['"]\s*:\s*(?:['"][^'"]{1,30}['"]|True|False|\([\d\sL,]*\))"""
@@ -48,10 +48,10 @@ def read_array(stream: IO[bytes], n_bytes: int) -> np.ndarray:
         raise InputError(f"claims {shape} {dtype}, {size} bytes, but holds {max(left, 0)}; {wrong}, copy it again")
     data = bytearray()
     while len(data) < size:
-        piece = stream.read(min(_PIECE_BYTES, size - len(data)))
-        if not piece:
+        chunk = stream.read(min(_CHUNK_BYTES, size - len(data)))
+        if not chunk:
             raise InputError(f"claims {shape} {dtype}, {size} bytes, but ends after {len(data)}; it is truncated")
-        data += piece
+        data += chunk
     if stream.read(1):  # a member of a zip file is compared with its checksum at its end
         raise InputError(f"goes on after the {size} bytes of {shape} {dtype}; copy it again")
     try:

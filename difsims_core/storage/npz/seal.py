@@ -17,7 +17,7 @@ from difsims_core.errors import InputError
 _HEAD = b"sha256:"
 _LENGTH = len(_HEAD) + 64
 _SEAL = re.compile(rb"sha256:[0-9a-f]{64}")
-_PIECE_BYTES = 2**20
+_CHUNK_BYTES = 2**20
 
 # The records that end a zip file (APPNOTE 4.3.14 to 4.3.16), as the zipfile module looks for them.
 _END, _END_BYTES = b"PK\x05\x06", 22
@@ -88,9 +88,9 @@ def check_seal(file: IO[bytes], ending: Ending) -> None:
     """
     file.seek(0)
     digest, left = hashlib.sha256(), ending.size - _LENGTH
-    while left > 0 and (piece := file.read(min(_PIECE_BYTES, left))):
-        digest.update(piece)
-        left -= len(piece)
+    while left > 0 and (chunk := file.read(min(_CHUNK_BYTES, left))):
+        digest.update(chunk)
+        left -= len(chunk)
     if _HEAD + digest.hexdigest().encode() != ending.comment:
         raise InputError("a checksum that differs from the content: it was damaged or edited")
 

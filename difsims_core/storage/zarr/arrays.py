@@ -40,7 +40,7 @@ class ArrayTemplate:
     dimensions : tuple of str
         One name a dimension; within one group a name has one size.
     shard_rows, chunk_rows : int or None
-        Rows of one stored object and of one compressed piece in it; None: one piece, not sharded.
+        Rows of one stored object and of one chunk in it; None: one chunk, not sharded.
     values : numpy.ndarray or None
         Content of an array that is known from the start.
     attributes : mapping
@@ -149,7 +149,7 @@ def open_group(store: ObjectStore, key: str, document: GroupDocument | None = No
     MissingObjectError
         If there is none.
     CorruptDataError
-        If its metadata are not what `create_arrays` writes; or later, when a stored piece is missing or damaged.
+        If its metadata are not what `create_arrays` writes; or later, when a stored chunk is missing or damaged.
     """
     document = document or read_group(store, key)
     held = {ROOT_DOCUMENT: document.data}

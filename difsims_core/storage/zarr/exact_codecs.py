@@ -1,4 +1,4 @@
-"""Codecs that read what we write and nothing larger: a piece unpacks to its own size, or is refused before it does."""
+"""Codecs that read what we write and nothing larger: a chunk unpacks to its own size, or is refused before it does."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _REMEDY = "it was damaged; verify the dataset, then restore it, or delete it and
 
 
 def unpack(data: Any, expected: int) -> bytes:
-    """Return the bytes of a compressed piece.
+    """Return the bytes of a chunk.
 
     Raises
     ------
@@ -34,22 +34,22 @@ def unpack(data: Any, expected: int) -> bytes:
     view = memoryview(data).cast("B")
     sizes = [int.from_bytes(view[first : first + 4], "little") for first in (4, 12)] if len(view) >= _HEADER else None
     if sizes != [expected, len(view)]:
-        raise ValueError(f"a compressed piece does not hold the {expected} bytes that it should")
+        raise ValueError(f"a chunk does not hold the {expected} bytes that it should")
     try:
         return Blosc().decode(view)
     except RuntimeError as error:
-        raise ValueError(f"a compressed piece cannot be unpacked ({error})") from None
+        raise ValueError(f"a chunk cannot be unpacked ({error})") from None
 
 
 class ExactBlosc(BloscCodec):
-    """Blosc that unpacks a piece only to the size that the metadata say."""
+    """Blosc that unpacks a chunk only to the size that the metadata say."""
 
     def _decode_sync(self, chunk_bytes: Buffer, chunk_spec: ArraySpec) -> Buffer:
         expected = math.prod(chunk_spec.shape) * chunk_spec.dtype.to_native_dtype().itemsize
         try:
             return chunk_spec.prototype.buffer.from_bytes(unpack(chunk_bytes.as_numpy_array(), expected))
         except ValueError as error:
-            raise CorruptDataError(f"a piece of {chunk_spec.shape} values: {error}; {_REMEDY}") from None
+            raise CorruptDataError(f"a chunk of {chunk_spec.shape} values: {error}; {_REMEDY}") from None
 
 
 class ExactIndex(Crc32cCodec):
@@ -67,7 +67,7 @@ class ExactIndex(Crc32cCodec):
 
 
 class ExactSharding(ShardingCodec):
-    """Shards whose pieces and index are read by these codecs, in another process too."""
+    """Shards whose chunks and index are read by these codecs, in another process too."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)

@@ -18,10 +18,10 @@ from difsims_core.plain_json import read_json
 from difsims_core.storage.names import check_key
 
 ROOT_DOCUMENT = "zarr.json"
-MOST_PIECE_BYTES = 2**26  # of a compressed piece, unpacked; ours have up to 8 MB
+MAX_CHUNK_BYTES = 2**26  # of a chunk, unpacked; ours have up to 8 MB
 _MOST_DOCUMENT_BYTES = 2**24
 _MOST_ROWS = 2**40
-_MOST_PIECES = 2**20  # of a shard
+_MAX_CHUNKS = 2**20  # of a shard
 _MOST_DIMENSIONS = 4
 _DTYPES = {
     "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64",
@@ -39,15 +39,15 @@ class ArrayLayout:
     ----------
     shape : tuple of int
     dtype : numpy.dtype
-    piece_rows : int
-        Of a compressed piece.
+    chunk_rows : int
+        Of a chunk.
     shard_rows : int or None
-        Of a stored object; None: the array is one piece, not sharded.
+        Of a stored object; None: the array is one chunk, not sharded.
     """
 
     shape: tuple[int, ...]
     dtype: np.dtype
-    piece_rows: int
+    chunk_rows: int
     shard_rows: int | None
 
     def object_key(self, number: int) -> str:
@@ -128,15 +128,15 @@ def _layout(node: Mapping[str, Any]) -> ArrayLayout:
     dtype, shape = np.dtype(node["data_type"]), _sizes(node["shape"])
     stored = _sizes(node["chunk_grid"]["configuration"]["chunk_shape"])
     sharded = node["codecs"][0]["name"] == "sharding_indexed"
-    piece = _sizes(node["codecs"][0]["configuration"]["chunk_shape"]) if sharded else stored
-    if not stored[1:] == piece[1:] == shape[1:] or stored[0] % piece[0] or not (sharded or stored == shape):
-        raise ValueError(f"pieces {piece} in objects {stored} do not divide {shape}")
-    if math.prod(piece) * dtype.itemsize > MOST_PIECE_BYTES or stored[0] // piece[0] > _MOST_PIECES:
-        raise ValueError(f"pieces {piece} in objects {stored} are too large")
+    chunk = _sizes(node["codecs"][0]["configuration"]["chunk_shape"]) if sharded else stored
+    if not stored[1:] == chunk[1:] == shape[1:] or stored[0] % chunk[0] or not (sharded or stored == shape):
+        raise ValueError(f"chunks {chunk} in objects {stored} do not divide {shape}")
+    if math.prod(chunk) * dtype.itemsize > MAX_CHUNK_BYTES or stored[0] // chunk[0] > _MAX_CHUNKS:
+        raise ValueError(f"chunks {chunk} in objects {stored} are too large")
     names = node["dimension_names"]
     if not isinstance(names, list) or len(names) != len(shape) or not all(isinstance(name, str) for name in names):
         raise ValueError("expected one name for each dimension")
-    return ArrayLayout(shape, dtype, piece[0], stored[0] if sharded else None)
+    return ArrayLayout(shape, dtype, chunk[0], stored[0] if sharded else None)
 
 
 def _sizes(value: Any) -> tuple[int, ...]:
@@ -156,7 +156,7 @@ def _compressor(node: Mapping[str, Any]) -> dict[str, Any]:
     level, block, shuffle = settings["clevel"], settings["blocksize"], settings["shuffle"]
     if type(level) is not int or not 0 <= level <= _MOST_LEVEL or type(block) is not int:
         raise ValueError("the compressor has no such level")
-    if not 0 <= block <= MOST_PIECE_BYTES or shuffle not in _SHUFFLES:
+    if not 0 <= block <= MAX_CHUNK_BYTES or shuffle not in _SHUFFLES:
         raise ValueError("the compressor has no such blocks")
     return {"clevel": level, "shuffle": shuffle, "blocksize": block}
 
@@ -171,7 +171,7 @@ def array_document(
     trailing = list(layout.shape[1:])
     if layout.shard_rows is not None:
         sharding = {
-            "chunk_shape": [layout.piece_rows, *trailing],
+            "chunk_shape": [layout.chunk_rows, *trailing],
             "codecs": codecs,
             "index_codecs": [_LITTLE, {"name": "crc32c"}],
             "index_location": "end",
@@ -183,7 +183,7 @@ def array_document(
         "data_type": layout.dtype.name,
         "chunk_grid": {
             "name": "regular",
-            "configuration": {"chunk_shape": [layout.shard_rows or layout.piece_rows, *trailing]},
+            "configuration": {"chunk_shape": [layout.shard_rows or layout.chunk_rows, *trailing]},
         },
         "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
         "fill_value": "NaN" if isinstance(missing, float) else missing,

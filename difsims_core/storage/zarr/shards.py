@@ -1,12 +1,12 @@
 """Encode one shard of an array, from its rows to the bytes of its object, as Zarr v3 defines it.
 
-Zarr's own writer sends every compressed piece through an event loop and a thread of its own: 6 ms for a shard of 16
-pieces, whatever they hold, and a block has a shard in each of some twenty arrays. The bytes here are the same, which a
+Zarr's own writer sends every chunk through an event loop and a thread of its own: 6 ms for a shard of 16
+chunks, whatever they hold, and a block has a shard in each of some twenty arrays. The bytes here are the same, which a
 test holds, and take the time of compression alone.
 
 References
 ----------
-Zarr v3 ``sharding_indexed`` codec: the pieces one after another, then for each its offset and length as uint64
+Zarr v3 ``sharding_indexed`` codec: the chunks one after another, then for each its offset and length as uint64
 (2⁶⁴ − 1 twice: never written), then the CRC-32C of this index.
 """
 
@@ -79,18 +79,18 @@ def write_shard(array: zarr.Array, number: int, rows: np.ndarray, *, partial: bo
 
 
 def encode_shard(array: zarr.Array, rows: np.ndarray) -> bytes:
-    """Return the bytes of a shard that begins with these rows; pieces without any are left out."""
-    piece_rows = array.chunks[0]
+    """Return the bytes of a shard that begins with these rows; chunks without any are left out."""
+    chunk_rows = array.chunks[0]
     codec = _compressor(array)
-    index = np.full((shard_rows(array) // piece_rows, 2), _NEVER_WRITTEN, "<u8")
-    pieces: list[bytes] = []
+    index = np.full((shard_rows(array) // chunk_rows, 2), _NEVER_WRITTEN, "<u8")
+    chunks: list[bytes] = []
     offset = 0
-    for i, first in enumerate(range(0, len(rows), piece_rows)):
-        pieces.append(codec.encode(_whole(rows[first : first + piece_rows], piece_rows, array.fill_value)))
-        index[i] = offset, len(pieces[-1])
-        offset += len(pieces[-1])
+    for i, first in enumerate(range(0, len(rows), chunk_rows)):
+        chunks.append(codec.encode(_whole(rows[first : first + chunk_rows], chunk_rows, array.fill_value)))
+        index[i] = offset, len(chunks[-1])
+        offset += len(chunks[-1])
     table = index.tobytes()
-    return b"".join([*pieces, table, google_crc32c.value(table).to_bytes(4, "little")])
+    return b"".join([*chunks, table, google_crc32c.value(table).to_bytes(4, "little")])
 
 
 def decode_shard(layout: ArrayLayout, data: bytes, n_rows: int) -> np.ndarray:
@@ -99,22 +99,22 @@ def decode_shard(layout: ArrayLayout, data: bytes, n_rows: int) -> np.ndarray:
     Raises
     ------
     ValueError
-        If its index or a piece is damaged or missing.
+        If its index or a chunk is damaged or missing.
     """
-    trailing, piece_rows = layout.shape[1:], layout.piece_rows
-    n_pieces = (layout.shard_rows or piece_rows) // piece_rows
-    table, check = data[-16 * n_pieces - 4 : -4], data[-4:]
-    if len(table) != 16 * n_pieces or google_crc32c.value(table).to_bytes(4, "little") != check:
-        raise ValueError("the index of its pieces is damaged")
-    index = np.frombuffer(table, "<u8").reshape(n_pieces, 2)
-    piece_bytes = piece_rows * math.prod(trailing) * layout.dtype.itemsize
-    pieces = []
-    for offset, length in index[: -(-n_rows // piece_rows)].tolist():
+    trailing, chunk_rows = layout.shape[1:], layout.chunk_rows
+    n_chunks = (layout.shard_rows or chunk_rows) // chunk_rows
+    table, check = data[-16 * n_chunks - 4 : -4], data[-4:]
+    if len(table) != 16 * n_chunks or google_crc32c.value(table).to_bytes(4, "little") != check:
+        raise ValueError("the index of its chunks is damaged")
+    index = np.frombuffer(table, "<u8").reshape(n_chunks, 2)
+    chunk_bytes = chunk_rows * math.prod(trailing) * layout.dtype.itemsize
+    chunks = []
+    for offset, length in index[: -(-n_rows // chunk_rows)].tolist():
         if offset + length > len(data) - len(table) - len(check):
-            raise ValueError("a piece is missing")
-        values = np.frombuffer(unpack(memoryview(data)[offset : offset + length], piece_bytes), layout.dtype)
-        pieces.append(values.reshape(piece_rows, *trailing))
-    return np.concatenate(pieces)[:n_rows] if pieces else np.empty((0, *trailing), layout.dtype)
+            raise ValueError("a chunk is missing")
+        values = np.frombuffer(unpack(memoryview(data)[offset : offset + length], chunk_bytes), layout.dtype)
+        chunks.append(values.reshape(chunk_rows, *trailing))
+    return np.concatenate(chunks)[:n_rows] if chunks else np.empty((0, *trailing), layout.dtype)
 
 
 def _whole(rows: np.ndarray, length: int, fill: Any) -> np.ndarray:
@@ -130,7 +130,7 @@ def _compressor(array: zarr.Array) -> Blosc:
     (sharding,) = array.metadata.codecs  # pyright: ignore[reportAttributeAccessIssue] - of Zarr v3, as ours all are
     compressor = sharding.codecs[-1] if isinstance(sharding, ShardingCodec) else None
     if not isinstance(compressor, BloscCodec):
-        raise InputError(f"{array.path!r}: expected shards of pieces compressed by Blosc, found {sharding}")
+        raise InputError(f"{array.path!r}: expected shards of chunks compressed by Blosc, found {sharding}")
     return Blosc(
         compressor.cname.value,
         compressor.clevel,

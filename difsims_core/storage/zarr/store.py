@@ -14,9 +14,9 @@ from zarr.core.buffer import Buffer, BufferPrototype, default_buffer_prototype
 
 from difsims_core.errors import CorruptDataError, MissingObjectError
 from difsims_core.storage.objects import ObjectStore
-from difsims_core.storage.zarr.metadata import MOST_PIECE_BYTES
+from difsims_core.storage.zarr.metadata import MAX_CHUNK_BYTES
 
-_LONGEST_PART = 2 * MOST_PIECE_BYTES
+_LONGEST_PART = 2 * MAX_CHUNK_BYTES
 _LARGEST_OBJECT = 2**43  # what S3 takes is less
 
 
@@ -27,11 +27,11 @@ class KeyedStore(Store):
     What was read and checked already is held, by key, and not read again.
     """
 
-    def __init__(self, objects: ObjectStore, prefix: str, held: Mapping[str, bytes] | None = None) -> None:
+    def __init__(self, objects: ObjectStore, prefix: str, preloaded: Mapping[str, bytes] | None = None) -> None:
         super().__init__(read_only=True)
         self.objects = objects
         self.prefix = prefix
-        self.held = dict(held or {})
+        self.preloaded = dict(preloaded or {})
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, KeyedStore) and (self.objects, self.prefix) == (other.objects, other.prefix)
@@ -66,14 +66,14 @@ class KeyedStore(Store):
         """Return an object or a part of it; None when there is none."""
         prototype = default_buffer_prototype() if prototype is None else prototype
         start, stop = self._limits(key, byte_range)
-        if key in self.held:
-            return prototype.buffer.from_bytes(self.held[key][start:stop])
+        if key in self.preloaded:
+            return prototype.buffer.from_bytes(self.preloaded[key][start:stop])
         try:
             data = await asyncio.to_thread(self.objects.read, self._key(key), start, stop)
         except MissingObjectError:
             if _is_data(key):
                 raise CorruptDataError(
-                    f"{self}/{key}: this piece of a complete dataset is missing; restore it, or delete the dataset and "
+                    f"{self}/{key}: this chunk of a complete dataset is missing; restore it, or delete the dataset and "
                     "simulate it again"
                 ) from None
             return None
@@ -87,7 +87,7 @@ class KeyedStore(Store):
 
     async def exists(self, key: str) -> bool:
         """Return whether there is an object."""
-        return key in self.held or await asyncio.to_thread(self.objects.exists, self._key(key))
+        return key in self.preloaded or await asyncio.to_thread(self.objects.exists, self._key(key))
 
     async def set(self, key: str, value: Buffer) -> None:  # noqa: ARG002 the interface
         """Refuse."""
@@ -128,7 +128,7 @@ class KeyedStore(Store):
                 length = part.end - part.start
                 if part.end > _LARGEST_OBJECT or length > _LONGEST_PART:  # memory is taken before it is read
                     raise CorruptDataError(
-                        f"{self}/{key}: names a piece of {length} bytes that end at {part.end}, expected at most "
+                        f"{self}/{key}: names a chunk of {length} bytes that end at {part.end}, expected at most "
                         f"{_LONGEST_PART}; it was damaged, verify the dataset"
                     )
                 return part.start, part.end

@@ -46,7 +46,7 @@ _SERVER = {
 }
 
 
-# Not for the user's shell to change: the doors of the server, beside those that `flows.stack.services.own_site` shuts.
+# Not for the user's shell to change: the doors of the server that `flows.stack.services.same_origin` does not shut.
 _SERVER_DOORS = {
     "PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED": "true",
     "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "true",

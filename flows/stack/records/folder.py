@@ -24,7 +24,7 @@ _HALF = ".half"  # ending of a private file that is being written
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class StackState:
     """What a folder remembers.
 
     Attributes
@@ -159,28 +159,28 @@ class StackFolder:
         link.symlink_to(tempfile.mkdtemp(prefix="difsims-"), target_is_directory=True)
         link.replace(inside)
 
-    def recall(self) -> Memory | None:
+    def load_state(self) -> StackState | None:
         """Return what the folder remembers, None when it is a new one."""
-        path = self._memory
+        path = self._state_file
         if not path.exists():
             return None
         try:
-            return Memory(**json.loads(path.read_text(encoding="utf-8")))
+            return StackState(**json.loads(path.read_text(encoding="utf-8")))
         except (ValueError, TypeError) as error:
             raise StackError(
                 f"{path}: not what `difsims up` writes ({error}); remove it to choose ports anew"
             ) from None
 
-    def remember(self, memory: Memory) -> None:
+    def save_state(self, state: StackState) -> None:
         """Write what the next start shall know."""
-        write_private(self._memory, json.dumps(asdict(memory), indent=2) + "\n")
+        write_private(self._state_file, json.dumps(asdict(state), indent=2) + "\n")
 
     @property
-    def _memory(self) -> Path:
+    def _state_file(self) -> Path:
         return self.root / "stack.json"
 
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def locked(self) -> Iterator[None]:
         """Hold the folder: of several ``difsims up`` one gets it, until it ends in whatever way.
 
         Raises

@@ -11,9 +11,9 @@ from difsims_core.storage.objects import open_store
 from flows.stack.errors import StackOptionError
 from flows.stack.records.credentials import keep_credentials
 from flows.stack.records.environment import Services
-from flows.stack.records.folder import Memory, StackFolder
+from flows.stack.records.folder import StackFolder, StackState
 from flows.stack.services.ports import choose_ports
-from flows.stack.supervision.zombies import WITHOUT_HEARTBEAT
+from flows.stack.supervision.heartbeat_automations import HEARTBEAT_TIMEOUT
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class UpOptions:
         That each service may take until it does its work.
     deployments : Path or None
         Another file of deployments.
-    zombie_seconds : int
+    heartbeat_timeout : int
         Without a heartbeat, after which a run counts as dead.
     """
 
@@ -47,12 +47,12 @@ class UpOptions:
     auth: bool = True
     seconds: float = 180.0
     deployments: Path | None = None
-    zombie_seconds: int = WITHOUT_HEARTBEAT
+    heartbeat_timeout: int = HEARTBEAT_TIMEOUT
 
 
 def choose_services(
     folder: StackFolder, options: UpOptions, tell: Callable[[str], None], *, running: bool
-) -> tuple[Memory, Services]:
+) -> tuple[StackState, Services]:
     """Return what the folder shall remember, and where the services are or will be.
 
     Parameters
@@ -71,8 +71,8 @@ def choose_services(
     StackOptionError
         If an option cannot be used.
     """
-    asked = Memory(s3=_store(options.s3), prefect_api=_address(options.prefect_api))
-    known = folder.recall() or asked
+    asked = StackState(s3=_store(options.s3), prefect_api=_address(options.prefect_api))
+    known = folder.load_state() or asked
     for option, wanted, present in (
         ("--s3", asked.s3, known.s3),
         ("--prefect-api", asked.prefect_api, known.prefect_api),
@@ -94,9 +94,9 @@ def choose_services(
     another_login = known.prefect_api is None and options.auth != (credentials.login is not None)
     if running and (another_login or options.s3_port or options.prefect_port):
         tell("the stack is running; ports and login change at its next start")
-    memory = replace(known, ports=ports)
+    state = replace(known, ports=ports)
     services = Services(credentials, ports.get("s3"), ports.get("prefect"), known.s3, known.prefect_api)
-    return memory, services
+    return state, services
 
 
 def _store(url: str | None) -> str | None:

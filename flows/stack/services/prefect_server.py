@@ -7,7 +7,7 @@ database's lock, the loop stands still until SQLite gives up, for the lock's hol
 are handed to the thread of their connection, which ends them between two statements.
 
 A browser on the machine reaches the server for every page that is open in it. So those of other sites are refused, and
-other names for this server, before Prefect sees them (`flows.stack.services.own_site`).
+other names for this server, before Prefect sees them (`flows.stack.services.same_origin`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 
 import aiosqlite
 
-from flows.stack.services.own_site import OwnSiteOnly, origins
+from flows.stack.services.same_origin import SameOriginMiddleware, origins
 
 _ELSEWHERE = ("--workers", "--background", "-b")
 
@@ -54,7 +54,7 @@ def refuse_other_sites() -> None:
 
     def run(app: Any, **options: Any) -> None:
         settings = get_current_settings()
-        ours = OwnSiteOnly(app, origins(settings.api.url, settings.server.api.cors_allowed_origins))
+        ours = SameOriginMiddleware(app, origins(settings.api.url, settings.server.api.cors_allowed_origins))
         options["workers"] = 1  # whatever WEB_CONCURRENCY says
         serve(ours, **options)
 

@@ -43,7 +43,7 @@ def execute_our_flows_alone(deployments: Path | None = None) -> None:
     """Let Prefect's process worker choose command and function by itself, for this process (Prefect 3.8)."""
     from prefect.workers import process
 
-    import flows.execution.without_results  # noqa: F401 - the worker reads states, and they name decoders
+    import flows.execution.no_persistence  # noqa: F401 - the worker reads states, and they name decoders
 
     process.ProcessWorker.job_configuration = job_configuration(deployments)
     # With it the worker looks for hooks of a run that crashed or was cancelled, in its own process.

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from threading import Event
 
 from flows.stack.errors import StackError
-from flows.stack.supervision.lost import SECONDS_BETWEEN_LOOKS, LostRuns
+from flows.stack.supervision.orphaned_runs import SECONDS_BETWEEN_CHECKS, OrphanedRuns
 from flows.stack.supervision.supervisor import ProgramState, Supervisor
 
 _SECONDS_BETWEEN = 2.0
@@ -15,7 +15,7 @@ _SECONDS_BETWEEN = 2.0
 Tell = Callable[[str], None]
 
 
-def watch_over(supervisor: Supervisor, lost: LostRuns | None, stop: Event, tell: Tell) -> None:
+def watch_over(supervisor: Supervisor, lost: OrphanedRuns | None, stop: Event, tell: Tell) -> None:
     """Tell of programs that died and runs that lost their process, until ``stop`` is set.
 
     Parameters
@@ -35,7 +35,7 @@ def watch_over(supervisor: Supervisor, lost: LostRuns | None, stop: Event, tell:
         If the supervisor itself is gone.
     """
     deaths = _Deaths(supervisor, tell)
-    next_look = time.monotonic() + SECONDS_BETWEEN_LOOKS
+    next_look = time.monotonic() + SECONDS_BETWEEN_CHECKS
     while not stop.wait(_SECONDS_BETWEEN):
         try:
             states = supervisor.states()
@@ -44,7 +44,7 @@ def watch_over(supervisor: Supervisor, lost: LostRuns | None, stop: Event, tell:
         deaths.compare(states)
         if lost is not None and time.monotonic() >= next_look:
             _tell_of_lost(lost, tell)
-            next_look = time.monotonic() + SECONDS_BETWEEN_LOOKS
+            next_look = time.monotonic() + SECONDS_BETWEEN_CHECKS
 
 
 class _Deaths:
@@ -67,7 +67,7 @@ class _Deaths:
                 self._tell(f"{name} dies again and again and is given up:\n{self._supervisor.last_lines(name)}")
 
 
-def _tell_of_lost(lost: LostRuns, tell: Tell) -> None:
+def _tell_of_lost(lost: OrphanedRuns, tell: Tell) -> None:
     try:
         names = lost.look()
     except StackError:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Literal
 
-from difsims_core.plugins import Registry
+from difsims_core.plugins import Family
 
 Status = Literal["ok", "warn", "fail"]
 
@@ -38,7 +38,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CheckResult:
     """What a check says, before its name is put to it; None instead of an answer: it does not apply here."""
 
     status: Status
@@ -47,7 +47,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Patient:
+class DoctorContext:
     """What is examined.
 
     Attributes
@@ -68,7 +68,7 @@ class Check:
     name : str
         What is looked at, in few words.
     ask : callable
-        Takes a `Patient` and returns an `Answer`, or None when the question does not apply.
+        Takes a `DoctorContext` and returns a `CheckResult`, or None when the question does not apply.
     seconds : float
         Time limit.
     after : str
@@ -78,37 +78,37 @@ class Check:
     """
 
     name: str
-    ask: Callable[[Patient], Answer | None]
+    ask: Callable[[DoctorContext], CheckResult | None]
     seconds: float
     after: str
     number: int
 
 
-CHECKS: Registry[Check] = Registry("check")
+CHECKS: Family[Check] = Family("check")
 
 
 def check(
     name: str, *, seconds: float = 20.0, after: str = ""
-) -> Callable[[Callable[[Patient], Answer | None]], Callable[[Patient], Answer | None]]:
+) -> Callable[[Callable[[DoctorContext], CheckResult | None]], Callable[[DoctorContext], CheckResult | None]]:
     """Return a decorator that registers a function as a check."""
 
-    def add(ask: Callable[[Patient], Answer | None]) -> Callable[[Patient], Answer | None]:
+    def add(ask: Callable[[DoctorContext], CheckResult | None]) -> Callable[[DoctorContext], CheckResult | None]:
         CHECKS.register(name)(Check(name, ask, seconds, after, next(_NUMBERS)))
         return ask
 
     return add
 
 
-def ok(found: str) -> Answer:
+def ok(found: str) -> CheckResult:
     """Return the answer that all is well."""
-    return Answer("ok", found)
+    return CheckResult("ok", found)
 
 
-def warn(found: str, remedy: str) -> Answer:
+def warn(found: str, remedy: str) -> CheckResult:
     """Return the answer that something will be missed, or is open to others."""
-    return Answer("warn", found, remedy)
+    return CheckResult("warn", found, remedy)
 
 
-def fail(found: str, remedy: str) -> Answer:
+def fail(found: str, remedy: str) -> CheckResult:
     """Return the answer that runs will fail, or that what is meant to be closed is open."""
-    return Answer("fail", found, remedy)
+    return CheckResult("fail", found, remedy)

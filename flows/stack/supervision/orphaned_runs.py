@@ -1,7 +1,8 @@
 """Flow runs that have lost their process, found by looking at the processes of this machine.
 
-The automations against zombies hang on events, and a server that is killed loses those that it had in memory. Here the
-stack's own server is compared with what really runs; only there is every run of the pool a process of this machine.
+The automations of `heartbeat_automations` depend on events, and a killed server loses those that it had in memory. Here
+the records of the stack's own server are compared with the processes that exist; only there is every run of the pool a
+process of this machine.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ from flows.stack.api import PrefectApi
 from flows.stack.services.processes import flow_runs
 from flows.stack.supervision.repair import crash, pool_runs
 
-SECONDS_BETWEEN_LOOKS = 30
+SECONDS_BETWEEN_CHECKS = 30
 # A worker that has taken a run may need a while to start its process on a busy machine; a running one has it already.
 _LOOKS = {"RUNNING": 2, "CANCELLING": 2, "PENDING": 6}
 _MESSAGE = "its process is gone. What it finished is kept, run it again"
 
 
-class LostRuns:
+class OrphanedRuns:
     """Runs without a process, and how often in succession they were seen so."""
 
     def __init__(self, api: PrefectApi) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.execution.machine_slot import machine_slot
+from flows.execution.concurrency_limit import simulation_slot
 from flows.ui import progress
 
 _HOLD = """
@@ -27,14 +27,14 @@ class _Told:
         self.lines: list[str] = []
         self.waiting = threading.Event()
 
-    def said(self, text: str) -> None:
+    def on_message(self, text: str) -> None:
         self.lines.append(text)
         if text.startswith("waiting"):
             self.waiting.set()
 
-    def moved(self, work: object) -> None: ...
+    def on_progress(self, work: object) -> None: ...
 
-    def ended(self, work: object) -> None: ...
+    def on_end(self, work: object) -> None: ...
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_a_slot_of_a_killed_process_is_free_again(tmp_path, told):
         entered = threading.Event()
 
         def compute() -> None:
-            with machine_slot(2, tmp_path):
+            with simulation_slot(2, tmp_path):
                 entered.set()
 
         waits = threading.Thread(target=compute)
@@ -74,26 +74,26 @@ def test_a_slot_of_a_killed_process_is_free_again(tmp_path, told):
 
 
 def test_as_many_enter_as_there_are_slots(tmp_path, told):
-    with machine_slot(2, tmp_path), machine_slot(2, tmp_path):
+    with simulation_slot(2, tmp_path), simulation_slot(2, tmp_path):
         assert not told.lines
         with pytest.MonkeyPatch.context() as patch:
             stop = threading.Event()
             stop.set()
-            patch.setattr("flows.execution.machine_slot.stop_requested", stop)
-            with pytest.raises(progress.Stopped), machine_slot(2, tmp_path):
+            patch.setattr("flows.execution.concurrency_limit.stop_requested", stop)
+            with pytest.raises(progress.Stopped), simulation_slot(2, tmp_path):
                 pytest.fail("there is no third slot")
-    with machine_slot(1, tmp_path):
+    with simulation_slot(1, tmp_path):
         assert len(told.lines) == 1
 
 
 def test_no_limit_needs_no_file(tmp_path):
-    with machine_slot(0, tmp_path):
+    with simulation_slot(0, tmp_path):
         assert not list(tmp_path.iterdir())
 
 
 def test_the_files_of_one_user_lie_in_the_temporary_folder(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    with machine_slot(1):
+    with simulation_slot(1):
         (folder,) = tmp_path.iterdir()
         assert folder.stat().st_mode & 0o777 == 0o700
         assert [path.name for path in folder.iterdir()] == ["slot-0.lock"]

@@ -24,7 +24,7 @@ _FORBIDDEN = 403
 _NO_FRAMES = (b"content-security-policy", b"frame-ancestors 'none'")  # clicks of one site that land on another
 
 
-class OwnSiteOnly:
+class SameOriginMiddleware:
     """An ASGI middleware that refuses requests and websockets of other sites.
 
     Parameters

@@ -24,7 +24,7 @@ _MAKER = re.compile(r"([0-9a-f]{8})-([0-9]{1,9})-[0-9a-f]{32}")
 _HOUR, _WEEK = 3600, 7 * 24 * 3600  # seconds
 
 
-def made_here() -> str:
+def unique_name() -> str:
     """Return a name that nothing else has, with machine and process in it."""
     return f"{_machine()}-{os.getpid()}-{uuid.uuid4().hex}"
 
@@ -33,8 +33,8 @@ def made_here() -> str:
 def temporary_folder() -> Iterator[Path]:
     """Yield an empty folder that only its owner may enter; it goes at the end, or at a later start after a kill."""
     place = tempfile.gettempdir()
-    clear_leavings(place, _COPIES, "")
-    folder = Path(place) / f"{_COPIES}{made_here()}"
+    clear_abandoned(place, _COPIES, "")
+    folder = Path(place) / f"{_COPIES}{unique_name()}"
     folder.mkdir(mode=0o700)
     try:
         yield folder
@@ -43,7 +43,7 @@ def temporary_folder() -> Iterator[Path]:
 
 
 @lru_cache(maxsize=4096)  # once in a process
-def clear_leavings(folder: str, before: str, after: str) -> None:
+def clear_abandoned(folder: str, before: str, after: str) -> None:
     """Remove from a folder what killed processes of this user have left there; what cannot be removed stays.
 
     Parameters
@@ -51,7 +51,7 @@ def clear_leavings(folder: str, before: str, after: str) -> None:
     folder
         Where to look, not below it.
     before, after
-        What surrounds `made_here` in the names.
+        What surrounds `unique_name` in the names.
     """
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:

@@ -25,7 +25,7 @@ _NOBODYS = (httpx.TransportError, PrefectHTTPStatusError, Stopped)  # Prefect's 
 _MOST_IN_A_ROW = 3
 
 
-class Barrier:
+class ItemFailures:
     """Takes the failures of single items, whatever they are; one of everything goes through.
 
     What concerns everything: the store does not answer or fails three times in a row, Prefect's server is gone, the run
@@ -46,7 +46,7 @@ class Barrier:
         self.errors: dict[str, Exception] = {}
 
     @contextmanager
-    def around(self, item: str) -> Iterator[None]:
+    def catch(self, item: str) -> Iterator[None]:
         """Work on one item; an error of it ends the block and is kept."""
         try:
             yield
@@ -67,7 +67,7 @@ class Barrier:
         """Why items failed, in order."""
         return {item: _reason(item, error) for item, error in self.errors.items()}
 
-    def conclude(self, total: int, what: str, rest: str) -> None:
+    def raise_if_any(self, total: int, what: str, rest: str) -> None:
         """End a batch of ``total`` items: fail when any has failed.
 
         Parameters

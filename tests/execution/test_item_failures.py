@@ -18,7 +18,7 @@ from difsims_core.errors import (
 )
 from difsims_core.storage.objects import ObjectStore, open_store
 from flows.cli.command_group import CommandGroup
-from flows.execution.barrier import Barrier
+from flows.execution.item_failures import ItemFailures
 from flows.ui.progress import Stopped
 
 TOLD = ("items cannot be done", "; the others are")
@@ -34,10 +34,10 @@ def store(tmp_path) -> ObjectStore:
     return open_store(tmp_path / "store")
 
 
-def batch(barrier: Barrier, errors: dict[str, BaseException], items: str = "abc") -> list[str]:
+def batch(failures: ItemFailures, errors: dict[str, BaseException], items: str = "abc") -> list[str]:
     done = []
     for item in items:
-        with barrier.around(item):
+        with failures.catch(item):
             if item in errors:
                 raise errors[item]
             done.append(item)
@@ -46,37 +46,37 @@ def batch(barrier: Barrier, errors: dict[str, BaseException], items: str = "abc"
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
 def test_whatever_one_item_raises_the_others_are_done(store, error):
-    barrier = Barrier(store)
-    assert batch(barrier, {"b": error}) == ["a", "c"]
-    assert barrier.errors == {"b": error}
-    assert barrier.reasons["b"].startswith("b: ")
+    failures = ItemFailures(store)
+    assert batch(failures, {"b": error}) == ["a", "c"]
+    assert failures.errors == {"b": error}
+    assert failures.reasons["b"].startswith("b: ")
     with pytest.raises(PartlyFailedError, match="1 of 3 items cannot be done; the others are: b: "):
-        barrier.conclude(3, *TOLD)
+        failures.raise_if_any(3, *TOLD)
 
 
 def test_all_that_failed_are_told(store):
-    barrier = Barrier(store)
-    assert batch(barrier, {item: ValueError(item * 2) for item in "abc"}) == []
+    failures = ItemFailures(store)
+    assert batch(failures, {item: ValueError(item * 2) for item in "abc"}) == []
     words = r"3 of 3 items cannot be done: a: unexpected ValueError: aa · b: .* · c: "
     with pytest.raises(PartlyFailedError, match=words):
-        barrier.conclude(3, *TOLD)
+        failures.raise_if_any(3, *TOLD)
 
 
 def test_nothing_wrong_is_no_error(store):
-    barrier = Barrier(store)
-    assert batch(barrier, {}) == ["a", "b", "c"]
-    barrier.conclude(3, *TOLD)
+    failures = ItemFailures(store)
+    assert batch(failures, {}) == ["a", "b", "c"]
+    failures.raise_if_any(3, *TOLD)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(1), Stopped(), httpx.ConnectError("gone")])
 def test_what_ends_the_run_goes_through(store, error):
     with pytest.raises(type(error)):
-        batch(Barrier(store), {"b": error})
+        batch(ItemFailures(store), {"b": error})
 
 
 def test_kinds_that_no_item_is_to_blame_for_go_through(store):
     with pytest.raises(ModelError):
-        batch(Barrier(store, ModelError), {"b": ModelError("the network is gone")})
+        batch(ItemFailures(store, ModelError), {"b": ModelError("the network is gone")})
 
 
 def test_a_store_that_does_not_answer_ends_the_batch(store, monkeypatch):
@@ -85,24 +85,24 @@ def test_a_store_that_does_not_answer_ends_the_batch(store, monkeypatch):
 
     monkeypatch.setattr(ObjectStore, "folders", folders)
     with pytest.raises(StoreAccessError):
-        batch(Barrier(store), {"b": StoreError("timed out")})
-    assert batch(Barrier(store), {"b": CorruptDataError("torn")}) == ["a", "c"], "what it holds is not the store"
+        batch(ItemFailures(store), {"b": StoreError("timed out")})
+    assert batch(ItemFailures(store), {"b": CorruptDataError("torn")}) == ["a", "c"], "what it holds is not the store"
 
 
 def test_a_store_that_fails_again_and_again_ends_the_batch(store):
     full = {item: StoreError("the disk is full") for item in "abde"}
-    barrier = Barrier(store)
-    assert batch(barrier, full, "abcde") == ["c"]
+    failures = ItemFailures(store)
+    assert batch(failures, full, "abcde") == ["c"]
     with pytest.raises(StoreError, match="full"):
-        batch(barrier, full, "a")
+        batch(failures, full, "a")
 
 
 def test_the_only_item_fails_with_its_own_error(store):
     for error, expected in ((ExperimentError("bad"), ExperimentError), (ValueError("odd"), PartlyFailedError)):
-        barrier = Barrier(store)
-        batch(barrier, {"a": error}, "a")
+        failures = ItemFailures(store)
+        batch(failures, {"a": error}, "a")
         with pytest.raises(expected):
-            barrier.conclude(1, *TOLD)
+            failures.raise_if_any(1, *TOLD)
 
 
 def test_a_batch_that_partly_failed_ends_with_exit_code_1():

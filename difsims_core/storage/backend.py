@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from difsims_core.errors import CorruptDataError
-from difsims_core.plugins import Registry
+from difsims_core.plugins import Family
 
 MOST_SMALL_BYTES = 2**27  # of a record or metadata: the intake of 300 000 scans
 
@@ -36,7 +36,7 @@ class ObjectInfo:
     modified: datetime
 
 
-class Scheme(ABC):
+class StorageBackend(ABC):
     """Objects by path: whole or in part, written whole or not at all.
 
     A path is what follows ``scheme://`` in a URL. Every method translates the failures of its place into
@@ -129,4 +129,4 @@ def require_small(where: str, n_bytes: int) -> None:
         )
 
 
-SCHEMES: Registry[Scheme] = Registry("store scheme")
+BACKENDS: Family[StorageBackend] = Family("store scheme")

@@ -12,7 +12,7 @@ from flows.stack.api import PrefectApi
 
 # Seconds: ten heartbeats. A server that waits for SQLite's locks (60 s each) hears none. On the stack's own machine a
 # missing process is noticed within a minute anyway.
-WITHOUT_HEARTBEAT = 300
+HEARTBEAT_TIMEOUT = 300
 _WITHOUT_START = 240
 # On a server with flows of others: those of the same names may keep Prefect's own pace, 180 s, and start in pods.
 _SHARED_WITHOUT_HEARTBEAT = 400
@@ -27,7 +27,7 @@ FLOWS = [
 ]  # fmt: skip
 
 
-def crash_zombies(api: PrefectApi, seconds: int = WITHOUT_HEARTBEAT, *, shared: bool = False) -> None:
+def install_automations(api: PrefectApi, seconds: int = HEARTBEAT_TIMEOUT, *, shared: bool = False) -> None:
     """Install the automations, or bring them to their present form.
 
     Parameters
@@ -37,7 +37,7 @@ def crash_zombies(api: PrefectApi, seconds: int = WITHOUT_HEARTBEAT, *, shared: 
     seconds
         Without a heartbeat, after which a run counts as dead; ten heartbeats by default.
     shared
-        The server is not the stack's own: more patience, for the flows of others.
+        The server is not the stack's own: longer waits, for the flows of others.
     """
     starting = _SHARED_WITHOUT_START if shared else _WITHOUT_START
     seconds = max(seconds, _SHARED_WITHOUT_HEARTBEAT) if shared else seconds

@@ -1,0 +1,32 @@
+"""What can be added to without changing anything: each family with the names and places of its members.
+
+A new member of our own is a file and a line here; one of another package an entry point in the group of the family.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from difsims_core.plugins import Family
+
+NETWORKS: Family[Any] = Family(
+    "network",
+    "difsims.networks",
+    {"large_filter": "difsims_core.learn.networks.large_filter:large_filter"},
+)
+METRICS: Family[Any] = Family(
+    "metric",
+    "difsims.metrics",
+    {
+        "accuracy": "difsims_core.evaluate.confusion:ACCURACY",
+        "brier_score": "difsims_core.evaluate.probability_scores:BRIER_SCORE",
+        "calibration_error": "difsims_core.evaluate.probability_scores:CALIBRATION_ERROR",
+        "confusion_matrix": "difsims_core.evaluate.confusion:CONFUSION_MATRIX",
+        "log_loss": "difsims_core.evaluate.probability_scores:LOG_LOSS",
+        "per_class": "difsims_core.evaluate.confusion:PER_CLASS",
+    },
+    base="difsims_core.evaluate.base:Metric",
+)
+IMPERFECTIONS: Family[Any] = Family(
+    "imperfection", "difsims.imperfections", base="difsims_core.diffraction.imperfections.base:Imperfection"
+)

@@ -1,0 +1,74 @@
+"""What the documents point at is there: links, sections, files, modules; what code cites is written."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from difsims_core.version import __version__
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "deployments").rglob("*.md")])
+_LINK = re.compile(r"\]\((?!https?:)([^)\s]+)\)")
+_PATH = re.compile(r"`((?:tests|flows|difsims_core|deployments|docs|crystal_files)/[\w./*-]+)`")
+_MODULE = re.compile(r"python -m ((?:tests|flows|difsims_core)[\w.]*)")
+
+
+def slug(heading: str) -> str:
+    """Return the anchor that GitHub gives a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
+
+
+@cache
+def anchors(path: Path) -> set[str]:
+    return {slug(line.lstrip("#")) for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("#")}
+
+
+def names(paths: list[Path]) -> list[str]:
+    return [path.relative_to(ROOT).as_posix() for path in paths]
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=names(DOCUMENTS))
+def test_links_lead_somewhere(path):
+    for link in _LINK.findall(path.read_text(encoding="utf-8")):
+        place, _, anchor = link.partition("#")
+        target = (path.parent / place).resolve() if place else path
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=names(DOCUMENTS))
+def test_files_and_modules_that_are_named_exist(path):
+    text = path.read_text(encoding="utf-8")
+    gone = [name for name in _PATH.findall(text) if not any(ROOT.glob(name.rstrip("/")))]
+    assert not gone
+    assert not [name for name in _MODULE.findall(text) if find_spec(name) is None]
+
+
+def test_slugs_are_those_of_github():
+    assert slug(" §6 Noise: what a counting detector does") == "6-noise-what-a-counting-detector-does"
+
+
+def test_the_citation_is_of_this_version():
+    citation = YAML(typ="safe").load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert citation["version"] == project["version"] == __version__
+    assert citation["license"] == project["license"]
+
+
+def test_hooks_before_a_commit_are_those_of_the_project():
+    """They fetch nothing, and run what is installed."""
+    (repo,) = YAML(typ="safe").load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))["repos"]
+    assert repo["repo"] == "local"
+    assert {hook["entry"].split()[0] for hook in repo["hooks"]} == {"ruff", "pyright"}
+
+
+def test_every_decision_is_listed():
+    pages = {path.name for path in (ROOT / "docs" / "decisions").glob("*.md")} - {"README.md"}
+    assert pages == set(_LINK.findall((ROOT / "docs" / "decisions" / "README.md").read_text(encoding="utf-8")))
