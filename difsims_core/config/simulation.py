@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from difsims_core.config.augmentation import BackgroundSpec, NoiseSpec, SpotsSpec
-from difsims_core.config.base import Spec
+from difsims_core.config.base import Spec, is_stored
 from difsims_core.config.class_names import LONGEST, class_name
 from difsims_core.config.distributions import Distribution, Fixed, LogUniform, Uniform, within
 from difsims_core.config.imperfections import (
@@ -21,6 +21,7 @@ from difsims_core.config.imperfections import (
     TwoBeamSpec,
 )
 from difsims_core.config.signal import PostprocessingSpec
+from difsims_core.families import ENGINES
 from difsims_core.unit_names import AngleUnit
 
 ShapeFactor = Literal["lorentzian", "linear", "sinc", "sin2c", "atanc", "binary", "slab"]
@@ -109,6 +110,13 @@ class DiffractionSpec(Spec):
     debye_waller: Literal["none", "from_cif"] | dict[str, float] = Field(
         default="none", description="none, from_cif (B = 8π²U), or {element: B in Å²}"
     )
+
+    @field_validator("engine")
+    @classmethod
+    def _known_engine(cls, name: str, info: ValidationInfo) -> str:
+        if not is_stored(info):
+            ENGINES.check(name)
+        return name
 
     @field_validator("debye_waller")
     @classmethod

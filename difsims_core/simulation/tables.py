@@ -11,11 +11,12 @@ from difsims_core.config.simulation import SimulationSpec
 from difsims_core.crystal.orientations import orientation_grid, read_orientations
 from difsims_core.crystal.phases import Crystal
 from difsims_core.diffraction.draws import check_combinations
-from difsims_core.diffraction.engines import ENGINES, Engine
+from difsims_core.diffraction.engines.base import Engine
 from difsims_core.diffraction.geometry import Geometry
 from difsims_core.diffraction.imperfections.convergence import LARGEST_SIGMAS, disc_radius
 from difsims_core.diffraction.quantities import sigma_levels
 from difsims_core.errors import InputError
+from difsims_core.families import ENGINES
 from difsims_core.signal.grid import RadialGrid, pixel_counts
 from difsims_core.signal.resample import check_q_crop
 from difsims_core.units import electron_wavelength_angstrom

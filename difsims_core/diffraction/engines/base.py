@@ -24,7 +24,6 @@ from difsims_core.diffraction.profile import noise_free_profiles
 from difsims_core.diffraction.sources import Spots, SpotSource
 from difsims_core.diffraction.spots import DetectedSpots, detected_spots
 from difsims_core.kernels.spots.records import Frame
-from difsims_core.plugins import Registry
 
 _POINTS_AT_ONCE = 2**21  # of convergence discs, so that their intensities stay within tens of MB
 
@@ -189,7 +188,3 @@ class Engine(ABC):
     def _of(self, draws: Draws, labels: np.ndarray, seed: int, frame: Frame) -> Iterator[SpotSource]:
         for item in self.grains(draws, labels, seed):
             yield from self.sources(item, frame)
-
-
-ENGINES: Registry[type[Engine]] = Registry("engine")
-"""Engines by the name that documents give them."""
