@@ -18,7 +18,7 @@ from difsims_core.learn.data.training_data import SAME_AXIS_PER_ANGSTROM, traini
 from difsims_core.models.registry_record import ModelRegistry, RecordedDecision
 from difsims_core.scans.intake import scans_to_predict
 from difsims_core.scans.listing import list_scans, scan_key
-from difsims_core.simulation.simulator import ENGINE_VERSION
+from difsims_core.simulation.versions import versions_of
 from difsims_core.storage.names import url_name
 from difsims_core.storage.objects import expand_urls, local_copy
 from difsims_core.version import __version__
@@ -88,7 +88,7 @@ class Ingredients:
             "scans": sorted(self.scans),
             "rule": self.spec.rule.to_document(),
             "version": __version__,
-            "engine_version": ENGINE_VERSION,
+            **versions_of(),
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True, allow_nan=False).encode()).hexdigest()
 
