@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -44,7 +43,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(intake_steps, "_ROUND_SECONDS", 0)
     monkeypatch.setenv("DIFSIMS_INTAKE_TRIES", "2")
     monkeypatch.setattr(tasks, "_bundle", lambda _store, _model: bundle_of())
-    monkeypatch.setattr("difsims_core.learn.predict._compiled", lambda model: partial(model, training=False))
 
 
 @pytest.fixture
