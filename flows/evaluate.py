@@ -26,7 +26,7 @@ from flows.ui.artifacts import tag_run
 from flows.ui.events import announce
 from flows.ui.final_states import nothing_new, reused
 from flows.ui.parameters import CrystalFolder, ExperimentFolder, Places, Predictions, StoreUrl, TruthFolder
-from flows.ui.progress import say, working
+from flows.ui.progress import log_and_show, track_progress
 from flows.ui.summaries import show_evaluation, show_scores
 
 _EVERYTHING: list[str] = []
@@ -70,7 +70,7 @@ def evaluate(
         predictions = _of_champion(place)
         if not predictions:
             message = "the champion has predicted nothing yet, there is nothing to evaluate"
-            say(message)
+            log_and_show(message)
             return nothing_new([], message)
     urls = expand_urls(predictions)
     if truth is not None:
@@ -78,14 +78,14 @@ def evaluate(
     if crystals is not None:
         crystal_files(crystals)
     rows, failures = [], ItemFailures(place)
-    with working(f"evaluate {urls[0]}", "evaluating", len(urls), "maps") as work:
+    with track_progress(f"evaluate {urls[0]}", "evaluating", len(urls), "maps") as work:
         for done, url in enumerate(urls, start=1):
             with failures.catch(url):
                 row = score(root, url, experiments, truth, crystals, places)
                 rows.append(row)  # it has its scores, whatever becomes of its pictures
                 show_evaluation(root, url, row["scores"], truth, redraw=not row["reused"])
                 tag_run(row["model"], row["map"])
-            work.reach("maps", done, url_name(url))
+            work.update("maps", done, url_name(url))
     return _conclude(root, rows, failures, len(urls))
 
 
@@ -112,13 +112,13 @@ def _conclude(root: str, rows: list[dict[str, Any]], failures: ItemFailures, tot
     show_scores(rows, len(failures.reasons))
     fresh = [row for row in rows if not row["reused"]]
     if fresh:
-        say(f"evaluated {', '.join(row['map'] for row in fresh)}")
+        log_and_show(f"evaluated {', '.join(row['map'] for row in fresh)}")
         _announce(root, fresh)
     failures.raise_if_any(total, "predictions cannot be evaluated", "; the others are")
     if fresh:
         return rows
     message = f"reused the scores of {', '.join(row['map'] for row in rows)}: same predictions, truth and crystals"
-    say(message)
+    log_and_show(message)
     return reused(rows, message)
 
 

@@ -22,7 +22,7 @@ from flows.ui.artifacts import tag_run
 from flows.ui.events import announce, warn
 from flows.ui.final_states import nothing_new, reused
 from flows.ui.parameters import BeamEnergy, Experiments, Model, QUnitOfScans, StoreUrl
-from flows.ui.progress import say, working
+from flows.ui.progress import log_and_show, track_progress
 from flows.ui.summaries import show_predictions
 
 _EVERYTHING: list[str] = []
@@ -38,7 +38,7 @@ def distinct_scans(urls: list[str]) -> list[str]:
             continue  # no name of a scan: its prediction says so
         if other != url:
             raise InputError(
-                f"{other} and {url} have the same name, and so would their predictions; rename one of them"
+                f"{other} and {url} have the same name, and so would their predictions", "rename one of them"
             )
     return urls
 
@@ -77,18 +77,18 @@ def predict(
     urls = distinct_scans(expand_urls(experiments)) if experiments else _all_scans(place)
     if not urls:
         message = f"no experiments to predict below {place.url(layout.PROFILES)}"
-        say(message)
+        log_and_show(message)
         return nothing_new([], message)
     reading = {} if q_unit is None else {"q_unit": q_unit, "beam_energy_kv": beam_energy_kv}
     listed, tries = _listed(place, urls), load_settings().intake_tries
     # A scan that is missing or damaged is an InputError; these are of the model.
     results, failures = [], ItemFailures(place, ModelError, MissingObjectError, CorruptDataError)
     try:
-        with working(f"predict {model}", "predicting", len(urls), "maps") as work:
+        with track_progress(f"predict {model}", "predicting", len(urls), "maps") as work:
             for done, url in enumerate(urls, start=1):
                 with failures.catch(url):
                     results.append(predict_one(place.root, model, url, **reading))
-                work.reach("maps", done, url_name(url))
+                work.update("maps", done, url_name(url))
     finally:
         _announce(place, results, urls)  # however it ends: what is written is to be evaluated
     _keep(place, model, _outcomes(listed, failures), tries)
@@ -99,7 +99,8 @@ def _all_scans(store: ObjectStore) -> list[str]:
     urls, left = scans_to_predict(store)
     if left:
         names = ", ".join(f"{entry.name} ({entry.state})" for entry in left[:5])
-        say(f"left out {len(left)} scans that are not whole or are quarantined: {names}{', …' * (len(left) > 5)}")
+        more = ", …" * (len(left) > 5)
+        log_and_show(f"left out {len(left)} scans that are not whole or are quarantined: {names}{more}")
     return urls
 
 
@@ -134,16 +135,17 @@ def _conclude(results: list[dict[str, Any]], failures: ItemFailures, total: int)
     show_predictions(results, len(failures.reasons))
     for result in results:
         if result["n_invalid"]:
-            say(f"{result['name']}: {result['n_invalid']} pixels without a usable profile got a uniform probability")
+            unusable = f"{result['n_invalid']} pixels without a usable profile"
+            log_and_show(f"{result['name']}: {unusable} got a uniform probability")
     fresh = [result for result in results if not result["reused"]]
     found = [result["url"] for result in results]
     if fresh:
-        say(f"predicted {', '.join(result['name'] for result in fresh)}")
+        log_and_show(f"predicted {', '.join(result['name'] for result in fresh)}")
     failures.raise_if_any(total, "scans cannot be predicted", f"; the other {len(found)} are predicted")
     if fresh:
         return found
     message = f"reused the predictions of {', '.join(result['name'] for result in results)}: same scans and model"
-    say(message)
+    log_and_show(message)
     return reused(found, message)
 
 

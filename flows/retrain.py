@@ -34,7 +34,7 @@ from flows.ui.artifacts import page, summary, table, tag_run
 from flows.ui.events import announce
 from flows.ui.final_states import nothing_new
 from flows.ui.parameters import Retraining, StoreUrl
-from flows.ui.progress import reporter, say, working
+from flows.ui.progress import log_and_show, progress_callback, track_progress
 
 _DEFAULT = RetrainingSpec()
 _BROKEN = (InputError, MissingObjectError, PartlyFailedError)
@@ -64,7 +64,7 @@ def retrain(spec: Retraining = _DEFAULT, store: StoreUrl = None) -> dict[str, An
     """
     place = open_store(store)
     root, champion = place.root, _champion(place)
-    say(f"the champion is {champion.id}" if champion else "there is no champion yet")
+    log_and_show(f"the champion is {champion.id}" if champion else "there is no champion yet")
     retraining_inputs.check_simulation(spec, champion)
     simulated = None if spec.simulation is None else simulate(spec.simulation, root)
     datasets: list[Simulation] = choose_datasets(root, spec, simulated)
@@ -81,7 +81,7 @@ def retrain(spec: Retraining = _DEFAULT, store: StoreUrl = None) -> dict[str, An
         why = f"the same datasets, experiments, code and rule were considered on {before.when}: {before.why}"
         return _ended(before.model, why, champion_id)
     patterns = sum(sim.n_patterns for sim in datasets)
-    say(f"training on {len(datasets)} datasets, {patterns:,} patterns; comparing on {len(scans)} experiments")
+    log_and_show(f"training on {len(datasets)} datasets, {patterns:,} patterns; comparing on {len(scans)} experiments")
     names = [sim.id if sim.store.root == root else sim.url for sim in datasets]
     model = train(names, spec.training, root)
     places = places_of(scans, spec.simulation)
@@ -114,11 +114,11 @@ class _Challenge:
             return decide_first(self.rule, bundle.metrics)
         theirs, _ = map_scans(champion, self.scans, self.place.root, self.places)
         both = sorted(self.mapped & theirs)
-        with working(_WORK, "comparing", max(1, int(bundle.split["n_test"])), "held-out patterns"):
+        with track_progress(_WORK, "comparing", max(1, int(bundle.split["n_test"])), "held-out patterns"):
             found: Comparison = compare_models(self.place.root, self.model, champion, self.datasets, both)
         if not found.refused:
             rows, maps = found.held_out.n, len(found.scans)
-            say(f"compared with {champion} on {rows:,} patterns that neither has seen and {maps} experiments")
+            log_and_show(f"compared with {champion} on {rows:,} patterns that neither has seen and {maps} experiments")
         return decide(self.rule, replace(found, lost=tuple(sorted(theirs - self.mapped))))
 
 
@@ -127,7 +127,7 @@ def map_scans(model: str, scans: list[str], root: str, places: list[str]) -> tup
     predictions, broken = _predicted(model, scans, root)
     rows, unscored = _scored(predictions, root, places)
     for name, reason in (broken | unscored).items():
-        say(f"{name} is left out: {reason}")
+        log_and_show(f"{name} is left out: {reason}")
     return {row["map"] for row in rows}, broken | unscored
 
 
@@ -166,7 +166,7 @@ def _scored(predictions: list[str], root: str, places: list[str]) -> tuple[list[
 
 
 def _ended(model: str | None, why: str, champion: str | None) -> dict[str, Any]:
-    say(why)
+    log_and_show(why)
     return nothing_new({"model": model, "promoted": False, "why": why, "champion": champion}, why)
 
 
@@ -174,9 +174,9 @@ def _tell(root: str, model: str, settlement: Settlement) -> None:
     """Say the verdict, and announce a promotion."""
     decision = settlement.decision
     if not decision.promote:
-        say(f"{model} is not promoted: {decision.why}")
+        log_and_show(f"{model} is not promoted: {decision.why}")
         return
-    say(f"{model} is the champion now: {decision.why}")
+    log_and_show(f"{model} is the champion now: {decision.why}")
     payload = {"why": decision.why, "scores": dict(decision.scores)}
     announce("champion.promoted", model, root, labels={"difsims.before": settlement.before or ""}, payload=payload)
 
@@ -222,7 +222,7 @@ def _list_scans(store: str, spec: RetrainingSpec) -> tuple[dict[str, str], dict[
 def _compare(store: str, challenger: str, champion: str, simulations: list[str], experiments: list[str]) -> Comparison:
     place = open_store(store)
     first, second = load_bundle(challenger, place), load_bundle(champion, place)
-    done = reporter(_WORK, "rows")
+    done = progress_callback(_WORK, "rows")
     return comparing.compare(place, first, second, experiments, simulations=simulations, progress=done)
 
 

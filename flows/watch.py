@@ -19,7 +19,7 @@ from flows.ui.events import announce
 from flows.ui.final_states import nothing_new
 from flows.ui.flow_runs import find_runs
 from flows.ui.parameters import StoreUrl
-from flows.ui.progress import say
+from flows.ui.progress import log_and_show
 
 _MOST_ROWS = 200
 _MOST_TAGS = 100
@@ -61,7 +61,7 @@ def watch_experiments(store: StoreUrl = None) -> list[str]:
         seen.append(part)
     found = _together(seen)
     for line in story_of(found):
-        say(line)
+        log_and_show(line)
     if not found.changed and not found.gone:
         return nothing_new([], f"nothing new; {len(found.entries)} scans are known")
     tag_run(*(experiment_name(place.url(entry.key)) for entry in found.announce[:_MOST_TAGS]))

@@ -59,6 +59,13 @@ class TrainingSpec(TrainingDocument):
     """How a Keras network is trained.
 
     A document that names another ``kind`` is read as that of its classifier, here and wherever this is a section.
+
+    Examples
+    --------
+    >>> from difsims_core import TrainingSpec
+    >>> spec = TrainingSpec(epochs=5)
+    >>> spec.network, spec.epochs, spec.held_out_fraction
+    ('large_filter', 5, 0.25)
     """
 
     kind: Literal["keras_network"] = Field(  # pyright: ignore[reportIncompatibleVariableOverride] it is frozen

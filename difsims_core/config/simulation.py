@@ -174,7 +174,11 @@ class OutputSpec(Spec):
 
 
 class SimulationSpec(Spec):
-    """A simulated dataset: everything that its bytes depend on."""
+    """A simulated dataset: everything that its bytes depend on.
+
+    >>> SimulationSpec(n_patterns=300, phases=["gratia_2h", "pb"]).class_names
+    ('gratia_2h', 'pb')
+    """
 
     n_patterns: int = Field(default=75_000, ge=1, le=10**10, description="patterns of all phases together")
     seed: int = Field(default=10, ge=0, lt=2**63, description="seed of all random numbers")

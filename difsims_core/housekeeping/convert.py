@@ -72,7 +72,7 @@ def _convert(store: ObjectStore, key: str, convert: Callable[[bytes, str], bytes
         from_record(data, where)
         return False
     if not store.replace(key, convert(data, where), version):
-        raise StoreError(f"{where}: another process has changed it at this moment; convert again")
+        raise StoreError(f"{where}: another process has changed it at this moment", "convert again")
     return True
 
 
@@ -90,7 +90,7 @@ def _registry(data: bytes, where: str) -> bytes:
     try:
         registry = registry_of({**document, "serial": 1, "written": now_text()}, _EARLIER_FORMAT)
     except (TypeError, ValueError, OverflowError) as error:
-        raise CorruptDataError(f"{where}: not a registry of the earlier form ({error}); restore it") from None
+        raise CorruptDataError(f"{where}: not a registry of the earlier form ({error})", "restore it") from None
     return to_record(registry.to_document())
 
 
@@ -103,5 +103,5 @@ def _evaluation(data: bytes, where: str) -> bytes:
 def _document(data: bytes, where: str) -> dict[str, Any]:
     document = plain_document(data, where)
     if "sha256" in document:
-        raise CorruptDataError(f"{where}: not a record of the earlier form; restore it")
+        raise CorruptDataError(f"{where}: not a record of the earlier form", "restore it")
     return document

@@ -76,7 +76,8 @@ def _plan(store: ObjectStore, terms: Terms) -> RetentionPlan:
     if unknown:
         raise InputError(
             f"{store.root}: expected ids of datasets or models, or names of reports, to keep, found "
-            f"{', '.join(unknown)}; correct or drop them"
+            f"{', '.join(unknown)}",
+            "correct or drop them",
         )
     return decide(lineage, registry, terms)
 
@@ -141,8 +142,8 @@ def apply_retention(
 def _require_same_registry(store: ObjectStore, plan: RetentionPlan) -> None:
     if read_registry(store).version != plan.registry_version:
         raise ChampionChangedError(
-            f"{store.url(layout.model_registry())}: the registry has changed since the plan was made; nothing more is "
-            "deleted, plan again"
+            f"{store.url(layout.model_registry())}: the registry has changed since the plan was made",
+            "nothing more is deleted, plan again",
         )
 
 

@@ -57,7 +57,7 @@ class Terms:
         if not 0 < self.most_percent <= 100:
             raise InputError(f"expected more than 0 and at most 100 % that may go, found {self.most_percent:g}")
         if self.now.tzinfo is None:
-            raise InputError(f"expected a time with its zone, found {self.now}; use datetime.now(UTC)")
+            raise InputError(f"expected a time with its zone, found {self.now}", "use datetime.now(UTC)")
 
     @property
     def since(self) -> datetime:

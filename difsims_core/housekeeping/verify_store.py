@@ -65,7 +65,8 @@ def verify_item(store: ObjectStore, text: str, resimulate: int = 0) -> Findings:
         return _guarded("dataset", name.removesuffix(SUFFIX), partial(verify, store, text, resimulate))
     raise InputError(
         f"{text}: expected the id of a dataset (sim-…) or a model (cnn-…), a dataset ….zarr, or a prediction "
-        f"…{PREDICTION_ENDINGS[0]}; without any, the whole store is verified"
+        f"…{PREDICTION_ENDINGS[0]}",
+        "without any, the whole store is verified",
     )
 
 

@@ -87,6 +87,16 @@ def predict_profiles(
         If the shapes do not fit, or the axis does not fit the model's, with the unit that it looks like.
     InputError
         If there is no such unit, or the beam energy is needed and not known.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from difsims_core import load_bundle, predict_profiles
+    >>> bundle = load_bundle(model)  # an id, such as ``difsims train`` prints
+    >>> with np.load("deployments/samples/roi_1_radial_crop.npz") as scan:
+    ...     probabilities = predict_profiles(bundle, scan["y"][:2, :3], scan["x"])
+    >>> probabilities.shape, bool(np.allclose(probabilities.sum(axis=-1), 1))
+    ((2, 3, 2), True)
     """
     y, x = np.asarray(y), np.asarray(x, np.float64)
     _check_input(bundle, y)
@@ -140,13 +150,13 @@ def _check_input(bundle: ModelBundle, y: np.ndarray) -> None:
     n_dim, others = bundle.input.n_dim, bundle.other_axes
     if y.ndim < n_dim:
         raise ExperimentError(
-            f"expected {bundle.input} of shape (…, {', '.join(('n_q', *map(str, others)))}), found {y.shape}; put the "
-            "axes of a pattern last, q first of them"
+            f"expected {bundle.input} of shape (…, {', '.join(('n_q', *map(str, others)))}), found {y.shape}",
+            "put the axes of a pattern last, q first of them",
         )
     if n_dim > 1 and y.shape[1 - n_dim :] != others:
         raise ExperimentError(
-            f"the model takes {bundle.input} of {others} values for each q, found {y.shape[1 - n_dim :]}; integrate "
-            "the scan on the same azimuths"
+            f"the model takes {bundle.input} of {others} values for each q, found {y.shape[1 - n_dim :]}",
+            "integrate the scan on the same azimuths",
         )
 
 
@@ -172,7 +182,9 @@ def predict_experiment(
         If there is no such unit, or the beam energy is needed and not known.
     """
     if bundle.input.kind != "profile":
-        raise ExperimentError(f"{url}: holds radial profiles, but {bundle.id} takes {bundle.input}; use another model")
+        raise ExperimentError(
+            f"{url}: holds radial profiles, but {bundle.id} takes {bundle.input}", "use another model"
+        )
     experiment = _read_scan(url)
     try:
         q = axis_for(bundle, experiment.x, q_unit, beam_energy_kv)
@@ -190,8 +202,8 @@ def predict_experiment(
         return PredictionResult(store.url(key), experiment.name, True, n_invalid, n_patterns)
     if before is not None and moved and not same:
         raise ExperimentError(
-            f"{url}: this model has predicted another scan of this name, {before.experiment}; rename one of them, or "
-            f"delete {store.url(key)}"
+            f"{url}: this model has predicted another scan of this name, {before.experiment}",
+            f"rename one of them, or delete {store.url(key)}",
         )
     pred, invalid = classify(bundle, experiment.y, q)
     prediction = Prediction(

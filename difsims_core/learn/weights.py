@@ -54,7 +54,8 @@ def check_count(weights: Sequence[Weight], described: str) -> None:
     count = sum(math.prod(weight.shape) for weight in weights)
     if count > MOST_WEIGHTS:
         raise ModelError(
-            f"{described} would have {count:,} weights, at most {MOST_WEIGHTS:,} are loaded; choose a smaller one"
+            f"{described} would have {count:,} weights, at most {MOST_WEIGHTS:,} are loaded",
+            "choose a smaller one",
         )
 
 
@@ -62,9 +63,9 @@ def check_values(weights: Mapping[str, np.ndarray], where: str) -> None:
     """Refuse weights that are not finite plain numbers."""
     for name, array in weights.items():
         if array.dtype.kind not in _KINDS:
-            raise ModelError(f"{where}: {name} is {array.dtype}; expected plain numbers, build it of float32")
+            raise ModelError(f"{where}: {name} is {array.dtype}, expected plain numbers", "build it of float32")
         if not np.isfinite(array).all():
-            raise ModelError(f"{where}: {name} holds NaN or infinite weights; train the model again")
+            raise ModelError(f"{where}: {name} holds NaN or infinite weights", "train the model again")
 
 
 def read_weights(data: bytes, expected: Sequence[Weight], where: str) -> dict[str, np.ndarray]:
@@ -80,15 +81,16 @@ def read_weights(data: bytes, expected: Sequence[Weight], where: str) -> dict[st
         arrays = members_of(io.BytesIO(data), names, limits=_limits(expected), shown=where)
     except ExperimentError as error:
         raise ModelError(
-            f"{where}: expected an npz file with the {len(expected)} arrays of the model "
-            f"({first_line(error)}); train the model again"
+            f"{where}: expected an npz file with the {len(expected)} arrays of the model ({first_line(error)})",
+            "train the model again",
         ) from None
     for weight in expected:
         array = arrays[weight.name]
         if (array.shape, array.dtype) != (weight.shape, np.dtype(weight.dtype)):
             raise ModelError(
                 f"{where}: expected {weight.name} of shape {weight.shape} {weight.dtype}, found {array.shape} "
-                f"{array.dtype}; train the model again"
+                f"{array.dtype}",
+                "train the model again",
             )
     check_values(arrays, where)
     return arrays

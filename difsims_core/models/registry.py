@@ -104,7 +104,8 @@ def promote(
     if not _write(store, replace(registry, considered=considered)):
         raise ChampionChangedError(
             f"{store.url(layout.model_registry())}: another process has changed the registry since it was read, "
-            f"{model} was not promoted; compare it with the present champion and decide again"
+            f"{model} was not promoted",
+            "compare it with the present champion and decide again",
         )
     note_champions(store, registry.crowned[:2])
     return read_registry(store)
@@ -132,8 +133,8 @@ def record(store: ObjectStore, registry: Registry, consideration: Consideration)
             return read_registry(store)
         registry = read_registry(store)
     raise StoreError(
-        f"{store.url(layout.model_registry())}: other processes changed it {_TRIES} times before this one could; try "
-        "again"
+        f"{store.url(layout.model_registry())}: other processes changed it {_TRIES} times before this one could",
+        "try again",
     )
 
 
@@ -190,16 +191,16 @@ def rollback(store: ObjectStore, to: str | None = None, *, why: str = "") -> Reg
     present = registry.champion
     if present is None:
         raise InputError(
-            f"{store.root}: there is no champion yet, and none to go back to; `difsims retrain` promotes one"
+            f"{store.root}: there is no champion yet, and none to go back to", "`difsims retrain` promotes one"
         )
     former = list(dict.fromkeys(item.model for item in registry.former if item.model != present.model))
     before = _line(registry)[:-1]
     if to is None and not before:
         named = f"name one of {', '.join(former)} with --to" if former else "it is the first one"
-        raise InputError(f"{store.root}: there was no champion before {present.model}; {named}")
+        raise InputError(f"{store.root}: there was no champion before {present.model}", named)
     if to is not None and to not in former:
         choices = ", ".join(former) or "there are none"
-        raise InputError(f"expected a former champion ({choices}), found {to!r}; `difsims champion` shows them")
+        raise InputError(f"expected a former champion ({choices}), found {to!r}", "`difsims champion` shows them")
     model = before[-1] if to is None else to
     scores = next(item.scores for item in registry.former if item.model == model)
     reason = why or f"rolled back from {present.model}"
@@ -219,7 +220,7 @@ def resolve_model(store: ObjectStore, text: str) -> str:
     champion = read_registry(store).champion
     if champion is None:
         raise MissingObjectError(
-            f"{store.root}: there is no champion yet; `difsims retrain` promotes one, or name a model by its id"
+            f"{store.root}: there is no champion yet", "`difsims retrain` promotes one, or name a model by its id"
         )
     return champion.model
 
@@ -247,15 +248,15 @@ def _write(store: ObjectStore, registry: Registry) -> bool:
     try:
         data = to_record(kept.to_document())
     except ValueError as error:
-        raise InputError(f"the registry cannot keep this reason ({error}); give one of whole characters") from None
+        raise InputError(f"the registry cannot keep this reason ({error})", "give one of whole characters") from None
     return store.replace(layout.model_registry(), data, registry.version)
 
 
 def _require_model(store: ObjectStore, model: str) -> None:
     if not store.exists(layout.model_record(model)):
         raise MissingObjectError(
-            f"{store.url(layout.model(model))}: this model is gone (no {layout.MODEL_RECORD}) and cannot be champion; "
-            "name another one, or restore it"
+            f"{store.url(layout.model(model))}: this model is gone (no {layout.MODEL_RECORD}) and cannot be champion",
+            "name another one, or restore it",
         )
 
 
@@ -264,12 +265,13 @@ def _require_no_champion_before(store: ObjectStore) -> None:
     if noted and read_registry(store).champion is None:  # else another process was faster, which the writing notices
         raise StoreError(
             f"{store.url(layout.model_registry())}: the registry is gone, though {len(noted)} models were made "
-            "champion in this store; restore it (`difsims restore FOLDER`), or name the champion (`difsims promote`)"
+            "champion in this store",
+            "restore it (`difsims restore FOLDER`), or name the champion (`difsims promote`)",
         )
 
 
 def _finite(scores: Mapping[str, float]) -> dict[str, float]:
     wrong = [name for name, value in scores.items() if not isfinite(value)]
     if wrong:
-        raise InputError(f"expected finite scores, found NaN or infinity in {', '.join(wrong)}; leave these out")
+        raise InputError(f"expected finite scores, found NaN or infinity in {', '.join(wrong)}", "leave these out")
     return {name: float(value) for name, value in scores.items()}

@@ -126,8 +126,8 @@ def registry_from(data: bytes, where: str) -> Registry:
         return registry_of(document, _FORMAT)
     except (TypeError, ValueError, OverflowError) as error:
         raise CorruptDataError(
-            f"{where}: not the registry of models ({error}); restore it from a backup (`difsims restore FOLDER`), or "
-            "use the version of difsims that wrote it"
+            f"{where}: not the registry of models ({error})",
+            "restore it from a backup (`difsims restore FOLDER`), or use the version of difsims that wrote it",
         ) from None
 
 

@@ -157,16 +157,16 @@ def check_simulation(spec: RetrainingSpec, champion: ModelBundle | None) -> None
     classes, sqrt = sorted(spec.simulation.class_names), spec.simulation.postprocessing.sqrt
     if spec.phases and classes != sorted(spec.phases):
         raise InputError(
-            f"the simulation makes {', '.join(classes)}, but the phases asked for are {', '.join(spec.phases)}; "
-            "make them agree"
+            f"the simulation makes {', '.join(classes)}, but the phases asked for are {', '.join(spec.phases)}",
+            "make them agree",
         )
     if champion is None or spec.phases:
         return
     if classes != sorted(champion.phases) or sqrt != champion.preprocessing.sqrt:
         raise InputError(
             f"the simulation makes {', '.join(classes)} (square roots: {sqrt}), but the champion knows "
-            f"{', '.join(champion.phases)} (square roots: {champion.preprocessing.sqrt}); set phases to train for "
-            "others, and make that model champion with `difsims promote`"
+            f"{', '.join(champion.phases)} (square roots: {champion.preprocessing.sqrt})",
+            "set phases to train for others, and make that model champion with `difsims promote`",
         )
 
 
@@ -217,8 +217,8 @@ def _wanted(
     others = [kind for kind in kinds if not kind.fits(kinds[0])]
     if others:
         raise InputError(
-            f"the store holds {kinds[0]} and {others[0]}, and there is no champion that would say which is meant; list "
-            "datasets or phases, or give a simulation"
+            f"the store holds {kinds[0]} and {others[0]}, and there is no champion that would say which is meant",
+            "list datasets or phases, or give a simulation",
         )
     return kinds[0]
 

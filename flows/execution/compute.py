@@ -21,7 +21,7 @@ from flows.execution.concurrency_limit import simulation_slot
 from flows.execution.dask_cluster import Cluster, cluster, connection_lost, failure_of
 from flows.execution.retries import may_go_away
 from flows.settings import Settings, load_settings
-from flows.ui.progress import Stopped, say
+from flows.ui.progress import Stopped, log_and_show
 
 if TYPE_CHECKING:
     from distributed import Future
@@ -48,7 +48,7 @@ def place_to_compute(settings: Settings, plan: Plan) -> Iterator[int]:
     try:
         if settings.compute == "dask":
             with cluster(str(settings.dask_address)) as found:
-                say(f"blocks go to the Dask cluster at {found.address} with {found.threads} threads")
+                log_and_show(f"blocks go to the Dask cluster at {found.address} with {found.threads} threads")
                 yield MOST_GROUPS  # all groups of a dataset: with a cluster the flow's threads only wait
         else:
             with simulation_slot(settings.simulations_a_machine):

@@ -14,7 +14,8 @@ from filelock import FileLock, Timeout
 
 from difsims_core.errors import InputError
 from difsims_core.private_folders import make_private
-from flows.ui.progress import Stopped, say, stop_requested
+from difsims_core.retrying import StoppedError, poll
+from flows.ui.progress import Stopped, log_and_show, stop_requested
 
 _POLL_SECONDS = 0.5
 
@@ -41,7 +42,10 @@ def simulation_slot(slots: int, folder: Path | None = None) -> Iterator[None]:
     if not slots:
         yield
         return
-    lock = _wait_for_one(slots, folder or slot_folder())
+    try:
+        lock = _wait_for_one(slots, folder or slot_folder())
+    except StoppedError:
+        raise Stopped("stopped while waiting for a slot of this machine") from None
     try:
         yield
     finally:
@@ -49,22 +53,27 @@ def simulation_slot(slots: int, folder: Path | None = None) -> Iterator[None]:
 
 
 def _wait_for_one(slots: int, folder: Path) -> FileLock:
-    waiting = False
-    while True:
-        for number in range(slots):
-            lock = FileLock(folder / f"slot-{number}.lock", thread_local=False)
-            try:
-                lock.acquire(timeout=0)
-            except Timeout:
-                continue
-            if waiting:
-                say("another simulation has ended, this one begins")
-            return lock
-        if not waiting:
-            waiting = True
-            say(f"waiting: DIFSIMS_SIMULATIONS_A_MACHINE is {slots}, and as many simulations compute on this machine")
-        if stop_requested.wait(_POLL_SECONDS):
-            raise Stopped("stopped while waiting for a slot of this machine")
+    lock = _free_slot(slots, folder)
+    if lock is None:
+        log_and_show(
+            f"waiting: DIFSIMS_SIMULATIONS_A_MACHINE is {slots}, and as many simulations compute on this machine"
+        )
+        looks = (_free_slot(slots, folder) for _ in poll(_POLL_SECONDS, stop=stop_requested))
+        lock = next(found for found in looks if found is not None)
+        log_and_show("another simulation has ended, this one begins")
+    return lock
+
+
+def _free_slot(slots: int, folder: Path) -> FileLock | None:
+    """Return the lock of a free slot, or None when all are taken."""
+    for number in range(slots):
+        lock = FileLock(folder / f"slot-{number}.lock", thread_local=False)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            continue
+        return lock
+    return None
 
 
 def slot_folder() -> Path:
@@ -74,5 +83,5 @@ def slot_folder() -> Path:
     try:
         make_private(folder)
     except OSError as error:
-        raise InputError(f"{folder}: cannot hold the locks of this machine ({error.strerror}); set TMPDIR") from None
+        raise InputError(f"{folder}: cannot hold the locks of this machine ({error.strerror})", "set TMPDIR") from None
     return folder

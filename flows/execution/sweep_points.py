@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,10 +18,11 @@ from prefect.states import Cancelling
 from difsims_core.config.sweep import SweepPoint
 from difsims_core.dataset import build
 from difsims_core.errors import InputError
+from difsims_core.retrying import poll
 from difsims_core.storage.objects import open_store
 from flows.ui.flow_runs import find_runs
 
-_SECONDS_BETWEEN_LOOKS = 2.0
+_POLL_SECONDS = 2.0
 _STARTS = 3  # of one point by one sweep, when its run crashes: the machine's fault, not the point's
 
 Changed = Callable[[int, "PointState"], None]
@@ -112,12 +112,13 @@ class PointRuns:
         """Run all points and return what became of them, in their order."""
         check_deployment(self._deployment)
         waiting = deque(range(len(self._points)))
-        while waiting or self._active:
+        for _ in poll(_POLL_SECONDS):
+            if self._active:
+                self._update()
             while waiting and len(self._active) < self._at_once:
                 self._begin(waiting.popleft())
-            if self._active:
-                time.sleep(_SECONDS_BETWEEN_LOOKS)
-                self._look()
+            if not self._active:
+                break
         return self._states
 
     def _begin(self, number: int) -> None:
@@ -155,7 +156,7 @@ class PointRuns:
         )
         return cast("FlowRun", run)  # outside an event loop it is no coroutine
 
-    def _look(self) -> None:
+    def _update(self) -> None:
         """Ask how all submitted runs are."""
         found = {run.id: run for run in find_runs(ids=list(self._active))}
         for run_id, active in list(self._active.items()):
@@ -197,8 +198,9 @@ def check_deployment(name: str) -> None:
             client.read_deployment_by_name(name)
         except (ObjectNotFound, ValueError):
             raise InputError(
-                f"there is no deployment {name!r} to simulate the points; expected flow/name, such as simulate/local: "
-                "`difsims up` makes it. Without a deployment the points run here, one after another"
+                f"there is no deployment {name!r} to simulate the points",
+                "expected flow/name, such as simulate/local: `difsims up` makes it. Without a deployment the points "
+                "run here, one after another",
             ) from None
 
 

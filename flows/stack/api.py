@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 from uuid import uuid4
 
 import httpx
 
+from difsims_core.retrying import Retry
 from flows.stack.errors import StackError
 
 _SECONDS = 30
 _PAGE = 200
 _BUSY = {429, 502, 503}
-_PAUSES = (0.5, 1, 2, 4, 8, 0)
+_RETRY = Retry(tries=6, pause=1, longest=8)
+
+
+class _BusyError(Exception):
+    """The server answers that it is busy."""
 
 
 class PrefectApi:
@@ -76,24 +80,27 @@ class PrefectApi:
 
     def _ask(self, method: str, path: str, body: Any) -> httpx.Response:
         """Send a request, again where the server is busy: with SQLite it answers 503 when its database is locked."""
-        said = ""
-        for pause in _PAUSES:
-            try:
-                answer = self._send(method, path, body)
-                if answer.status_code == httpx.codes.FORBIDDEN and "CSRF" in answer.text:
-                    self._csrf = self._csrf_headers()
-                    answer = self._send(method, path, body)
-                if answer.status_code not in _BUSY:
-                    return answer
-                said = str(answer.status_code)
-            except httpx.TimeoutException as error:
-                said = type(error).__name__
-            except httpx.HTTPError as error:
-                raise StackError(
-                    f"no answer from Prefect at {self.url} ({type(error).__name__}); check that it runs there"
-                ) from error
-            time.sleep(pause)
-        raise StackError(f"Prefect at {self.url} is too busy to answer {path} ({said} after {len(_PAUSES)} tries)")
+        transient = (httpx.TimeoutException, _BusyError)
+        try:
+            return _RETRY.call(lambda: self._ask_once(method, path, body), lambda error: isinstance(error, transient))
+        except transient as error:
+            reason = str(error) if isinstance(error, _BusyError) else type(error).__name__
+            raise StackError(
+                f"Prefect at {self.url} is too busy to answer {path} ({reason} after {_RETRY.tries} tries)"
+            ) from None
+        except httpx.HTTPError as error:
+            raise StackError(
+                f"no answer from Prefect at {self.url} ({type(error).__name__})", "check that it runs there"
+            ) from error
+
+    def _ask_once(self, method: str, path: str, body: Any) -> httpx.Response:
+        answer = self._send(method, path, body)
+        if answer.status_code == httpx.codes.FORBIDDEN and "CSRF" in answer.text:
+            self._csrf = self._csrf_headers()
+            answer = self._send(method, path, body)
+        if answer.status_code in _BUSY:
+            raise _BusyError(answer.status_code)
+        return answer
 
     def _send(self, method: str, path: str, body: Any) -> httpx.Response:
         url = f"{self.url}{path}"

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from threading import Event
 
+from difsims_core.retrying import StoppedError
 from flows.stack import deploy
 from flows.stack.api import PrefectApi
 from flows.stack.errors import StackError
@@ -17,7 +18,7 @@ from flows.stack.records.environment import Services, program_environment, write
 from flows.stack.records.folder import StackFolder, StackState
 from flows.stack.records.options import UpOptions, choose_services
 from flows.stack.services import health
-from flows.stack.services.health import Deadline, StoppedError
+from flows.stack.services.health import Deadline
 from flows.stack.services.processes import described, end, stack_processes
 from flows.stack.services.programs import Program, s3_program, server_program, worker_program
 from flows.stack.services.seaweedfs import make_keys, refuse_open_doors

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from difsims_core.dataset.open import Simulation, open_simulation
-from difsims_core.evaluate.partners import truth_of
+from difsims_core.evaluate.scan_files import read_truth_of
 from difsims_core.learn.bundle import load_bundle
 from difsims_core.results.run_report import sample_profiles
 from difsims_core.results.scores import phase_rows
@@ -81,7 +81,7 @@ def show_model(root: str, model_id: str) -> float:
 def show_evaluation(root: str, url: str, scores_url: str, truth: str | None, *, redraw: bool) -> None:
     """Leave the peak positions of a map by phase, the map with its confidence, and the map beside its truth."""
     store, prediction = open_store(root), read_prediction(url)
-    known = truth_of(prediction, url, truth)
+    known = read_truth_of(prediction, url, truth)
     document = store.read_record(store.key_of(scores_url))
     name, model_id = document["experiment"], prediction.cnn_id
     artifacts.table(f"peaks-{name}", phase_rows(document), f"Peak positions of {name} by {model_id}")

@@ -37,7 +37,7 @@ def submitted(monkeypatch):
 
     monkeypatch.setattr(PointRuns, "_submit", submit)
     monkeypatch.setattr(flows_points, "check_deployment", lambda _name: None)
-    monkeypatch.setattr(flows_points, "_SECONDS_BETWEEN_LOOKS", 0.1)
+    monkeypatch.setattr(flows_points, "_POLL_SECONDS", 0.1)
     return made
 
 

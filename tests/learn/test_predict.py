@@ -8,7 +8,7 @@ import pytest
 from difsims_core.config.learning import TrainingSpec
 from difsims_core.config.signal import PostprocessingSpec
 from difsims_core.errors import ExperimentError
-from difsims_core.evaluate.partners import scan_of
+from difsims_core.evaluate.scan_files import find_scan
 from difsims_core.learn.bundle import ModelBundle
 from difsims_core.learn.predict import classify, predict_experiment, predict_profiles, prepare_patterns
 from difsims_core.storage.names import same_place
@@ -191,7 +191,7 @@ def test_every_scan_has_a_prediction_of_its_own_within_the_store(tmp_path, folde
             found = read_prediction(result.url)
             assert found.experiment == url
             assert predicted_name(result.url) == result.name
-            assert same_place(scan_of(found, result.url, scans), url)
+            assert same_place(find_scan(found, result.url, scans), url)
             np.testing.assert_array_equal(found.pred, predict_profiles(bundle, read_profiles(url).y, Q))
     assert all(result.reused for result in results), "a path and its URL are one store"
     made = {path for path in tmp_path.rglob("*") if path.is_file() and path.parent != scans}

@@ -8,9 +8,10 @@ from threading import Event
 
 import pytest
 
+from difsims_core.retrying import StoppedError
 from flows.stack.deploy import Deploying, Deployments
 from flows.stack.errors import StackError
-from flows.stack.services.health import Deadline, StoppedError, await_health
+from flows.stack.services.health import Deadline, await_health
 from flows.stack.supervision.supervisor import ProgramState
 from flows.stack.supervision.watch import watch_over
 

@@ -202,7 +202,7 @@ class Classifier(ABC, Generic[T]):
         ModelError
             If it has none.
         """
-        raise ModelError(f"{path.name}: a {type(self).__name__} has no file format of its own; use its weights.npz")
+        raise ModelError(f"{path.name}: a {type(self).__name__} has no file format of its own", "use its weights.npz")
 
 
 def classifier_class(training: TrainingDocument) -> type[Classifier[Any]]:

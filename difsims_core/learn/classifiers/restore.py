@@ -53,7 +53,7 @@ def restore(data: bytes, recipe: Recipe[Any], recorded: Sequence[Weight], where:
     """
     expected = expected_weights(recipe)
     if tuple(recorded) != expected:
-        raise ModelError(f"{where}: {_difference(expected, recorded, recipe)}; train the model again")
+        raise ModelError(f"{where}: {_difference(expected, recorded, recipe)}", "train the model again")
     classifier = classifier_class(recipe.training).load(recipe, read_weights(data, expected, where))
     check_probabilities(classifier, recipe, where)
     return classifier
@@ -70,7 +70,7 @@ def weights_to_store(classifier: Classifier[Any], recipe: Recipe[Any], where: st
     weights = classifier.save()
     if describe(weights) != expected_weights(recipe):
         raise ModelError(
-            f"{where}: the weights are not those of {recipe}; register what was trained and name it in the training"
+            f"{where}: the weights are not those of {recipe}", "register what was trained and name it in the training"
         )
     check_values(weights, where)
     check_probabilities(classifier, recipe, where)
@@ -96,7 +96,8 @@ def check_probabilities(classifier: Classifier[Any], recipe: Recipe[Any], where:
     if outputs.shape != shape or not (outputs >= 0).all() or not (sums <= _ROUNDING).all():
         raise ModelError(
             f"{where}: expected probabilities from this model, {shape[1]} that sum to 1 for each pattern, found "
-            f"{outputs.shape} from {outputs.min():g} to {outputs.max():g}; train the model again"
+            f"{outputs.shape} from {outputs.min():g} to {outputs.max():g}",
+            "train the model again",
         )
 
 

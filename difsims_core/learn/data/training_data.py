@@ -86,10 +86,12 @@ def load_training_data(simulations: Iterable[Simulation], spec: TrainingDocument
     distinct = {sim.fingerprint: sim for sim in simulations}
     sims = [distinct[fingerprint] for fingerprint in sorted(distinct)]
     if not sims:
-        raise InputError("expected at least one dataset to train on, found none; give the ids that `simulate` printed")
+        raise InputError(
+            "expected at least one dataset to train on, found none", "give the ids that `simulate` printed"
+        )
     first = sims[0]
     if len(first.phases) < 2:
-        raise InputError(f"{first.id} holds one class, {', '.join(first.phases)}; a classifier needs at least two")
+        raise InputError(f"{first.id} holds one class, {', '.join(first.phases)}", "a classifier needs at least two")
     wanted = input_of(spec)
     for sim in sims:
         _check_fits(sim, first, wanted)
@@ -110,7 +112,8 @@ def load_training_data(simulations: Iterable[Simulation], spec: TrainingDocument
         if not stream.count(part):
             raise InputError(
                 f"{sum(source.n_rows for source in sources)} patterns leave none for {part.name.lower()} at "
-                f"held_out_fraction {spec.held_out_fraction:g}; simulate more, or raise max_patterns"
+                f"held_out_fraction {spec.held_out_fraction:g}",
+                "simulate more, or raise max_patterns",
             )
     return TrainingData(
         stream=stream,
@@ -125,9 +128,9 @@ def load_training_data(simulations: Iterable[Simulation], spec: TrainingDocument
 def _check_fits(sim: Simulation, first: Simulation, wanted: ClassifierInput) -> None:
     if wanted.array not in sim:
         raise InputError(
-            f"{sim.id} has no {wanted.array}, the {wanted} to train on; it has "
-            f"{', '.join(name for name in sim.arrays if name.rpartition('/')[2] in _PATTERNS)}: train on those, or "
-            f"simulate with {_MAKES.get(wanted.array, 'an output that keeps it')}"
+            f"{sim.id} has no {wanted.array}, the {wanted} to train on",
+            f"simulate with {_MAKES.get(wanted.array, 'an output that keeps it')}, or train on what it has: "
+            f"{', '.join(name for name in sim.arrays if name.rpartition('/')[2] in _PATTERNS)}",
         )
     if sorted(sim.phases) != sorted(first.phases):
         raise InputError(
@@ -136,12 +139,12 @@ def _check_fits(sim: Simulation, first: Simulation, wanted: ClassifierInput) -> 
         )
     here, there = _axis(sim, wanted), _axis(first, wanted)
     if sim[wanted.array].shape[1:] != first[wanted.array].shape[1:]:
-        raise InputError(f"{sim.id} and {first.id} have patterns of different sizes; simulate both on the same grid")
+        raise InputError(f"{sim.id} and {first.id} have patterns of different sizes", "simulate both on the same grid")
     if here.shape != there.shape or not np.allclose(here, there, rtol=0, atol=SAME_AXIS_PER_ANGSTROM):
-        raise InputError(f"{sim.id} and {first.id} have different q axes; simulate both on the same grid")
+        raise InputError(f"{sim.id} and {first.id} have different q axes", "simulate both on the same grid")
     if _preprocessing(sim).sqrt != _preprocessing(first).sqrt:
         raise InputError(
-            f"only one of {sim.id} and {first.id} holds square roots; simulate both with the same postprocessing"
+            f"only one of {sim.id} and {first.id} holds square roots", "simulate both with the same postprocessing"
         )
 
 

@@ -19,7 +19,7 @@ def large_filter(input_shape: tuple[int, ...], n_classes: int) -> keras.Model:
     """
     if len(input_shape) != 2:
         raise ModelError(
-            f"large_filter takes profiles, (values, channels), found {input_shape}; choose another network"
+            f"large_filter takes profiles, (values, channels), found {input_shape}", "choose another network"
         )
     if input_shape[0] < _FEWEST_VALUES:
         raise ModelError(f"large_filter needs profiles of at least {_FEWEST_VALUES} values, found {input_shape[0]}")

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import mimetypes
 import re
-import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC
 from pathlib import Path
 from typing import Any, cast
 
 from difsims_core.errors import InputError, MissingObjectError
+from difsims_core.retrying import Retry
 from difsims_core.storage.backend import BACKENDS, ObjectInfo, StorageBackend, require_small
 from difsims_core.storage.local import temporary_beside
 from difsims_core.storage.names import check_key
@@ -26,8 +26,8 @@ _DELETE_AT_ONCE = 1000  # keys of one DeleteObjects request
 _WRITER = "difsims-writer"  # metadata of conditional writes: whose bytes these are
 _BEYOND = {"InvalidRange", "416"}  # the object ends before the bytes that are asked for
 _BUSY = {"ConditionalRequestConflict", "409"}  # AWS says so when two conditional writes meet: neither has won yet
-_BUSY_WAITS = (0.1, 0.2, 0.4, 0.8)  # seconds
-_READ_TRIES = 3
+_RETRY_BUSY = Retry(tries=5, pause=0.2)
+_RETRY_READ = Retry(tries=3, pause=0)
 _SEEN_BUCKETS: set[tuple[int, str, str]] = set()
 
 
@@ -177,24 +177,19 @@ class S3Objects(StorageBackend):
         """Write an object with one request; return False when its condition does not hold."""
         bucket, key = path.split("/", 1)
         if len(data) > _SINGLE_PUT:
-            raise InputError(f"s3://{path}: {len(data)} bytes are too many for one request; upload a file")
+            raise InputError(f"s3://{path}: {len(data)} bytes are too many for one request", "upload a file")
         options |= _content_type(path)
 
         def put(fs: Any) -> bool:
-            for wait in (*_BUSY_WAITS, None):
-                try:
-                    fs.call_s3("put_object", Bucket=bucket, Key=key, Body=bytes(data), **options)
-                except OSError as error:
-                    if is_conflict(error):
-                        return False
-                    if error_code(error) not in _BUSY or wait is None:
-                        raise
-                    time.sleep(wait)
-                else:
-                    break
+            try:
+                fs.call_s3("put_object", Bucket=bucket, Key=key, Body=bytes(data), **options)
+            except OSError as error:
+                if is_conflict(error):
+                    return False
+                raise
             return True
 
-        return self._call(path, put)
+        return self._call(path, lambda fs: _RETRY_BUSY.call(lambda: put(fs), lambda error: error_code(error) in _BUSY))
 
     def _require_bucket(self, bucket: str) -> None:
         seen = (*identity(), bucket)
@@ -227,10 +222,9 @@ def _read_with_etag(fs: Any, bucket: str, key: str) -> tuple[bytes, str]:
         finally:
             answer["Body"].close()
 
-    for _ in range(_READ_TRIES - 1):
-        with suppress(*S3_RETRYABLE_ERRORS):  # the answer broke off; nobody below repeats a request that began well
-            return cast("tuple[bytes, str]", sync(fs.loop, read))
-    return cast("tuple[bytes, str]", sync(fs.loop, read))
+    # An answer may break off; nobody below repeats a request that began well.
+    found = _RETRY_READ.call(lambda: sync(fs.loop, read), lambda error: isinstance(error, S3_RETRYABLE_ERRORS))
+    return cast("tuple[bytes, str]", found)
 
 
 BACKENDS.register("s3")(S3Objects())

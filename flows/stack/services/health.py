@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Event
 
@@ -11,6 +11,7 @@ import httpx
 import psutil
 
 from difsims_core.errors import StoreError
+from difsims_core.retrying import poll
 from difsims_core.storage import layout
 from difsims_core.storage.objects import open_store
 from flows.stack.api import PrefectApi
@@ -30,41 +31,24 @@ _REMEDIES = {
 Problem = Callable[[], str | None]
 
 
-class StoppedError(Exception):
-    """Somebody asked for the end while something was waited for."""
-
-
+@dataclass(frozen=True, slots=True)
 class Deadline:
-    """How long each wait may last, and the wish to end it all.
+    """How long each wait may last, and what ends it at once; iterated anew for each wait.
 
-    Parameters
+    Attributes
     ----------
-    seconds
+    seconds : float
         Of each wait.
-    stop
-        Set when the wait shall end at once.
+    stop : Event
+        Set when the wait shall end; the iteration then raises ``StoppedError``.
     """
 
-    def __init__(self, seconds: float, stop: Event) -> None:
-        self.seconds, self._stop = seconds, stop
+    seconds: float
+    stop: Event
 
     def __iter__(self) -> Iterator[float]:
-        """Yield the seconds that are left, a moment apart; after the last, which is 0, there is none.
-
-        Raises
-        ------
-        StoppedError
-            If the end is wished for.
-        """
-        deadline = time.monotonic() + self.seconds
-        left = self.seconds
-        while True:
-            yield left
-            if left <= 0:
-                return
-            if self._stop.wait(_SECONDS_BETWEEN):
-                raise StoppedError
-            left = max(0.0, deadline - time.monotonic())
+        """Yield the seconds that are left, as ``difsims_core.retrying.poll`` does."""
+        return poll(_SECONDS_BETWEEN, self.seconds, self.stop)
 
 
 def await_health(name: str, problem: Problem, supervisor: Supervisor, deadline: Deadline) -> None:

@@ -8,7 +8,6 @@ import importlib.util
 import os
 import shlex
 import sys
-import time
 import xmlrpc.client
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import Any
 
 import psutil
 
+from difsims_core.retrying import poll
 from flows.stack.errors import StackError
 from flows.stack.records.folder import StackFolder, write_private
 from flows.stack.services.logged import last_lines, start_logged
@@ -24,6 +24,7 @@ from flows.stack.services.programs import Program
 
 _LOG_BYTES, _LOG_FILES = "10MB", 5
 _START_SECONDS = 30
+_SECONDS_BETWEEN = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +74,16 @@ class Supervisor:
             If it does not answer.
         """
         if importlib.util.find_spec("supervisor") is None:
-            raise StackError('supervisor is not installed; `pip install "difsims[up]"` brings it')
+            raise StackError("supervisor is not installed", '`pip install "difsims[up]"` brings it')
         write_private(self._folder.configuration, configuration(self._folder, programs))
         command = (sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(self._folder.configuration))
         log = self.log_file("supervisord.out")
         process = start_logged(command, log, environment=environment, folder=self._folder.scratch)
-        deadline = time.monotonic() + _START_SECONDS
-        while not self.answers():
-            if process.poll() is not None or time.monotonic() > deadline:
+        for left in poll(_SECONDS_BETWEEN, _START_SECONDS):
+            if self.answers():
+                return
+            if process.poll() is not None or left <= 0:
                 raise StackError(f"supervisord does not start:\n{self.last_lines('supervisord.out')}")
-            time.sleep(0.1)
 
     def has(self, programs: Sequence[Program]) -> bool:
         """Return whether it was started for just these programs, each called as it would be now."""
