@@ -14,7 +14,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.dataset.plan import MOST_GROUPS, Plan
 from difsims_core.storage.objects import open_store
-from flows.execution.compute import place_to_compute
+from flows.execution.compute import reserve_compute
 from flows.execution.no_persistence import flow
 from flows.execution.tasks import begin_dataset, finish_dataset, finished_blocks, write_blocks
 from flows.settings import load_settings
@@ -57,7 +57,7 @@ def simulate(spec: Simulation = _REFERENCE, store: StoreUrl = None) -> str:
         show_dataset(root, plan.id)
         return reused(plan.id, message)
     settings = load_settings()
-    with place_to_compute(settings, plan) as at_once:
+    with reserve_compute(plan) as at_once:
         _write(root, spec, plan, settings.blocks_per_group, at_once)
     finish_dataset(root, plan)
     announce(

@@ -150,7 +150,7 @@ def _whole_store(place: ObjectStore) -> Iterator[Step]:
     for name in list_models(place):
         if place.exists(layout.model_record(name)):
             yield _model(place, name)
-    yield _ledger(place)
+    yield _records(place)
 
 
 def _model(place: ObjectStore, name: str) -> Step:
@@ -171,11 +171,11 @@ def _dataset(place: ObjectStore, name: str) -> Step:
     return name, work
 
 
-def _ledger(place: ObjectStore) -> Step:
+def _records(place: ObjectStore) -> Step:
     def work() -> list[str]:
-        from difsims_core.housekeeping.convert import convert_ledger
+        from difsims_core.housekeeping.convert import convert_records
 
-        return convert_ledger(place)
+        return convert_records(place)
 
     return f"{place.root}: registry, intake, predictions and scores", work
 

@@ -17,6 +17,7 @@ _FAMILIES = (
     "versions",
     "s3",
     "store",
+    "prefect_client",
     "prefect_server",
     "prefect_access",
     "prefect_work",
