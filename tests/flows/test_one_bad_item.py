@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import pytest
 
 from difsims_core.errors import PartlyFailedError, StoreError
@@ -26,7 +24,6 @@ NAMES = ["a", "b", "c"]
 def place(store: str, monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
     """A store with a champion and three scans."""
     monkeypatch.setattr(tasks, "_bundle", lambda _store, _model: bundle_of())
-    monkeypatch.setattr("difsims_core.learn.predict._compiled", lambda model: partial(model, training=False))
     monkeypatch.setattr(tasks, "_SECONDS_BETWEEN_TRIES", [0])
     opened = open_store(store)
     crown(opened, MODEL)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -52,7 +51,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reconcile, "ScanReader", ReaderHere)
     monkeypatch.setenv("DIFSIMS_INTAKE_TRIES", "2")
     monkeypatch.setattr(tasks, "_bundle", lambda _store, _model: bundle_of())
-    monkeypatch.setattr("difsims_core.learn.predict._compiled", lambda model: partial(model, training=False))
     monkeypatch.setattr(evaluating, "score", score)
     for name in ("show_evaluation", "show_scores"):
         monkeypatch.setattr(evaluating, name, lambda *_, **__: None)
