@@ -31,9 +31,11 @@ def intake(
     from difsims_core.storage.objects import open_store
     from flows.cli import console
 
-    place = open_store(store)
-    released = [ledger.release(place, name) for name in release or ()]
-    entries = sorted(ledger.read_entries(place).values(), key=lambda entry: (entry.since, entry.key), reverse=True)
+    object_store = open_store(store)
+    released = [ledger.release(object_store, name) for name in release or ()]
+    entries = sorted(
+        ledger.read_entries(object_store).values(), key=lambda entry: (entry.since, entry.key), reverse=True
+    )
     if as_json:
         released_names = [entry.name for entry in released]
         console.show_json({"released": released_names, "scans": [asdict(entry) for entry in entries]})
