@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from difsims_core.dataset.peaks import FLAT
 from difsims_core.dataset.plan import Plan, plan_from
@@ -69,6 +70,15 @@ def read_description(store: ObjectStore, key: str) -> Description:
         )
     _check_arrays(document, plan, where)
     return Description(document, plan, phases, summary)
+
+
+def versions_in_words(attributes: Mapping[str, Any]) -> str:
+    """Return what makes the bytes of a dataset, from its attributes or ``Simulator.versions``.
+
+    Datasets that name neither engine nor simulation are of the kinematical engine, whose version was that of all.
+    """
+    engine, version = attributes.get("engine", "kinematical"), attributes["engine_version"]
+    return f"engine {engine} {version}, simulation {attributes.get('simulation_version', version)}"
 
 
 def rows_arrays(document: GroupDocument) -> dict[str, ArrayLayout]:

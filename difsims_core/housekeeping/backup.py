@@ -16,7 +16,7 @@ from typing import TypeVar
 from difsims_core.errors import CorruptDataError, InputError, MissingObjectError, StoreError
 from difsims_core.learn.bundle_record import NETWORK
 from difsims_core.models.registry import note_champions
-from difsims_core.models.registry_record import Registry, registry_from
+from difsims_core.models.registry_record import ModelRegistry, registry_from
 from difsims_core.moments import moment, now_text
 from difsims_core.storage import layout
 from difsims_core.storage.objects import ObjectStore, open_store
@@ -136,7 +136,7 @@ def restore(store: ObjectStore, folder: str | Path, *, overwrite: bool = False) 
     source = open_store(folder)
     documents = _sound_documents(source)
     wanted = documents.pop(layout.model_registry(), None)
-    registry = Registry() if wanted is None else registry_from(wanted, source.url(layout.model_registry()))
+    registry = ModelRegistry() if wanted is None else registry_from(wanted, source.url(layout.model_registry()))
     present, version = _held(store, layout.model_registry())
     if wanted is not None and present not in (None, wanted) and not overwrite:
         _require_older(store, present, registry)
@@ -157,7 +157,7 @@ def restore(store: ObjectStore, folder: str | Path, *, overwrite: bool = False) 
                 f"{store.url(layout.model_registry())}: another process has changed it at this moment",
                 "look at it (`difsims champion`), then restore again",
             )
-        note_champions(store, registry.crowned)
+        note_champions(store, registry.champions)
     return Restored(tuple(sorted(written)), tuple(sorted(same)), left)
 
 
@@ -227,7 +227,7 @@ def _why_left(store: ObjectStore, key: str, found: bytes | None, wanted: bytes, 
     return "" if same else f"its network ({NETWORK}) is another one"
 
 
-def _require_older(store: ObjectStore, present: bytes | None, wanted: Registry) -> None:
+def _require_older(store: ObjectStore, present: bytes | None, wanted: ModelRegistry) -> None:
     """Refuse to lose decisions that were made after the backup."""
     where = store.url(layout.model_registry())
     try:

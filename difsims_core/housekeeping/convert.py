@@ -1,4 +1,4 @@
-"""Bring the ledger of an earlier version into today's form: registry, intake, evaluations, predictions.
+"""Bring the records of an earlier version into today's form: registry, intake, evaluations, predictions.
 
 Only for a store of one's own: records without a checksum are believed as they are.
 """
@@ -23,7 +23,7 @@ from difsims_core.storage.records import from_record, is_record, plain_document,
 _EARLIER_FORMAT = 1
 
 
-def convert_ledger(store: ObjectStore) -> list[str]:
+def convert_records(store: ObjectStore) -> list[str]:
     """Bring predictions, evaluations, intake and registry into today's form; return a line about each that was not.
 
     What is in today's form stays as it is, so that this may be done again. A prediction or evaluation that cannot be
@@ -57,7 +57,7 @@ def convert_ledger(store: ObjectStore) -> list[str]:
         lines.append(f"dropped {layout.INTAKE}, every scan is looked at anew: {error}")
     if _convert(store, layout.model_registry(), _registry):
         lines.append(f"converted {layout.model_registry()}")
-    note_champions(store, read_registry(store).crowned)
+    note_champions(store, read_registry(store).champions)
     return lines
 
 

@@ -246,7 +246,7 @@ def _registry(store: ObjectStore) -> Findings:
     """Return what is wrong with the registry: that it is gone, an earlier one came back, or its champion is gone."""
     registry, failures, warnings = read_registry(store), list[str](), list[str]()
     noted = {name for key in store.list(layout.CHAMPION_NOTES) for name in layout.find_ids(key)}
-    unknown = ", ".join(sorted(noted - {champion.model for champion in registry.crowned}))
+    unknown = ", ".join(sorted(noted - {champion.model for champion in registry.champions}))
     if registry.version is None:
         failures.append(f"it is gone, though {unknown} was made champion; restore it (`difsims restore FOLDER`)")
     elif unknown:

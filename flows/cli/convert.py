@@ -150,7 +150,7 @@ def _whole_store(object_store: ObjectStore) -> Iterator[Step]:
     for name in list_models(object_store):
         if object_store.exists(layout.model_record(name)):
             yield _model(object_store, name)
-    yield _ledger(object_store)
+    yield _records(object_store)
 
 
 def _model(object_store: ObjectStore, name: str) -> Step:
@@ -171,11 +171,11 @@ def _dataset(object_store: ObjectStore, name: str) -> Step:
     return name, work
 
 
-def _ledger(object_store: ObjectStore) -> Step:
+def _records(object_store: ObjectStore) -> Step:
     def work() -> list[str]:
-        from difsims_core.housekeeping.convert import convert_ledger
+        from difsims_core.housekeeping.convert import convert_records
 
-        return convert_ledger(object_store)
+        return convert_records(object_store)
 
     return f"{object_store.root}: registry, intake, predictions and scores", work
 

@@ -27,15 +27,14 @@ def intake(
     """List the experiments that were seen: arriving, announced, done, failed or quarantined, with the reason."""
     from dataclasses import asdict
 
-    from difsims_core.scans import intake as ledger
+    from difsims_core.scans import intake
     from difsims_core.storage.objects import open_store
     from flows.cli import console
 
     object_store = open_store(store)
-    released = [ledger.release(object_store, name) for name in release or ()]
-    entries = sorted(
-        ledger.read_entries(object_store).values(), key=lambda entry: (entry.since, entry.key), reverse=True
-    )
+    released = [intake.release(object_store, name) for name in release or ()]
+    found = intake.read_entries(object_store).values()
+    entries = sorted(found, key=lambda entry: (entry.since, entry.key), reverse=True)
     if as_json:
         released_names = [entry.name for entry in released]
         console.show_json({"released": released_names, "scans": [asdict(entry) for entry in entries]})
