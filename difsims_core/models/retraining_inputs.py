@@ -176,7 +176,7 @@ def scans_of(store: ObjectStore, experiments: Sequence[str]) -> tuple[dict[str, 
     Parameters
     ----------
     store
-        Its ``experiments/profiles`` are the default, without scans that are still arriving or have been given up.
+        Its ``experiments/profiles`` are the default, without scans that cannot be read as they are.
     experiments
         Files, folders, globs or URLs; none: the default, which may be empty.
 
@@ -186,12 +186,12 @@ def scans_of(store: ObjectStore, experiments: Sequence[str]) -> tuple[dict[str, 
         If one of those listed stands for nothing.
     """
     listed = {info.key: info for info in list_scans(store)}
-    urls, left = (expand_urls(experiments), []) if experiments else scans_to_predict(store)
+    urls, left = (expand_urls(experiments), {}) if experiments else scans_to_predict(store)
     scans = {}
     for url in urls:
         info = listed.get(scan_key(store, url) or "")
         scans[url] = f"{url_name(url)} {_sha256(url) if info is None else f'{info.size} {info.etag}'}"
-    return scans, {entry.name: f"{entry.state}: {entry.reason or 'not whole yet'}" for entry in left}
+    return scans, left
 
 
 def _complete(store: ObjectStore, wanted: ClassifierInput) -> Iterable[tuple[Simulation, Kind]]:

@@ -28,7 +28,7 @@ def filled(store: ObjectStore) -> tuple[str, str]:
     """Fill a store and return its dataset and its champion."""
     data = put_dataset(store)
     model = put_model(store, datasets=[data], scans=["roi_1"])
-    store.write_record(layout.INTAKE, {"format": 2, "scans": []})
+    store.write_record(layout.INTAKE, {"format": 3, "attempts": []})
     crown(store, model)
     return data, model
 
