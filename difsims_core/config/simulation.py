@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from difsims_core.config.augmentation import BackgroundSpec, NoiseSpec, SpotsSpec
-from difsims_core.config.base import Spec
+from difsims_core.config.base import Spec, is_stored
 from difsims_core.config.class_names import LONGEST, class_name
 from difsims_core.config.distributions import Distribution, Fixed, LogUniform, Uniform, within
+from difsims_core.config.extensions import Extensions
 from difsims_core.config.imperfections import (
     AmorphousRingSpec,
     CutOffSpec,
@@ -21,6 +22,7 @@ from difsims_core.config.imperfections import (
     TwoBeamSpec,
 )
 from difsims_core.config.signal import PostprocessingSpec
+from difsims_core.families import ENGINES
 from difsims_core.unit_names import AngleUnit
 
 ShapeFactor = Literal["lorentzian", "linear", "sinc", "sin2c", "atanc", "binary", "slab"]
@@ -109,6 +111,13 @@ class DiffractionSpec(Spec):
     debye_waller: Literal["none", "from_cif"] | dict[str, float] = Field(
         default="none", description="none, from_cif (B = 8π²U), or {element: B in Å²}"
     )
+
+    @field_validator("engine")
+    @classmethod
+    def _known_engine(cls, name: str, info: ValidationInfo) -> str:
+        if not is_stored(info):
+            ENGINES.check(name)
+        return name
 
     @field_validator("debye_waller")
     @classmethod
@@ -221,6 +230,9 @@ class SimulationSpec(Spec):
     inelastic: InelasticSpec | None = Field(default=None, description="inelastic background; null: none")
     noise: NoiseSpec | None = Field(default=NoiseSpec(), description="null for noise-free profiles")
     background: BackgroundSpec | None = Field(default=BackgroundSpec(), description="null for no background")
+    extensions: Extensions = Field(
+        default={}, description="imperfections of other packages, by name; {name: {}} takes the defaults of one"
+    )
     background_class: bool = Field(default=False, description="add a last class without spots (PHYSICS §7)")
     combinations: bool | tuple[str, ...] = Field(
         default=False,

@@ -13,11 +13,12 @@ from difsims_core.config.simulation import SimulationSpec
 from difsims_core.crystal.libraries import Phase, Rotation
 from difsims_core.crystal.phases import as_crystal
 from difsims_core.diffraction.draws import Draws
-from difsims_core.diffraction.engines import ENGINES, Engine
+from difsims_core.diffraction.engines.base import Engine
 from difsims_core.diffraction.geometry import Geometry
 from difsims_core.diffraction.quantities import QUANTITIES
 from difsims_core.diffraction.spots import DetectedSpots
 from difsims_core.errors import InputError
+from difsims_core.families import ENGINES
 
 _FURTHER = ("engine", "precession_angle_deg", "shape_factor", "scattering_factors", "debye_waller")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from difsims_core.diffraction.engines import Engine
+from difsims_core.diffraction.engines.base import Engine
 from difsims_core.diffraction.engines.kinematical import KinematicalEngine
 
 SIMULATION_VERSION = "2"

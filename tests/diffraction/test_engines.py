@@ -6,10 +6,11 @@ import pytest
 from difsims_core import simulate
 from difsims_core.config.documents import make_spec
 from difsims_core.dataset.plan import fingerprint
-from difsims_core.diffraction.engines import ENGINES, Engine
+from difsims_core.diffraction.engines.base import Engine
 from difsims_core.diffraction.engines.kinematical import KinematicalEngine
 from difsims_core.diffraction.noise_free import radial_profiles
-from difsims_core.errors import InputError
+from difsims_core.errors import InputError, SpecError
+from difsims_core.families import ENGINES
 from difsims_core.simulation.simulator import Simulator
 from tests.diffraction.test_noise_free import ROTATIONS
 
@@ -79,9 +80,11 @@ def test_engine_and_version_belong_to_the_fingerprint(monkeypatch):
 
 
 def test_an_unknown_engine_is_refused_with_the_choices():
-    spec = make_spec({"diffraction": {"engine": "kinematicl"}})
-    with pytest.raises(InputError, match=r"no engine is called 'kinematicl', did you mean 'kinematical'\?"):
-        Simulator.prepare(spec)
+    document, found = {"diffraction": {"engine": "kinematicl"}}, r"no engine is called 'kinematicl', did you mean"
+    with pytest.raises(SpecError, match=found):
+        make_spec(document)
+    with pytest.raises(InputError, match=found):
+        Simulator.prepare(make_spec(document, stored=True))
 
 
 def test_an_engine_that_loses_count_is_named(monkeypatch):

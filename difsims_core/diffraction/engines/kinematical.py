@@ -20,7 +20,7 @@ from difsims_core.config.imperfections import TwoBeamSpec
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.crystal.phases import Crystal
 from difsims_core.crystal.rows import ReflectionRows, reflection_rows
-from difsims_core.diffraction.engines.base import ENGINES, Engine
+from difsims_core.diffraction.engines.base import Engine
 from difsims_core.diffraction.geometry import Geometry
 from difsims_core.diffraction.grains import Grains
 from difsims_core.diffraction.imperfections.two_beam import extinction
@@ -40,7 +40,6 @@ SHAPE_FACTORS = {
 }
 
 
-@ENGINES.register("kinematical")
 @dataclass(frozen=True, eq=False)
 class KinematicalEngine(Engine):
     """Reflections near the Ewald sphere, each on its own.

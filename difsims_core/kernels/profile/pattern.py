@@ -97,9 +97,10 @@ def whole_spots(i, conditions, lattice, beam, given, frame, random, spots):
         ``SpotBuffer``, overwritten.
     """
     seed, purpose, table, per_unit = random
-    if given is None:
+    n = 0
+    if lattice is not None:  # a test of its own for each source: numba leaves out what is None, and nothing else
         n = excited_reflections(i, conditions, lattice, beam, frame, table, per_unit, spots)
-    else:
+    if given is not None:
         n = take_given(i, given, conditions.weight[i], spots)
     n = to_pixels(spots, n, conditions.per_px[i], conditions.distortion[i], frame)
     if conditions.exponent[i] != 1.0 or conditions.scatter[i] > 0.0:
@@ -119,12 +120,12 @@ def spots_of_pattern(i, conditions, lattice, beam, given, frame, random, spots):
     n = whole_spots(i, conditions, lattice, beam, given, frame, random, spots)
     brightest = brightest_of(spots, n)
     if conditions.disc[i] > 0.0:
-        if given is None:
+        if lattice is not None:
             n = into_discs(
                 spots, n, conditions.points[i], conditions.disc[i], beam, conditions.width[i], conditions.angle[i],
                 conditions.per_px[i], conditions.distortion[i], frame,
             )  # fmt: skip
-        else:
+        if given is not None:
             n = given_into_discs(
                 spots, n, conditions.points[i], conditions.disc[i], given, given.disc_start[i], conditions.per_px[i],
                 conditions.distortion[i], frame,
