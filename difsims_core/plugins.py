@@ -57,7 +57,7 @@ class Family(Generic[T]):
 
         def add(member: T) -> T:
             if name in self._members or name in self._own:
-                raise InputError(f"the {self.kind} {name!r} is registered already; choose another name")
+                raise InputError(f"the {self.kind} {name!r} is registered already", "choose another name")
             self._members[name] = member
             return member
 

@@ -20,7 +20,7 @@ from flows.simulate import simulate
 from flows.train import train
 from flows.ui.artifacts import link, short_count, table, tag_run
 from flows.ui.parameters import Pipeline, StoreUrl, Title
-from flows.ui.progress import show
+from flows.ui.progress import show_line
 from flows.ui.run_page import RunPage, run_page
 from flows.ui.summaries import scores_in_words, show_map
 
@@ -64,10 +64,10 @@ def pipeline(
     with run_page("pipeline", ", ".join(stages), _on_what(spec), len(stages)) as page:
         simulation = simulate(spec.simulation, place.root)
         tag_run(simulation)
-        page.reach(f"dataset {simulation}", {simulation: place.url(layout.simulation(simulation))})
+        page.stage_done(f"dataset {simulation}", {simulation: place.url(layout.simulation(simulation))})
         model = train([simulation], spec.training, place.root)
         tag_run(model)
-        page.reach(f"model {model}", {model: place.url(layout.model(model))}, good=_held_out(place, model))
+        page.stage_done(f"model {model}", {model: place.url(layout.model(model))}, good=_held_out(place, model))
         return _map_and_report(place, spec, page, simulation=simulation, model=model, title=title)
 
 
@@ -79,18 +79,18 @@ def _map_and_report(
     if spec.experiments:
         predictions = predict(model, list(spec.experiments), place.root, spec.q_unit)
         maps = {predicted_name(url): url for url in predictions}
-        page.reach(f"{len(maps)} phase maps: {', '.join(maps)}", maps)
+        page.stage_done(f"{len(maps)} phase maps: {', '.join(maps)}", maps)
         places = places_of(expand_urls(spec.experiments), spec.simulation)
         scores = evaluate(predictions, truth=spec.truth_folder, store=place.root, places=places)
         table("evaluation", scores, f"Scores of {len(scores)} maps")
         for row in scores[:_MOST_PICTURES]:
             show_map(place, row["model"], maps[row["map"]])
-        page.reach(f"scores: {scores_in_words(scores)}", good=f"{page.good}; {scores_in_words(scores)}")
+        page.stage_done(f"scores: {scores_in_words(scores)}", good=f"{page.good}; {scores_in_words(scores)}")
     written = report(place.root, spec, simulation, model, scores, title, places)
     told = f"{'reused' if written['reused'] else 'wrote'} the report {written['url']}"
-    show(told)
+    show_line(told)
     opened = link(place, "report", written["key"], title)
-    page.reach(told, {"report": written["url"]} | ({"open the report": opened} if opened else {}))
+    page.stage_done(told, {"report": written["url"]} | ({"open the report": opened} if opened else {}))
     return {
         "simulation": simulation,
         "model": model,

@@ -15,9 +15,9 @@ from difsims_core.errors import InputError, MissingObjectError, ModelError, Part
 from difsims_core.learn.bundle import ModelBundle, load_bundle
 from difsims_core.models import compare as comparing
 from difsims_core.models import retraining_inputs
-from difsims_core.models.apply_decision import Settlement, settle
+from difsims_core.models.apply_decision import RetrainingOutcome, decide_and_apply
 from difsims_core.models.comparison import Comparison
-from difsims_core.models.promotion_rule import Decision, decide, decide_first, rule_in_words
+from difsims_core.models.promotion_rule import PromotionDecision, decide, decide_first, rule_in_words
 from difsims_core.models.registry import read_registry
 from difsims_core.results.scores import places_of
 from difsims_core.storage import layout
@@ -34,7 +34,7 @@ from flows.ui.artifacts import page, summary, table, tag_run
 from flows.ui.events import announce
 from flows.ui.final_states import nothing_new
 from flows.ui.parameters import Retraining, StoreUrl
-from flows.ui.progress import reporter, say, working
+from flows.ui.progress import log_and_show, progress_callback, track_progress
 
 _DEFAULT = RetrainingSpec()
 _BROKEN = (InputError, MissingObjectError, PartlyFailedError)
@@ -64,7 +64,7 @@ def retrain(spec: Retraining = _DEFAULT, store: StoreUrl = None) -> dict[str, An
     """
     place = open_store(store)
     root, champion = place.root, _champion(place)
-    say(f"the champion is {champion.id}" if champion else "there is no champion yet")
+    log_and_show(f"the champion is {champion.id}" if champion else "there is no champion yet")
     retraining_inputs.check_simulation(spec, champion)
     simulated = None if spec.simulation is None else simulate(spec.simulation, root)
     datasets: list[Simulation] = choose_datasets(root, spec, simulated)
@@ -76,23 +76,23 @@ def retrain(spec: Retraining = _DEFAULT, store: StoreUrl = None) -> dict[str, An
         return _ended(None, f"{root} holds no complete dataset {wanted}; simulate one, or list datasets", champion_id)
     fingerprints = tuple(sorted(sim.fingerprint for sim in datasets))
     ingredients = retraining_inputs.Ingredients(fingerprints, tuple(scans.values()), spec).digest()
-    before = retraining_inputs.considered(read_registry(place), ingredients)
+    before = retraining_inputs.earlier_decision(read_registry(place), ingredients)
     if before is not None:
         why = f"the same datasets, experiments, code and rule were considered on {before.when}: {before.why}"
         return _ended(before.model, why, champion_id)
     patterns = sum(sim.n_patterns for sim in datasets)
-    say(f"training on {len(datasets)} datasets, {patterns:,} patterns; comparing on {len(scans)} experiments")
+    log_and_show(f"training on {len(datasets)} datasets, {patterns:,} patterns; comparing on {len(scans)} experiments")
     names = [sim.id if sim.store.root == root else sim.url for sim in datasets]
     model = train(names, spec.training, root)
     places = places_of(scans, spec.simulation)
     mapped, broken = map_scans(model, list(scans), root, places)
     challenge = _Challenge(place, spec.rule, model, names, list(scans), mapped, places)
-    settlement = settle(place, model, ingredients, challenge.judge)
-    _tell(root, model, settlement)  # first: nothing that follows may keep the event back
-    tag_run(model, *filter(None, (settlement.before,)), *names[:_MOST_TAGS])
-    _show(challenge, settlement, left_out | broken)
-    decision = settlement.decision
-    return {"model": model, "promoted": decision.promote, "why": decision.why, "champion": settlement.champion}
+    outcome = decide_and_apply(place, model, ingredients, challenge.judge)
+    _tell(root, model, outcome)  # first: nothing that follows may keep the event back
+    tag_run(model, *filter(None, (outcome.before,)), *names[:_MOST_TAGS])
+    _show(challenge, outcome, left_out | broken)
+    decision = outcome.decision
+    return {"model": model, "promoted": decision.promote, "why": decision.why, "champion": outcome.champion}
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,18 +107,18 @@ class _Challenge:
     mapped: set[str]
     places: list[str]
 
-    def judge(self, champion: str | None) -> Decision:
+    def judge(self, champion: str | None) -> PromotionDecision:
         """Return the decision against a champion, or against none."""
         bundle = load_bundle(self.model, self.place)
         if champion is None:
             return decide_first(self.rule, bundle.metrics)
         theirs, _ = map_scans(champion, self.scans, self.place.root, self.places)
         both = sorted(self.mapped & theirs)
-        with working(_WORK, "comparing", max(1, int(bundle.split["n_test"])), "held-out patterns"):
+        with track_progress(_WORK, "comparing", max(1, int(bundle.split["n_test"])), "held-out patterns"):
             found: Comparison = compare_models(self.place.root, self.model, champion, self.datasets, both)
         if not found.refused:
             rows, maps = found.held_out.n, len(found.scans)
-            say(f"compared with {champion} on {rows:,} patterns that neither has seen and {maps} experiments")
+            log_and_show(f"compared with {champion} on {rows:,} patterns that neither has seen and {maps} experiments")
         return decide(self.rule, replace(found, lost=tuple(sorted(theirs - self.mapped))))
 
 
@@ -127,7 +127,7 @@ def map_scans(model: str, scans: list[str], root: str, places: list[str]) -> tup
     predictions, broken = _predicted(model, scans, root)
     rows, unscored = _scored(predictions, root, places)
     for name, reason in (broken | unscored).items():
-        say(f"{name} is left out: {reason}")
+        log_and_show(f"{name} is left out: {reason}")
     return {row["map"] for row in rows}, broken | unscored
 
 
@@ -166,28 +166,28 @@ def _scored(predictions: list[str], root: str, places: list[str]) -> tuple[list[
 
 
 def _ended(model: str | None, why: str, champion: str | None) -> dict[str, Any]:
-    say(why)
+    log_and_show(why)
     return nothing_new({"model": model, "promoted": False, "why": why, "champion": champion}, why)
 
 
-def _tell(root: str, model: str, settlement: Settlement) -> None:
+def _tell(root: str, model: str, outcome: RetrainingOutcome) -> None:
     """Say the verdict, and announce a promotion."""
-    decision = settlement.decision
+    decision = outcome.decision
     if not decision.promote:
-        say(f"{model} is not promoted: {decision.why}")
+        log_and_show(f"{model} is not promoted: {decision.why}")
         return
-    say(f"{model} is the champion now: {decision.why}")
+    log_and_show(f"{model} is the champion now: {decision.why}")
     payload = {"why": decision.why, "scores": dict(decision.scores)}
-    announce("champion.promoted", model, root, labels={"difsims.before": settlement.before or ""}, payload=payload)
+    announce("champion.promoted", model, root, labels={"difsims.before": outcome.before or ""}, payload=payload)
 
 
-def _show(challenge: _Challenge, settlement: Settlement, left_out: Mapping[str, str]) -> None:
+def _show(challenge: _Challenge, outcome: RetrainingOutcome, left_out: Mapping[str, str]) -> None:
     """Leave the conditions as a table, and the decision with its rule."""
-    model, decision = challenge.model, settlement.decision
-    table("comparison", [asdict(check) for check in decision.checks], f"{model} against {settlement.before or 'none'}")
+    model, decision = challenge.model, outcome.decision
+    table("comparison", [asdict(check) for check in decision.checks], f"{model} against {outcome.before or 'none'}")
     lines = [
         decision.why,
-        f"champion before: {settlement.before or 'none'}",
+        f"champion before: {outcome.before or 'none'}",
         f"trained on: {', '.join(challenge.datasets)}",
         f"experiments mapped: {', '.join(sorted(challenge.mapped)) or 'none'}",
         *(f"left out: {name}: {reason}" for name, reason in {**left_out, **decision.left_out}.items()),
@@ -222,7 +222,7 @@ def _list_scans(store: str, spec: RetrainingSpec) -> tuple[dict[str, str], dict[
 def _compare(store: str, challenger: str, champion: str, simulations: list[str], experiments: list[str]) -> Comparison:
     place = open_store(store)
     first, second = load_bundle(challenger, place), load_bundle(champion, place)
-    done = reporter(_WORK, "rows")
+    done = progress_callback(_WORK, "rows")
     return comparing.compare(place, first, second, experiments, simulations=simulations, progress=done)
 
 

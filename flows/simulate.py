@@ -14,7 +14,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.dataset.plan import MOST_GROUPS, Plan
 from difsims_core.storage.objects import open_store
-from flows.execution.compute import place_to_compute
+from flows.execution.compute import reserve_compute
 from flows.execution.no_persistence import flow
 from flows.execution.tasks import begin_dataset, finish_dataset, finished_blocks, write_blocks
 from flows.settings import load_settings
@@ -22,7 +22,7 @@ from flows.ui.artifacts import short_count, tag_run
 from flows.ui.events import announce
 from flows.ui.final_states import reused
 from flows.ui.parameters import Simulation, StoreUrl
-from flows.ui.progress import say, working
+from flows.ui.progress import log_and_show, track_progress
 from flows.ui.summaries import show_dataset
 
 _REFERENCE = SimulationSpec()
@@ -53,11 +53,11 @@ def simulate(spec: Simulation = _REFERENCE, store: StoreUrl = None) -> str:
     tag_run(plan.id)
     if plan.complete:
         message = f"reused dataset {plan.id}: same parameters, crystals and engine, nothing was simulated"
-        say(message)
+        log_and_show(message)
         show_dataset(root, plan.id)
         return reused(plan.id, message)
     settings = load_settings()
-    with place_to_compute(settings, plan) as at_once:
+    with reserve_compute(plan) as at_once:
         _write(root, spec, plan, settings.blocks_per_group, at_once)
     finish_dataset(root, plan)
     announce(
@@ -66,7 +66,7 @@ def simulate(spec: Simulation = _REFERENCE, store: StoreUrl = None) -> str:
         root,
         labels={"difsims.fingerprint": plan.fingerprint, "difsims.patterns": str(plan.n_patterns)},
     )
-    say(f"dataset {plan.id} is complete: {plan.n_patterns:,} patterns in {plan.n_blocks} blocks")
+    log_and_show(f"dataset {plan.id} is complete: {plan.n_patterns:,} patterns in {plan.n_blocks} blocks")
     show_dataset(root, plan.id)
     return plan.id
 
@@ -74,17 +74,17 @@ def simulate(spec: Simulation = _REFERENCE, store: StoreUrl = None) -> str:
 def _write(root: str, spec: SimulationSpec, plan: Plan, blocks_per_group: int, at_once: int) -> None:
     """Write the blocks that have no receipts yet; a group of blocks that have them all ends as ``Cached``."""
     done: set[int] = set(finished_blocks(root, plan))
-    say(f"simulating {plan.n_patterns:,} patterns of {', '.join(spec.class_names)} as {plan.id}")
+    log_and_show(f"simulating {plan.n_patterns:,} patterns of {', '.join(spec.class_names)} as {plan.id}")
     if done:
-        say(f"{len(done)} of {plan.n_blocks} blocks are there already and are kept")
+        log_and_show(f"{len(done)} of {plan.n_blocks} blocks are there already and are kept")
 
     def submit(group: range) -> PrefectConcurrentFuture[Any]:
         written = done.issuperset(group)
         return cast("Any", write_blocks.submit(root, spec, plan, group.start, group.stop - 1, written=written))
 
-    with working(plan.id, "simulating", plan.n_patterns, "patterns") as work:
+    with track_progress(plan.id, "simulating", plan.n_patterns, "patterns") as work:
         for group in _ended(plan.groups(min_blocks=blocks_per_group), submit, at_once):
-            work.reach(group.start, plan.rows(group.stop - 1)[1] - plan.rows(group.start)[0])
+            work.update(group.start, plan.rows(group.stop - 1)[1] - plan.rows(group.start)[0])
 
 
 def _ended(

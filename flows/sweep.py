@@ -27,7 +27,7 @@ from flows.settings import load_settings
 from flows.simulate import simulate
 from flows.ui.artifacts import cells, tag_run
 from flows.ui.parameters import Simulation, StoreUrl, described
-from flows.ui.progress import say, working
+from flows.ui.progress import log_and_show, track_progress
 
 Axes = Annotated[
     dict[str, list[Any]],
@@ -93,23 +93,23 @@ def simulate_sweep(
     """
     points = make_sweep(spec.to_document(), axes, source="axes").points
     root = open_store(store).root
-    with working("sweep", "simulating", len(points), "points") as work:
+    with track_progress("sweep", "simulating", len(points), "points") as work:
         table = PointTable(points)
 
         def changed(number: int, state: PointState) -> None:
             table.set(number, state)
-            work.reach("points", table.ended, state.point.label)
+            work.update("points", table.ended, state.point.label)
 
         try:
             if deployment:
                 at_once = load_settings().points_at_once
-                say(f"{len(points)} points by runs of {deployment}, {at_once} at a time")
+                log_and_show(f"{len(points)} points by runs of {deployment}, {at_once} at a time")
                 PointRuns(
                     points, root, deployment=deployment, at_once=at_once, tag=_tag(flow_run.id), changed=changed
                 ).run()
             else:
                 for number, point in enumerate(points):
-                    say(f"point {number + 1} of {len(points)}: {point.label or 'nothing is swept'}")
+                    log_and_show(f"point {number + 1} of {len(points)}: {point.label or 'nothing is swept'}")
                     changed(number, run_point(point, root))
         finally:
             table.show()

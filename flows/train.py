@@ -12,7 +12,7 @@ from flows.ui.artifacts import tag_run
 from flows.ui.events import announce
 from flows.ui.final_states import reused
 from flows.ui.parameters import Simulations, StoreUrl, Training
-from flows.ui.progress import say, working
+from flows.ui.progress import log_and_show, track_progress
 from flows.ui.summaries import show_model
 
 _DEFAULT = TrainingSpec()
@@ -21,7 +21,7 @@ _DEFAULT = TrainingSpec()
 def _run_name() -> str:
     spec: TrainingSpec = flow_run.parameters["spec"]
     names = ", ".join(item.rsplit("/", 1)[-1][:12] for item in flow_run.parameters["simulations"][:3])
-    return f"train {spec.network} on {names} seed {spec.seed}"
+    return f"train {spec.label} on {names} seed {spec.seed}"
 
 
 @flow(name="train", flow_run_name=_run_name)
@@ -42,15 +42,15 @@ def train(simulations: Simulations, spec: Training = _DEFAULT, store: StoreUrl =
     if known is not None:
         tag_run(known, *simulations)
         message = f"reused model {known}: same datasets and training parameters, nothing was trained"
-        say(message)
+        log_and_show(message)
         show_model(root, known)
         return reused(known, message)
     tag_run(*simulations)
-    say(f"training {spec.network} for at most {spec.epochs} epochs")
-    with working("train", "training", spec.epochs, "epochs") as work:
+    log_and_show(f"training {spec.label} for at most {spec.most_epochs} epochs")
+    with track_progress("train", "training", spec.most_epochs, "epochs") as work:
         model: str = train_model(root, simulations, spec, "train")
-        work.reach("epochs", spec.epochs)
+        work.update("epochs", spec.most_epochs)
     tag_run(model)
     announce("model.trained", model, root, labels={"difsims.model": model}, payload={"simulations": simulations})
-    say(f"model {model}: held-out accuracy {show_model(root, model):.2%}")
+    log_and_show(f"model {model}: held-out accuracy {show_model(root, model):.2%}")
     return model

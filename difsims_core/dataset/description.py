@@ -63,10 +63,10 @@ def read_description(store: ObjectStore, key: str) -> Description:
     if not well_formed or not all(
         isinstance(document.attributes.get(name), dict) for name in ("parameters", "versions")
     ):
-        raise CorruptDataError(f"{where}: parameters, versions or crystals are not what a dataset says; restore it")
+        raise CorruptDataError(f"{where}: parameters, versions or crystals are not what a dataset says", "restore it")
     if document.nodes.get(_COPY, {}).get("attributes") != document.attributes:
         raise CorruptDataError(
-            f"{where}: its attributes differ from their copy in {_COPY!r}; it was edited, restore it"
+            f"{where}: its attributes differ from their copy in {_COPY!r}", "it was edited, restore it"
         )
     _check_arrays(document, plan, where)
     return Description(document, plan, phases, summary)
@@ -93,8 +93,8 @@ def check_folder(store: ObjectStore, key: str, simulation_id: str) -> None:
     name = key.rpartition("/")[2]
     if name != f"{simulation_id}{SUFFIX}":
         raise CorruptDataError(
-            f"{store.url(key)}: the folder is called {name}, its records say {simulation_id}; a dataset keeps the name "
-            "that it was made with: give the folder its name back, or remove the copy"
+            f"{store.url(key)}: the folder is called {name}, its records say {simulation_id}",
+            "a dataset keeps the name that it was made with: give the folder its name back, or remove the copy",
         )
 
 
@@ -106,5 +106,6 @@ def _check_arrays(document: GroupDocument, plan: Plan, where: str) -> None:
         if (array.shape[0], array.shard_rows) != expected:
             raise CorruptDataError(
                 f"{where}: {path}: expected {expected[0]} rows in objects of {expected[1]}, as the attributes say, "
-                f"found {array.shape[0]} in {array.shard_rows}; it was damaged, restore it"
+                f"found {array.shape[0]} in {array.shard_rows}",
+                "it was damaged, restore it",
             )

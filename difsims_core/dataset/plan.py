@@ -63,14 +63,15 @@ class Plan:
             raise InputError(f"a dataset needs patterns and rows, found {self.n_patterns} and {self.chunk_rows}")
         if self.block_rows < 1 or self.block_rows % self.chunk_rows:
             raise InputError(
-                f"a block must be a multiple of {self.chunk_rows} rows, those of a chunk, found {self.block_rows}; "
-                f"for example {max(1, round(self.block_rows / self.chunk_rows)) * self.chunk_rows}"
+                f"a block must be a multiple of {self.chunk_rows} rows, those of a chunk, found {self.block_rows}",
+                f"for example {max(1, round(self.block_rows / self.chunk_rows)) * self.chunk_rows}",
             )
 
         if self.n_blocks > _MOST_BLOCKS:
             raise InputError(
-                f"a dataset has at most {_MOST_BLOCKS} blocks, found {self.n_blocks}: {self.n_patterns} patterns "
-                f"in blocks of {self.block_rows}; choose larger blocks"
+                f"a dataset has at most {_MOST_BLOCKS} blocks, found {self.n_blocks}: {self.n_patterns} patterns in "
+                f"blocks of {self.block_rows}",
+                "choose larger blocks",
             )
 
     @property
@@ -124,7 +125,9 @@ def plan_from(record: Mapping[str, Any], where: str) -> Plan:
             fields.date("created"),
         )
     except InputError as error:
-        raise CorruptDataError(f"{where}: not the record of a dataset ({error}); it was damaged, restore it") from None
+        raise CorruptDataError(
+            f"{where}: not the record of a dataset ({error})", "it was damaged, restore it"
+        ) from None
 
 
 def plan_blocks(simulator: Simulator, simulation_id: str, created: str, block_rows: int | None = None) -> Plan:

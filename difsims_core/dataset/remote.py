@@ -147,4 +147,5 @@ def _said_by_this_worker() -> Iterator[None]:
         yield
     except DifsimsError as error:
         remedies = [remedy for kind, remedy in _REMEDIES if isinstance(error, kind)]
-        raise type(error)("; ".join([f"worker on {socket.gethostname()}: {error}", *remedies])) from None
+        remedy = "; ".join(filter(None, [error.remedy, *remedies]))
+        raise type(error)(f"worker on {socket.gethostname()}: {error.problem}", remedy) from None

@@ -12,7 +12,7 @@ import numpy as np
 from difsims_core.dataset.completion import objects_digest, read_small_objects
 from difsims_core.dataset.crystals import CrystalToday, crystals_today, document_today
 from difsims_core.dataset.description import SUFFIX, Description, read_description, rows_arrays, versions_in_words
-from difsims_core.dataset.open import Simulation, open_simulation, place_of
+from difsims_core.dataset.open import Simulation, locate_simulation, open_simulation
 from difsims_core.dataset.plan import fingerprint
 from difsims_core.dataset.receipts import Receipt, block_arrays, checksum, content_digest, read_receipts
 from difsims_core.errors import CorruptDataError, DifsimsError
@@ -77,7 +77,7 @@ def verify(
     try:
         sim = open_simulation(simulation, store)
     except CorruptDataError as error:
-        name = place_of(simulation, store)[1].rpartition("/")[2]
+        name = locate_simulation(simulation, store)[1].rpartition("/")[2]
         return VerifyReport("dataset", name.removesuffix(SUFFIX), (str(error),))
     description, failures = read_description(sim.store, sim.key), list[str]()
     plan, arrays = description.plan, rows_arrays(description.document)

@@ -63,6 +63,19 @@ def radial_profiles(
     ------
     InputError
         If the phase cannot be read, ``rotations`` are no rotations, or a value is out of range.
+
+    Examples
+    --------
+    The strongest annulus of lead along [001] is that of its 200 spots, q = 2 / 4.95 Å = 0.404 Å⁻¹:
+
+    >>> from difsims_core import radial_profiles
+    >>> from orix.quaternion import Rotation
+    >>> profiles = radial_profiles("pb", Rotation.identity(), sigma_px=2)
+    >>> profiles.shape
+    (1, 256)
+    >>> strongest = int(profiles[0].argmax())
+    >>> strongest, round(strongest * 0.008290514530472063, 3)
+    (49, 0.406)
     """
     chosen = _Chosen.of(
         phase, rotations, beam_energy_kv, max_excitation_error, relrod_width, sigma_px, calibration, detector_size,
@@ -87,6 +100,19 @@ def cakes(
     Returns
     -------
     (n, 256, 360) float32: mean intensity per pixel of each cell, azimuth in degrees from +x towards +y (PHYSICS §2).
+
+    Examples
+    --------
+    The mean over the azimuth is the radial profile:
+
+    >>> from difsims_core import cakes, radial_profiles
+    >>> from orix.quaternion import Rotation
+    >>> polar = cakes("pb", Rotation.identity(), sigma_px=2)
+    >>> polar.shape
+    (1, 256, 360)
+    >>> profile = radial_profiles("pb", Rotation.identity(), sigma_px=2)[0]
+    >>> bool(abs(polar[0].mean(axis=1) - profile)[:180].max() < 1e-3 * profile.max())
+    True
     """
     chosen = _Chosen.of(
         phase, rotations, beam_energy_kv, max_excitation_error, relrod_width, sigma_px, calibration, detector_size,
@@ -105,7 +131,19 @@ def excited_spots(
     detector_size: int = 515,
     **further: Any,
 ) -> DetectedSpots:
-    """Return the spots of each orientation on the detector; parameters as ``radial_profiles``."""
+    """Return the spots of each orientation on the detector; parameters as ``radial_profiles``.
+
+    Examples
+    --------
+    >>> from difsims_core import excited_spots
+    >>> from orix.quaternion import Rotation
+    >>> spots = excited_spots("pb", Rotation.identity())
+    >>> brightest = spots.intensity.argsort()[::-1][:4]
+    >>> sorted(spots.hkl[brightest].tolist())
+    [[-2, 0, 0], [0, -2, 0], [0, 2, 0], [2, 0, 0]]
+    >>> spots.start.tolist()
+    [0, 28]
+    """
     chosen = _Chosen.of(
         phase, rotations, beam_energy_kv, max_excitation_error, relrod_width, 1.0, calibration, detector_size, further
     )
@@ -140,6 +178,14 @@ def patterns(
     ------
     InputError
         As ``radial_profiles``.
+
+    Examples
+    --------
+    >>> from difsims_core import patterns
+    >>> from orix.quaternion import Rotation
+    >>> images = patterns("pb", Rotation.identity(), sigma_px=2, shape=(201, 201))
+    >>> images.shape, images.dtype.name
+    ((1, 201, 201), 'float32')
     """
     if len(shape) != 2 or min(shape) < 1:
         raise InputError(f"expected a shape (ny, nx) of an image, found {shape}")
@@ -208,12 +254,12 @@ def _quaternions(rotations: Rotation) -> np.ndarray:
     """Return (n, 4) float64."""
     if not isinstance(rotations, Rotation):
         raise InputError(
-            f"expected an orix Rotation, found {type(rotations).__name__}; make one with Rotation.from_euler(angles, "
-            "degrees=True) or Rotation(quaternions)"
+            f"expected an orix Rotation, found {type(rotations).__name__}",
+            "make one with Rotation.from_euler(angles, degrees=True) or Rotation(quaternions)",
         )
     quaternions = np.asarray(rotations.data, float).reshape(-1, 4)
     if not np.all(np.linalg.norm(quaternions, axis=1) > 0.5):
-        raise InputError("a rotation has the quaternion (0, 0, 0, 0) or nearly; every one must be a unit quaternion")
+        raise InputError("a rotation has the quaternion (0, 0, 0, 0) or nearly", "every one must be a unit quaternion")
     return quaternions
 
 

@@ -23,7 +23,7 @@ from difsims_core.evaluate.experiment_scores import (
     model_axis,
 )
 from difsims_core.evaluate.matching import AllowedLines, PeakOptions, q_max_needed
-from difsims_core.evaluate.partners import scan_of, truth_of
+from difsims_core.evaluate.scan_files import find_scan, read_truth_of
 from difsims_core.storage.names import file_name
 from difsims_core.storage.npz.contracts import (
     TRUTH_ENDING,
@@ -121,7 +121,7 @@ def evaluate_all(
     crystal_folder
         Folder or prefix of CIFs; the shipped catalogue by default. A class without a CIF there is reported as such.
     truth_folder
-        Folder or prefix with ``<name>_truth.npz`` for the maps whose phases are known (`partners`).
+        Folder or prefix with ``<name>_truth.npz`` for the maps whose phases are known (`scan_files`).
     crystal_files
         CIF files of classes that do not lie in ``crystal_folder`` under the name of the class; None: it is gone, and no
         other file of that name is meant.
@@ -136,6 +136,15 @@ def evaluate_all(
         If no prediction can be evaluated: it and its experiment do not belong together, or a file breaks its contract.
     StoreError, InputError
         If a file or folder cannot be read.
+
+    Examples
+    --------
+    ``prediction`` is a map of one of the samples, here one that equals its truth:
+
+    >>> from difsims_core import evaluate_all
+    >>> result = evaluate_all([prediction], "deployments/samples", truth_folder="deployments/samples/truth")
+    >>> result.summary["n_experiments"], result.summary["accuracy"]
+    (1, 1.0)
     """
     options = options or PeakOptions()
     lines = _LineLibrary(crystal_folder, crystal_files or {}, options)
@@ -168,7 +177,7 @@ def _evaluated(
 ) -> ExperimentEvaluation:
     prediction = read_prediction(path)
     profiles = _experiment_of(prediction, path, experiments_folder)
-    truth = truth_of(prediction, path, truth_folder)
+    truth = read_truth_of(prediction, path, truth_folder)
     of_classes = {name: lines.of(name, model_axis(prediction, profiles)) for name in map(str, prediction.phases)}
     try:
         return evaluate_experiment(prediction, profiles, of_classes, truth, lines.options)
@@ -221,11 +230,12 @@ class _LineLibrary:
 
 def _experiment_of(prediction: Prediction, path: str, folder: str | Path) -> Profiles:
     """Return the scan of a prediction, under the name of the prediction."""
-    scan = scan_of(prediction, path, folder)
+    scan = find_scan(prediction, path, folder)
     profiles = read_profiles(scan)
     if prediction.experiment_sha256 and profiles.sha256 != prediction.experiment_sha256:
         raise ExperimentError(
             f"{path}: was predicted from another version of {file_name(scan)} than the one in {folder} (their SHA-256 "
-            "differ); predict it again"
+            "differ)",
+            "predict it again",
         )
     return replace(profiles, name=predicted_name(path))

@@ -14,8 +14,8 @@ from difsims_core.config.pipeline import PipelineSpec
 from difsims_core.dataset.crystals import crystals_today
 from difsims_core.dataset.description import versions_in_words
 from difsims_core.dataset.open import Simulation, open_simulation
-from difsims_core.evaluate.partners import folder_of, truth_of
 from difsims_core.evaluate.report import LineageStep, ReportContent, ReportMap, render_report
+from difsims_core.evaluate.scan_files import read_truth_of, scan_folder
 from difsims_core.learn.bundle import ModelBundle, load_bundle
 from difsims_core.results.scores import crystals_of, evaluation_of, readable
 from difsims_core.storage import layout
@@ -96,9 +96,9 @@ def write_report(
 def _map(store: ObjectStore, url: str, spec: PipelineSpec, places: Sequence[str]) -> ReportMap:
     prediction = read_prediction(url)
     files = crystals_of(store.root, prediction, None, places)
-    folder = folder_of(prediction, url, readable(store.root, places))
+    folder = scan_folder(prediction, url, readable(store.root, places))
     evaluation = evaluation_of(url, folder, spec.truth_folder, None, files)
-    return ReportMap(prediction, evaluation, truth_of(prediction, url, spec.truth_folder))
+    return ReportMap(prediction, evaluation, read_truth_of(prediction, url, spec.truth_folder))
 
 
 def _lineage(

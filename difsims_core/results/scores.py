@@ -20,8 +20,8 @@ from difsims_core.errors import (
     MissingObjectError,
 )
 from difsims_core.evaluate.experiment_scores import ExperimentEvaluation
-from difsims_core.evaluate.partners import folder_of, truth_url
 from difsims_core.evaluate.peak_positions import crystal_of_class, evaluate_all
+from difsims_core.evaluate.scan_files import find_truth, scan_folder
 from difsims_core.resources import samples_folder
 from difsims_core.storage import layout
 from difsims_core.storage.names import parent_url
@@ -63,7 +63,7 @@ def score_prediction(
     document = _kept(place, key, inputs, without_truth if truth is None else None)
     reused = document is not None
     if document is None:
-        folder = experiments or folder_of(prediction, url, readable(store, places))
+        folder = experiments or scan_folder(prediction, url, readable(store, places))
         document = evaluation_of(url, folder, truth, crystals, files).to_document()
         digests = {"inputs_sha256": inputs, "inputs_without_truth_sha256": without_truth}
         place.write_record(key, document | digests | {"prediction": url})
@@ -118,8 +118,8 @@ def _key_of_scores(store: ObjectStore, url: str, prediction: Prediction) -> str:
         return key  # somebody's own file
     if folder.startswith(f"{layout.PREDICTIONS}/") and folder != layout.predictions(prediction.cnn_id):
         raise ExperimentError(
-            f"{url}: says that it is of {prediction.cnn_id}, but lies with the predictions of another model; predict "
-            "again"
+            f"{url}: says that it is of {prediction.cnn_id}, but lies with the predictions of another model",
+            "predict again",
         )
     return key
 
@@ -201,7 +201,7 @@ def _digest(parts: Mapping[str, Any]) -> str:
 
 
 def _sha256_of_truth(url: str, prediction: Prediction, folder: str | None) -> str | None:
-    found = truth_url(prediction, url, folder)
+    found = find_truth(prediction, url, folder)
     return None if found is None else hashlib.sha256(read_url(found)).hexdigest()
 
 

@@ -48,11 +48,23 @@ def simulate(spec: SimulationSpec, start: int = 0, stop: int | None = None, thre
     ------
     InputError
         If the range lies outside the dataset, or a crystal cannot be simulated.
+
+    Examples
+    --------
+    >>> from difsims_core import load_spec, simulate
+    >>> spec = load_spec("deployments/specs/reference.yaml")
+    >>> block = simulate(spec, start=0, stop=6)
+    >>> block.x_px.shape, float(block.x_px.max())
+    ((6, 147), 1.0)
+    >>> block.y.tolist()
+    [0, 1, 2, 0, 1, 2]
+    >>> bool((simulate(spec, start=4, stop=6).x_px == block.x_px[4:]).all())
+    True
     """
     if not isinstance(spec, SimulationSpec):
         raise InputError(
-            f"expected a SimulationSpec, found {type(spec).__name__}; read a document with load_spec(path) or "
-            "build one with SimulationSpec(...)"
+            f"expected a SimulationSpec, found {type(spec).__name__}",
+            "read a document with load_spec(path) or build one with SimulationSpec(...)",
         )
     return Simulator.prepare(spec).block(start, spec.n_patterns if stop is None else stop, threads)
 

@@ -98,7 +98,8 @@ def _largest_disc_px(spec: SimulationSpec) -> float:
     if radius > LARGEST_SIGMAS * smallest:
         raise InputError(
             f"convergence discs reach a radius of {radius:.0f} px, which spots of σ = {smallest:g} px cannot fill "
-            f"evenly; raise spots.sigma_px to {radius / LARGEST_SIGMAS:.2g} px, or lower the semi-angle"
+            "evenly",
+            f"raise spots.sigma_px to {radius / LARGEST_SIGMAS:.2g} px, or lower the semi-angle",
         )
     return radius
 
@@ -107,8 +108,9 @@ def _check_precession(spec: SimulationSpec, seen: float, k: float) -> None:
     angle = spec.diffraction.precession_angle_deg.support()[1]
     if seen + k * math.sin(math.radians(angle)) > _MOST_OF_SPHERE * k:
         raise InputError(
-            f"the detector sees {seen:.2f} Å⁻¹ and the precessing beam reaches {k * math.sin(math.radians(angle)):.2f} "
-            f"Å⁻¹, together nearly the radius of the Ewald sphere, {k:.1f} Å⁻¹; lower precession_angle_deg or size_px"
+            f"the detector sees {seen:.2f} Å⁻¹ and the precessing beam reaches "
+            f"{k * math.sin(math.radians(angle)):.2f} Å⁻¹, together nearly the radius of the Ewald sphere, {k:.1f} Å⁻¹",
+            "lower precession_angle_deg or size_px",
         )
 
 
@@ -141,13 +143,14 @@ def _check_detector(spec: SimulationSpec) -> None:
     needed = (grid.crop.stop - 0.5) * grid.step_per_angstrom
     if reach < needed:
         raise InputError(
-            f"the detector ends at {reach:.3f} Å⁻¹ from its centre, but the crop needs {needed:.3f} Å⁻¹; raise size_px "
-            "or calibration_per_angstrom"
+            f"the detector ends at {reach:.3f} Å⁻¹ from its centre, but the crop needs {needed:.3f} Å⁻¹",
+            "raise size_px or calibration_per_angstrom",
         )
     if np.any(pixel_counts(detector.size_px, detector.calibration_per_angstrom, grid)[grid.crop] == 0):
         raise InputError(
             f"pixels of {detector.calibration_per_angstrom:g} Å⁻¹ are too coarse for annuli of "
-            f"{grid.step_per_angstrom:.5f} Å⁻¹: some hold no pixel; lower calibration_per_angstrom"
+            f"{grid.step_per_angstrom:.5f} Å⁻¹: some hold no pixel",
+            "lower calibration_per_angstrom",
         )
     if spec.postprocessing.q_crop is not None:
         check_q_crop(grid, spec.postprocessing.q_crop)

@@ -28,7 +28,7 @@ from rich.text import Text
 from difsims_core.messages import printable, printable_lines
 
 if TYPE_CHECKING:
-    from flows.ui.progress import Work
+    from flows.ui.progress import TrackedWork
 
 results = Console(highlight=False, markup=False, emoji=False)
 if not results.is_terminal:
@@ -47,7 +47,7 @@ class TerminalListener:
         """Print one line of the story."""
         tell(text)
 
-    def on_progress(self, work: Work) -> None:
+    def on_progress(self, work: TrackedWork) -> None:
         """Draw the bar of a piece of work."""
         if not story.is_terminal:
             return
@@ -58,9 +58,9 @@ class TerminalListener:
             self._bars[id(work)] = self._progress.add_task(
                 printable(work.title), total=work.total, unit=work.unit, note=""
             )
-        self._progress.update(self._bars[id(work)], completed=work.done, note=printable(work.note))
+        self._progress.update(self._bars[id(work)], completed=work.done, note=printable(work.detail))
 
-    def on_end(self, work: Work) -> None:
+    def on_end(self, work: TrackedWork) -> None:
         """Take the bar of a piece of work away."""
         bar = self._bars.pop(id(work), None)
         if self._progress is None or bar is None:

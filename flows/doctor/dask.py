@@ -85,7 +85,9 @@ def problem_of_store(root: str) -> str | None:
 
 @contextmanager
 def _client(address: str) -> Iterator[Any]:
-    from flows.execution.dask_cluster import cluster  # here: workers import this file, and need no Prefect for it
+    from flows.execution.executors.dask_cluster import (
+        cluster,  # here: workers import this file, and need no Prefect for it
+    )
 
     with cluster(address) as joined:
         yield joined.client

@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 from difsims_core.errors import InputError
 from difsims_core.private_folders import make_private
 from difsims_core.retrying import StoppedError, poll
-from flows.ui.progress import Stopped, say, stop_requested
+from flows.ui.progress import Stopped, log_and_show, stop_requested
 
 _POLL_SECONDS = 0.5
 
@@ -55,10 +55,12 @@ def simulation_slot(slots: int, folder: Path | None = None) -> Iterator[None]:
 def _wait_for_one(slots: int, folder: Path) -> FileLock:
     lock = _free_slot(slots, folder)
     if lock is None:
-        say(f"waiting: DIFSIMS_SIMULATIONS_A_MACHINE is {slots}, and as many simulations compute on this machine")
+        log_and_show(
+            f"waiting: DIFSIMS_SIMULATIONS_A_MACHINE is {slots}, and as many simulations compute on this machine"
+        )
         looks = (_free_slot(slots, folder) for _ in poll(_POLL_SECONDS, stop=stop_requested))
         lock = next(found for found in looks if found is not None)
-        say("another simulation has ended, this one begins")
+        log_and_show("another simulation has ended, this one begins")
     return lock
 
 
@@ -81,5 +83,5 @@ def slot_folder() -> Path:
     try:
         make_private(folder)
     except OSError as error:
-        raise InputError(f"{folder}: cannot hold the locks of this machine ({error.strerror}); set TMPDIR") from None
+        raise InputError(f"{folder}: cannot hold the locks of this machine ({error.strerror})", "set TMPDIR") from None
     return folder

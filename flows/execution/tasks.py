@@ -28,10 +28,10 @@ from difsims_core.unit_names import QUnit
 from flows.execution import compute
 from flows.execution.no_persistence import task
 from flows.execution.retries import may_go_away
-from flows.ui.progress import reporter
+from flows.ui.progress import progress_callback
 
 if TYPE_CHECKING:
-    from difsims_core.learn.fit import EpochProgress
+    from difsims_core.learn.classifiers.base import EpochProgress
 
 _SECONDS_BETWEEN_TRIES = [1, 5, 20]
 _PATIENT_SECONDS_BETWEEN_TRIES = [1, 5, 20, 60, 120]  # once work has begun: a store or a cluster that starts again
@@ -70,7 +70,7 @@ def _write_blocks(
     """Write a group of blocks; one whose receipts were all ``written`` before ends as ``Cached``, with no work done."""
     if written:
         return Completed(name="Cached", message="every block of this group has its receipt, nothing was simulated")
-    return compute.write_group(store, spec, plan, range(first, last + 1), progress=reporter(plan.id, first))
+    return compute.write_group(store, spec, plan, range(first, last + 1), progress=progress_callback(plan.id, first))
 
 
 def _finish_dataset(store: str, plan: Plan) -> None:
@@ -83,7 +83,7 @@ def _find_trained(store: str, simulations: list[str], spec: TrainingSpec) -> str
 
 
 def _train_model(store: str, simulations: list[str], spec: TrainingSpec, work: str) -> str:
-    report = reporter(work, "epochs")
+    report = progress_callback(work, "epochs")
 
     def progress(state: EpochProgress) -> None:
         report(state.epoch, f"loss {state.loss:.3f}, held-out accuracy {state.val_accuracy:.1%}")

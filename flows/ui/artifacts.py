@@ -19,7 +19,7 @@ from difsims_core.messages import printable, shortened
 from difsims_core.storage import layout
 from difsims_core.storage.objects import ObjectStore
 from flows.ui import markdown
-from flows.ui.figure_links import browser_url, picture_url, place_of
+from flows.ui.figure_links import browser_url, location_of, picture_url
 
 SUMMARY = "summary"
 _LONGEST_TAG = 200
@@ -57,7 +57,7 @@ def figure(
     create_image_artifact(
         image_url=shown,
         key=artifact_key(name.rsplit(".", 1)[0]),
-        description=f"{markdown.text(description)} · {markdown.code(place_of(store, key))} ({remark})",
+        description=f"{markdown.text(description)} · {markdown.code(location_of(store, key))} ({remark})",
     )
     return store.url(key)
 
@@ -71,7 +71,7 @@ def link(store: ObjectStore, key: str, object_key: str, description: str) -> str
     """Leave the place of an object, and a link that a browser can open; return that, or None where there is none."""
     found = browser_url(store, object_key)
     opened = [] if found is None else [f"{markdown.link('open', found[0])} ({found[1]})\n"]
-    place = markdown.code(place_of(store, object_key))
+    place = markdown.code(location_of(store, object_key))
     page(key, f"### {markdown.text(description)}", "", *opened, place, description=description)
     return None if found is None else found[0]
 

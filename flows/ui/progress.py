@@ -1,4 +1,4 @@
-"""What a flow tells about itself: lines of its story and how far a long piece of work is.
+"""What a flow reports about itself: lines of its log, and how far a long piece of work is.
 
 Both go to Prefect (the run's log, a progress artifact) and to listeners of this process, such as a terminal.
 Core functions report through plain callbacks and know of neither.
@@ -31,27 +31,27 @@ stop_requested = Event()
 
 
 class Stopped(Exception):  # noqa: N818 - it is a request, not an error
-    """Work was asked to stop."""
+    """TrackedWork was asked to stop."""
 
 
 class Listener(Protocol):
     """Something in this process that shows what flows tell."""
 
     def on_message(self, text: str) -> None:
-        """Show one line of the story."""
+        """Show a line of the log."""
 
-    def on_progress(self, work: Work) -> None:
+    def on_progress(self, work: TrackedWork) -> None:
         """Show how far a piece of work is."""
 
-    def on_end(self, work: Work) -> None:
+    def on_end(self, work: TrackedWork) -> None:
         """Take a piece of work away."""
 
 
 listeners: list[Listener] = []
-_works: dict[str, Work] = {}
+_works: dict[str, TrackedWork] = {}
 
 
-class Work:
+class TrackedWork:
     """A long piece of work, in parts that may advance at the same time.
 
     Attributes
@@ -60,12 +60,12 @@ class Work:
         What is done, and what ``total`` counts.
     total : int
         When ``done`` reaches it the work is complete.
-    note : str
+    detail : str
         Latest detail, such as the loss of an epoch.
     """
 
     def __init__(self, title: str, total: int, unit: str) -> None:
-        self.title, self.total, self.unit, self.note = title, total, unit, ""
+        self.title, self.total, self.unit, self.detail = title, total, unit, ""
         self._parts: dict[object, int] = {}
         self._lock = Lock()
         self._artifact: UUID | None = None
@@ -80,11 +80,11 @@ class Work:
         """How much is done, all parts together."""
         return min(sum(self._parts.values()), self.total)
 
-    def reach(self, part: object, done: int, note: str = "") -> None:
-        """Say how much of a part is done by now."""
+    def update(self, part: object, done: int, detail: str = "") -> None:
+        """Record how much of a part is done by now."""
         with self._lock:
             self._parts[part] = max(done, self._parts.get(part, 0))
-            self.note = note or self.note
+            self.detail = detail or self.detail
             due = time.monotonic() - self._updated > _SECONDS_BETWEEN_UPDATES
             if due:
                 self._updated = time.monotonic()
@@ -102,16 +102,16 @@ class Work:
     def _update_artifact(self) -> None:
         if self._artifact is not None:
             percent = 100.0 * self.done / max(self.total, 1)
-            note = f" · {self.note}" if self.note else ""
-            description = f"{self.title}: {self.done:,} of {self.total:,} {self.unit}{note}"
+            detail = f" · {self.detail}" if self.detail else ""
+            description = f"{self.title}: {self.done:,} of {self.total:,} {self.unit}{detail}"
             with _server_may_be_away():
                 update_progress_artifact(self._artifact, percent, description=markdown.text(description))
 
 
 @contextmanager
-def working(key: str, title: str, total: int, unit: str) -> Iterator[Work]:
+def track_progress(key: str, title: str, total: int, unit: str) -> Iterator[TrackedWork]:
     """Announce a long piece of work; tasks of this process find it under ``key``."""
-    work = _works[key] = Work(title, total, unit)
+    work = _works[key] = TrackedWork(title, total, unit)
     for listener in listeners:
         listener.on_progress(work)
     try:
@@ -121,44 +121,44 @@ def working(key: str, title: str, total: int, unit: str) -> Iterator[Work]:
         work.end()
 
 
-def reporter(key: str, part: object) -> Callable[..., None]:
-    """Return the callback ``(done, note="")`` by which a part of the work under ``key`` says how much of it is done.
+def progress_callback(key: str, part: object) -> Callable[..., None]:
+    """Return the callback ``(done, detail="")`` by which a part of the work under ``key`` says how much of it is done.
 
     In another process than the flow's there is no such work: the callback does nothing, the flow itself counts the
     parts that have ended.
     """
 
-    def report(done: int, note: str = "") -> None:
+    def report(done: int, detail: str = "") -> None:
         if stop_requested.is_set():
             raise Stopped("stopped; finished blocks are kept, the same command goes on from there")
         work = _works.get(key)
         if work is not None:
-            work.reach(part, done, note)
+            work.update(part, done, detail)
 
     return report
 
 
-def say(text: str) -> None:
-    """Tell one line of the story, to the run's log and to the listeners."""
-    note(text)
-    show(text)
+def log_and_show(text: str) -> None:
+    """Write a line to the run's log and show it to the listeners."""
+    log_line(text)
+    show_line(text)
 
 
-def show(text: str) -> None:
-    """Tell one line of the story to the listeners alone: the run's log has it in other words."""
+def show_line(text: str) -> None:
+    """Show a line to the listeners alone: the run's log has it in other words."""
     for listener in listeners:
         listener.on_message(text)
 
 
-def note(text: str) -> None:
-    """Tell one line of the story to the run's log alone: what a flow tells of the flows that it has called."""
+def log_line(text: str) -> None:
+    """Write a line to the run's log alone: what a flow reports of the flows that it has called."""
     log(logging.INFO, text)
 
 
 @contextmanager
 def _server_may_be_away() -> Iterator[None]:
-    """Let work go on when its progress cannot be told, for example while the server restarts."""
+    """Let work go on when its progress cannot be reported, for example while the server restarts."""
     try:
         yield
     except (httpx.TransportError, PrefectHTTPStatusError) as error:
-        _logger.warning("progress is not told to Prefect: %s", first_line(error))
+        _logger.warning("progress is not reported to Prefect: %s", first_line(error))

@@ -14,7 +14,7 @@ from prefect.client.schemas.actions import ArtifactUpdate
 from difsims_core.messages import first_line
 from flows.ui import markdown
 from flows.ui.artifacts import SUMMARY, answers
-from flows.ui.progress import Work, note, working
+from flows.ui.progress import TrackedWork, log_line, track_progress
 
 
 class RunPage:
@@ -30,13 +30,13 @@ class RunPage:
         The progress of the run.
     """
 
-    def __init__(self, what: str, on: str, stages: int, work: Work) -> None:
+    def __init__(self, what: str, on: str, stages: int, work: TrackedWork) -> None:
         self.what, self.on, self.stages, self.good = what, on, stages, ""
         self._work, self._done, self._where = work, 0, {}
         text, described = self._text("begun"), markdown.text(f"{what}: begun")
         self._artifact = cast("UUID", create_markdown_artifact(text, key=SUMMARY, description=described))
 
-    def reach(self, told: str, where: Mapping[str, str] | None = None, *, good: str = "") -> None:
+    def stage_done(self, told: str, where: Mapping[str, str] | None = None, *, good: str = "") -> None:
         """Say that a stage has ended.
 
         Parameters
@@ -51,8 +51,8 @@ class RunPage:
         self._done += 1
         self._where |= where or {}
         self.good = good or self.good
-        note(f"{self._done} of {self.stages}: {told}")
-        self._work.reach(SUMMARY, self._done, told)
+        log_line(f"{self._done} of {self.stages}: {told}")
+        self._work.update(SUMMARY, self._done, told)
         self._update("complete" if self._done == self.stages else f"{self._done} of {self.stages} stages, {told}")
 
     def stop(self, reason: str) -> None:
@@ -71,7 +71,7 @@ class RunPage:
 @contextmanager
 def run_page(key: str, what: str, on: str, stages: int) -> Iterator[RunPage]:
     """Keep the page of a run while its stages run; ``key`` names the run among those of this process."""
-    with working(key, key, stages, "stages") as work:
+    with track_progress(key, key, stages, "stages") as work:
         page = RunPage(what, on, stages, work)
         try:
             yield page

@@ -7,7 +7,7 @@ from typing import Any
 
 from difsims_core.dataset.description import versions_in_words
 from difsims_core.dataset.open import Simulation, open_simulation
-from difsims_core.evaluate.partners import truth_of
+from difsims_core.evaluate.scan_files import read_truth_of
 from difsims_core.learn.bundle import load_bundle
 from difsims_core.results.run_report import sample_profiles
 from difsims_core.results.scores import phase_rows
@@ -70,9 +70,9 @@ def show_model(root: str, model_id: str) -> float:
     artifacts.figure(store, model_id, "learning-curves.png", draw_curves, f"Learning curves of {model_id}")
     artifacts.figure(store, model_id, "confusion.png", draw_confusion, f"Held-out confusion of {model_id}")
     artifacts.summary(
-        what=f"trained {bundle.training.network}, seed {bundle.training.seed}",
+        what=f"trained {bundle.training.label}, seed {bundle.training.seed}",
         on=f"{', '.join(bundle.sim_ids)}: {bundle.split['n_train']:,} patterns of {', '.join(bundle.phases)}",
-        far=f"complete: {len(history)} of at most {bundle.training.epochs} epochs",
+        far=f"complete: {len(history)} of at most {bundle.training.most_epochs} epochs",
         good=f"right on {metrics['accuracy']:.2%} of {metrics['n']:,} patterns that it has never seen",
         where={model_id: store.url(layout.model(model_id))},
     )
@@ -82,7 +82,7 @@ def show_model(root: str, model_id: str) -> float:
 def show_evaluation(root: str, url: str, scores_url: str, truth: str | None, *, redraw: bool) -> None:
     """Leave the peak positions of a map by phase, the map with its confidence, and the map beside its truth."""
     store, prediction = open_store(root), read_prediction(url)
-    known = truth_of(prediction, url, truth)
+    known = read_truth_of(prediction, url, truth)
     document = store.read_record(store.key_of(scores_url))
     name, model_id = document["experiment"], prediction.cnn_id
     artifacts.table(f"peaks-{name}", phase_rows(document), f"Peak positions of {name} by {model_id}")

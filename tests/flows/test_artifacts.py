@@ -18,7 +18,7 @@ from difsims_core.evaluate.figure_style import phase_colours
 from difsims_core.storage.objects import open_store
 from flows.ui import artifacts, progress, summaries
 from flows.ui.figure_links import THUMBNAIL_BYTES, browser_url, thumbnail
-from flows.ui.progress import note, say, working
+from flows.ui.progress import log_and_show, log_line, track_progress
 from flows.ui.run_page import run_page
 from tests.flows.prefect_records import artifacts_of, latest_run
 
@@ -177,7 +177,7 @@ def test_the_page_of_a_run_that_stops_says_how_far_it_came():
     @flow(name="staged")
     def staged() -> None:
         with run_page("staged", "two things", "nothing", 2) as page:
-            page.reach("the first thing", {"first": "s3://lab/first"}, good="fine")
+            page.stage_done("the first thing", {"first": "s3://lab/first"}, good="fine")
             raise ValueError("the second thing is broken\nand more")
 
     with pytest.raises(ValueError, match="second thing"):
@@ -196,8 +196,8 @@ def test_work_goes_on_while_the_server_is_away(monkeypatch):
     @flow(name="goes-on")
     def goes_on() -> int:
         monkeypatch.setattr(progress, "update_progress_artifact", away)
-        with working("goes-on", "counting", 2, "things") as work:
-            work.reach("all", 2)
+        with track_progress("goes-on", "counting", 2, "things") as work:
+            work.update("all", 2)
         return work.done
 
     assert goes_on() == 2
@@ -214,10 +214,10 @@ def test_the_log_tells_the_story_and_not_that_tasks_ended(caplog):
 
     @flow(name="tells")
     def tells() -> None:
-        say("it begins")
+        log_and_show("it begins")
         for n in range(4):
             step(n)
-        note("it ends")
+        log_line("it ends")
 
     tells()
     lines = [record.getMessage() for record in caplog.records if record.name.startswith("prefect.")]

@@ -16,14 +16,14 @@ from rich.progress import Progress
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.config.sweep import SweepPoint
 from difsims_core.errors import InputError
-from difsims_core.scans.intake import Entry
+from difsims_core.scans.intake import ScanState
 from difsims_core.storage.objects import open_store
 from flows.cli import console
 from flows.execution.no_persistence import flow
 from flows.sweep import PointTable
 from flows.ui import artifacts, markdown
 from flows.ui.events import warn
-from flows.ui.progress import say, working
+from flows.ui.progress import log_and_show, track_progress
 from flows.ui.run_page import run_page
 from flows.watch import row_of
 from tests.flows.prefect_records import artifacts_of, latest_run
@@ -92,9 +92,9 @@ def test_no_artifact_follows_a_name(store):
             artifacts.link(place, f"o{number}", "reports/x/index.html", name)
             artifacts.summary(what=name, on=name, far=name, good=name, where={name: f"{store}/x"})
             with run_page("page", name, name, 1) as page:
-                page.reach(name, {name: "s3://lab/x"}, good=name)
-            with working(f"w{number}", name, 2, "things") as work:
-                work.reach("a", 1, name)
+                page.stage_done(name, {name: "s3://lab/x"}, good=name)
+            with track_progress(f"w{number}", name, 2, "things") as work:
+                work.update("a", 1, name)
 
     hostile()
     found = artifacts_of(latest_run("hostile"))
@@ -123,12 +123,12 @@ def test_a_name_makes_no_line_of_the_log(name):
 
     @flow("logs")
     def logs() -> None:
-        say(name)
+        log_and_show(name)
         warn(name)
 
     try:
         logs()
-        say(name)
+        log_and_show(name)
         logging.getLogger("difsims_core.x").warning("%s: %s", name, "odd")
         logging.getLogger("difsims_core.x").error("a round failed: %s", name, exc_info=InputError(name))
     finally:
@@ -200,8 +200,8 @@ def test_names_of_runs_and_tags_are_one_line_of_some_length():
 
 
 def test_tables_of_intake_and_sweeps_pass_through_the_same_door(monkeypatch):
-    entry = Entry("experiments/profiles/x", "[open](javascript:x)", 1, "e", "arriving", "now", looked="now")
-    (row,) = artifacts.cells([row_of(entry)])
+    state = ScanState("experiments/profiles/x", "[open](javascript:x)", 1, "pending", 0, 1)
+    (row,) = artifacts.cells([row_of(state)])
     assert row["experiment"] == r"\[open\](javascript\:x)"
     made: list[list[dict[str, str]]] = []
     monkeypatch.setattr("flows.sweep.create_table_artifact", lambda rows, **_: made.append(rows))

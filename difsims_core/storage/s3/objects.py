@@ -95,13 +95,12 @@ class S3Objects(StorageBackend):
     def describe(self, path: str) -> list[ObjectInfo]:
         """Return what a listing says of all objects below a prefix, a thousand a request, sorted by path."""
         bucket = path.split("/", 1)[0]
-        found = [
-            ObjectInfo(
-                f"{bucket}/{item['Key']}", item["Size"], item["ETag"].strip('"'), item["LastModified"].astimezone(UTC)
-            )
-            for item in self._listed(path, "Contents")
-            if not item["Key"].endswith("/")
-        ]
+        found = []
+        for item in self._listed(path, "Contents"):
+            if not item["Key"].endswith("/"):
+                written = item["LastModified"].astimezone(UTC)
+                etag = item["ETag"].strip('"')
+                found.append(ObjectInfo(f"{bucket}/{item['Key']}", item["Size"], etag, written, written))
         return sorted(found, key=lambda info: info.key)
 
     def signed_url(self, path: str, seconds: int) -> str | None:
@@ -177,7 +176,7 @@ class S3Objects(StorageBackend):
         """Write an object with one request; return False when its condition does not hold."""
         bucket, key = path.split("/", 1)
         if len(data) > _SINGLE_PUT:
-            raise InputError(f"s3://{path}: {len(data)} bytes are too many for one request; upload a file")
+            raise InputError(f"s3://{path}: {len(data)} bytes are too many for one request", "upload a file")
         options |= _content_type(path)
 
         def put(fs: Any) -> bool:

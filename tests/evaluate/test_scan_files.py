@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from difsims_core.errors import ExperimentError
-from difsims_core.evaluate.partners import folder_of, scan_of, truth_of, truth_url
+from difsims_core.evaluate.scan_files import find_scan, find_truth, read_truth_of, scan_folder
 from difsims_core.storage.names import as_written
 from difsims_core.storage.npz.contracts import Prediction
 
@@ -30,9 +30,9 @@ def folder(tmp_path):
 def test_a_prediction_that_says_so_finds_exactly_its_scan(folder, name):
     prediction = "p/whatever_probability_pred.npz"
     for experiment in (folder / f"{name}.npz", (folder / f"{name}.npz").as_uri(), f"s3://elsewhere/{name}.npz"):
-        found = scan_of(told(experiment), prediction, folder)
+        found = find_scan(told(experiment), prediction, folder)
         assert as_written(found) == f"{folder}/{name}.npz"
-        assert scan_of(told(experiment), prediction, folder.as_uri()) == found
+        assert find_scan(told(experiment), prediction, folder.as_uri()) == found
 
 
 @pytest.mark.parametrize(
@@ -44,23 +44,23 @@ def test_a_prediction_that_says_so_finds_exactly_its_scan(folder, name):
     ],
 )
 def test_a_historical_prediction_finds_its_scan_by_its_own_name(folder, prediction, scan):
-    assert as_written(scan_of(MAP, prediction, folder)) == f"{folder}/{scan}.npz"
+    assert as_written(find_scan(MAP, prediction, folder)) == f"{folder}/{scan}.npz"
 
 
 def test_a_scan_that_is_not_there_is_named(folder):
     with pytest.raises(ExperimentError, match=r"p/c_probability_pred\.npz.*c_radial_crop\.npz and c\.npz"):
-        scan_of(MAP, "p/c_probability_pred.npz", folder)
+        find_scan(MAP, "p/c_probability_pred.npz", folder)
 
 
 @pytest.mark.parametrize("place", ["file:///a/..%2F..%2Fx.npz", "s3://me:secret@b/x.npz", "s3:/slip/x.npz"])
 def test_a_record_that_names_no_place_is_an_error_of_the_prediction(folder, place):
-    for ask in (lambda: folder_of(told(place), "p.npz", ["/"]), lambda: scan_of(told(place), "p.npz", folder)):
+    for ask in (lambda: scan_folder(told(place), "p.npz", ["/"]), lambda: find_scan(told(place), "p.npz", folder)):
         with pytest.raises(ExperimentError, match=r"^p\.npz: the place of its experiment") as caught:
             ask()
         assert "secret" not in str(caught.value)
     with pytest.raises(ExperimentError, match="--experiments"):
-        folder_of(MAP, "p.npz", ["/"])
-    assert folder_of(told("/sc%20ans/a.npz"), "p.npz", ["/sc%20ans"]) == "file:///sc%2520ans"
+        scan_folder(MAP, "p.npz", ["/"])
+    assert scan_folder(told("/sc%20ans/a.npz"), "p.npz", ["/sc%20ans"]) == "file:///sc%2520ans"
 
 
 @pytest.mark.parametrize(
@@ -79,25 +79,25 @@ def test_a_record_that_names_no_place_is_an_error_of_the_prediction(folder, plac
 )
 def test_a_record_that_names_a_place_outside_is_an_error_of_the_prediction(place, monkeypatch):
     with pytest.raises(ExperimentError, match=r"lies outside the store.*--experiments.*DIFSIMS_ALSO_READ"):
-        folder_of(told(place), "p.npz", ["/store", "file:///other%20store"])
+        scan_folder(told(place), "p.npz", ["/store", "file:///other%20store"])
     if "etc" in place and ".." not in place and "%2e" not in place:
         monkeypatch.setenv("DIFSIMS_ALSO_READ", "s3://lab/scans, /etc")
-        assert folder_of(told(place), "p.npz", ["/store"]) == "file:///etc"
+        assert scan_folder(told(place), "p.npz", ["/store"]) == "file:///etc"
 
 
 def test_a_truth_map_is_found_with_and_without_the_ending_of_the_scan(tmp_path):
     url = "roi_1_radial_crop_probability_pred.npz"
     named = told("/scans/roi_1_radial_crop.npz")
-    assert truth_of(named, url, tmp_path) is None
-    assert truth_of(named, url, None) is None
+    assert read_truth_of(named, url, tmp_path) is None
+    assert read_truth_of(named, url, None) is None
     save_truth(tmp_path / "roi_1_truth.npz", 0)
     for prediction, path in ((named, url), (MAP, "roi_1_probability_pred.npz"), (told("/scans/roi_1.npz"), url)):
-        assert truth_of(prediction, path, tmp_path).label.tolist() == [0, 0]
+        assert read_truth_of(prediction, path, tmp_path).label.tolist() == [0, 0]
     save_truth(tmp_path / "roi_1_radial_crop_truth.npz", 1)
-    assert truth_of(named, url, tmp_path).label.tolist() == [1, 1]
-    assert truth_of(told("/scans/roi_1.npz"), url, tmp_path).label.tolist() == [0, 0]
+    assert read_truth_of(named, url, tmp_path).label.tolist() == [1, 1]
+    assert read_truth_of(told("/scans/roi_1.npz"), url, tmp_path).label.tolist() == [0, 0]
 
 
 @pytest.mark.service
 def test_a_name_that_no_object_can_have_has_no_truth_map(s3_store_url):
-    assert truth_url(told("/scans/back\\slash.npz"), "p_probability_pred.npz", s3_store_url) is None
+    assert find_truth(told("/scans/back\\slash.npz"), "p_probability_pred.npz", s3_store_url) is None

@@ -1,4 +1,4 @@
-"""What belongs to a prediction: its scan and its truth map, found by the name of the file that was predicted."""
+"""The files that belong to a prediction: its scan and its truth map, found by the name of the predicted file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from difsims_core.storage.urls import url_exists
 _CROPPED = "_radial_crop"
 
 
-def folder_of(prediction: Prediction, url: str | Path, places: Iterable[str | Path]) -> str:
+def scan_folder(prediction: Prediction, url: str | Path, places: Iterable[str | Path]) -> str:
     """Return the URL of the folder where the scan of a prediction lay when it was predicted.
 
     Parameters
@@ -30,17 +30,17 @@ def folder_of(prediction: Prediction, url: str | Path, places: Iterable[str | Pa
         If the prediction does not say it, or names another place.
     """
     if "/" not in prediction.experiment:
-        raise ExperimentError(f"{url}: does not say where its experiment lies; name the folder with --experiments")
+        raise ExperimentError(f"{url}: does not say where its experiment lies", "name the folder with --experiments")
     _stems(prediction, url)
     if not may_be_read(prediction.experiment, places):
         raise ExperimentError(
-            f"{url}: says that its experiment is {prediction.experiment!r}, which lies outside the store; if it is "
-            f"yours, name the folder with --experiments, or allow it with {ALSO_READ}"
+            f"{url}: says that its experiment is {prediction.experiment!r}, which lies outside the store",
+            f"if it is yours, name the folder with --experiments, or allow it with {ALSO_READ}",
         )
     return parent_url(prediction.experiment)
 
 
-def scan_of(prediction: Prediction, url: str | Path, folder: str | Path) -> str:
+def find_scan(prediction: Prediction, url: str | Path, folder: str | Path) -> str:
     """Return the URL of the scan of a prediction in a folder.
 
     Raises
@@ -52,13 +52,13 @@ def scan_of(prediction: Prediction, url: str | Path, folder: str | Path) -> str:
     found = _first_in(folder, names)
     if found is None:
         raise ExperimentError(
-            f"{url}: its experiment is not in {folder} (looked for {' and '.join(names)}); "
-            "give the folder of the experiment that was predicted"
+            f"{url}: its experiment is not in {folder} (looked for {' and '.join(names)})",
+            "give the folder of the experiment that was predicted",
         )
     return found
 
 
-def truth_url(prediction: Prediction, url: str | Path, folder: str | Path | None) -> str | None:
+def find_truth(prediction: Prediction, url: str | Path, folder: str | Path | None) -> str | None:
     """Return where the truth map of the scan of a prediction lies; None when the folder holds none.
 
     It is called ``<name>_truth.npz``, with or without ``_radial_crop`` in the name.
@@ -70,9 +70,9 @@ def truth_url(prediction: Prediction, url: str | Path, folder: str | Path | None
     return _first_in(folder, [f"{stem}{TRUTH_ENDING}" for stem in (*stems, *shorter)])
 
 
-def truth_of(prediction: Prediction, url: str | Path, folder: str | Path | None) -> Truth | None:
+def read_truth_of(prediction: Prediction, url: str | Path, folder: str | Path | None) -> Truth | None:
     """Return the truth map of the scan of a prediction, where the folder holds one."""
-    found = truth_url(prediction, url, folder)
+    found = find_truth(prediction, url, folder)
     return None if found is None else read_truth(found)
 
 
@@ -83,7 +83,7 @@ def _stems(prediction: Prediction, url: str | Path) -> list[str]:
             return [file_name(prediction.experiment).removesuffix(".npz")]
         except InputError as error:
             raise ExperimentError(
-                f"{url}: the place of its experiment cannot be read ({error}); predict again"
+                f"{url}: the place of its experiment cannot be read ({error})", "predict again"
             ) from None
     name = predicted_name(url)  # a historical prediction has it in its own file name only, and shorter
     return [f"{name}{_CROPPED}", name]
