@@ -34,7 +34,7 @@ from flows.ui.artifacts import page, summary, table, tag_run
 from flows.ui.events import announce
 from flows.ui.final_states import nothing_new
 from flows.ui.parameters import Retraining, StoreUrl
-from flows.ui.progress import progress_callback, log_and_show, track_progress
+from flows.ui.progress import log_and_show, progress_callback, track_progress
 
 _DEFAULT = RetrainingSpec()
 _BROKEN = (InputError, MissingObjectError, PartlyFailedError)
