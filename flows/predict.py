@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from prefect.runtime import flow_run
 
-from difsims_core.errors import CorruptDataError, InputError, MissingObjectError, ModelError, StoreError
+from difsims_core.errors import CorruptDataError, MissingObjectError, ModelError, StoreError
+from difsims_core.learn.predict import PredictionResult
+from difsims_core.learn.predict_scans import run_prediction
 from difsims_core.models.registry import resolve_model
-from difsims_core.results.scores import places_of
+from difsims_core.results.evaluate_map import places_of
 from difsims_core.scans.intake import Outcome, record, scans_to_predict
 from difsims_core.scans.listing import list_scans, scan_key
 from difsims_core.storage import layout
-from difsims_core.storage.npz.contracts import experiment_name
 from difsims_core.storage.objects import ObjectInfo, ObjectStore, expand_urls, open_store, url_name
 from flows.execution.item_failures import ItemFailures
 from flows.execution.no_persistence import flow
@@ -26,21 +25,6 @@ from flows.ui.progress import log_and_show, track_progress
 from flows.ui.summaries import show_predictions
 
 _EVERYTHING: list[str] = []
-
-
-def distinct_scans(urls: list[str]) -> list[str]:
-    """Return the scans; refuse two of the same name, whose predictions would overwrite each other."""
-    names: dict[str, str] = {}
-    for url in urls:
-        try:
-            other = names.setdefault(experiment_name(url), url)
-        except InputError:
-            continue  # no name of a scan: its prediction says so
-        if other != url:
-            raise InputError(
-                f"{other} and {url} have the same name, and so would their predictions; rename one of them"
-            )
-    return urls
 
 
 def _run_name() -> str:
@@ -74,7 +58,7 @@ def predict(
     """
     place = open_store(store)
     model = resolve_model(place, model)
-    urls = distinct_scans(expand_urls(experiments)) if experiments else _all_scans(place)
+    urls = expand_urls(experiments) if experiments else _all_scans(place)
     if not urls:
         message = f"no experiments to predict below {place.url(layout.PROFILES)}"
         log_and_show(message)
@@ -82,13 +66,23 @@ def predict(
     reading = {} if q_unit is None else {"q_unit": q_unit, "beam_energy_kv": beam_energy_kv}
     listed, tries = _listed(place, urls), load_settings().intake_tries
     # A scan that is missing or damaged is an InputError; these are of the model.
-    results, failures = [], ItemFailures(place, ModelError, MissingObjectError, CorruptDataError)
+    results: list[PredictionResult] = []
+    failures = ItemFailures(place, ModelError, MissingObjectError, CorruptDataError)
+
+    def map_scan(url: str) -> PredictionResult:
+        results.append(predict_one(place.root, model, url, **reading))
+        return results[-1]
+
     try:
         with track_progress(f"predict {model}", "predicting", len(urls), "maps") as work:
-            for done, url in enumerate(urls, start=1):
-                with failures.catch(url):
-                    results.append(predict_one(place.root, model, url, **reading))
-                work.update("maps", done, url_name(url))
+            run_prediction(
+                place,
+                model,
+                urls,
+                progress=lambda done, url: work.update("maps", done, url_name(url)),
+                predict_one=map_scan,
+                guard=failures.catch,
+            )
     finally:
         _announce(place, results, urls)  # however it ends: what is written is to be evaluated
     _keep(place, model, _outcomes(listed, failures), tries)
@@ -129,54 +123,54 @@ def _keep(store: ObjectStore, model: str, outcomes: list[Outcome], tries: int) -
         warn(f"the intake does not know of these predictions and will ask for them again: {error}")
 
 
-def _conclude(results: list[dict[str, Any]], failures: ItemFailures, total: int) -> list[str]:
+def _conclude(results: list[PredictionResult], failures: ItemFailures, total: int) -> list[str]:
     """Tell of the predictions, tag the run, and return the URLs."""
-    tag_run(*{result["model"] for result in results}, *(result["name"] for result in results))
+    tag_run(*{result.model for result in results}, *(result.name for result in results))
     show_predictions(results, len(failures.reasons))
     for result in results:
-        if result["n_invalid"]:
-            unusable = f"{result['n_invalid']} pixels without a usable profile"
-            log_and_show(f"{result['name']}: {unusable} got a uniform probability")
-    fresh = [result for result in results if not result["reused"]]
-    found = [result["url"] for result in results]
+        if result.n_invalid:
+            unusable = f"{result.n_invalid} pixels without a usable profile"
+            log_and_show(f"{result.name}: {unusable} got a uniform probability")
+    fresh = [result for result in results if not result.reused]
+    found = [result.url for result in results]
     if fresh:
-        log_and_show(f"predicted {', '.join(result['name'] for result in fresh)}")
+        log_and_show(f"predicted {', '.join(result.name for result in fresh)}")
     failures.raise_if_any(total, "scans cannot be predicted", f"; the other {len(found)} are predicted")
     if fresh:
         return found
-    message = f"reused the predictions of {', '.join(result['name'] for result in results)}: same scans and model"
+    message = f"reused the predictions of {', '.join(result.name for result in results)}: same scans and model"
     log_and_show(message)
     return reused(found, message)
 
 
-def _announce(place: ObjectStore, results: list[dict[str, Any]], urls: list[str]) -> None:
+def _announce(place: ObjectStore, results: list[PredictionResult], urls: list[str]) -> None:
     """Announce the predictions that are new, and those of a run that was stopped before it could announce them.
 
     With them goes where this run was told to read scans outside the store: their evaluation may read there, too.
     """
-    left = _left_unevaluated(place, [result for result in results if result["reused"]])
-    news = [result for result in results if not result["reused"] or result["name"] in left]
+    left = _left_unevaluated(place, [result for result in results if result.reused])
+    news = [result for result in results if not result.reused or result.name in left]
     if not news:
         return
-    model = news[0]["model"]
-    url = news[0]["url"] if len(news) == 1 else f"{place.url(layout.predictions(model))}/"
+    model = news[0].model
+    url = news[0].url if len(news) == 1 else f"{place.url(layout.predictions(model))}/"
     details = {
         "predictions": len(news),
-        "experiments": [result["name"] for result in news[:100]],
+        "experiments": [result.name for result in news[:100]],
         "places": places_of(url for url in urls if scan_key(place, url) is None),
     }
     labels = {"difsims.url": url, "difsims.model": model}
     announce("predictions.written", model, place.root, labels=labels, payload=details)
 
 
-def _left_unevaluated(place: ObjectStore, reused: list[dict[str, Any]]) -> set[str]:
+def _left_unevaluated(place: ObjectStore, reused: list[PredictionResult]) -> set[str]:
     """Return the names of predictions that were there already and have no evaluation."""
     if not reused:
         return set()
-    model = reused[0]["model"]
+    model = reused[0].model
     try:
         evaluated = set(place.list(layout.evaluations(model)))
     except StoreError as error:
         warn(f"predictions of {model} that were there already may be without an evaluation: {error}")
         return set()
-    return {result["name"] for result in reused if layout.evaluation(model, result["name"]) not in evaluated}
+    return {result.name for result in reused if layout.evaluation(model, result.name) not in evaluated}

@@ -60,7 +60,7 @@ def place_to_compute(settings: Settings, plan: Plan) -> Iterator[int]:
 
 def write_group(
     store_url: str, spec: SimulationSpec, plan: Plan, blocks: range, progress: Progress | None = None
-) -> dict[str, Any]:
+) -> build.GroupSummary:
     """Simulate and write a run of blocks where the settings say; see ``difsims_core.dataset.build.write_group``.
 
     Raises
@@ -85,7 +85,7 @@ def write_group(
 
 def _write_on_cluster(
     address: str, store_url: str, spec: SimulationSpec, plan: Plan, blocks: range, progress: Progress
-) -> dict[str, Any]:
+) -> build.GroupSummary:
     began = time.perf_counter()
     done = read_receipts(open_store(store_url), plan, blocks)
     missing = [block for block in blocks if block not in done]
@@ -102,15 +102,7 @@ def _write_on_cluster(
                 start, stop = plan.rows(block)
                 patterns += stop - start
                 progress(there + patterns)
-    return {
-        "id": plan.id,
-        "first_block": min(blocks, default=None),
-        "last_block": max(blocks, default=None),
-        "written": len(missing),
-        "skipped": len(done),
-        "patterns": patterns,
-        "seconds": time.perf_counter() - began,
-    }
+    return build.GroupSummary(plan.id, blocks, len(missing), len(done), patterns, time.perf_counter() - began)
 
 
 def map_blocks(

@@ -27,7 +27,7 @@ from difsims_core.housekeeping.retention import apply_retention, plan_retention
 from difsims_core.learn.bundle import load_bundle
 from difsims_core.learn.predict import predict_experiment
 from difsims_core.models.registry import promote, read_registry
-from difsims_core.results.scores import score_prediction
+from difsims_core.results.evaluate_map import evaluate_map
 from difsims_core.scans.intake import Outcome, look, read_entries, record
 from difsims_core.scans.listing import list_scans
 from difsims_core.storage import layout
@@ -139,7 +139,7 @@ class Evaluate(Operation):
 
     def work(self, whole: WholeStore) -> Iterator[str]:
         for key in whole.store.list(layout.predictions(whole.models[0])):
-            yield score_prediction(whole.store.root, whole.store.url(key))["scores"]
+            yield evaluate_map(whole.store, whole.store.url(key)).scores.url
 
     def check(self, whole: WholeStore, told: list[str]) -> None:
         for url in told:

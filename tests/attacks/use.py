@@ -17,7 +17,7 @@ from difsims_core.housekeeping.retention import plan_retention
 from difsims_core.learn.bundle import load_bundle
 from difsims_core.learn.train import find_trained
 from difsims_core.models.registry import promote, read_registry
-from difsims_core.results.scores import score_prediction
+from difsims_core.results.evaluate_map import evaluate_map
 from difsims_core.scans import intake
 from difsims_core.scans.intake import read_entries
 from difsims_core.storage import layout
@@ -38,7 +38,7 @@ def _use_prediction(whole: WholeStore, key: str) -> Any:
 
 def _use_evaluation(whole: WholeStore, key: str) -> Any:
     _, model, name = key.split("/")
-    return score_prediction(whole.store.root, whole.store.url(layout.prediction(model, name.removesuffix(".json"))))
+    return evaluate_map(whole.store, whole.store.url(layout.prediction(model, name.removesuffix(".json")))).scores
 
 
 def _use_dataset_index(whole: WholeStore, _key: str) -> Any:
