@@ -1,13 +1,29 @@
 """Every error that the package raises on purpose.
 
-A message says what was expected, what was found and what to do (one or two sentences, no traceback needed).
+A message says what was expected, what was found and what to do (one or two sentences, no traceback needed). What to do
+is a field of its own, so that whoever shows an error can set it apart.
 """
 
 from __future__ import annotations
 
 
 class DifsimsError(Exception):
-    """Base of all errors raised on purpose."""
+    """Base of all errors raised on purpose.
+
+    Attributes
+    ----------
+    problem : str
+        What was expected and what was found.
+    remedy : str
+        What to do; empty where the problem says it, or nothing can be done.
+
+    >>> str(DifsimsError("a.cif: no such file", "check the path"))
+    'a.cif: no such file; check the path'
+    """
+
+    def __init__(self, problem: object = "", remedy: str = "") -> None:
+        self.problem, self.remedy = str(problem), remedy
+        super().__init__(f"{self.problem}; {remedy}" if remedy else self.problem)
 
 
 class InputError(DifsimsError, ValueError):
@@ -18,10 +34,10 @@ class MalformedError(InputError):
     """A text that is not plain YAML or JSON; the message says in one line where, what and what to do."""
 
     @classmethod
-    def at(cls, line: int, problem: str) -> MalformedError:
+    def at(cls, line: int, problem: str, remedy: str = "") -> MalformedError:
         """Return the error for a problem in a line, counted from 1."""
         plain = " ".join(problem.split())  # names in it come from outside
-        return cls(f"line {line}: {''.join(c if c.isprintable() else '?' for c in plain)}")
+        return cls(f"line {line}: {''.join(c if c.isprintable() else '?' for c in plain)}", remedy)
 
 
 class SpecError(InputError):

@@ -27,6 +27,12 @@ METRICS: Family[Any] = Family(
     },
     base="difsims_core.evaluate.base:Metric",
 )
+ENGINES: Family[Any] = Family(
+    "engine",
+    "difsims.engines",
+    {"kinematical": "difsims_core.diffraction.engines.kinematical:KinematicalEngine"},
+    base="difsims_core.diffraction.engines.base:Engine",
+)
 IMPERFECTIONS: Family[Any] = Family(
     "imperfection", "difsims.imperfections", base="difsims_core.diffraction.imperfections.base:Imperfection"
 )

@@ -41,14 +41,14 @@ def read_json(text: str | bytes) -> Any:
     try:
         json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
     except UnicodeEncodeError:
-        raise MalformedError(r"a text holds half a character; write both of its \u escapes") from None
+        raise MalformedError(r"a text holds half a character", r"write both of its \u escapes") from None
     except ValueError:
-        raise MalformedError("a number is too large; write a smaller one or null") from None
+        raise MalformedError("a number is too large", "write a smaller one or null") from None
     return value
 
 
 def _too_deep() -> MalformedError:
-    return MalformedError(f"values are nested more than {MOST_NESTED} deep; nest them less")
+    return MalformedError(f"values are nested more than {MOST_NESTED} deep", "nest them less")
 
 
 def _parts(value: Any) -> list[Any]:
@@ -59,13 +59,13 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
-            raise MalformedError(f"the key {key} appears twice; leave one of them out")
+            raise MalformedError(f"the key {key} appears twice", "leave one of them out")
         found[key] = value
     return found
 
 
 def _no_number(text: str) -> Any:
-    raise MalformedError(f"{text} is not a number of JSON; write a number or null")
+    raise MalformedError(f"{text} is not a number of JSON", "write a number or null")
 
 
 def _integer(digits: str) -> int:

@@ -27,13 +27,13 @@ def make_private(folder: Path) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     state = folder.lstat()
     if stat.S_ISLNK(state.st_mode):
-        raise InputError(f"{folder}: expected a folder, found a link; remove the link or use another folder")
+        raise InputError(f"{folder}: expected a folder, found a link", "remove the link or use another folder")
     if state.st_uid != os.geteuid():
-        raise InputError(f"{folder}: belongs to another user; use another folder")
+        raise InputError(f"{folder}: belongs to another user", "use another folder")
     if state.st_mode & _OTHERS_WRITE:
         raise InputError(
-            f"{folder}: others may write into it (mode {stat.S_IMODE(state.st_mode):04o}); use another folder, or "
-            "`chmod 700` this one if you trust all that it holds"
+            f"{folder}: others may write into it (mode {stat.S_IMODE(state.st_mode):04o})",
+            "use another folder, or `chmod 700` this one if you trust all that it holds",
         )
     if state.st_mode & _OTHERS:
         folder.chmod(0o700)

@@ -16,9 +16,9 @@ from difsims_core.learn.bundle import ModelBundle, load_bundle
 from difsims_core.learn.predict_scans import check_names
 from difsims_core.models import compare as comparing
 from difsims_core.models import retraining_inputs
-from difsims_core.models.apply_decision import Settlement, settle
+from difsims_core.models.apply_decision import RetrainingOutcome, decide_and_apply
 from difsims_core.models.comparison import Comparison
-from difsims_core.models.promotion_rule import Decision, decide, decide_first, rule_in_words
+from difsims_core.models.promotion_rule import PromotionDecision, decide, decide_first, rule_in_words
 from difsims_core.models.registry import read_registry
 from difsims_core.results.evaluate_map import places_of
 from difsims_core.results.map_scores import MapScores
@@ -78,7 +78,7 @@ def retrain(spec: Retraining = _DEFAULT, store: StoreUrl = None) -> dict[str, An
         return _ended(None, f"{root} holds no complete dataset {wanted}; simulate one, or list datasets", champion_id)
     fingerprints = tuple(sorted(sim.fingerprint for sim in datasets))
     ingredients = retraining_inputs.Ingredients(fingerprints, tuple(scans.values()), spec).digest()
-    before = retraining_inputs.considered(read_registry(place), ingredients)
+    before = retraining_inputs.earlier_decision(read_registry(place), ingredients)
     if before is not None:
         why = f"the same datasets, experiments, code and rule were considered on {before.when}: {before.why}"
         return _ended(before.model, why, champion_id)
@@ -89,12 +89,12 @@ def retrain(spec: Retraining = _DEFAULT, store: StoreUrl = None) -> dict[str, An
     places = places_of(scans, spec.simulation)
     mapped, broken = map_scans(model, list(scans), root, places)
     challenge = _Challenge(place, spec.rule, model, names, list(scans), mapped, places)
-    settlement = settle(place, model, ingredients, challenge.judge)
-    _tell(root, model, settlement)  # first: nothing that follows may keep the event back
-    tag_run(model, *filter(None, (settlement.before,)), *names[:_MOST_TAGS])
-    _show(challenge, settlement, left_out | broken)
-    decision = settlement.decision
-    return {"model": model, "promoted": decision.promote, "why": decision.why, "champion": settlement.champion}
+    outcome = decide_and_apply(place, model, ingredients, challenge.judge)
+    _tell(root, model, outcome)  # first: nothing that follows may keep the event back
+    tag_run(model, *filter(None, (outcome.before,)), *names[:_MOST_TAGS])
+    _show(challenge, outcome, left_out | broken)
+    decision = outcome.decision
+    return {"model": model, "promoted": decision.promote, "why": decision.why, "champion": outcome.champion}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ class _Challenge:
     mapped: set[str]
     places: list[str]
 
-    def judge(self, champion: str | None) -> Decision:
+    def judge(self, champion: str | None) -> PromotionDecision:
         """Return the decision against a champion, or against none."""
         bundle = load_bundle(self.model, self.place)
         if champion is None:
@@ -172,24 +172,24 @@ def _ended(model: str | None, why: str, champion: str | None) -> dict[str, Any]:
     return nothing_new({"model": model, "promoted": False, "why": why, "champion": champion}, why)
 
 
-def _tell(root: str, model: str, settlement: Settlement) -> None:
+def _tell(root: str, model: str, outcome: RetrainingOutcome) -> None:
     """Say the verdict, and announce a promotion."""
-    decision = settlement.decision
+    decision = outcome.decision
     if not decision.promote:
         log_and_show(f"{model} is not promoted: {decision.why}")
         return
     log_and_show(f"{model} is the champion now: {decision.why}")
     payload = {"why": decision.why, "scores": dict(decision.scores)}
-    announce("champion.promoted", model, root, labels={"difsims.before": settlement.before or ""}, payload=payload)
+    announce("champion.promoted", model, root, labels={"difsims.before": outcome.before or ""}, payload=payload)
 
 
-def _show(challenge: _Challenge, settlement: Settlement, left_out: Mapping[str, str]) -> None:
+def _show(challenge: _Challenge, outcome: RetrainingOutcome, left_out: Mapping[str, str]) -> None:
     """Leave the conditions as a table, and the decision with its rule."""
-    model, decision = challenge.model, settlement.decision
-    table("comparison", [asdict(check) for check in decision.checks], f"{model} against {settlement.before or 'none'}")
+    model, decision = challenge.model, outcome.decision
+    table("comparison", [asdict(check) for check in decision.checks], f"{model} against {outcome.before or 'none'}")
     lines = [
         decision.why,
-        f"champion before: {settlement.before or 'none'}",
+        f"champion before: {outcome.before or 'none'}",
         f"trained on: {', '.join(challenge.datasets)}",
         f"experiments mapped: {', '.join(sorted(challenge.mapped)) or 'none'}",
         *(f"left out: {name}: {reason}" for name, reason in {**left_out, **decision.left_out}.items()),

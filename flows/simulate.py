@@ -15,7 +15,7 @@ from difsims_core.config.simulation import SimulationSpec
 from difsims_core.dataset.plan import MOST_GROUPS, Plan
 from difsims_core.dataset.run_simulation import Progress, Steps, run_simulation
 from difsims_core.storage.objects import ObjectStore, open_store
-from flows.execution.compute import place_to_compute
+from flows.execution.compute import reserve_compute
 from flows.execution.no_persistence import flow
 from flows.execution.tasks import begin_dataset, finish_dataset, finished_blocks, write_blocks
 from flows.settings import load_settings
@@ -77,7 +77,7 @@ class _Tasks(Steps):
     def write(self, store: ObjectStore, spec: SimulationSpec, plan: Plan, progress: Progress) -> None:
         """Write the groups; one whose blocks all have their receipts ends as ``Cached``."""
         settings = load_settings()
-        with place_to_compute(settings, plan) as at_once:
+        with reserve_compute(plan) as at_once:
             done: set[int] = set(finished_blocks(store.root, plan))
             log_and_show(f"simulating {plan.n_patterns:,} patterns of {', '.join(spec.class_names)} as {plan.id}")
             if done:

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from difsims_core.signal.grid import RadialGrid
+from difsims_core.units import electron_wavelength_angstrom, relativistic_factor
 from difsims_core.version import __version__
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -72,3 +74,16 @@ def test_hooks_before_a_commit_are_those_of_the_project():
 def test_every_decision_is_listed():
     pages = {path.name for path in (ROOT / "docs" / "decisions").glob("*.md")} - {"README.md"}
     assert pages == set(_LINK.findall((ROOT / "docs" / "decisions" / "README.md").read_text(encoding="utf-8")))
+
+
+def test_numbers_of_the_physics_page_are_those_of_the_code():
+    text, grid = (ROOT / "docs" / "physics.md").read_text(encoding="utf-8"), RadialGrid()
+    q = grid.q[grid.crop]
+    stated = [
+        f"step = {grid.step_per_angstrom!r} Å⁻¹",
+        f"{grid.n_bins} annuli",
+        f"{len(q)} points from {float(q[0])!r} to {float(q[-1])!r}",
+    ]
+    stated += [f"λ({kv} kV) = {electron_wavelength_angstrom(kv):.6f} Å" for kv in (80, 200, 300)]
+    stated += [f"({relativistic_factor(200):.5f} at 200 kV)"]
+    assert not [number for number in stated if number not in text]

@@ -47,6 +47,13 @@ def load_spec(path: str | Path, kind: type[S] = SimulationSpec, changes: Iterabl
     SpecError
         If the file is missing or malformed, or a key or value is not allowed; the message names file, key, value
         and, for a typo, the nearest key.
+
+    Examples
+    --------
+    >>> from difsims_core import load_spec
+    >>> spec = load_spec("deployments/specs/reference.yaml", changes=["n_patterns=300", "phases=[pb, gratia_2h]"])
+    >>> spec.n_patterns, spec.class_names
+    (300, ('pb', 'gratia_2h'))
     """
     return make_spec(apply_changes(read_document(path), changes), kind, source=str(path))
 
@@ -71,16 +78,16 @@ def read_text(path: Path) -> str:
         with path.open("rb") as file:
             data = file.read(_LONGEST + 1)
     except FileNotFoundError:
-        raise SpecError(f"{path}: no such parameter document; check the path") from None
+        raise SpecError(f"{path}: no such parameter document", "check the path") from None
     except OSError as error:
         raise SpecError(f"{path}: cannot be read as a parameter document ({error})") from None
     if len(data) > _LONGEST:
-        raise SpecError(f"{path}: a parameter document has at most {_LONGEST:,} bytes, found more; check the path")
+        raise SpecError(f"{path}: a parameter document has at most {_LONGEST:,} bytes, found more", "check the path")
     encoding = json.detect_encoding(data)  # those of YAML are those of JSON: UTF-8, -16 and -32, with a mark or without
     try:
         return io.TextIOWrapper(io.BytesIO(data), encoding).read()
     except UnicodeDecodeError as error:
-        raise SpecError(f"{path}: cannot be read as text ({error}); save it as UTF-8") from None
+        raise SpecError(f"{path}: cannot be read as text ({error})", "save it as UTF-8") from None
 
 
 def make_spec(
@@ -100,13 +107,14 @@ def make_spec(
         if document["sweep"]:
             raise SpecError(
                 f"{source}: holds a sweep, which stands for several simulations; read it with load_sweep, or run "
-                "difsims simulate; --set sweep=null leaves the sweep out"
+                "difsims simulate",
+                "--set sweep=null leaves the sweep out",
             )
         document = {key: value for key, value in document.items() if key != "sweep"}
     try:
         return kind.model_validate(document, context={STORED: stored})
     except OverflowError:
-        raise SpecError(f"{source}: holds a number that is too large; correct it") from None
+        raise SpecError(f"{source}: holds a number that is too large", "correct it") from None
     except ValidationError as error:
         lines = []
         problems = error.errors(include_url=False)
@@ -141,7 +149,7 @@ def apply_changes(document: Mapping[str, Any], changes: Iterable[str]) -> dict[s
     for change in changes:
         key, sign, text = change.partition("=")
         if not sign or not key.strip():
-            raise SpecError(f"expected key=value, found {shown(change)}; for example n_patterns=1000")
+            raise SpecError(f"expected key=value, found {shown(change)}", "for example n_patterns=1000")
         try:
             value = read_yaml(text)
         except MalformedError as error:
@@ -154,7 +162,7 @@ def set_key(document: dict[str, Any], key: str, value: Any, change: str) -> None
     """Set one dotted key of a document, in place; ``change`` is what an error calls it."""
     *parents, last = key.split(".")
     if len(parents) >= MOST_NESTED:
-        raise SpecError(f"cannot set {shown(change)}: keys have at most {MOST_NESTED} parts; check the key")
+        raise SpecError(f"cannot set {shown(change)}: keys have at most {MOST_NESTED} parts", "check the key")
     for part in parents:
         child = document.get(part)
         if child is None:

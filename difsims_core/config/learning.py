@@ -11,7 +11,15 @@ from difsims_core.families import NETWORKS
 
 
 class TrainingSpec(Spec):
-    """How a network is trained; with the datasets it determines the weights (DESIGN §8)."""
+    """How a network is trained; with the datasets it determines the weights (DESIGN §8).
+
+    Examples
+    --------
+    >>> from difsims_core import TrainingSpec
+    >>> spec = TrainingSpec(epochs=5)
+    >>> spec.network, spec.epochs, spec.held_out_fraction
+    ('large_filter', 5, 0.25)
+    """
 
     network: str = Field(default="large_filter", description="a registered network")
     profiles: Literal["x_px", "x_q"] = Field(

@@ -105,6 +105,13 @@ def load_sweep(path: str | Path, changes: Iterable[str] = ()) -> Sweep:
     SpecError
         If the file is missing or malformed, an axis is empty or holds a value twice, there are too many points, or a
         key or value is not allowed; the message names the point.
+
+    Examples
+    --------
+    >>> from difsims_core import load_sweep
+    >>> sweep = load_sweep("deployments/specs/reference.yaml", changes=["sweep={seed: [10, 11]}"])
+    >>> [(point.label, point.spec.seed) for point in sweep.points]
+    [('seed=10', 10), ('seed=11', 11)]
     """
     changes = list(changes)
     document = apply_changes(read_document(path), changes)
@@ -134,8 +141,8 @@ def _enumerate(document: Mapping[str, Any], axes: tuple[Axis, ...], source: str)
     size = len(text) + sum(len(json.dumps(axis.values)) // len(axis.values) for axis in axes)  # of a point
     if n_points * size > _MOST_READ:
         raise SpecError(
-            f"{source}: {n_points:,} points of {size:,} characters each are more than can be read; sweep in parts, or "
-            "put long lists into files"
+            f"{source}: {n_points:,} points of {size:,} characters each are more than can be read",
+            "sweep in parts, or put long lists into files",
         )
     points = []
     for values in product(*(axis.values for axis in axes)):
@@ -159,14 +166,14 @@ def _read_axes(plain: Any, source: str) -> tuple[Axis, ...]:
     keys = [key for axis in axes for key in axis.keys]
     if len(keys) > _MOST_KEYS:
         raise SpecError(
-            f"{source}: sweep: {len(keys):,} keys are swept, at most {_MOST_KEYS} can be; give some a value"
+            f"{source}: sweep: {len(keys):,} keys are swept, at most {_MOST_KEYS} can be", "give some a value"
         )
     for one, other in combinations(keys, 2):
         if one == other:
             known = f"{' and '.join(SEED_NAMES)} are one key; " if one == SEED_NAMES[0] else ""
-            raise SpecError(f"{source}: sweep: {one} is swept twice; {known}leave one of the two out")
+            raise SpecError(f"{source}: sweep: {one} is swept twice", f"{known}leave one of the two out")
         if one.startswith(f"{other}.") or other.startswith(f"{one}."):
-            raise SpecError(f"{source}: sweep: {one} and {other} set the same values; sweep one of the two")
+            raise SpecError(f"{source}: sweep: {one} and {other} set the same values", "sweep one of the two")
     return axes
 
 
@@ -182,11 +189,13 @@ def _flat(plain: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any
 def _read_axis(name: str, values: Any, source: str) -> Axis:
     keys = tuple(_one_name(key.strip()) for key in name.split(","))
     if not all(keys):
-        raise SpecError(f"{source}: sweep: {shown(name)} is not a key; write one, or several with commas between them")
+        raise SpecError(
+            f"{source}: sweep: {shown(name)} is not a key", "write one, or several with commas between them"
+        )
     if not isinstance(values, list | tuple):
-        raise SpecError(f"{source}: sweep: {name}: expected a list of values, found {values!r}; write [{values}]")
+        raise SpecError(f"{source}: sweep: {name}: expected a list of values, found {values!r}", f"write [{values}]")
     if not values:
-        raise SpecError(f"{source}: sweep: {name}: no values; list at least one, or leave the key out")
+        raise SpecError(f"{source}: sweep: {name}: no values", "list at least one, or leave the key out")
     if len(keys) > 1:
         for step in values:
             if not isinstance(step, list | tuple) or len(step) != len(keys):
@@ -197,7 +206,7 @@ def _read_axis(name: str, values: Any, source: str) -> Axis:
     for value in values:
         same = _canonical(value)
         if same in seen:
-            raise SpecError(f"{source}: sweep: {name}: {_shown(value)} is listed twice; leave one of them out")
+            raise SpecError(f"{source}: sweep: {name}: {_shown(value)} is listed twice", "leave one of them out")
         seen.add(same)
     return Axis(keys, tuple(values))
 
@@ -209,8 +218,8 @@ def _still_swept(axes: tuple[Axis, ...], settled: list[str], source: str) -> Ite
         if parts or (len(axis.keys) > 1 and set(settled) & set(axis.keys)):
             given = (parts or sorted(set(settled) & set(axis.keys)))[0]
             raise SpecError(
-                f"{source}: {given} cannot be set on top of the sweep of {axis.name}; leave the sweep out with "
-                "--set sweep=null, or change the document"
+                f"{source}: {given} cannot be set on top of the sweep of {axis.name}",
+                "leave the sweep out with --set sweep=null, or change the document",
             )
         if not set(settled) & set(axis.keys):
             yield axis

@@ -83,9 +83,9 @@ def find_crystal(name: str, cif: str | None = None, folder: str | Path | None = 
         shown = ", ".join(choices[:_MOST_SHOWN]) + ", …" * (len(choices) > _MOST_SHOWN)
         place = f"in {folder} or " if folder is not None else ""
         raise CrystalError(
-            f"no crystal file for phase {name!r} {place}among those that come along{nearest(name, choices)} "
-            f"(there are: {shown}); name the file with {{name: {name}, cif: path.cif}}, or its folder "
-            "with crystal_folder"
+            f"no crystal file for phase {name!r} {place}among those that come along{nearest(name, choices)} (there "
+            f"are: {shown})",
+            f"name the file with {{name: {name}, cif: path.cif}}, or its folder with crystal_folder",
         )
     if name in shipped and file != shipped[name][0]:
         _notice(f"phase {name} is read from {file}, not from the file of that name that comes along")
@@ -110,7 +110,7 @@ def _named_file(name: str, source: str, folder: str | Path | None) -> str:
     found = next((file for place in places for file in file_spellings(place) if object_exists(file)), None)
     if found is None:
         shown = f"{name}: " if name != source else ""
-        raise CrystalError(f"{shown}no CIF file at {' or '.join(places)}; check the path")
+        raise CrystalError(f"{shown}no CIF file at {' or '.join(places)}", "check the path")
     return found
 
 
@@ -128,17 +128,17 @@ def crystal_files(folder: str) -> list[str]:
         If there is no such folder, or it holds none.
     """
     if not folder.strip():
-        raise CrystalError("the crystal folder has no name; give a folder, or leave crystal_folder out")
+        raise CrystalError("the crystal folder has no name", "give a folder, or leave crystal_folder out")
     root = folder.rstrip("/") or "/"
     scheme, path = split_url(root)
     if scheme == "file" and not Path(path).is_dir():
-        raise CrystalError(f"the crystal folder {root} does not exist; check crystal_folder")
+        raise CrystalError(f"the crystal folder {root} does not exist", "check crystal_folder")
     try:
         files = [file for file in files_in(root, "") if file.lower().endswith(_ENDING)]
     except InputError:
         files = []
     if not files:
-        raise CrystalError(f"the crystal folder {root} holds no .cif file; put one CIF a phase there")
+        raise CrystalError(f"the crystal folder {root} holds no .cif file", "put one CIF a phase there")
     return files
 
 
@@ -155,8 +155,8 @@ def _chosen(name: str, files: dict[str, list[str]]) -> str | None:
     fitting = files.get(name) or [file for stem, same in files.items() if class_name(stem) == name for file in same]
     if len(fitting) > 1:
         raise CrystalError(
-            f"phase {name!r} could be each of {', '.join(fitting)}; rename one, or say which: "
-            f"{{name: {name}, cif: {file_name(fitting[0])}}}"
+            f"phase {name!r} could be each of {', '.join(fitting)}",
+            f"rename one, or say which: {{name: {name}, cif: {file_name(fitting[0])}}}",
         )
     return fitting[0] if fitting else None
 

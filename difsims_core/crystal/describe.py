@@ -97,6 +97,13 @@ def describe_crystal(source: str | Path | Phase, folder: str | Path | None = Non
     ------
     CrystalError
         If it cannot be read, or leaves open what is meant.
+
+    Examples
+    --------
+    >>> from difsims_core import describe_crystal
+    >>> crystal = describe_crystal("pb")
+    >>> crystal.formula, crystal.space_group, crystal.atoms, crystal.warnings
+    ('Pb4', 'F m -3 m', 4, ())
     """
     if isinstance(source, Phase):
         crystal, place = read_phase(source), ""

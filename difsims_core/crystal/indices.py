@@ -110,8 +110,9 @@ def friedel_half(basis: np.ndarray, radius: float, name: str, *, along_longest_r
     rows = np.stack([h, j, low, high], axis=1)[high >= low]
     if np.abs(rows).max() > _MOST_INDEX:
         raise CrystalError(
-            f"{name}: reflections within {radius:g} Å⁻¹ have indices up to {np.abs(rows).max()}, at most {_MOST_INDEX} "
-            "can be; an axis is too long: use a smaller detector or q_max, or a shorter cell"
+            f"{name}: reflections within {radius:g} Å⁻¹ have indices up to {np.abs(rows).max()}, at most "
+            f"{_MOST_INDEX} can be",
+            "an axis is too long: use a smaller detector or q_max, or a shorter cell",
         )
     return FriedelHalf(axes, order, rows)
 
@@ -123,7 +124,8 @@ def _check_number(radius: float, a: float, b: float, c: float, name: str) -> Non
     if expected > MOST_REFLECTIONS:
         raise CrystalError(
             f"{name}: about {expected:.2g} reflections lie within {radius:.3g} Å⁻¹ (cell of {volume:.3g} Å³), at most "
-            f"{MOST_REFLECTIONS:g} fit into memory (1 GB); use a smaller detector or q_max, or the primitive cell"
+            f"{MOST_REFLECTIONS:g} fit into memory (1 GB)",
+            "use a smaller detector or q_max, or the primitive cell",
         )
 
 

@@ -75,13 +75,13 @@ def read_orientations(url: str, unit: AngleUnit | None = None) -> tuple[np.ndarr
     data = read_url(url)
     expected = "expected (n, 4) quaternions or (n, 3) Bunge angles"
     if data.startswith(_ZIP):
-        raise InputError(f"{url}: {expected} in an npy file, found an npz archive; save one array with numpy.save")
+        raise InputError(f"{url}: {expected} in an npy file, found an npz archive", "save one array with numpy.save")
     try:
         array = read_array(io.BytesIO(data), len(data))
     except InputError as error:
         raise InputError(f"{url}: {expected} in an npy file (numpy.save); it {error}") from None
     if array.ndim != 2 or array.shape[1] not in {3, 4} or len(array) == 0:
-        raise InputError(f"{url}: {expected}, found an array of shape {array.shape}; one row is one orientation")
+        raise InputError(f"{url}: {expected}, found an array of shape {array.shape}", "one row is one orientation")
     if array.dtype.kind not in "fiu":
         raise InputError(f"{url}: {expected}, found {array.dtype}")
     array = array.astype(float)
@@ -91,13 +91,13 @@ def read_orientations(url: str, unit: AngleUnit | None = None) -> tuple[np.ndarr
         degrees = _in_degrees(url, array, unit)
         array = np.asarray(Rotation.from_euler(degrees, degrees=True).data).reshape(-1, 4)
     elif unit is not None:
-        raise InputError(f"{url}: holds quaternions, which have no unit; leave out orientations.unit ({unit})")
+        raise InputError(f"{url}: holds quaternions, which have no unit", f"leave out orientations.unit ({unit})")
     norm = np.linalg.norm(array, axis=1, keepdims=True)
     worst = int(np.argmax(np.abs(norm - 1)))
     if not abs(norm[worst, 0] - 1) < 1e-3:
         raise InputError(
-            f"{url}: row {worst} is no unit quaternion (length {norm[worst, 0]:.3g}); "
-            "quaternions are (a, b, c, d) with a the cosine of half the angle"
+            f"{url}: row {worst} is no unit quaternion (length {norm[worst, 0]:.3g})",
+            "quaternions are (a, b, c, d) with a the cosine of half the angle",
         )
     return array / norm, hashlib.sha256(data).hexdigest()
 
@@ -108,8 +108,8 @@ def _in_degrees(url: str, angles: np.ndarray, unit: AngleUnit | None) -> np.ndar
     if unit == "rad":
         if largest > _MOST_TURNS * 2 * math.pi:
             raise InputError(
-                f"{url}: its angles reach {largest:.4g}, in radians {largest / (2 * math.pi):.1f} turns; are these "
-                "degrees? Set orientations.unit: deg"
+                f"{url}: its angles reach {largest:.4g}, in radians {largest / (2 * math.pi):.1f} turns",
+                "are these degrees? Set orientations.unit: deg",
             )
         return np.degrees(angles)
     if unit is None and 0 < largest <= 2 * math.pi:

@@ -63,7 +63,7 @@ def structure_of(phase: Phase) -> Structure:
     """
     name = phase.name or "the phase"
     if phase.structure is None or len(phase.structure) == 0:
-        raise CrystalError(f"{name}: holds no atoms; a phase needs its atom sites, not the cell alone")
+        raise CrystalError(f"{name}: holds no atoms", "a phase needs its atom sites, not the cell alone")
     cell = UnitCell(*map(float, phase.structure.lattice.abcABG()))
     pairs = enumerate(zip(phase.structure, _fractional(phase), strict=True))
     sites = [_site(atom, position, name, place) for place, (atom, position) in pairs]
@@ -86,14 +86,14 @@ def _site(atom: Atom, position: np.ndarray, name: str, place: int) -> Site:
     element = chemical_symbol(atom.element or "")
     if element is None:
         raise CrystalError(
-            f"{name}: the element {atom.element!r} of site {atom.label or '?'} is no chemical element; write one, such "
-            "as Pb or Pb2+"
+            f"{name}: the element {atom.element!r} of site {atom.label or '?'} is no chemical element",
+            "write one, such as Pb or Pb2+",
         )
     label = atom.label or element
     x, y, z = values = [float(value) for value in position]
     if not all(map(math.isfinite, values)):
         raise CrystalError(
-            f"{name}: atom site {label} has no position ({x:g} {y:g} {z:g}); give fractional coordinates"
+            f"{name}: atom site {label} has no position ({x:g} {y:g} {z:g})", "give fractional coordinates"
         )
     texts = [f"{value:.10f}".rstrip("0") for value in values]
     u = float(atom.Uisoequiv)
@@ -124,8 +124,8 @@ def _fitting_setting(group: SpaceGroup, atoms: Atoms, cell: UnitCell, name: str)
         return fitting[0], False  # the cell decides: rhombohedral axes
     if stated not in fitting:
         raise CrystalError(
-            f"{name}: its cell ({cell}) does not fit space group {stated.symbol} as orix has it; give "
-            "all atoms and no space group, or a crystal file"
+            f"{name}: its cell ({cell}) does not fit space group {stated.symbol} as orix has it",
+            "give all atoms and no space group, or a crystal file",
         )
     return stated, False
 

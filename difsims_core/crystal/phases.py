@@ -130,6 +130,13 @@ def load_phase(
     ------
     CrystalError
         As ``load_crystal``.
+
+    Examples
+    --------
+    >>> from difsims_core import load_phase
+    >>> phase = load_phase("pb")
+    >>> phase.space_group.short_name, len(phase.structure), round(phase.structure.lattice.a, 2)
+    ('Fm-3m', 4, 4.95)
     """
     if isinstance(source, Phase):
         phase = as_crystal(source).phase
@@ -149,7 +156,7 @@ def _scattering(structure: Structure, source: str) -> Structure:
     absent = sorted(set(structure.atoms.elements) - get_scattering_params_dict("lobato").keys())
     if absent:
         raise CrystalError(
-            f"{source}: no electron scattering factor is known for {', '.join(absent)}; replace the element"
+            f"{source}: no electron scattering factor is known for {', '.join(absent)}", "replace the element"
         )
     return structure
 

@@ -64,6 +64,16 @@ def reflection_list(
     ------
     CrystalError
         If no reflection lies within q_max, or far too many.
+
+    Examples
+    --------
+    Of the face-centred cubic lattice of lead, only 111 and 200 are allowed below 0.5 Å⁻¹:
+
+    >>> from difsims_core import reflection_list
+    >>> reflections = reflection_list("pb", 0.5)
+    >>> allowed = reflections.hkl[reflections.intensity > 0]
+    >>> len(allowed), sorted({tuple(sorted(map(abs, hkl))) for hkl in allowed.tolist()})
+    (14, [(0, 0, 2), (1, 1, 1)])
     """
     return reflections_of(as_crystal(phase), q_max_per_angstrom, scattering_factors, debye_waller, lattice_scale)
 
@@ -80,8 +90,8 @@ def reflections_of(
     half = friedel_half(basis, q_max_per_angstrom, crystal.name)
     if len(half) == 1:
         raise CrystalError(
-            f"{crystal.name}: no reflection with |g| ≤ {q_max_per_angstrom:g} Å⁻¹; raise q_max"
-            f"{nm_hint(crystal.structure)}"
+            f"{crystal.name}: no reflection with |g| ≤ {q_max_per_angstrom:g} Å⁻¹",
+            f"raise q_max{nm_hint(crystal.structure)}",
         )
     intensity = Scatterers.of(crystal, scattering_factors, debye_waller).intensity(half, np.ones(1))[0]
     strongest = intensity[1:].max()

@@ -60,8 +60,8 @@ def reflection_rows(
     strongest = np.abs(coefficients[1:, 0]).max(initial=0.0)
     if not strongest > 0:
         raise CrystalError(
-            f"{crystal.name}: no allowed reflection with |g| ≤ {q_max_per_angstrom:g} Å⁻¹; check the detector's range"
-            f"{nm_hint(crystal.structure)}"
+            f"{crystal.name}: no allowed reflection with |g| ≤ {q_max_per_angstrom:g} Å⁻¹",
+            f"check the detector's range{nm_hint(crystal.structure)}",
         )
     coefficients[np.abs(coefficients[:, 0]) < EXTINCT * strongest] = 0.0
     coefficients[0] = 0.0

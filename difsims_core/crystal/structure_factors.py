@@ -144,7 +144,9 @@ def debye_waller_b(crystal: Crystal, debye_waller: str | Mapping[str, float]) ->
     if debye_waller == "from_cif":
         b = B_OF_U * np.nan_to_num(atoms.u_iso, nan=0.0, posinf=np.inf)
         if not np.all((b >= 0) & (b < MOST_B)):
-            raise CrystalError(f"{crystal.name}: U of an atom is negative or beyond reason; correct the CIF file (Å²)")
+            raise CrystalError(
+                f"{crystal.name}: U of an atom is negative or beyond reason", "correct the CIF file (Å²)"
+            )
         if not b.any():
             _log.warning("%s: the crystal file gives no U, so no Debye–Waller factor is applied", crystal.name)
         return b

@@ -121,8 +121,8 @@ def read_index(store: ObjectStore, wanted: str) -> Plan:
     plan = plan_from(store.read_record(key), store.url(key))
     if plan.fingerprint != wanted:
         raise CorruptDataError(
-            f"{store.url(key)}: the record is of the fingerprint {plan.fingerprint}, and its name says another; delete "
-            "it: the next simulation makes a new one"
+            f"{store.url(key)}: the record is of the fingerprint {plan.fingerprint}, and its name says another",
+            "delete it: the next simulation makes a new one",
         )
     return plan
 
@@ -188,8 +188,8 @@ def write_group(
     plan = read_plan(store, simulation_id)
     if fingerprint(simulator) != plan.fingerprint:
         raise InputError(
-            f"dataset {simulation_id} was begun with other parameters, crystal files or another version of the engine; "
-            "begin a dataset for this document"
+            f"dataset {simulation_id} was begun with other parameters, crystal files or another version of the engine",
+            "begin a dataset for this document",
         )
     done = read_receipts(store, plan, blocks)
     stored = sum(receipt.stop - receipt.start for receipt in done.values())
@@ -222,8 +222,8 @@ def finish(store: ObjectStore, plan: Plan) -> Completion:
     if missing:
         named = ", ".join(map(str, missing[:_SHOWN])) + (" …" if len(missing) > _SHOWN else "")
         raise IncompleteDatasetError(
-            f"dataset {plan.id}: {len(missing)} of {plan.n_blocks} blocks are not written yet ({named}); run the same "
-            "simulation again, it writes only these"
+            f"dataset {plan.id}: {len(missing)} of {plan.n_blocks} blocks are not written yet ({named})",
+            "run the same simulation again, it writes only these",
         )
     document = read_description(store, layout.simulation(plan.id)).document
     record = make_completion(store, plan, document, receipts, now_text())
@@ -264,8 +264,8 @@ def _completion_of(store: ObjectStore, plan: Plan) -> Completion | None:
 def _index_of_another(store: ObjectStore, plan: Plan) -> CorruptDataError:
     return CorruptDataError(
         f"{store.url(layout.simulation(plan.id))}: holds another dataset than the index says (fingerprint "
-        f"{plan.fingerprint}); verify it, and delete {layout.simulation_index(plan.fingerprint)}: the next simulation "
-        "makes a new one"
+        f"{plan.fingerprint})",
+        f"verify it, and delete {layout.simulation_index(plan.fingerprint)}: the next simulation makes a new one",
     )
 
 

@@ -103,8 +103,8 @@ def read_completion(store: ObjectStore, key: str) -> Completion:
     labels = {str(label) for label in range(len(found.phases))}
     if not found.class_counts.keys() <= labels or sum(found.class_counts.values()) != found.n_patterns:
         raise CorruptDataError(
-            f"{fields.where}: expected class_counts of {len(labels)} labels that sum to {found.n_patterns} patterns; "
-            "it was damaged, restore it"
+            f"{fields.where}: expected class_counts of {len(labels)} labels that sum to {found.n_patterns} patterns",
+            "it was damaged, restore it",
         )
     return found
 
@@ -165,12 +165,12 @@ def read_small_objects(store: ObjectStore, key: str, document: GroupDocument) ->
         try:
             found = dict(zip(wanted, pool.map(lambda name: store.read_small(f"{key}/{name}"), wanted), strict=True))
         except MissingObjectError as error:
-            raise CorruptDataError(f"a piece of the metadata or axes is missing ({error}); restore it") from None
+            raise CorruptDataError(f"a piece of the metadata or axes is missing ({error})", "restore it") from None
     for name, node in nodes.items():
         if not _says(found[name], node):
             raise CorruptDataError(
-                f"{store.url(key)}/{name}: differs from what {ROOT_DOCUMENT} says of it; it was damaged or edited, "
-                "restore it"
+                f"{store.url(key)}/{name}: differs from what {ROOT_DOCUMENT} says of it",
+                "it was damaged or edited, restore it",
             )
     return {ROOT_DOCUMENT: document.data, **found}
 

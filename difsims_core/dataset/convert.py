@@ -103,10 +103,10 @@ def _written(store: ObjectStore, key: str, path: str, array: ArrayLayout, known:
         data = store.read(f"{key}/{path}/{array.object_key(known.block)}")
         rows = decode_shard(array, data, min(known.shapes[path][0], array.shard_rows or 0))
     except (MissingObjectError, ValueError, IndexError) as error:
-        raise CorruptDataError(f"{where}: cannot be read ({error}); simulate the dataset again") from None
+        raise CorruptDataError(f"{where}: cannot be read ({error})", "simulate the dataset again") from None
     found = Written.of(rows, data)
     if (found.checksum, found.shape) != (known.checksums[path], known.shapes[path]):
-        raise CorruptDataError(f"{where}: the stored rows differ from their receipt; simulate the dataset again")
+        raise CorruptDataError(f"{where}: the stored rows differ from their receipt", "simulate the dataset again")
     return found
 
 
@@ -115,7 +115,7 @@ def _check_meaning(store: ObjectStore, key: str, description: Description) -> No
     where, document = store.url(key), description.document
     spec = make_spec(document.attributes["parameters"], SimulationSpec, source=where, stored=True)
     if spec.class_names != description.phases or spec.n_patterns != description.plan.n_patterns:
-        raise CorruptDataError(f"{where}: phases or n_patterns are not those of its parameters; simulate it again")
+        raise CorruptDataError(f"{where}: phases or n_patterns are not those of its parameters", "simulate it again")
     grid, crop = RadialGrid(), spec.postprocessing.q_crop
     axes = {
         "q_px": grid.q[grid.crop],
@@ -129,7 +129,7 @@ def _check_meaning(store: ObjectStore, key: str, description: Description) -> No
         found = np.asarray(get_array(group, path)[:])
         if expected is None or found.shape != expected.shape or not np.allclose(found, expected, rtol=1e-9, atol=1e-12):
             raise CorruptDataError(
-                f"{where}/{path}: is not the axis that its parameters say; simulate the dataset again"
+                f"{where}/{path}: is not the axis that its parameters say", "simulate the dataset again"
             )
 
 

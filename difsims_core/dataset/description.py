@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from difsims_core.dataset.peaks import FLAT
 from difsims_core.dataset.plan import Plan, plan_from
@@ -62,13 +63,22 @@ def read_description(store: ObjectStore, key: str) -> Description:
     if not well_formed or not all(
         isinstance(document.attributes.get(name), dict) for name in ("parameters", "versions")
     ):
-        raise CorruptDataError(f"{where}: parameters, versions or crystals are not what a dataset says; restore it")
+        raise CorruptDataError(f"{where}: parameters, versions or crystals are not what a dataset says", "restore it")
     if document.nodes.get(_COPY, {}).get("attributes") != document.attributes:
         raise CorruptDataError(
-            f"{where}: its attributes differ from their copy in {_COPY!r}; it was edited, restore it"
+            f"{where}: its attributes differ from their copy in {_COPY!r}", "it was edited, restore it"
         )
     _check_arrays(document, plan, where)
     return Description(document, plan, phases, summary)
+
+
+def versions_in_words(attributes: Mapping[str, Any]) -> str:
+    """Return what makes the bytes of a dataset, from its attributes or ``Simulator.versions``.
+
+    Datasets that name neither engine nor simulation are of the kinematical engine, whose version was that of all.
+    """
+    engine, version = attributes.get("engine", "kinematical"), attributes["engine_version"]
+    return f"engine {engine} {version}, simulation {attributes.get('simulation_version', version)}"
 
 
 def rows_arrays(document: GroupDocument) -> dict[str, ArrayLayout]:
@@ -81,8 +91,8 @@ def check_folder(store: ObjectStore, key: str, simulation_id: str) -> None:
     name = key.rpartition("/")[2]
     if name != f"{simulation_id}{SUFFIX}":
         raise CorruptDataError(
-            f"{store.url(key)}: the folder is called {name}, its records say {simulation_id}; a dataset keeps the name "
-            "that it was made with: give the folder its name back, or remove the copy"
+            f"{store.url(key)}: the folder is called {name}, its records say {simulation_id}",
+            "a dataset keeps the name that it was made with: give the folder its name back, or remove the copy",
         )
 
 
@@ -94,5 +104,6 @@ def _check_arrays(document: GroupDocument, plan: Plan, where: str) -> None:
         if (array.shape[0], array.shard_rows) != expected:
             raise CorruptDataError(
                 f"{where}: {path}: expected {expected[0]} rows in objects of {expected[1]}, as the attributes say, "
-                f"found {array.shape[0]} in {array.shard_rows}; it was damaged, restore it"
+                f"found {array.shape[0]} in {array.shard_rows}",
+                "it was damaged, restore it",
             )

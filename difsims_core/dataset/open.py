@@ -131,8 +131,8 @@ class Simulation:
         data = self.store.read_small(f"{self.key}/{chunk}")
         if hashlib.sha256(data).hexdigest() != self.completion.axes[path]:
             raise CorruptDataError(
-                f"{self.url}/{path}: the axis is not the one that the dataset was completed with; it was damaged or "
-                "edited: restore it, or delete the dataset and simulate it again"
+                f"{self.url}/{path}: the axis is not the one that the dataset was completed with",
+                "it was damaged or edited: restore it, or delete the dataset and simulate it again",
             )
         zarr_store.preloaded[chunk] = data
 
@@ -157,6 +157,19 @@ def open_simulation(url_or_id: str | Path, store: ObjectStore | None = None) -> 
         If its records, its metadata and the name of its folder do not agree.
     InputError
         If the beginning of an id fits several datasets.
+
+    Examples
+    --------
+    ``simulation`` is an id, such as ``difsims simulate`` prints:
+
+    >>> from difsims_core import open_simulation
+    >>> dataset = open_simulation(simulation)
+    >>> dataset.phases
+    ('pb', 'gratia_2h')
+    >>> dataset["1d/x_px"].shape, dataset["1d/y_px"][:4].ravel().tolist()
+    ((8, 147), [0, 1, 0, 1])
+    >>> dataset["draws/sigma_px"].shape
+    (8,)
     """
     store, key = locate_simulation(url_or_id, store)
     try:
@@ -171,8 +184,9 @@ def open_simulation(url_or_id: str | Path, store: ObjectStore | None = None) -> 
     agree = said == (*held, completion.phases, completion.summary)
     if not agree or hashlib.sha256(description.document.data).hexdigest() != completion.root_sha256:
         raise CorruptDataError(
-            f"{store.url(key)}: its metadata ({ROOT_DOCUMENT}) are not those that it was completed with; one of them "
-            "was damaged or edited, or is another dataset's: restore them, or delete the dataset and simulate it again"
+            f"{store.url(key)}: its metadata ({ROOT_DOCUMENT}) are not those that it was completed with",
+            "one of them was damaged or edited, or is another dataset's: restore them, or delete the dataset and "
+            "simulate it again",
         )
     return Simulation(store, key, open_group(store, key, description.document), completion)
 
@@ -203,9 +217,9 @@ def _the_id(store: ObjectStore, text: str) -> str:
         raise InputError(f"expected the URL of a dataset (….zarr) or its id (sim-…), found {text!r}")
     fitting = [name for name in list_simulations(store) if name.startswith(text)]
     if not fitting:
-        raise MissingObjectError(f"{store.root}: no dataset's id begins with {text!r}; check the id and the store")
+        raise MissingObjectError(f"{store.root}: no dataset's id begins with {text!r}", "check the id and the store")
     if len(fitting) > 1:
-        raise InputError(f"{text!r} begins the ids of {len(fitting)} datasets ({', '.join(fitting[:5])}); add digits")
+        raise InputError(f"{text!r} begins the ids of {len(fitting)} datasets ({', '.join(fitting[:5])})", "add digits")
     return fitting[0]
 
 
@@ -213,7 +227,7 @@ def _reason(store: ObjectStore, key: str) -> StoreError:
     """Return why there is no completion record."""
     if store.exists(f"{key}/{ROOT_DOCUMENT}"):
         return IncompleteDatasetError(
-            f"{store.url(key)}: this dataset is incomplete, some of its blocks are not written; run the same "
-            "simulation again, it writes only what is missing"
+            f"{store.url(key)}: this dataset is incomplete, some of its blocks are not written",
+            "run the same simulation again, it writes only what is missing",
         )
-    return MissingObjectError(f"{store.url(key)}: there is no dataset; check the id and the store (DIFSIMS_STORE)")
+    return MissingObjectError(f"{store.url(key)}: there is no dataset", "check the id and the store (DIFSIMS_STORE)")

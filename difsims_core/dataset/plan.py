@@ -63,14 +63,15 @@ class Plan:
             raise InputError(f"a dataset needs patterns and rows, found {self.n_patterns} and {self.chunk_rows}")
         if self.block_rows < 1 or self.block_rows % self.chunk_rows:
             raise InputError(
-                f"a block must be a multiple of {self.chunk_rows} rows, those of a chunk, found {self.block_rows}; "
-                f"for example {max(1, round(self.block_rows / self.chunk_rows)) * self.chunk_rows}"
+                f"a block must be a multiple of {self.chunk_rows} rows, those of a chunk, found {self.block_rows}",
+                f"for example {max(1, round(self.block_rows / self.chunk_rows)) * self.chunk_rows}",
             )
 
         if self.n_blocks > _MOST_BLOCKS:
             raise InputError(
-                f"a dataset has at most {_MOST_BLOCKS} blocks, found {self.n_blocks}: {self.n_patterns} patterns "
-                f"in blocks of {self.block_rows}; choose larger blocks"
+                f"a dataset has at most {_MOST_BLOCKS} blocks, found {self.n_blocks}: {self.n_patterns} patterns in "
+                f"blocks of {self.block_rows}",
+                "choose larger blocks",
             )
 
     @property
@@ -124,7 +125,9 @@ def plan_from(record: Mapping[str, Any], where: str) -> Plan:
             fields.date("created"),
         )
     except InputError as error:
-        raise CorruptDataError(f"{where}: not the record of a dataset ({error}); it was damaged, restore it") from None
+        raise CorruptDataError(
+            f"{where}: not the record of a dataset ({error})", "it was damaged, restore it"
+        ) from None
 
 
 def plan_blocks(simulator: Simulator, simulation_id: str, created: str, block_rows: int | None = None) -> Plan:
@@ -160,8 +163,8 @@ def fingerprint(simulator: Simulator) -> str:
     """Return the SHA-256 of everything that the bytes of a dataset depend on.
 
     That is the document without the places where its crystals and orientations lie, their content, the crystal
-    structures as they were read, and the version of the engine. How the dataset is cut into blocks and where it is
-    stored do not belong to it.
+    structures as they were read, name and version of the engine, and the version of what is around it. How the dataset
+    is cut into blocks and where it is stored do not belong to it.
     """
     document = simulator.spec.to_document()
     del document["crystal_folder"], document["orientations"]["file"]
@@ -170,7 +173,7 @@ def fingerprint(simulator: Simulator) -> str:
     content: dict[str, Any] = {
         "parameters": document,
         "crystals": [[crystal.name, crystal.sha256, crystal.structure_sha256] for crystal in simulator.crystals],
-        "engine_version": simulator.engine_version,
+        **simulator.versions,
     }
     if simulator.orientation_sha256 is not None:
         content["orientations"] = list(simulator.orientation_sha256)

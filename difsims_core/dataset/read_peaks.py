@@ -66,7 +66,7 @@ def read_peaks(simulation: KeepsPeaks, start: int = 0, stop: int | None = None) 
     """
     stop = simulation.n_patterns if stop is None else stop
     if "peaks/start" not in simulation:
-        raise InputError(f"{simulation.id} keeps no spots; simulate it again with output: {{peaks: true}}")
+        raise InputError(f"{simulation.id} keeps no spots", "simulate it again with output: {peaks: true}")
     if not 0 <= start < stop <= simulation.n_patterns:
         raise InputError(
             f"patterns {start} … {stop} were asked for, but {simulation.id} has {simulation.n_patterns}; "
@@ -100,6 +100,6 @@ def _first(simulation: KeepsPeaks, block: int, rows: slice, count: np.ndarray) -
 
 def _damaged(simulation: KeepsPeaks, start: int, stop: int, reason: str) -> CorruptDataError:
     return CorruptDataError(
-        f"{simulation.url}: the spots of patterns {start} … {stop} cannot be read, {reason}; verify the dataset, then "
-        "delete it and simulate it again"
+        f"{simulation.url}: the spots of patterns {start} … {stop} cannot be read, {reason}",
+        "verify the dataset, then delete it and simulate it again",
     )

@@ -138,15 +138,15 @@ def check_combinations(spec: SimulationSpec) -> None:
     wrong = only_drawn if spec.combinations is True else [path for path in listed if path in only_drawn]
     for path in wrong:
         raise InputError(
-            f"combinations: {path} is given as a choice, but can only be drawn; give it as a number or a range, or "
-            "list in combinations the keys that are meant"
+            f"combinations: {path} is given as a choice, but can only be drawn",
+            "give it as a number or a range, or list in combinations the keys that are meant",
         )
     for path in listed:
         if path not in choices:
             raise InputError(
-                f"combinations: {path!r} is not given as {{choice: [...]}} in this document"
-                f"{nearest(path, choices)} (choices here: "
-                f"{', '.join(choices) or 'none'}); give it as a choice or take it out"
+                f"combinations: {path!r} is not given as {{choice: [...]}} in this document{nearest(path, choices)} "
+                f"(choices here: {', '.join(choices) or 'none'})",
+                "give it as a choice or take it out",
             )
     if spec.combinations is True and not choices:
         raise InputError("combinations: nothing is given as {choice: [...]}, so there is nothing to combine")

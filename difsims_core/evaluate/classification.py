@@ -61,8 +61,8 @@ class ClassificationTally:
     def __add__(self, other: ClassificationTally) -> ClassificationTally:
         if self.class_names != other.class_names or self.sums.keys() != other.sums.keys():
             raise InputError(
-                f"tallies of different classes or metrics cannot be added: {self.class_names} and {other.class_names}; "
-                "start both with the same names"
+                f"tallies of different classes or metrics cannot be added: {self.class_names} and {other.class_names}",
+                "start both with the same names",
             )
         merged = {name: sums + other.sums[name] for name, sums in self.sums.items()}
         return ClassificationTally(self.class_names, self.n + other.n, merged)
@@ -173,15 +173,15 @@ def _aligned(prediction: Prediction, truth: Truth) -> tuple[list[str], np.ndarra
     label = np.asarray(truth.label, np.int64)
     if pred.shape[:-1] != label.shape:
         raise ExperimentError(
-            f"the prediction has pixels {pred.shape[:-1]}, {_called(truth)} has {label.shape}; give the truth of this "
-            "scan"
+            f"the prediction has pixels {pred.shape[:-1]}, {_called(truth)} has {label.shape}",
+            "give the truth of this scan",
         )
     known = [str(name) for name in prediction.phases]
     present = [str(name) for i, name in enumerate(truth.phases) if np.any(label == i)]
     if present and not set(known) & {str(name) for name in truth.phases}:
         raise ExperimentError(
-            f"no phase of {_called(truth)} ({', '.join(present)}) is a class of the model ({', '.join(known)}); "
-            "name the phases alike in both"
+            f"no phase of {_called(truth)} ({', '.join(present)}) is a class of the model ({', '.join(known)})",
+            "name the phases alike in both",
         )
     names = [*known, *(name for name in present if name not in known)]
     extended = np.zeros((label.size, len(names)))

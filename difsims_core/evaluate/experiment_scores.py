@@ -177,8 +177,8 @@ def _evaluated(
     y = np.asarray(profiles.y)
     if pred.shape[:-1] != y.shape[:-1]:
         raise ExperimentError(
-            f"the prediction has pixels {pred.shape[:-1]}, the experiment {y.shape[:-1]}; "
-            "predict this file again, or give the folder of the file that was predicted"
+            f"the prediction has pixels {pred.shape[:-1]}, the experiment {y.shape[:-1]}",
+            "predict this file again, or give the folder of the file that was predicted",
         )
     k = pred.shape[-1]
     flat = pred.reshape(-1, k)

@@ -137,6 +137,15 @@ def evaluate_all(
         If no prediction can be evaluated: it and its experiment do not belong together, or a file breaks its contract.
     StoreError, InputError
         If a file or folder cannot be read.
+
+    Examples
+    --------
+    ``prediction`` is a map of one of the samples, here one that equals its truth:
+
+    >>> from difsims_core import evaluate_all
+    >>> result = evaluate_all([prediction], "deployments/samples", truth_folder="deployments/samples/truth")
+    >>> result.summary["n_experiments"], result.summary["accuracy"]
+    (1, 1.0)
     """
     options = options or PeakOptions()
     lines = LineLibrary(crystal_folder, crystal_files or {}, options)
@@ -254,6 +263,7 @@ def _experiment_of(prediction: Prediction, path: str, folder: str | Path) -> Pro
     if prediction.experiment_sha256 and profiles.sha256 != prediction.experiment_sha256:
         raise ExperimentError(
             f"{path}: was predicted from another version of {file_name(scan)} than the one in {folder} (their SHA-256 "
-            "differ); predict it again"
+            "differ)",
+            "predict it again",
         )
     return replace(profiles, name=predicted_name(path))

@@ -30,12 +30,12 @@ def scan_folder(prediction: Prediction, url: str | Path, places: Iterable[str | 
         If the prediction does not say it, or names another place.
     """
     if "/" not in prediction.experiment:
-        raise ExperimentError(f"{url}: does not say where its experiment lies; name the folder with --experiments")
+        raise ExperimentError(f"{url}: does not say where its experiment lies", "name the folder with --experiments")
     _stems(prediction, url)
     if not may_be_read(prediction.experiment, places):
         raise ExperimentError(
-            f"{url}: says that its experiment is {prediction.experiment!r}, which lies outside the store; if it is "
-            f"yours, name the folder with --experiments, or allow it with {ALSO_READ}"
+            f"{url}: says that its experiment is {prediction.experiment!r}, which lies outside the store",
+            f"if it is yours, name the folder with --experiments, or allow it with {ALSO_READ}",
         )
     return parent_url(prediction.experiment)
 
@@ -52,8 +52,8 @@ def find_scan(prediction: Prediction, url: str | Path, folder: str | Path) -> st
     found = _first_in(folder, names)
     if found is None:
         raise ExperimentError(
-            f"{url}: its experiment is not in {folder} (looked for {' and '.join(names)}); "
-            "give the folder of the experiment that was predicted"
+            f"{url}: its experiment is not in {folder} (looked for {' and '.join(names)})",
+            "give the folder of the experiment that was predicted",
         )
     return found
 
@@ -83,7 +83,7 @@ def _stems(prediction: Prediction, url: str | Path) -> list[str]:
             return [file_name(prediction.experiment).removesuffix(".npz")]
         except InputError as error:
             raise ExperimentError(
-                f"{url}: the place of its experiment cannot be read ({error}); predict again"
+                f"{url}: the place of its experiment cannot be read ({error})", "predict again"
             ) from None
     name = predicted_name(url)  # a historical prediction has it in its own file name only, and shorter
     return [f"{name}{_CROPPED}", name]

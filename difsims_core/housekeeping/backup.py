@@ -16,7 +16,7 @@ from typing import TypeVar
 from difsims_core.errors import CorruptDataError, InputError, MissingObjectError, StoreError
 from difsims_core.learn.bundle_record import NETWORK
 from difsims_core.models.registry import note_champions
-from difsims_core.models.registry_record import Registry, registry_from
+from difsims_core.models.registry_record import ModelRegistry, registry_from
 from difsims_core.moments import moment, now_text
 from difsims_core.storage import layout
 from difsims_core.storage.objects import ObjectStore, open_store
@@ -89,10 +89,10 @@ def backup(store: ObjectStore, folder: str | Path) -> Backup:
     """
     target = open_store(folder)
     if f"{target.root}/".startswith(f"{store.root}/"):
-        raise InputError(f"{target.root}: lies within the store that is copied; choose another place")
+        raise InputError(f"{target.root}: lies within the store that is copied", "choose another place")
     if target.list():
         raise InputError(
-            f"{target.root}: expected an empty folder, found files in it; choose a new one for every backup"
+            f"{target.root}: expected an empty folder, found files in it", "choose a new one for every backup"
         )
     # The registry first: every model that it names is then among the records, which are read after it.
     key = layout.model_registry()
@@ -136,7 +136,7 @@ def restore(store: ObjectStore, folder: str | Path, *, overwrite: bool = False) 
     source = open_store(folder)
     documents = _sound_documents(source)
     wanted = documents.pop(layout.model_registry(), None)
-    registry = Registry() if wanted is None else registry_from(wanted, source.url(layout.model_registry()))
+    registry = ModelRegistry() if wanted is None else registry_from(wanted, source.url(layout.model_registry()))
     present, version = _held(store, layout.model_registry())
     if wanted is not None and present not in (None, wanted) and not overwrite:
         _require_older(store, present, registry)
@@ -154,10 +154,10 @@ def restore(store: ObjectStore, folder: str | Path, *, overwrite: bool = False) 
         (same if unchanged else written).append(layout.model_registry())
         if not unchanged and not store.replace(layout.model_registry(), wanted, version):
             raise StoreError(
-                f"{store.url(layout.model_registry())}: another process has changed it at this moment; look at it "
-                "(`difsims champion`), then restore again"
+                f"{store.url(layout.model_registry())}: another process has changed it at this moment",
+                "look at it (`difsims champion`), then restore again",
             )
-        note_champions(store, registry.crowned)
+        note_champions(store, registry.champions)
     return Restored(tuple(sorted(written)), tuple(sorted(same)), left)
 
 
@@ -186,25 +186,26 @@ def _sound_documents(source: ObjectStore) -> dict[str, bytes]:
         manifest = source.read_record(MANIFEST)
     except MissingObjectError:
         raise MissingObjectError(
-            f"{source.root}: there is no backup (no {MANIFEST}), or its making was stopped; name another folder"
+            f"{source.root}: there is no backup (no {MANIFEST}), or its making was stopped", "name another folder"
         ) from None
     if manifest.get("format") != _FORMAT:
         raise CorruptDataError(
-            f"{where}: expected a backup of format {_FORMAT}, found {manifest.get('format')!r:.100}; use the version "
-            "of difsims that made it"
+            f"{where}: expected a backup of format {_FORMAT}, found {manifest.get('format')!r:.100}",
+            "use the version of difsims that made it",
         )
     try:
         checksums = {key: str(entry["sha256"]) for key, entry in manifest["documents"].items()}
     except (AttributeError, KeyError, TypeError) as error:
-        raise CorruptDataError(f"{where}: not the manifest of a backup ({error}); restore from another one") from None
+        raise CorruptDataError(f"{where}: not the manifest of a backup ({error})", "restore from another one") from None
     if strange := [key for key in checksums if not _is_document(key)]:
-        raise CorruptDataError(f"{where}: {strange[0]!r:.100} is no document of a store; restore from another backup")
+        raise CorruptDataError(f"{where}: {strange[0]!r:.100} is no document of a store", "restore from another backup")
     documents = _read(checksums, source)
     wrong = [key for key, checksum in checksums.items() if _sha256(documents.get(key, b"")) != checksum]
     if wrong:
         raise CorruptDataError(
             f"{source.root}: {len(wrong)} of {len(checksums)} documents are missing or damaged "
-            f"({', '.join(wrong[:5])}); nothing was restored, use another backup"
+            f"({', '.join(wrong[:5])})",
+            "nothing was restored, use another backup",
         )
     for key, data in documents.items():
         from_record(data, source.url(key))
@@ -226,7 +227,7 @@ def _why_left(store: ObjectStore, key: str, found: bytes | None, wanted: bytes, 
     return "" if same else f"its network ({NETWORK}) is another one"
 
 
-def _require_older(store: ObjectStore, present: bytes | None, wanted: Registry) -> None:
+def _require_older(store: ObjectStore, present: bytes | None, wanted: ModelRegistry) -> None:
     """Refuse to lose decisions that were made after the backup."""
     where = store.url(layout.model_registry())
     try:
@@ -237,8 +238,8 @@ def _require_older(store: ObjectStore, present: bytes | None, wanted: Registry) 
     if not older:  # one that was begun anew has a low number, and is later
         champion = f"champion {held.champion.model} since {held.champion.since}" if held.champion else "no champion"
         raise StoreError(
-            f"{where}: the registry of the store is newer than that of the backup ({champion}); nothing was restored. "
-            "To lose what was decided since, restore with --overwrite"
+            f"{where}: the registry of the store is newer than that of the backup ({champion})",
+            "nothing was restored. To lose what was decided since, restore with --overwrite",
         )
 
 

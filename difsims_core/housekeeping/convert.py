@@ -1,4 +1,4 @@
-"""Bring the ledger of an earlier version into today's form: registry, intake, evaluations, predictions.
+"""Bring the records of an earlier version into today's form: registry, intake, evaluations, predictions.
 
 Only for a store of one's own: records without a checksum are believed as they are.
 """
@@ -23,7 +23,7 @@ from difsims_core.storage.records import from_record, is_record, plain_document,
 _EARLIER_FORMAT = 1
 
 
-def convert_ledger(store: ObjectStore) -> list[str]:
+def convert_records(store: ObjectStore) -> list[str]:
     """Bring predictions, evaluations, intake and registry into today's form; return a line about each that was not.
 
     What is in today's form stays as it is, so that this may be done again. A prediction or evaluation that cannot be
@@ -57,7 +57,7 @@ def convert_ledger(store: ObjectStore) -> list[str]:
         lines.append(f"dropped {layout.INTAKE}, every scan is looked at anew: {error}")
     if _convert(store, layout.model_registry(), _registry):
         lines.append(f"converted {layout.model_registry()}")
-    note_champions(store, read_registry(store).crowned)
+    note_champions(store, read_registry(store).champions)
     return lines
 
 
@@ -72,7 +72,7 @@ def _convert(store: ObjectStore, key: str, convert: Callable[[bytes, str], bytes
         from_record(data, where)
         return False
     if not store.replace(key, convert(data, where), version):
-        raise StoreError(f"{where}: another process has changed it at this moment; convert again")
+        raise StoreError(f"{where}: another process has changed it at this moment", "convert again")
     return True
 
 
@@ -90,7 +90,7 @@ def _registry(data: bytes, where: str) -> bytes:
     try:
         registry = registry_of({**document, "serial": 1, "written": now_text()}, _EARLIER_FORMAT)
     except (TypeError, ValueError, OverflowError) as error:
-        raise CorruptDataError(f"{where}: not a registry of the earlier form ({error}); restore it") from None
+        raise CorruptDataError(f"{where}: not a registry of the earlier form ({error})", "restore it") from None
     return to_record(registry.to_document())
 
 
@@ -103,5 +103,5 @@ def _evaluation(data: bytes, where: str) -> bytes:
 def _document(data: bytes, where: str) -> dict[str, Any]:
     document = plain_document(data, where)
     if "sha256" in document:
-        raise CorruptDataError(f"{where}: not a record of the earlier form; restore it")
+        raise CorruptDataError(f"{where}: not a record of the earlier form", "restore it")
     return document

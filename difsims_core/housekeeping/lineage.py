@@ -73,7 +73,7 @@ class Lineage:
         By id.
     needed_elsewhere : frozenset of str
         Datasets behind predictions of models that lie in other stores.
-    crowned : frozenset of str
+    champions : frozenset of str
         Models that were made champion once, as the notes beside the registry say.
     unread : tuple of str
         Keys of predictions of such models that cannot be read, so that nobody knows which datasets are behind them.
@@ -81,7 +81,7 @@ class Lineage:
 
     items: Mapping[str, Item]
     needed_elsewhere: frozenset[str] = field(default=frozenset())
-    crowned: frozenset[str] = field(default=frozenset())
+    champions: frozenset[str] = field(default=frozenset())
     unread: tuple[str, ...] = ()
 
     def parents(self, item: Item) -> list[Item]:
@@ -116,10 +116,10 @@ def read_lineage(store: ObjectStore) -> Lineage:
         items = [future.result() for future in [pool.submit(one) for one in jobs]]
         behind = dict(zip(foreign, pool.map(partial(_datasets_behind, store), foreign), strict=True))
     notes = models.get(layout.CHAMPION_NOTES.rpartition("/")[2], ())
-    crowned = frozenset(name for info in notes for name in layout.find_ids(info.key))
+    champions = frozenset(name for info in notes for name in layout.find_ids(info.key))
     found = {item.id: item for item in items if item is not None}
     needed = frozenset().union(*filter(None, behind.values()))
-    return Lineage(found, needed, crowned, tuple(key for key, datasets in behind.items() if datasets is None))
+    return Lineage(found, needed, champions, tuple(key for key, datasets in behind.items() if datasets is None))
 
 
 def _looked_at(kind: Kind, name: str, look: Callable[[], Item | None]) -> Item | None:

@@ -19,7 +19,13 @@ from difsims_core.errors import (
     RetentionRefusedError,
 )
 from difsims_core.housekeeping.lineage import read_lineage
-from difsims_core.housekeeping.retention_plan import MOST_PERCENT, RetentionPlan, Terms, Verdict, decide
+from difsims_core.housekeeping.retention_plan import (
+    MOST_PERCENT,
+    RetentionDecision,
+    RetentionPlan,
+    RetentionPolicy,
+    decide,
+)
 from difsims_core.housekeeping.store_clock import require_same_time
 from difsims_core.messages import first_line
 from difsims_core.models.registry import read_registry
@@ -27,7 +33,7 @@ from difsims_core.storage import layout
 from difsims_core.storage.objects import ObjectStore
 from difsims_core.storage.zarr.arrays import ROOT_DOCUMENT
 
-__all__ = ["RetentionPlan", "Terms", "Verdict", "apply_retention", "plan_retention"]
+__all__ = ["RetentionDecision", "RetentionPlan", "RetentionPolicy", "apply_retention", "plan_retention"]
 
 _log = logging.getLogger(__name__)
 
@@ -66,24 +72,25 @@ def plan_retention(
     InputError
         If something that is to be kept does not exist: a slip of the pen must not cost a model.
     """
-    terms = Terms(now, keep_days, keep_former, tuple(keep), most_percent, serial)
-    return _plan(store, terms)
+    policy = RetentionPolicy(now, keep_days, keep_former, tuple(keep), most_percent, serial)
+    return _plan(store, policy)
 
 
-def _plan(store: ObjectStore, terms: Terms) -> RetentionPlan:
+def _plan(store: ObjectStore, policy: RetentionPolicy) -> RetentionPlan:
     registry, lineage = read_registry(store), read_lineage(store)
-    unknown = [name for name in terms.keep if name not in lineage.items]
+    unknown = [name for name in policy.keep if name not in lineage.items]
     if unknown:
         raise InputError(
             f"{store.root}: expected ids of datasets or models, or names of reports, to keep, found "
-            f"{', '.join(unknown)}; correct or drop them"
+            f"{', '.join(unknown)}",
+            "correct or drop them",
         )
-    return decide(lineage, registry, terms)
+    return decide(lineage, registry, policy)
 
 
 def apply_retention(
     store: ObjectStore, plan: RetentionPlan, progress: Callable[[int], None] | None = None
-) -> tuple[Verdict, ...]:
+) -> tuple[RetentionDecision, ...]:
     """Delete what a plan lets go, and return what was deleted.
 
     The store is looked at again first: what a kept result has come to descend from meanwhile stays. Of an item, what it
@@ -110,27 +117,27 @@ def apply_retention(
     """
     if not plan.going:
         return ()
-    require_same_time(store, plan.terms.now)
-    again = _plan(store, plan.terms)
+    require_same_time(store, plan.policy.now)
+    again = _plan(store, plan.policy)
     if objections := dict.fromkeys((*plan.objections, *again.objections)):
         raise RetentionRefusedError(f"{store.root}: nothing was deleted: {'. Also: '.join(objections)}")
-    still = {verdict.id for verdict in again.going}
-    deleted: list[Verdict] = []
-    failed: dict[Verdict, Exception] = {}
-    for number, verdict in enumerate(plan.going, 1):
-        if verdict.id in still and all(other.kind == verdict.kind for other in failed):
+    still = {decision.id for decision in again.going}
+    deleted: list[RetentionDecision] = []
+    failed: dict[RetentionDecision, Exception] = {}
+    for number, decision in enumerate(plan.going, 1):
+        if decision.id in still and all(other.kind == decision.kind for other in failed):
             _require_same_registry(store, plan)
             try:
-                _delete(store, verdict)
+                _delete(store, decision)
             except Exception as error:  # noqa: BLE001 one bad item never stops the others
-                failed[verdict] = error
+                failed[decision] = error
             else:
-                deleted.append(verdict)
-                _log.info("deleted %s %s (%s)", verdict.kind, verdict.id, verdict.why)
+                deleted.append(decision)
+                _log.info("deleted %s %s (%s)", decision.kind, decision.id, decision.why)
         if progress is not None:
             progress(number)
     if failed:
-        reasons = " · ".join(f"{verdict.id}: {first_line(error)}" for verdict, error in failed.items())
+        reasons = " · ".join(f"{decision.id}: {first_line(error)}" for decision, error in failed.items())
         raise PartlyFailedError(
             f"{store.root}: {len(failed)} of {len(plan.going)} items could not be deleted, {len(deleted)} were, and "
             f"what the others may descend from stays: {reasons}"
@@ -141,40 +148,40 @@ def apply_retention(
 def _require_same_registry(store: ObjectStore, plan: RetentionPlan) -> None:
     if read_registry(store).version != plan.registry_version:
         raise ChampionChangedError(
-            f"{store.url(layout.model_registry())}: the registry has changed since the plan was made; nothing more is "
-            "deleted, plan again"
+            f"{store.url(layout.model_registry())}: the registry has changed since the plan was made",
+            "nothing more is deleted, plan again",
         )
 
 
-def _delete(store: ObjectStore, verdict: Verdict) -> None:
-    name = verdict.id
-    match verdict.kind:
+def _delete(store: ObjectStore, decision: RetentionDecision) -> None:
+    name = decision.id
+    match decision.kind:
         case "report":
             store.delete(layout.report(name))
             store.delete_tree(layout.report_folder(name))
         case "model":
-            _forget(store, verdict, layout.model_index)
+            _forget(store, decision, layout.model_index)
             store.delete(layout.model_record(name))
             store.delete(layout.champion_note(name))
             # the folder of the model goes last: as long as it is there the next deletion finds what belongs to it
             for folder in (layout.predictions, layout.evaluations, layout.report_folder, layout.model):
                 store.delete_tree(folder(name))
         case _:
-            _forget(store, verdict, layout.simulation_index)
+            _forget(store, decision, layout.simulation_index)
             store.delete(layout.completion(name))
             store.delete(f"{layout.simulation(name)}/{ROOT_DOCUMENT}")
             for folder in (layout.report_folder, layout.simulation):
                 store.delete_tree(folder(name))
 
 
-def _forget(store: ObjectStore, verdict: Verdict, index: Callable[[str], str]) -> None:
+def _forget(store: ObjectStore, decision: RetentionDecision, index: Callable[[str], str]) -> None:
     """Delete the record by which an item is found, unless it names another one by now."""
-    if verdict.fingerprint is None or not layout.is_fingerprint(verdict.fingerprint):
+    if decision.fingerprint is None or not layout.is_fingerprint(decision.fingerprint):
         return
-    key = index(verdict.fingerprint)
+    key = index(decision.fingerprint)
     try:
         found = store.read_record(key)
     except (MissingObjectError, CorruptDataError):
         return
-    if found.get("id") == verdict.id:
+    if found.get("id") == decision.id:
         store.delete(key)

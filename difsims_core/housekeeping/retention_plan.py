@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from difsims_core.errors import InputError
 from difsims_core.housekeeping.lineage import Item, Lineage
-from difsims_core.models.registry import Registry
+from difsims_core.models.registry import ModelRegistry
 from difsims_core.moments import moment
 
 MOST_PERCENT = 50.0
@@ -22,7 +22,7 @@ _ORDER = ("report", "model", "dataset")  # what shows goes before what is shown
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class RetentionPolicy:
     """How long what is kept.
 
     Attributes
@@ -57,7 +57,7 @@ class Terms:
         if not 0 < self.most_percent <= 100:
             raise InputError(f"expected more than 0 and at most 100 % that may go, found {self.most_percent:g}")
         if self.now.tzinfo is None:
-            raise InputError(f"expected a time with its zone, found {self.now}; use datetime.now(UTC)")
+            raise InputError(f"expected a time with its zone, found {self.now}", "use datetime.now(UTC)")
 
     @property
     def since(self) -> datetime:
@@ -66,7 +66,7 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class RetentionDecision:
     """What becomes of an item, and why.
 
     Attributes
@@ -96,11 +96,11 @@ class RetentionPlan:
 
     Attributes
     ----------
-    going : tuple of Verdict
+    going : tuple of RetentionDecision
         In the order of deletion.
-    kept : tuple of Verdict
+    kept : tuple of RetentionDecision
         With the reason.
-    terms : Terms
+    policy : RetentionPolicy
         It was made on.
     registry_version : str or None
         Of the registry it was made on.
@@ -108,74 +108,76 @@ class RetentionPlan:
         Why nothing of it may be deleted; none when all is proven.
     """
 
-    going: tuple[Verdict, ...]
-    kept: tuple[Verdict, ...]
-    terms: Terms
+    going: tuple[RetentionDecision, ...]
+    kept: tuple[RetentionDecision, ...]
+    policy: RetentionPolicy
     registry_version: str | None
     objections: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:
         """Bytes that would be free."""
-        return sum(verdict.size for verdict in self.going)
+        return sum(decision.size for decision in self.going)
 
 
-def decide(lineage: Lineage, registry: Registry, terms: Terms) -> RetentionPlan:
+def decide(lineage: Lineage, registry: ModelRegistry, policy: RetentionPolicy) -> RetentionPlan:
     """Return the plan for the items of a store, without looking at the store."""
-    reasons = _reasons(lineage, registry, terms)
+    reasons = _reasons(lineage, registry, policy)
     going, kept = [], []
     for item in sorted(lineage.items.values(), key=lambda item: (_ORDER.index(item.kind), item.id)):
         lost = [parent.id for parent in lineage.parents(item) if parent.id not in reasons]
         if item.id in reasons:
-            kept.append(_verdict(item, reasons[item.id]))
+            kept.append(_decision(item, reasons[item.id]))
         elif item.kind == "report" and not lost:
-            kept.append(_verdict(item, "everything that it shows is kept"))
+            kept.append(_decision(item, "everything that it shows is kept"))
         else:
-            going.append(_verdict(item, _why_not(item, lost)))
-    objections = _objections(lineage, registry, terms, going) if going else ()
-    return RetentionPlan(tuple(going), tuple(kept), terms, registry.version, tuple(objections))
+            going.append(_decision(item, _why_not(item, lost)))
+    objections = _objections(lineage, registry, policy, going) if going else ()
+    return RetentionPlan(tuple(going), tuple(kept), policy, registry.version, tuple(objections))
 
 
-def _objections(lineage: Lineage, registry: Registry, terms: Terms, going: list[Verdict]) -> Iterator[str]:
+def _objections(
+    lineage: Lineage, registry: ModelRegistry, policy: RetentionPolicy, going: list[RetentionDecision]
+) -> Iterator[str]:
     """Yield what speaks against deleting anything: a registry that is gone or old, and too much that would go."""
     models = [item for item in lineage.items.values() if item.kind == "model"]
-    if registry.version is None and (models or lineage.crowned):
+    if registry.version is None and (models or lineage.champions):
         yield (
             f"there are {len(models)} models and no registry that would say which of them is the champion; restore it "
             "(`difsims restore FOLDER`), or make one the champion (`difsims promote`)"
         )
-    lost = [name for name in _champions(registry, terms) if _is_lost(lineage, registry, name)]
+    lost = [name for name in _champions(registry, policy) if _is_lost(lineage, registry, name)]
     if lost:
         yield (
             f"the record of {', '.join(lost)}, champion now or before, is gone or damaged, so that nobody knows what "
             "it descends from; restore it (`difsims restore FOLDER`), or make another one the champion"
         )
-    if lineage.unread and any(verdict.kind == "dataset" for verdict in going):
+    if lineage.unread and any(decision.kind == "dataset" for decision in going):
         yield (
             f"{len(lineage.unread)} predictions of models of other stores cannot be read ({lineage.unread[0]}, …), so "
             "that nobody knows which datasets are behind them; restore or delete them"
         )
-    if registry.version is not None and terms.serial != registry.serial:
-        yield from _lost_history(lineage, registry, terms, {verdict.id for verdict in going})
+    if registry.version is not None and policy.serial != registry.serial:
+        yield from _lost_history(lineage, registry, policy, {decision.id for decision in going})
     shares = {
         "items": (len(going), len(lineage.items)),
-        "bytes": (sum(verdict.size for verdict in going), sum(item.size for item in lineage.items.values())),
+        "bytes": (sum(decision.size for decision in going), sum(item.size for item in lineage.items.values())),
     }
     for what, (lost, whole) in shares.items():
-        if lost * 100 > whole * terms.most_percent:
+        if lost * 100 > whole * policy.most_percent:
             yield (
-                f"{lost:,} of {whole:,} {what} would go, more than {terms.most_percent:g} %; if that is meant, say so "
+                f"{lost:,} of {whole:,} {what} would go, more than {policy.most_percent:g} %; if that is meant, say so "
                 f"with --most-percent {math.ceil(100 * lost / whole)}"
             )
 
 
-def _lost_history(lineage: Lineage, registry: Registry, terms: Terms, going: set[str]) -> Iterator[str]:
+def _lost_history(lineage: Lineage, registry: ModelRegistry, policy: RetentionPolicy, going: set[str]) -> Iterator[str]:
     """Yield what shows that the registry is not the last that was written: an older one came back."""
     look = (
         f"restore the last one, or look at it (`difsims champion`) and, if it is right, name it with --serial "
         f"{registry.serial}"
     )
-    unknown = lineage.crowned & lineage.items.keys() - {item.model for item in registry.crowned} - {*terms.keep}
+    unknown = lineage.champions & lineage.items.keys() - {item.model for item in registry.champions} - {*policy.keep}
     if unknown:
         yield f"the registry does not know that {', '.join(sorted(unknown))} was made champion; {look}"
     later = [
@@ -190,10 +192,10 @@ def _lost_history(lineage: Lineage, registry: Registry, terms: Terms, going: set
         )
 
 
-def _reasons(lineage: Lineage, registry: Registry, terms: Terms) -> dict[str, str]:
+def _reasons(lineage: Lineage, registry: ModelRegistry, policy: RetentionPolicy) -> dict[str, str]:
     """Return why items are kept, by id: those kept for themselves, and all that they descend from."""
     reasons: dict[str, str] = {}
-    for name, why in _roots(lineage, registry, terms):
+    for name, why in _roots(lineage, registry, policy):
         reasons.setdefault(name, why)
     queue = deque(reasons)
     while queue:
@@ -205,16 +207,16 @@ def _reasons(lineage: Lineage, registry: Registry, terms: Terms) -> dict[str, st
     return reasons
 
 
-def _champions(registry: Registry, terms: Terms) -> dict[str, str]:
+def _champions(registry: ModelRegistry, policy: RetentionPolicy) -> dict[str, str]:
     """Return the champion and the former ones that stay, each with the reason."""
     champion = registry.champion
     found = {} if champion is None else {champion.model: f"the champion since {champion.since}"}
     former = dict.fromkeys(item.model for item in registry.former if item.model not in found)
-    latest = list(former)[: terms.keep_former]
-    return found | dict.fromkeys(latest, f"one of the last {terms.keep_former} former champions")
+    latest = list(former)[: policy.keep_former]
+    return found | dict.fromkeys(latest, f"one of the last {policy.keep_former} former champions")
 
 
-def _is_lost(lineage: Lineage, registry: Registry, name: str) -> bool:
+def _is_lost(lineage: Lineage, registry: ModelRegistry, name: str) -> bool:
     """Return whether a champion does not say what it descends from; a former one may be gone with all that it had."""
     item = lineage.items.get(name)
     if item is None:
@@ -222,21 +224,21 @@ def _is_lost(lineage: Lineage, registry: Registry, name: str) -> bool:
     return bool(item.trouble) or item.made is None
 
 
-def _roots(lineage: Lineage, registry: Registry, terms: Terms) -> Iterator[tuple[str, str]]:
-    yield from _champions(registry, terms).items()
-    for name in terms.keep:
+def _roots(lineage: Lineage, registry: ModelRegistry, policy: RetentionPolicy) -> Iterator[tuple[str, str]]:
+    yield from _champions(registry, policy).items()
+    for name in policy.keep:
         yield name, "named to be kept"
     for name in lineage.needed_elsewhere:
         yield name, "a prediction of a model of another store descends from it"
     for item in lineage.items.values():
         if item.trouble:
             yield item.id, f"its record cannot be read: restore or delete it by hand ({item.trouble})"
-        elif item.made is not None and item.made > terms.now:
+        elif item.made is not None and item.made > policy.now:
             yield item.id, f"made {item.made:%Y-%m-%d} as its record says, which is still to come"
-        elif item.made is not None and item.made > terms.since:
-            yield item.id, f"made {item.made:%Y-%m-%d}, less than {terms.keep_days} days ago"
-        elif item.touched is not None and item.touched > terms.since:
-            yield item.id, f"written to on {item.touched:%Y-%m-%d}, less than {terms.keep_days} days ago"
+        elif item.made is not None and item.made > policy.since:
+            yield item.id, f"made {item.made:%Y-%m-%d}, less than {policy.keep_days} days ago"
+        elif item.touched is not None and item.touched > policy.since:
+            yield item.id, f"written to on {item.touched:%Y-%m-%d}, less than {policy.keep_days} days ago"
 
 
 def _why_not(item: Item, lost: list[str]) -> str:
@@ -248,5 +250,5 @@ def _why_not(item: Item, lost: list[str]) -> str:
     return f"made {item.made:%Y-%m-%d}; {none}"
 
 
-def _verdict(item: Item, why: str) -> Verdict:
-    return Verdict(item.kind, item.id, item.size, why, item.fingerprint)
+def _decision(item: Item, why: str) -> RetentionDecision:
+    return RetentionDecision(item.kind, item.id, item.size, why, item.fingerprint)

@@ -25,7 +25,7 @@ def store_time(store: ObjectStore) -> datetime:
     finally:
         store.delete(key)
     if not found:
-        raise StoreError(f"{store.url(key)}: was written and is not listed; try again")
+        raise StoreError(f"{store.url(key)}: was written and is not listed", "try again")
     return found[0]
 
 
@@ -41,5 +41,6 @@ def require_same_time(store: ObjectStore, now: datetime) -> None:
     if abs(there - now) > _MOST_APART:
         raise RetentionRefusedError(
             f"{store.root}: ages would count from {now:%Y-%m-%d %H:%M} UTC, but by the clock of the store it is "
-            f"{there:%Y-%m-%d %H:%M} UTC; nothing was deleted, set the clocks right"
+            f"{there:%Y-%m-%d %H:%M} UTC",
+            "nothing was deleted, set the clocks right",
         )

@@ -65,7 +65,8 @@ def verify_item(store: ObjectStore, text: str, resimulate: int = 0) -> Findings:
         return _guarded("dataset", name.removesuffix(SUFFIX), partial(verify, store, text, resimulate))
     raise InputError(
         f"{text}: expected the id of a dataset (sim-…) or a model (cnn-…), a dataset ….zarr, or a prediction "
-        f"…{PREDICTION_ENDINGS[0]}; without any, the whole store is verified"
+        f"…{PREDICTION_ENDINGS[0]}",
+        "without any, the whole store is verified",
     )
 
 
@@ -245,7 +246,7 @@ def _registry(store: ObjectStore) -> Findings:
     """Return what is wrong with the registry: that it is gone, an earlier one came back, or its champion is gone."""
     registry, failures, warnings = read_registry(store), list[str](), list[str]()
     noted = {name for key in store.list(layout.CHAMPION_NOTES) for name in layout.find_ids(key)}
-    unknown = ", ".join(sorted(noted - {champion.model for champion in registry.crowned}))
+    unknown = ", ".join(sorted(noted - {champion.model for champion in registry.champions}))
     if registry.version is None:
         failures.append(f"it is gone, though {unknown} was made champion; restore it (`difsims restore FOLDER`)")
     elif unknown:

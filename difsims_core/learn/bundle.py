@@ -121,7 +121,7 @@ class ModelBundle:
     @property
     def _home(self) -> ObjectStore:
         if self.store is None:
-            raise ModelError(f"{self.id}: this model is not stored yet; save_bundle stores it")
+            raise ModelError(f"{self.id}: this model is not stored yet", "save_bundle stores it")
         return self.store
 
     @cached_property
@@ -153,7 +153,7 @@ class ModelBundle:
         data = self._home.read(key, 0, min(expected.size, _LARGEST_NETWORK) + 1)
         if len(data) != expected.size or hashlib.sha256(data).hexdigest() != expected.sha256:
             raise CorruptDataError(
-                f"{self._home.url(key)}: the checksum differs from the record; restore it, or train the model again"
+                f"{self._home.url(key)}: the checksum differs from the record", "restore it, or train the model again"
             )
         return data
 
@@ -207,7 +207,8 @@ def save_bundle(
     if weights != recipe.weights():
         raise ModelError(
             f"{bundle.id}: the weights are not those of the network {recipe.network} with {dict(recipe.parameters)} "
-            f"for {recipe.n_q} values and {recipe.n_classes} classes; register the network and name it in the training"
+            f"for {recipe.n_q} values and {recipe.n_classes} classes",
+            "register the network and name it in the training",
         )
     check_probabilities(model, recipe, bundle.id)
     data = write_members(store.url(f"{key}/{NETWORK}"), arrays_of_model(model))
@@ -244,6 +245,15 @@ def load_bundle(url_or_id: str | Path, store: ObjectStore | None = None) -> Mode
         If its record is damaged, or one of the earlier form.
     ModelError
         If its record is not one, or that of a model of another id.
+
+    Examples
+    --------
+    ``model`` is an id, such as ``difsims train`` prints:
+
+    >>> from difsims_core import load_bundle
+    >>> bundle = load_bundle(model)
+    >>> bundle.phases, bundle.q_axis.shape
+    (('pb', 'gratia_2h'), (147,))
     """
     text = str(url_or_id).rstrip("/").removesuffix(f"/{layout.MODEL_RECORD}")
     if layout.is_model_id(text):
@@ -255,15 +265,15 @@ def load_bundle(url_or_id: str | Path, store: ObjectStore | None = None) -> Mode
         document = store.read_record(f"{key}/{layout.MODEL_RECORD}")
     except MissingObjectError:
         raise MissingObjectError(
-            f"{store.url(key)}: there is no trained model here (no {layout.MODEL_RECORD}); check the id and the store "
-            "(DIFSIMS_STORE), or train again: a training that was stopped leaves no model"
+            f"{store.url(key)}: there is no trained model here (no {layout.MODEL_RECORD})",
+            "check the id and the store (DIFSIMS_STORE), or train again: a training that was stopped leaves no model",
         ) from None
     record, fields = parse(document, Record, where)
     name = key.rpartition("/")[2]
     if record.id != name:
         raise ModelError(
-            f"{where}: expected the model of its folder, {name}, found that of {record.id}; give the folder the name "
-            "of its model, or restore the model that was there"
+            f"{where}: expected the model of its folder, {name}, found that of {record.id}",
+            "give the folder the name of its model, or restore the model that was there",
         )
     parameters = dict(record.network_parameters)
     weights, objects = weights_in(record), dict(record.objects)

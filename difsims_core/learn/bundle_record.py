@@ -180,11 +180,11 @@ def parse(document: Mapping[str, Any], kind: type[R], where: str) -> tuple[R, di
         }
     except ValidationError as error:
         problems = [_told(problem) for problem in error.errors(include_url=False, include_input=False)[:_MOST_SHOWN]]
-        raise ModelError(f"{where}: not a model record ({'; '.join(problems)}); train the model again") from None
+        raise ModelError(f"{where}: not a model record ({'; '.join(problems)})", "train the model again") from None
     except SpecError as error:
-        raise ModelError(f"{error}; train the model again") from None
+        raise ModelError(f"{error}", "train the model again") from None
     except (OverflowError, RecursionError):
-        raise ModelError(f"{where}: not a model record (a number is too large); train the model again") from None
+        raise ModelError(f"{where}: not a model record (a number is too large)", "train the model again") from None
 
 
 def weights_in(record: Record) -> tuple[Weight, ...]:

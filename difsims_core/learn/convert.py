@@ -59,8 +59,8 @@ def convert_model(store: ObjectStore, model_id: str) -> bool:
         record, fields = parse(document, EarlierRecord, store.url(key))
         if record.id != model_id:
             raise ModelError(
-                f"{store.url(key)}: expected the model of its folder, {model_id}, found that of {record.id}; give the "
-                "folder the name of its model"
+                f"{store.url(key)}: expected the model of its folder, {model_id}, found that of {record.id}",
+                "give the folder the name of its model",
             )
         bundle = _store_again(store, ModelBundle(**fields), record.model_sha256)
     _convert_index(store, bundle)
@@ -74,18 +74,18 @@ def _store_again(store: ObjectStore, bundle: ModelBundle, sha256: str) -> ModelB
     where = store.url(f"{folder}/{EARLIER_NETWORK}")
     data = store.read(f"{folder}/{EARLIER_NETWORK}")
     if hashlib.sha256(data).hexdigest() != sha256:
-        raise CorruptDataError(f"{where}: the checksum differs from the record; train the model again")
+        raise CorruptDataError(f"{where}: the checksum differs from the record", "train the model again")
     before = _read_keras(data, where)
     recipe = bundle.recipe
     shapes = (before.input_shape, before.output_shape) == ((None, recipe.n_q, 1), (None, recipe.n_classes))
     if not shapes or weights_of_model(before) != recipe.weights():
-        raise ModelError(f"{where}: its weights are not those of the network {recipe.network}; train the model again")
+        raise ModelError(f"{where}: its weights are not those of the network {recipe.network}", "train the model again")
     after = recipe.build()
     after.set_weights(before.get_weights())
     if not np.allclose(probe(before, recipe.n_q), probe(after, recipe.n_q), rtol=0, atol=_SAME_PROBABILITY):
         raise ModelError(
-            f"{where}: it gives other probabilities than the network {recipe.network} with its weights; train the "
-            "model again"
+            f"{where}: it gives other probabilities than the network {recipe.network} with its weights",
+            "train the model again",
         )
     keep = {layout.MODEL_RECORD, NETWORK, EARLIER_NETWORK}
     names = [name for key in store.list(folder) if (name := key.removeprefix(f"{folder}/")) not in keep]
@@ -102,9 +102,9 @@ def _read_keras(data: bytes, where: str) -> keras.Model:
             network = keras.saving.load_model(path, compile=False, safe_mode=True)
         except Exception as error:  # noqa: BLE001 Keras raises whatever the part that failed raises
             why = first_line(error)
-            raise ModelError(f"{where}: Keras cannot load this network ({why}); train the model again") from None
+            raise ModelError(f"{where}: Keras cannot load this network ({why})", "train the model again") from None
     if not isinstance(network, keras.Model):
-        raise ModelError(f"{where}: expected a Keras model, found {type(network).__name__}; train the model again")
+        raise ModelError(f"{where}: expected a Keras model, found {type(network).__name__}", "train the model again")
     return network
 
 

@@ -126,8 +126,8 @@ class _Record(keras.callbacks.Callback):
         values = {name: float(logs[name]) for name in ("loss", "accuracy", "val_loss", "val_accuracy")}
         if not all(map(math.isfinite, values.values())):
             raise ModelError(
-                f"training diverged in epoch {epoch + 1}: loss {values['loss']}, validation loss {values['val_loss']}; "
-                "lower learning_rate"
+                f"training diverged in epoch {epoch + 1}: loss {values['loss']}, validation loss {values['val_loss']}",
+                "lower learning_rate",
             )
         rate = self.n_train / max(self._trained - self._started, 1e-9)
         state = EpochProgress(epoch + 1, self.epochs, **values, samples_per_second=rate)
@@ -151,5 +151,5 @@ def _class_weights(counts: np.ndarray) -> dict[int, float]:
     """Return n / (k · n_c), so that every class weighs the same and a pattern weighs 1 on average."""
     if not counts.all():
         empty = ", ".join(str(label) for label in np.flatnonzero(counts == 0))
-        raise InputError(f"class {empty} has no pattern to train on, so it has no weight; simulate more patterns")
+        raise InputError(f"class {empty} has no pattern to train on, so it has no weight", "simulate more patterns")
     return {label: float(counts.sum() / (len(counts) * count)) for label, count in enumerate(counts)}

@@ -45,7 +45,7 @@ def indexed_id(store: ObjectStore, fingerprint: str) -> str:
     name = document.get("id")
     if document.get("fingerprint") != fingerprint or not isinstance(name, str) or not layout.is_model_id(name):
         raise CorruptDataError(
-            f"{store.url(key)}: expected the id of a model and the fingerprint {fingerprint}, found others; delete it, "
-            "the model is trained again"
+            f"{store.url(key)}: expected the id of a model and the fingerprint {fingerprint}, found others",
+            "delete it, the model is trained again",
         )
     return name

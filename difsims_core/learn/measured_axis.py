@@ -52,10 +52,10 @@ def _simulated_energy_kv(bundle: ModelBundle) -> float:
         simulations = [open_simulation(name, bundle.store) for name in bundle.sim_ids] if bundle.store else []
     except StoreError as error:
         raise InputError(
-            f"mrad become Å⁻¹ by the beam energy, and the simulations cannot tell ({error}); {remedy}"
+            f"mrad become Å⁻¹ by the beam energy, and the simulations cannot tell ({error})", remedy
         ) from None
     energies = sorted({simulation.spec.microscope.beam_energy_kv for simulation in simulations})
     if len(energies) != 1:
         found = " and ".join(f"{energy:g} kV" for energy in energies) or "unknown energy"
-        raise InputError(f"mrad become Å⁻¹ by the beam energy, but the model was simulated at {found}; {remedy}")
+        raise InputError(f"mrad become Å⁻¹ by the beam energy, but the model was simulated at {found}", remedy)
     return energies[0]

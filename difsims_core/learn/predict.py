@@ -93,10 +93,20 @@ def predict_profiles(
         If the shapes do not fit, or the axis does not fit the model's, with the unit that it looks like.
     InputError
         If there is no such unit, or the beam energy is needed and not known.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from difsims_core import load_bundle, predict_profiles
+    >>> bundle = load_bundle(model)  # an id, such as ``difsims train`` prints
+    >>> with np.load("deployments/samples/roi_1_radial_crop.npz") as scan:
+    ...     probabilities = predict_profiles(bundle, scan["y"][:2, :3], scan["x"])
+    >>> probabilities.shape, bool(np.allclose(probabilities.sum(axis=-1), 1))
+    ((2, 3, 2), True)
     """
     y, x = np.asarray(y), np.asarray(x, np.float64)
     if y.ndim < 1:
-        raise ExperimentError("expected profiles of shape (…, n_q), found a single number; put the q axis last")
+        raise ExperimentError("expected profiles of shape (…, n_q), found a single number", "put the q axis last")
     check_axis(y, x)
     pred, invalid = classify(bundle, y, axis_for(bundle, x, q_unit, beam_energy_kv))
     if invalid.any():
@@ -196,8 +206,8 @@ def predict_experiment(
         return PredictionResult(bundle.id, store.url(key), experiment.name, True, n_invalid, n_patterns)
     if before is not None and moved and not same:
         raise ExperimentError(
-            f"{url}: this model has predicted another scan of this name, {before.experiment}; rename one of them, or "
-            f"delete {store.url(key)}"
+            f"{url}: this model has predicted another scan of this name, {before.experiment}",
+            f"rename one of them, or delete {store.url(key)}",
         )
     pred, invalid = classify(bundle, experiment.y, q)
     prediction = Prediction(

@@ -108,7 +108,7 @@ def check_names(experiments: Sequence[str]) -> None:
             continue  # no name of a scan: mapping it says so
         if other != url:
             raise InputError(
-                f"{other} and {url} have the same name, and so would their predictions; rename one of them"
+                f"{other} and {url} have the same name, and so would their predictions", "rename one of them"
             )
 
 

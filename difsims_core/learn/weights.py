@@ -84,7 +84,8 @@ class Recipe:
         if count > MOST_WEIGHTS:
             raise ModelError(
                 f"{self.network} of {self.n_q} values and {self.n_classes} classes would have {count:,} weights, at "
-                f"most {MOST_WEIGHTS:,} are loaded; choose a smaller network"
+                f"most {MOST_WEIGHTS:,} are loaded",
+                "choose a smaller network",
             )
         return found
 
@@ -136,7 +137,7 @@ def network_from(data: bytes, recipe: Recipe, weights: Sequence[Weight], where: 
     """
     expected = recipe.weights()
     if tuple(weights) != expected:
-        raise ModelError(f"{where}: {_difference(expected, tuple(weights), recipe)}; train the model again")
+        raise ModelError(f"{where}: {_difference(expected, tuple(weights), recipe)}", "train the model again")
     arrays = _read(data, expected, where)
     network = recipe.build()
     network.set_weights([arrays[weight.name] for weight in expected])
@@ -161,7 +162,8 @@ def check_probabilities(model: keras.Model, recipe: Recipe, where: str) -> None:
     if outputs.shape != shape or not (outputs >= 0).all() or not (sums <= _ROUNDING).all():
         raise ModelError(
             f"{where}: expected probabilities from this network, {shape[1]} that sum to 1 for each profile, found "
-            f"{outputs.shape} from {outputs.min():g} to {outputs.max():g}; train the model again"
+            f"{outputs.shape} from {outputs.min():g} to {outputs.max():g}",
+            "train the model again",
         )
 
 
@@ -171,15 +173,16 @@ def _read(data: bytes, expected: Sequence[Weight], where: str) -> dict[str, np.n
         arrays = members_of(io.BytesIO(data), names, limits=_limits(expected), shown=where)
     except ExperimentError as error:
         raise ModelError(
-            f"{where}: expected an npz file with the {len(expected)} arrays of the network "
-            f"({first_line(error)}); train the model again"
+            f"{where}: expected an npz file with the {len(expected)} arrays of the network ({first_line(error)})",
+            "train the model again",
         ) from None
     for weight in expected:
         array = arrays[weight.name]
         if (array.shape, array.dtype) != (weight.shape, np.dtype(weight.dtype)):
             raise ModelError(
                 f"{where}: expected {weight.name} of shape {weight.shape} {weight.dtype}, found {array.shape} "
-                f"{array.dtype}; train the model again"
+                f"{array.dtype}",
+                "train the model again",
             )
     _check_values(arrays, where)
     return arrays
@@ -194,9 +197,9 @@ def _limits(expected: Sequence[Weight]) -> NpzLimits:
 def _check_values(arrays: Mapping[str, np.ndarray], where: str) -> None:
     for name, array in arrays.items():
         if array.dtype.kind not in _KINDS:
-            raise ModelError(f"{where}: {name} is {array.dtype}; expected plain numbers, build it of float32")
+            raise ModelError(f"{where}: {name} is {array.dtype}", "expected plain numbers, build it of float32")
         if not np.isfinite(array).all():
-            raise ModelError(f"{where}: {name} holds NaN or infinite weights; train the model again")
+            raise ModelError(f"{where}: {name} holds NaN or infinite weights", "train the model again")
 
 
 def _described(weights: Sequence[Any]) -> tuple[Weight, ...]:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from difsims_core.errors import ChampionChangedError
-from difsims_core.models.promotion_rule import Decision
-from difsims_core.models.registry import promote, read_registry, record
-from difsims_core.models.registry_record import Consideration, Registry
+from difsims_core.models.promotion_rule import PromotionDecision
+from difsims_core.models.registry import promote, read_registry, record_decision
+from difsims_core.models.registry_record import ModelRegistry, RecordedDecision
 from difsims_core.moments import now_text
 
 if TYPE_CHECKING:
@@ -22,12 +22,12 @@ _TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Settlement:
+class RetrainingOutcome:
     """How a retraining ended.
 
     Attributes
     ----------
-    decision : Decision
+    decision : PromotionDecision
         The last one that was made.
     before : str or None
         Id of the champion that it was made against.
@@ -35,14 +35,14 @@ class Settlement:
         Id of the champion now.
     """
 
-    decision: Decision
+    decision: PromotionDecision
     before: str | None
     champion: str | None
 
 
-def settle(
-    store: ObjectStore, challenger: str, ingredients: str, judge: Callable[[str | None], Decision]
-) -> Settlement:
+def decide_and_apply(
+    store: ObjectStore, challenger: str, ingredients: str, judge: Callable[[str | None], PromotionDecision]
+) -> RetrainingOutcome:
     """Decide about a challenger and write the decision down; of two processes that promote at once one wins.
 
     The other one compares again, with the new champion. After three times it gives up for now: nothing is promoted,
@@ -62,7 +62,7 @@ def settle(
     for _ in range(_TRIES):
         registry = read_registry(store)
         present = None if registry.champion is None else registry.champion.model
-        decision = standing(registry, challenger) or judge(present)
+        decision = decision_without_comparison(registry, challenger) or judge(present)
         if not decision.promote:
             return _kept(store, registry, challenger, ingredients, decision)
         try:
@@ -78,23 +78,27 @@ def settle(
         except ChampionChangedError as error:
             logger.info("%s; comparing again", error)
             continue
-        return Settlement(decision, present, challenger)
+        return RetrainingOutcome(decision, present, challenger)
     why = f"the registry changed {_TRIES} times during the comparison; the next retraining decides"
-    return _kept(store, read_registry(store), challenger, "", Decision(False, why))
+    return _kept(store, read_registry(store), challenger, "", PromotionDecision(False, why))
 
 
-def standing(registry: Registry, model: str) -> Decision | None:
+def decision_without_comparison(registry: ModelRegistry, model: str) -> PromotionDecision | None:
     """Return the decision about a model that needs no comparison: it is, or was, the champion."""
     if registry.champion is not None and registry.champion.model == model:
-        return Decision(False, f"{model} is the champion already: the same datasets and parameters made it again")
+        return PromotionDecision(
+            False, f"{model} is the champion already: the same datasets and parameters made it again"
+        )
     if any(former.model == model for former in registry.former):
-        return Decision(
+        return PromotionDecision(
             False, f"{model} was the champion before and has been replaced; only a person makes it champion again"
         )
     return None
 
 
-def _kept(store: ObjectStore, registry: Registry, challenger: str, ingredients: str, decision: Decision) -> Settlement:
-    after = record(store, registry, Consideration(ingredients, challenger, False, decision.why, now_text()))
+def _kept(
+    store: ObjectStore, registry: ModelRegistry, challenger: str, ingredients: str, decision: PromotionDecision
+) -> RetrainingOutcome:
+    after = record_decision(store, registry, RecordedDecision(ingredients, challenger, False, decision.why, now_text()))
     before = None if registry.champion is None else registry.champion.model
-    return Settlement(decision, before, None if after.champion is None else after.champion.model)
+    return RetrainingOutcome(decision, before, None if after.champion is None else after.champion.model)

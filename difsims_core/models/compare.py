@@ -177,9 +177,9 @@ def margins(document: Mapping[str, Any]) -> dict[str, float]:
             if phase["match"] is not None and phase["null_f1"] is not None
         }
     except (KeyError, TypeError, OverflowError) as error:
-        raise ExperimentError(f"not an evaluation ({type(error).__name__} {error}); evaluate the map again") from None
+        raise ExperimentError(f"not an evaluation ({type(error).__name__} {error})", "evaluate the map again") from None
     if not all(isinstance(name, str) and -1 <= value <= 1 for name, value in found.items()):
-        raise ExperimentError("an evaluation whose peak scores are none; evaluate the map again")
+        raise ExperimentError("an evaluation whose peak scores are none", "evaluate the map again")
     return found
 
 

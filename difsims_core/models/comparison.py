@@ -118,7 +118,7 @@ class Comparison:
 
     def __add__(self, other: Comparison) -> Comparison:
         if (self.challenger, self.champion) != (other.challenger, other.champion):
-            raise InputError("comparisons of different models cannot be added; compare the same two")
+            raise InputError("comparisons of different models cannot be added", "compare the same two")
         return replace(
             self,
             held_out=self.held_out + other.held_out,

@@ -49,7 +49,7 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class PromotionDecision:
     """Whether to promote, and why.
 
     Attributes
@@ -92,7 +92,7 @@ def rule_in_words(rule: PromotionSpec) -> str:
     )
 
 
-def decide(rule: PromotionSpec, comparison: Comparison) -> Decision:
+def decide(rule: PromotionSpec, comparison: Comparison) -> PromotionDecision:
     """Apply the rule to a comparison.
 
     The challenger must be shown not to be worse (a non-inferiority test of accuracy and of every recall: too few rows
@@ -102,9 +102,9 @@ def decide(rule: PromotionSpec, comparison: Comparison) -> Decision:
     """
     if comparison.refused:
         why = f"cannot be compared: {comparison.refused}; if it is wanted, `difsims promote` makes it champion"
-        return Decision(False, why)
+        return PromotionDecision(False, why)
     if not comparison.held_out.n:
-        return Decision(False, f"the champion stays: {_NO_ROWS}")
+        return PromotionDecision(False, f"the champion stays: {_NO_ROWS}")
     accuracy, peaks = _accuracy_gain(rule, comparison), _peaks_gain(rule, comparison)
     checks = (*_held_out_checks(rule, comparison, accuracy), *_scan_checks(rule, comparison, peaks))
     wanted = ((_ACCURACY, accuracy, rule.accuracy_gain_fraction), (_PEAKS, peaks, rule.peaks_gain_f1))
@@ -126,10 +126,10 @@ def decide(rule: PromotionSpec, comparison: Comparison) -> Decision:
     if failed:
         said = "; ".join(map(_objection, failed[:_MOST_OBJECTIONS]))
         more = f"; and {len(failed) - _MOST_OBJECTIONS} more" if len(failed) > _MOST_OBJECTIONS else ""
-        return Decision(False, f"the champion stays: {said}{more}", checks, scores, comparison.left_out)
+        return PromotionDecision(False, f"the champion stays: {said}{more}", checks, scores, comparison.left_out)
     gains = " and ".join(f"{name} ({shown[name]})" for name in ahead)
     basis = f"{comparison.held_out.n:,} held-out rows and {len(comparison.scans)} experiments"
-    return Decision(
+    return PromotionDecision(
         True,
         f"better in {gains}; nothing is lost beyond the tolerances, on {basis}",
         checks,
@@ -138,7 +138,7 @@ def decide(rule: PromotionSpec, comparison: Comparison) -> Decision:
     )
 
 
-def decide_first(rule: PromotionSpec, metrics: Mapping[str, Any]) -> Decision:
+def decide_first(rule: PromotionSpec, metrics: Mapping[str, Any]) -> PromotionDecision:
     """Decide about a model while there is no champion, from its own held-out scores."""
     counts = np.asarray(metrics["confusion"]["counts"], np.int64)
     n, hits = int(counts.sum()), int(np.trace(counts))
@@ -154,7 +154,9 @@ def decide_first(rule: PromotionSpec, metrics: Mapping[str, Any]) -> Decision:
     )
     said = f"{_ACCURACY} {check.challenger} on {n:,} rows, {check.difference}; {check.needed} was needed"
     verdict = "the first champion" if check.passed else "no champion yet"
-    return Decision(check.passed, f"{verdict}: {said}", (check,), {"accuracy": accuracy.value, "held_out_rows": n})
+    return PromotionDecision(
+        check.passed, f"{verdict}: {said}", (check,), {"accuracy": accuracy.value, "held_out_rows": n}
+    )
 
 
 def _accuracy_gain(rule: PromotionSpec, comparison: Comparison) -> Estimate:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from math import isfinite
 
 from difsims_core.errors import ChampionChangedError, InputError, MissingObjectError, StoreError
-from difsims_core.models.registry_record import By, Champion, Consideration, Registry, registry_from
+from difsims_core.models.registry_record import By, Champion, ModelRegistry, RecordedDecision, registry_from
 from difsims_core.moments import now_text
 from difsims_core.storage import layout
 from difsims_core.storage.objects import ObjectStore
@@ -21,13 +21,13 @@ from difsims_core.storage.records import to_record
 __all__ = [
     "CHAMPION",
     "Champion",
-    "Consideration",
-    "Registry",
+    "ModelRegistry",
+    "RecordedDecision",
     "note_champions",
     "promote",
     "promote_by_hand",
     "read_registry",
-    "record",
+    "record_decision",
     "resolve_model",
     "rollback",
 ]
@@ -35,12 +35,12 @@ __all__ = [
 _log = logging.getLogger(__name__)
 
 CHAMPION = "champion"  # what people may write instead of the id of a model
-_CONSIDERED = 200
+_DECISIONS = 200
 _FORMER = 1000
 _TRIES = 20
 
 
-def read_registry(store: ObjectStore) -> Registry:
+def read_registry(store: ObjectStore) -> ModelRegistry:
     """Return the registry of a store; an empty one when nothing was promoted or considered yet.
 
     Raises
@@ -52,20 +52,20 @@ def read_registry(store: ObjectStore) -> Registry:
     try:
         data, version = store.read_versioned(key)
     except MissingObjectError:
-        return Registry()
+        return ModelRegistry()
     return replace(registry_from(data, store.url(key)), version=version)
 
 
 def promote(
     store: ObjectStore,
-    registry: Registry,
+    registry: ModelRegistry,
     model: str,
     *,
     why: str,
     scores: Mapping[str, float],
     by: By,
     ingredients: str | None = None,
-) -> Registry:
+) -> ModelRegistry:
     """Make a model the champion, if the registry is still the one that was decided on; return the new one.
 
     Parameters
@@ -79,7 +79,7 @@ def promote(
     why, scores, by
         See `Champion`.
     ingredients
-        What was decided on: the promotion is then a `Consideration` too.
+        What was decided on: the promotion is then a `RecordedDecision` too.
 
     Raises
     ------
@@ -96,7 +96,7 @@ def promote(
         _require_no_champion_before(store)
     considered = registry.considered
     if ingredients is not None:
-        considered = (Consideration(ingredients, model, True, why, now), *considered)
+        considered = (RecordedDecision(ingredients, model, True, why, now), *considered)
     if present is None or present.model != model:
         former = registry.former if present is None else (present, *registry.former)
         champion = Champion(model, now, why, _finite(scores), by)
@@ -104,9 +104,10 @@ def promote(
     if not _write(store, replace(registry, considered=considered)):
         raise ChampionChangedError(
             f"{store.url(layout.model_registry())}: another process has changed the registry since it was read, "
-            f"{model} was not promoted; compare it with the present champion and decide again"
+            f"{model} was not promoted",
+            "compare it with the present champion and decide again",
         )
-    note_champions(store, registry.crowned[:2])
+    note_champions(store, registry.champions[:2])
     return read_registry(store)
 
 
@@ -120,24 +121,24 @@ def note_champions(store: ObjectStore, champions: Iterable[Champion]) -> None:
             _log.warning("no note that %s was made champion could be left: %s", champion.model, error)
 
 
-def record(store: ObjectStore, registry: Registry, consideration: Consideration) -> Registry:
+def record_decision(store: ObjectStore, registry: ModelRegistry, decision: RecordedDecision) -> ModelRegistry:
     """Note a decision without a promotion; return the registry with it.
 
     When another process has changed the registry meanwhile, the note is added to what that process wrote.
     """
     for _ in range(_TRIES):
-        if consideration in registry.considered:
+        if decision in registry.considered:
             return registry
-        if _write(store, replace(registry, considered=(consideration, *registry.considered))):
+        if _write(store, replace(registry, considered=(decision, *registry.considered))):
             return read_registry(store)
         registry = read_registry(store)
     raise StoreError(
-        f"{store.url(layout.model_registry())}: other processes changed it {_TRIES} times before this one could; try "
-        "again"
+        f"{store.url(layout.model_registry())}: other processes changed it {_TRIES} times before this one could",
+        "try again",
     )
 
 
-def promote_by_hand(store: ObjectStore, model: str, *, why: str) -> Registry:
+def promote_by_hand(store: ObjectStore, model: str, *, why: str) -> ModelRegistry:
     """Make a model the champion without a comparison; return the new registry.
 
     Parameters
@@ -164,7 +165,7 @@ def promote_by_hand(store: ObjectStore, model: str, *, why: str) -> Registry:
     return promote(store, registry, model, why=why, scores={}, by="hand")
 
 
-def rollback(store: ObjectStore, to: str | None = None, *, why: str = "") -> Registry:
+def rollback(store: ObjectStore, to: str | None = None, *, why: str = "") -> ModelRegistry:
     """Make a former champion the champion again; return the new registry.
 
     Parameters
@@ -190,16 +191,16 @@ def rollback(store: ObjectStore, to: str | None = None, *, why: str = "") -> Reg
     present = registry.champion
     if present is None:
         raise InputError(
-            f"{store.root}: there is no champion yet, and none to go back to; `difsims retrain` promotes one"
+            f"{store.root}: there is no champion yet, and none to go back to", "`difsims retrain` promotes one"
         )
     former = list(dict.fromkeys(item.model for item in registry.former if item.model != present.model))
     before = _line(registry)[:-1]
     if to is None and not before:
         named = f"name one of {', '.join(former)} with --to" if former else "it is the first one"
-        raise InputError(f"{store.root}: there was no champion before {present.model}; {named}")
+        raise InputError(f"{store.root}: there was no champion before {present.model}", named)
     if to is not None and to not in former:
         choices = ", ".join(former) or "there are none"
-        raise InputError(f"expected a former champion ({choices}), found {to!r}; `difsims champion` shows them")
+        raise InputError(f"expected a former champion ({choices}), found {to!r}", "`difsims champion` shows them")
     model = before[-1] if to is None else to
     scores = next(item.scores for item in registry.former if item.model == model)
     reason = why or f"rolled back from {present.model}"
@@ -219,12 +220,12 @@ def resolve_model(store: ObjectStore, text: str) -> str:
     champion = read_registry(store).champion
     if champion is None:
         raise MissingObjectError(
-            f"{store.root}: there is no champion yet; `difsims retrain` promotes one, or name a model by its id"
+            f"{store.root}: there is no champion yet", "`difsims retrain` promotes one, or name a model by its id"
         )
     return champion.model
 
 
-def _line(registry: Registry) -> list[str]:
+def _line(registry: ModelRegistry) -> list[str]:
     """Return the models that led to the champion, oldest first, without those that were rolled back from."""
     line: list[str] = []
     present = [] if registry.champion is None else [registry.champion]
@@ -235,27 +236,27 @@ def _line(registry: Registry) -> list[str]:
     return line
 
 
-def _write(store: ObjectStore, registry: Registry) -> bool:
+def _write(store: ObjectStore, registry: ModelRegistry) -> bool:
     """Write a registry over the version that it was read from; return False when that is no longer there."""
     kept = replace(
         registry,
         former=registry.former[:_FORMER],
-        considered=registry.considered[:_CONSIDERED],
+        considered=registry.considered[:_DECISIONS],
         serial=registry.serial + 1,
         written=now_text(),
     )
     try:
         data = to_record(kept.to_document())
     except ValueError as error:
-        raise InputError(f"the registry cannot keep this reason ({error}); give one of whole characters") from None
+        raise InputError(f"the registry cannot keep this reason ({error})", "give one of whole characters") from None
     return store.replace(layout.model_registry(), data, registry.version)
 
 
 def _require_model(store: ObjectStore, model: str) -> None:
     if not store.exists(layout.model_record(model)):
         raise MissingObjectError(
-            f"{store.url(layout.model(model))}: this model is gone (no {layout.MODEL_RECORD}) and cannot be champion; "
-            "name another one, or restore it"
+            f"{store.url(layout.model(model))}: this model is gone (no {layout.MODEL_RECORD}) and cannot be champion",
+            "name another one, or restore it",
         )
 
 
@@ -264,12 +265,13 @@ def _require_no_champion_before(store: ObjectStore) -> None:
     if noted and read_registry(store).champion is None:  # else another process was faster, which the writing notices
         raise StoreError(
             f"{store.url(layout.model_registry())}: the registry is gone, though {len(noted)} models were made "
-            "champion in this store; restore it (`difsims restore FOLDER`), or name the champion (`difsims promote`)"
+            "champion in this store",
+            "restore it (`difsims restore FOLDER`), or name the champion (`difsims promote`)",
         )
 
 
 def _finite(scores: Mapping[str, float]) -> dict[str, float]:
     wrong = [name for name, value in scores.items() if not isfinite(value)]
     if wrong:
-        raise InputError(f"expected finite scores, found NaN or infinity in {', '.join(wrong)}; leave these out")
+        raise InputError(f"expected finite scores, found NaN or infinity in {', '.join(wrong)}", "leave these out")
     return {name: float(value) for name, value in scores.items()}

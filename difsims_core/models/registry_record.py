@@ -45,7 +45,7 @@ class Champion:
 
 
 @dataclass(frozen=True, slots=True)
-class Consideration:
+class RecordedDecision:
     """A decision about a challenger, or that there was nothing to train on.
 
     Attributes
@@ -70,7 +70,7 @@ class Consideration:
 
 
 @dataclass(frozen=True, slots=True)
-class Registry:
+class ModelRegistry:
     """The registry as it was read.
 
     Attributes
@@ -79,7 +79,7 @@ class Registry:
         The model to predict with; None before the first promotion.
     former : tuple of Champion
         Those before it, latest first.
-    considered : tuple of Consideration
+    considered : tuple of RecordedDecision
         Latest first, at most 200.
     serial : int
         How often it was written; 0: there is none yet.
@@ -91,13 +91,13 @@ class Registry:
 
     champion: Champion | None = None
     former: tuple[Champion, ...] = ()
-    considered: tuple[Consideration, ...] = ()
+    considered: tuple[RecordedDecision, ...] = ()
     serial: int = 0
     written: str = ""
     version: str | None = None
 
     @property
-    def crowned(self) -> tuple[Champion, ...]:
+    def champions(self) -> tuple[Champion, ...]:
         """The champion and those before it, latest first; a model may be there more than once."""
         return self.former if self.champion is None else (self.champion, *self.former)
 
@@ -113,7 +113,7 @@ class Registry:
         }
 
 
-def registry_from(data: bytes, where: str) -> Registry:
+def registry_from(data: bytes, where: str) -> ModelRegistry:
     """Return the registry that the bytes of a record describe; its version is unknown.
 
     Raises
@@ -126,12 +126,12 @@ def registry_from(data: bytes, where: str) -> Registry:
         return registry_of(document, _FORMAT)
     except (TypeError, ValueError, OverflowError) as error:
         raise CorruptDataError(
-            f"{where}: not the registry of models ({error}); restore it from a backup (`difsims restore FOLDER`), or "
-            "use the version of difsims that wrote it"
+            f"{where}: not the registry of models ({error})",
+            "restore it from a backup (`difsims restore FOLDER`), or use the version of difsims that wrote it",
         ) from None
 
 
-def registry_of(document: Mapping[str, Any], expected_format: int) -> Registry:
+def registry_of(document: Mapping[str, Any], expected_format: int) -> ModelRegistry:
     """Return the registry that a document of a format describes.
 
     Raises
@@ -147,7 +147,7 @@ def registry_of(document: Mapping[str, Any], expected_format: int) -> Registry:
         raise ValueError(f"expected a serial number from 1, found {shortened(serial)}")
     if not isinstance(former, list) or not isinstance(considered, list):
         raise TypeError("expected lists of former champions and of decisions")
-    return Registry(
+    return ModelRegistry(
         None if document["champion"] is None else _champion(document["champion"]),
         tuple(map(_champion, former)),
         tuple(map(_consideration, considered)),
@@ -169,12 +169,14 @@ def _champion(item: Any) -> Champion:
     return Champion(_model(item["model"]), _time(item["since"]), _text(item["why"]), scores, item["by"])
 
 
-def _consideration(item: Any) -> Consideration:
-    _expect(item, Consideration.__dataclass_fields__.keys())
+def _consideration(item: Any) -> RecordedDecision:
+    _expect(item, RecordedDecision.__dataclass_fields__.keys())
     if not isinstance(item["promoted"], bool):
         raise TypeError(f"expected true or false as promoted, found {shortened(item['promoted'])}")
     model = None if item["model"] is None else _model(item["model"])
-    return Consideration(_text(item["ingredients"]), model, item["promoted"], _text(item["why"]), _time(item["when"]))
+    return RecordedDecision(
+        _text(item["ingredients"]), model, item["promoted"], _text(item["why"]), _time(item["when"])
+    )
 
 
 def _expect(item: Any, keys: AbstractSet[str]) -> None:

@@ -15,10 +15,10 @@ from difsims_core.config.retraining import RetrainingSpec
 from difsims_core.dataset.open import Simulation, list_simulations, open_simulation
 from difsims_core.errors import InputError, StoreError
 from difsims_core.learn.data.training_data import SAME_AXIS_PER_ANGSTROM, training_fingerprint
-from difsims_core.models.registry_record import Consideration, Registry
+from difsims_core.models.registry_record import ModelRegistry, RecordedDecision
 from difsims_core.scans.intake import scans_to_predict
 from difsims_core.scans.listing import list_scans, scan_key
-from difsims_core.simulation.simulator import ENGINE_VERSION
+from difsims_core.simulation.versions import versions_of
 from difsims_core.storage.names import url_name
 from difsims_core.storage.objects import expand_urls, local_copy
 from difsims_core.version import __version__
@@ -88,12 +88,12 @@ class Ingredients:
             "scans": sorted(self.scans),
             "rule": self.spec.rule.to_document(),
             "version": __version__,
-            "engine_version": ENGINE_VERSION,
+            **versions_of(),
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True, allow_nan=False).encode()).hexdigest()
 
 
-def considered(registry: Registry, digest: str) -> Consideration | None:
+def earlier_decision(registry: ModelRegistry, digest: str) -> RecordedDecision | None:
     """Return the latest decision on the same ingredients, if there was one."""
     return next((item for item in registry.considered if item.ingredients == digest), None)
 
@@ -157,16 +157,16 @@ def check_simulation(spec: RetrainingSpec, champion: ModelBundle | None) -> None
     classes, sqrt = sorted(spec.simulation.class_names), spec.simulation.postprocessing.sqrt
     if spec.phases and classes != sorted(spec.phases):
         raise InputError(
-            f"the simulation makes {', '.join(classes)}, but the phases asked for are {', '.join(spec.phases)}; "
-            "make them agree"
+            f"the simulation makes {', '.join(classes)}, but the phases asked for are {', '.join(spec.phases)}",
+            "make them agree",
         )
     if champion is None or spec.phases:
         return
     if classes != sorted(champion.phases) or sqrt != champion.preprocessing.sqrt:
         raise InputError(
             f"the simulation makes {', '.join(classes)} (square roots: {sqrt}), but the champion knows "
-            f"{', '.join(champion.phases)} (square roots: {champion.preprocessing.sqrt}); set phases to train for "
-            "others, and make that model champion with `difsims promote`"
+            f"{', '.join(champion.phases)} (square roots: {champion.preprocessing.sqrt})",
+            "set phases to train for others, and make that model champion with `difsims promote`",
         )
 
 
@@ -217,8 +217,8 @@ def _wanted(
     others = [kind for kind in kinds if not kind.fits(kinds[0])]
     if others:
         raise InputError(
-            f"the store holds {kinds[0]} and {others[0]}, and there is no champion that would say which is meant; list "
-            "datasets or phases, or give a simulation"
+            f"the store holds {kinds[0]} and {others[0]}, and there is no champion that would say which is meant",
+            "list datasets or phases, or give a simulation",
         )
     return kinds[0]
 

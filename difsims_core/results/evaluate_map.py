@@ -176,8 +176,8 @@ def _key_of_evaluation(store: ObjectStore, url: str, prediction: Prediction) -> 
         return key  # somebody's own file
     if folder.startswith(f"{layout.PREDICTIONS}/") and folder != layout.predictions(prediction.cnn_id):
         raise ExperimentError(
-            f"{url}: says that it is of {prediction.cnn_id}, but lies with the predictions of another model; predict "
-            "again"
+            f"{url}: says that it is of {prediction.cnn_id}, but lies with the predictions of another model",
+            "predict again",
         )
     return key
 

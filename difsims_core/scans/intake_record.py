@@ -103,7 +103,7 @@ def change_entries(store: ObjectStore, decide: Callable[[Entries], Entries]) -> 
         if after == before or store.replace(layout.INTAKE, _document(after), version):
             return before, after
     raise StoreError(
-        f"{store.url(layout.INTAKE)}: other processes changed it {_ATTEMPTS} times before this one could; try again"
+        f"{store.url(layout.INTAKE)}: other processes changed it {_ATTEMPTS} times before this one could", "try again"
     )
 
 
@@ -141,8 +141,8 @@ def _read(store: ObjectStore) -> tuple[dict[str, Entry], str | None]:
 def _damaged(where: str, error: Exception) -> CorruptDataError:
     reason = str(error).removeprefix(f"{where}: ")
     return CorruptDataError(
-        f"{where}: not the record of experiments seen ({reason}); restore it, or delete it: then every scan is looked "
-        "at anew"
+        f"{where}: not the record of experiments seen ({reason})",
+        "restore it, or delete it: then every scan is looked at anew",
     )
 
 

@@ -107,7 +107,8 @@ class ScanReader:
             if answer != READY:
                 self._end()
                 raise ScanReaderError(
-                    f"the process that reads scans does not start ({answer}); `{' '.join(_COMMAND)} 1000 60` shows why"
+                    f"the process that reads scans does not start ({answer})",
+                    f"`{' '.join(_COMMAND)} 1000 60` shows why",
                 )
         return self._child
 
@@ -134,7 +135,7 @@ class _Child:
                 )
             except OSError as error:
                 self._line.close()
-                raise ScanReaderError(f"the process that reads scans does not start ({error}); free memory") from None
+                raise ScanReaderError(f"the process that reads scans does not start ({error})", "free memory") from None
 
     def runs(self) -> bool:
         """Return whether it has not ended."""

@@ -123,12 +123,14 @@ class PolarOperator:
         images = check_images(images)
         if images.shape[-2:] != self.shape:
             raise InputError(
-                f"this operator is for frames of {self.shape} pixels, found images of {images.shape[-2:]}; "
-                "make a PolarOperator for their shape"
+                f"this operator is for frames of {self.shape} pixels, found images of {images.shape[-2:]}",
+                "make a PolarOperator for their shape",
             )
         wanted = range(*bins.indices(self.grid.n_bins))
         if wanted.step != 1:
-            raise InputError(f"expected neighbouring bins, found a step of {wanted.step}; thin out the result instead")
+            raise InputError(
+                f"expected neighbouring bins, found a step of {wanted.step}", "thin out the result instead"
+            )
         matrix = self._matrix[wanted.start * N_AZIMUTH : (wanted.start + len(wanted)) * N_AZIMUTH]
         return _apply(matrix, images).reshape(*images.shape[:-2], len(wanted), N_AZIMUTH)
 

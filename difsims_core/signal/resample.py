@@ -43,8 +43,8 @@ def check_axis(profiles: np.ndarray, q_axis: np.ndarray) -> None:
     """Refuse a q axis that does not fit its profiles, or is not finite and increasing."""
     if q_axis.ndim != 1 or len(q_axis) == 0 or profiles.shape[-1:] != q_axis.shape:
         raise ExperimentError(
-            f"the q axis has shape {q_axis.shape} but the profiles have {profiles.shape}; "
-            "the last axis of the profiles must be the q axis"
+            f"the q axis has shape {q_axis.shape} but the profiles have {profiles.shape}",
+            "the last axis of the profiles must be the q axis",
         )
     check_increasing(q_axis)
 
@@ -64,7 +64,7 @@ def check_sampling(q_axis: np.ndarray, q_wanted: np.ndarray) -> None:
     """Refuse a measured q axis from which profiles on the wanted one cannot be interpolated."""
     wrong = shortcoming(q_axis, q_wanted)
     if wrong is not None:
-        raise ExperimentError(f"{wrong}; {REMEDY}")
+        raise ExperimentError(f"{wrong}", REMEDY)
 
 
 def shortcoming(q_axis: np.ndarray, q_wanted: np.ndarray) -> str | None:
@@ -117,7 +117,7 @@ def check_q_crop(grid: RadialGrid, crop: QCropSpec) -> None:
     end = bin_edges(crop)[1][-1] * (1.0 if crop.jitter is None else crop.jitter.support()[1])
     if end > reach:
         raise InputError(
-            f"the q crop ends at {end:.4f} Å⁻¹ but the radial grid ends at {reach:.4f} Å⁻¹; lower q_max or the jitter"
+            f"the q crop ends at {end:.4f} Å⁻¹ but the radial grid ends at {reach:.4f} Å⁻¹", "lower q_max or the jitter"
         )
 
 

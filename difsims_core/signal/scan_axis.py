@@ -76,12 +76,12 @@ def scan_axis(
     wrong = shortcoming(q, q_wanted)
     if wrong is not None:
         read = f"{wrong} (x read in {unit})" if unit else wrong
-        raise ExperimentError(f"{read}; {_what_to_do(x, q_wanted, read_in, wavelength_angstrom)}")
+        raise ExperimentError(f"{read}", f"{_what_to_do(x, q_wanted, read_in, wavelength_angstrom)}")
     if q[-1] > MOST_BEYOND * q_wanted[-1]:
         far = f"the measured q axis ends at {q[-1]:.4g} Å⁻¹, far beyond the model's {q_wanted[-1]:.4g} Å⁻¹"
         if unit is None:
             what = _what_to_do(x, q_wanted, read_in, wavelength_angstrom)
-            raise ExperimentError(f"{far}; {what}; if it is Å⁻¹ all the same, say --q-unit 1/angstrom")
+            raise ExperimentError(f"{far}; {what}", "if it is Å⁻¹ all the same, say --q-unit 1/angstrom")
         logger.warning("%s (x read in %s)", far, unit)
     elif unit is None and q[-1] > _FAR * q_wanted[-1]:
         logger.warning(
@@ -112,11 +112,11 @@ def in_per_angstrom(x: np.ndarray, unit: QUnit, wavelength_angstrom: float | Non
             return x / (20 * math.pi)
         case "mrad":
             if wavelength_angstrom is None:
-                raise InputError("mrad become Å⁻¹ by the wavelength of the electrons; give the beam energy in kV too")
+                raise InputError("mrad become Å⁻¹ by the wavelength of the electrons", "give the beam energy in kV too")
             return 2 * np.sin(np.clip(x / 2000, -math.pi / 2, math.pi / 2)) / wavelength_angstrom  # PHYSICS §1
     raise InputError(
-        f"expected q_unit to be one of {', '.join(_UNITS)}, found {unit!r}; pixel numbers need the "
-        "calibration: save x = pixel number × Å⁻¹ per pixel"
+        f"expected q_unit to be one of {', '.join(_UNITS)}, found {unit!r}",
+        "pixel numbers need the calibration: save x = pixel number × Å⁻¹ per pixel",
     )
 
 

@@ -1,4 +1,4 @@
-"""What a document needs before its first pattern, built once: reflections, spread operators, orientation lists."""
+"""What a document needs before its first pattern, built once: the engine, spread operators, orientation lists."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import numpy as np
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.crystal.orientations import orientation_grid, read_orientations
 from difsims_core.crystal.phases import Crystal
-from difsims_core.crystal.rows import ReflectionRows, reflection_rows
 from difsims_core.diffraction.draws import check_combinations
+from difsims_core.diffraction.engines.base import Engine
 from difsims_core.diffraction.geometry import Geometry
 from difsims_core.diffraction.imperfections.convergence import LARGEST_SIGMAS, disc_radius
 from difsims_core.diffraction.quantities import sigma_levels
 from difsims_core.errors import InputError
+from difsims_core.families import ENGINES
 from difsims_core.signal.grid import RadialGrid, pixel_counts
 from difsims_core.signal.resample import check_q_crop
 from difsims_core.units import electron_wavelength_angstrom
@@ -29,20 +30,22 @@ class Tables:
 
     Attributes
     ----------
-    phases : tuple of ReflectionRows
-        Reflections of each phase, in label order.
-    geometry : Geometry
-        Beam, detector and spread operators.
+    engine : Engine
+        Prepared for the phases.
     orientations : list of (m, 4) arrays, or None
         Quaternions to choose from, for each phase; ``None`` when they are uniform.
     orientation_sha256 : tuple of str, or None
         Checksums of the files that they come from.
     """
 
-    phases: tuple[ReflectionRows, ...]
-    geometry: Geometry
+    engine: Engine
     orientations: list[np.ndarray] | None
     orientation_sha256: tuple[str, ...] | None
+
+    @property
+    def geometry(self) -> Geometry:
+        """Beam, detector and spread operators."""
+        return self.engine.geometry
 
     @property
     def step_px(self) -> float:
@@ -56,34 +59,22 @@ def build_tables(spec: SimulationSpec, crystals: tuple[Crystal, ...]) -> Tables:
     Raises
     ------
     InputError
-        If a crystal has no allowed reflection or far too many, the detector does not fit the crop, a Debye–Waller
-        factor names an element that no phase holds, or a list of orientations cannot be read.
+        If no engine has the name, a crystal has no allowed reflection or far too many, the detector does not fit the
+        crop, a Debye–Waller factor names an element that no phase holds, or a list of orientations cannot be read.
     """
+    engine = ENGINES[spec.diffraction.engine]
     _check_detector(spec)
     _check_elements(spec, crystals)
     check_combinations(spec)
     geometry = Geometry.of(
         spec.microscope.beam_energy_kv,
-        spec.diffraction.max_excitation_error_per_angstrom,
-        spec.diffraction.shape_factor,
         spec.detector,
         sigma_levels(spec.spots.sigma_px),
         _largest_disc_px(spec),
-        two_beam=spec.intensities is not None and spec.intensities.model == "two_beam",
     )
     seen = _seen_per_angstrom(spec, geometry)
-    _check_precession(spec, seen, geometry.beam.k)
-    phases = tuple(
-        reflection_rows(
-            crystal,
-            seen,
-            spec.diffraction.scattering_factors,
-            spec.diffraction.debye_waller,
-            _lattice_scales(spec, label),
-        )
-        for label, crystal in enumerate(crystals)
-    )
-    return Tables(phases, geometry, *_orientations(spec, crystals))
+    _check_precession(spec, seen, geometry.k)
+    return Tables(engine.prepare(spec, crystals, geometry, seen), *_orientations(spec, crystals))
 
 
 def _largest_disc_px(spec: SimulationSpec) -> float:
@@ -100,7 +91,8 @@ def _largest_disc_px(spec: SimulationSpec) -> float:
     if radius > LARGEST_SIGMAS * smallest:
         raise InputError(
             f"convergence discs reach a radius of {radius:.0f} px, which spots of σ = {smallest:g} px cannot fill "
-            f"evenly; raise spots.sigma_px to {radius / LARGEST_SIGMAS:.2g} px, or lower the semi-angle"
+            "evenly",
+            f"raise spots.sigma_px to {radius / LARGEST_SIGMAS:.2g} px, or lower the semi-angle",
         )
     return radius
 
@@ -109,8 +101,9 @@ def _check_precession(spec: SimulationSpec, seen: float, k: float) -> None:
     angle = spec.diffraction.precession_angle_deg.support()[1]
     if seen + k * math.sin(math.radians(angle)) > _MOST_OF_SPHERE * k:
         raise InputError(
-            f"the detector sees {seen:.2f} Å⁻¹ and the precessing beam reaches {k * math.sin(math.radians(angle)):.2f} "
-            f"Å⁻¹, together nearly the radius of the Ewald sphere, {k:.1f} Å⁻¹; lower precession_angle_deg or size_px"
+            f"the detector sees {seen:.2f} Å⁻¹ and the precessing beam reaches "
+            f"{k * math.sin(math.radians(angle)):.2f} Å⁻¹, together nearly the radius of the Ewald sphere, {k:.1f} Å⁻¹",
+            "lower precession_angle_deg or size_px",
         )
 
 
@@ -121,10 +114,6 @@ def _seen_per_angstrom(spec: SimulationSpec, geometry: Geometry) -> float:
         reach += spec.distortion.centre_error_px.support()[1]
         stretch = (1 + spec.distortion.ellipticity.support()[1]) ** 0.5
     return reach * stretch * spec.detector.calibration_per_angstrom * spec.calibration_scale.support()[1]
-
-
-def _lattice_scales(spec: SimulationSpec, label: int) -> tuple[float, float]:
-    return spec.lattice_scale_of(label).support()
 
 
 def _orientations(
@@ -147,13 +136,14 @@ def _check_detector(spec: SimulationSpec) -> None:
     needed = (grid.crop.stop - 0.5) * grid.step_per_angstrom
     if reach < needed:
         raise InputError(
-            f"the detector ends at {reach:.3f} Å⁻¹ from its centre, but the crop needs {needed:.3f} Å⁻¹; raise size_px "
-            "or calibration_per_angstrom"
+            f"the detector ends at {reach:.3f} Å⁻¹ from its centre, but the crop needs {needed:.3f} Å⁻¹",
+            "raise size_px or calibration_per_angstrom",
         )
     if np.any(pixel_counts(detector.size_px, detector.calibration_per_angstrom, grid)[grid.crop] == 0):
         raise InputError(
             f"pixels of {detector.calibration_per_angstrom:g} Å⁻¹ are too coarse for annuli of "
-            f"{grid.step_per_angstrom:.5f} Å⁻¹: some hold no pixel; lower calibration_per_angstrom"
+            f"{grid.step_per_angstrom:.5f} Å⁻¹: some hold no pixel",
+            "lower calibration_per_angstrom",
         )
     if spec.postprocessing.q_crop is not None:
         check_q_crop(grid, spec.postprocessing.q_crop)

@@ -125,7 +125,8 @@ def require_small(where: str, n_bytes: int) -> None:
     """
     if n_bytes > MOST_SMALL_BYTES:
         raise CorruptDataError(
-            f"{where}: expected {MOST_SMALL_BYTES:,} bytes at most, found more; it is no record, or damaged: restore it"
+            f"{where}: expected {MOST_SMALL_BYTES:,} bytes at most, found more",
+            "it is no record, or damaged: restore it",
         )
 
 

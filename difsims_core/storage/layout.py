@@ -62,14 +62,14 @@ def is_fingerprint(text: str) -> bool:
 def check_simulation_id(text: str) -> str:
     """Return the id of a dataset, or raise ``InputError``."""
     if not is_simulation_id(text):
-        raise InputError(f"expected the id of a dataset, sim-<uuid4>, found {text!r}; `difsims simulate` prints it")
+        raise InputError(f"expected the id of a dataset, sim-<uuid4>, found {text!r}", "`difsims simulate` prints it")
     return text
 
 
 def check_model_id(text: str) -> str:
     """Return the id of a model, or raise ``InputError``."""
     if not is_model_id(text):
-        raise InputError(f"expected the id of a model, cnn-<uuid4>, found {text!r}; `difsims train` prints it")
+        raise InputError(f"expected the id of a model, cnn-<uuid4>, found {text!r}", "`difsims train` prints it")
     return text
 
 

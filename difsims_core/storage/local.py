@@ -49,8 +49,8 @@ class LocalFiles(StorageBackend):
         found = os.path.realpath(path)
         if found != home and not found.startswith(f"{home.rstrip('/')}/"):
             raise StoreAccessError(
-                f"{path}: a link leads out of the store, to {found!r}; put the files themselves into the store, or "
-                "remove the link"
+                f"{path}: a link leads out of the store, to {found!r}",
+                "put the files themselves into the store, or remove the link",
             )
         return path
 
@@ -152,7 +152,7 @@ class LocalFiles(StorageBackend):
         """Remove a folder; of links in it, the links alone."""
         with _translated(path):
             if Path(path).is_symlink():
-                raise StoreError(f"{path}: is a link; nothing behind it is removed, remove the link by hand")
+                raise StoreError(f"{path}: is a link", "nothing behind it is removed, remove the link by hand")
             if Path(path).is_dir():
                 shutil.rmtree(path, onerror=_unless_gone)
 
@@ -203,7 +203,7 @@ def _opened(path: str) -> Iterator[BinaryIO]:
     """Open a file to read; a pipe or a device would keep its reader waiting for ever."""
     with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise StoreError(f"{path}: is a pipe or a device, expected a file; remove it")
+            raise StoreError(f"{path}: is a pipe or a device, expected a file", "remove it")
         yield file
 
 
@@ -248,8 +248,8 @@ def _locked(path: str) -> Iterator[None]:
             lock.acquire(timeout=_LOCK_SECONDS)
         except Timeout:
             raise StoreError(
-                f"{path}: another process has been writing it for {_LOCK_SECONDS} seconds; end that process, then try "
-                "again"
+                f"{path}: another process has been writing it for {_LOCK_SECONDS} seconds",
+                "end that process, then try again",
             ) from None
     try:
         yield
@@ -262,26 +262,26 @@ def _translated(path: str) -> Iterator[None]:
     try:
         yield
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise MissingObjectError(f"{path}: no such file ({error.strerror}); check the path") from None
+        raise MissingObjectError(f"{path}: no such file ({error.strerror})", "check the path") from None
     except IsADirectoryError:  # not missing: what was there may be lost
-        raise StoreAccessError(f"{path}: expected a file, found a folder; remove or rename it") from None
+        raise StoreAccessError(f"{path}: expected a file, found a folder", "remove or rename it") from None
     except FileExistsError:
-        raise StoreAccessError(f"{path}: a file is in the place of one of its folders; remove or rename it") from None
+        raise StoreAccessError(f"{path}: a file is in the place of one of its folders", "remove or rename it") from None
     except OSError as error:
         reason = error.strerror or type(error).__name__
         if error.errno in _FULL:
             raise StoreError(
-                f"{path}: the disk that holds it is full ({reason}); free space or choose another store, "
-                "then run again: finished blocks are kept"
+                f"{path}: the disk that holds it is full ({reason})",
+                "free space or choose another store, then run again: finished blocks are kept",
             ) from None
         if error.errno in _REFUSED:
             raise StoreAccessError(
-                f"{path}: may not be read or written ({reason}); check the permissions, "
-                "or set DIFSIMS_STORE to another folder"
+                f"{path}: may not be read or written ({reason})",
+                "check the permissions, or set DIFSIMS_STORE to another folder",
             ) from None
         if error.errno == errno.ELOOP:
-            raise StoreAccessError(f"{path}: a link that leads in a circle; remove it") from None
-        raise StoreError(f"{path}: {reason}; try again") from None
+            raise StoreAccessError(f"{path}: a link that leads in a circle", "remove it") from None
+        raise StoreError(f"{path}: {reason}", "try again") from None
 
 
 BACKENDS.register("file")(LocalFiles())

@@ -47,7 +47,7 @@ def split_url(url: str | Path) -> tuple[str, str]:
     scheme, path = found.group(1).lower(), found.group(2)
     if "@" in path.split("/", 1)[0]:
         raise InputError(
-            f"a {scheme}:// URL must not carry credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY instead"
+            f"a {scheme}:// URL must not carry credentials", "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY instead"
         )
     if scheme == "file":
         return "file", _decoded(text, path)
@@ -94,7 +94,7 @@ def child_url(folder: str | Path, name: str) -> str:
         If it would lie elsewhere.
     """
     if name in _NO_NAMES or "/" in name:
-        raise InputError(f"{name!r} cannot be the name of a file in {folder}; give a name without slashes")
+        raise InputError(f"{name!r} cannot be the name of a file in {folder}", "give a name without slashes")
     scheme, path = split_url(folder)
     return join_url(scheme, f"{path.rstrip('/')}/{name}")
 
@@ -160,12 +160,13 @@ def check_name(name: str, *, what: str = "name", whole: str | None = None) -> st
     if name in _NO_NAMES or not all(map(_may_be_stored, name)):
         raise InputError(
             f"{shown!r} cannot be the {what} of an object: it must be relative and free of '..', backslashes and "
-            "control characters; rename it"
+            "control characters",
+            "rename it",
         )
     if len(name.encode()) > _LONGEST_NAME or _VERSION in name:
         raise InputError(
-            f"{shown!r} cannot be the {what} of an object: longer than {_LONGEST_NAME} bytes or with '{_VERSION}'; "
-            "rename it"
+            f"{shown!r} cannot be the {what} of an object: longer than {_LONGEST_NAME} bytes or with '{_VERSION}'",
+            "rename it",
         )
     return name
 
@@ -180,14 +181,14 @@ def _decoded(url: str, path: str) -> str:
         raise InputError(f"{url}: expected file:///folder with three slashes, or a plain path")
     if re.search("%(2f|00)", path, re.IGNORECASE):
         raise InputError(
-            f"{url}: %2F and %00 stand for what no name of a file can hold; write % itself as %25, or a plain path"
+            f"{url}: %2F and %00 stand for what no name of a file can hold", "write % itself as %25, or a plain path"
         )
     return _absolute(os.fsdecode(unquote_to_bytes(_bytes(path))))
 
 
 def _absolute(path: str) -> str:
     if b"\0" in _bytes(path):
-        raise InputError(f"{path!r}: holds a zero character, no file can be called so; check the path")
+        raise InputError(f"{path!r}: holds a zero character, no file can be called so", "check the path")
     at_home = path == "~" or path.startswith("~/")
     found = str(Path(os.path.expanduser(path) if at_home else path).absolute())  # noqa: PTH111 ~x and ./~ are files
     return f"/{found.lstrip('/')}"
@@ -197,4 +198,4 @@ def _bytes(path: str) -> bytes:
     try:
         return os.fsencode(path)
     except UnicodeEncodeError:
-        raise InputError(f"{path!r}: holds half a character, no file can be called so; check the path") from None
+        raise InputError(f"{path!r}: holds half a character, no file can be called so", "check the path") from None

@@ -72,7 +72,7 @@ class ObjectStore:
         (scheme, path), (home, root) = split_url(url), split_url(self.root)
         inside = f"{root.rstrip('/')}/"
         if scheme != home or not path.startswith(inside):
-            raise InputError(f"{url}: lies outside the store {self.root}; name an object of this store")
+            raise InputError(f"{url}: lies outside the store {self.root}", "name an object of this store")
         return check_key(path.removeprefix(inside))
 
     def read(self, key: str, start: int | None = None, stop: int | None = None) -> bytes:

@@ -85,15 +85,17 @@ class Fields:
 
     def _value(self, name: str) -> Any:
         if not isinstance(self.document, Mapping):
-            raise CorruptDataError(f"{self.where}: expected names and values, found another document; restore it")
+            raise CorruptDataError(f"{self.where}: expected names and values, found another document", "restore it")
         if name not in self.document:
-            raise CorruptDataError(f"{self.where}: expected {name}, found none; it was damaged, restore it")
+            raise CorruptDataError(f"{self.where}: expected {name}, found none", "it was damaged, restore it")
         return self.document[name]
 
     def _refuse(self, name: str, expected: str) -> Any:
         shown = ascii(self.document[name])
         shown = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}…"
-        raise CorruptDataError(f"{self.where}: {name}: expected {expected}, found {shown}; it was damaged, restore it")
+        raise CorruptDataError(
+            f"{self.where}: {name}: expected {expected}, found {shown}", "it was damaged, restore it"
+        )
 
 
 def is_sha256(value: Any) -> bool:

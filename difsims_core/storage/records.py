@@ -50,11 +50,14 @@ def from_record(data: bytes, where: str) -> dict[str, Any]:
     sealed = _SEALED.match(data)
     if sealed is None:
         raise CorruptDataError(
-            f"{where}: expected a record that begins with its checksum, found none; it was damaged (restore it), or an "
-            "earlier version of difsims wrote it (`difsims convert` brings records of your own into today's form)"
+            f"{where}: expected a record that begins with its checksum, found none",
+            "it was damaged (restore it), or an earlier version of difsims wrote it (`difsims convert` brings "
+            "records of your own into today's form)",
         )
     if hashlib.sha256(data[sealed.end() :]).hexdigest() != sealed[1].decode():
-        raise CorruptDataError(f"{where}: its checksum differs from its content; it was damaged or edited, restore it")
+        raise CorruptDataError(
+            f"{where}: its checksum differs from its content", "it was damaged or edited, restore it"
+        )
     document = plain_document(data, where)
     del document["sha256"]
     return document
@@ -71,7 +74,7 @@ def plain_document(data: bytes, where: str) -> dict[str, Any]:
     try:
         document = read_json(data)
     except MalformedError as error:
-        raise CorruptDataError(f"{where}: not a record ({error}); restore it") from None
+        raise CorruptDataError(f"{where}: not a record ({error})", "restore it") from None
     if not isinstance(document, dict):
-        raise CorruptDataError(f"{where}: expected a JSON object, found {type(document).__name__}; restore it")
+        raise CorruptDataError(f"{where}: expected a JSON object, found {type(document).__name__}", "restore it")
     return document

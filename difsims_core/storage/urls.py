@@ -56,7 +56,7 @@ def local_copy(url: str | Path) -> Iterator[Path]:
     scheme, path = split_url(url)
     if scheme == "file":
         if not Path(path).is_file():
-            raise MissingObjectError(f"{path}: no such file; check the path")
+            raise MissingObjectError(f"{path}: no such file", "check the path")
         yield Path(path)
         return
     with temporary_folder() as folder:
@@ -100,7 +100,7 @@ def _check_wildcards(pattern: str | Path, path: str) -> None:
     parts = path.split("/")
     wild = next((place for place, part in enumerate(parts) if glob.has_magic(part)), len(parts))
     if ".." in parts[wild:]:
-        raise InputError(f"{pattern}: '..' cannot stand behind a wildcard; name the folder itself")
+        raise InputError(f"{pattern}: '..' cannot stand behind a wildcard", "name the folder itself")
 
 
 def files_in(folder: str | Path, suffix: str) -> list[str]:

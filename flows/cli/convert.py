@@ -57,7 +57,7 @@ def convert(
     documents = [item for item in what if item not in ids and item not in stores]
     if documents:
         if len(what) > 1:
-            raise InputError(f"{documents[0]}: one document is converted at a time; name it alone")
+            raise InputError(f"{documents[0]}: one document is converted at a time", "name it alone")
         convert_document(Path(documents[0]), out, overwrite=overwrite, as_json=as_json)
         return
     if out is not None:
@@ -78,7 +78,7 @@ def convert_document(old: Path, out: Path | None, *, overwrite: bool, as_json: b
             raise SpecError(f"{out}: expected a name that ends in .yaml: it is YAML that is written")
         if out.exists() and (not overwrite or out.samefile(old)):
             remedy = "choose another name" if overwrite else "choose another name, or --overwrite"
-            raise SpecError(f"{out}: exists already; {remedy}")
+            raise SpecError(f"{out}: exists already", remedy)
     conversion = convert(old)
     for finding in conversion.findings:
         console.warn(str(finding))
@@ -87,7 +87,7 @@ def convert_document(old: Path, out: Path | None, *, overwrite: bool, as_json: b
         try:
             out.write_text(text, encoding="utf-8")
         except OSError as error:
-            raise SpecError(f"{out}: cannot be written ({error.strerror}); check the folder") from None
+            raise SpecError(f"{out}: cannot be written ({error.strerror})", "check the folder") from None
     if as_json:
         findings = [{"key": finding.key, "text": finding.text} for finding in conversion.findings]
         points = len(conversion.sweep.points)
@@ -150,7 +150,7 @@ def _whole_store(place: ObjectStore) -> Iterator[Step]:
     for name in list_models(place):
         if place.exists(layout.model_record(name)):
             yield _model(place, name)
-    yield _ledger(place)
+    yield _records(place)
 
 
 def _model(place: ObjectStore, name: str) -> Step:
@@ -171,11 +171,11 @@ def _dataset(place: ObjectStore, name: str) -> Step:
     return name, work
 
 
-def _ledger(place: ObjectStore) -> Step:
+def _records(place: ObjectStore) -> Step:
     def work() -> list[str]:
-        from difsims_core.housekeeping.convert import convert_ledger
+        from difsims_core.housekeeping.convert import convert_records
 
-        return convert_ledger(place)
+        return convert_records(place)
 
     return f"{place.root}: registry, intake, predictions and scores", work
 

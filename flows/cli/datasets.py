@@ -92,7 +92,7 @@ def verify(
             checked.append(findings)
             progress(number)
     if not checked:
-        raise InputError(f"{place.root}: there is nothing to verify; check the store (DIFSIMS_STORE)")
+        raise InputError(f"{place.root}: there is nothing to verify", "check the store (DIFSIMS_STORE)")
     if as_json:
         console.show_json([{"ok": findings.ok, **asdict(findings)} for findings in checked])
     else:

@@ -10,8 +10,8 @@ import typer
 from flows.cli.options import Json, Store, without_credentials
 
 if TYPE_CHECKING:
-    from difsims_core.housekeeping.retention import RetentionPlan, Verdict
-    from difsims_core.models.registry import Champion, Registry
+    from difsims_core.housekeeping.retention import RetentionDecision, RetentionPlan
+    from difsims_core.models.registry import Champion, ModelRegistry
 
 _SHOWN = 10  # former champions and decisions
 _FOLDER = "A path, file:// or s3:// URL."
@@ -66,11 +66,11 @@ def promote(
     as_json: Json = False,
 ) -> None:
     """Make a model the champion by hand, without any comparison; the last line is its id."""
-    from difsims_core.models import registry as ledger
+    from difsims_core.models import registry
     from difsims_core.storage.objects import open_store
 
     place = open_store(store)
-    _tell(ledger.promote_by_hand(place, model, why=why), place.root, as_json=as_json)
+    _tell(registry.promote_by_hand(place, model, why=why), place.root, as_json=as_json)
 
 
 def rollback(
@@ -82,11 +82,11 @@ def rollback(
     as_json: Json = False,
 ) -> None:
     """Make a former champion the champion again; the last line is its id."""
-    from difsims_core.models import registry as ledger
+    from difsims_core.models import registry
     from difsims_core.storage.objects import open_store
 
     place = open_store(store)
-    _tell(ledger.rollback(place, to, why=why), place.root, as_json=as_json)
+    _tell(registry.rollback(place, to, why=why), place.root, as_json=as_json)
 
 
 def retention(
@@ -129,7 +129,7 @@ def retention(
     if not delete:
         for objection in plan.objections:
             console.warn(f"nothing of it would be deleted: {objection}")
-    deleted: tuple[Verdict, ...] = ()
+    deleted: tuple[RetentionDecision, ...] = ()
     if delete and plan.going:
         with console.bar("deleting", len(plan.going), "items") as progress:
             deleted = apply_retention(place, plan, progress)
@@ -161,11 +161,11 @@ def backup(
     """Copy the registry, indices and model records of a store into a new folder, with checksums; not its data."""
     from dataclasses import asdict
 
-    from difsims_core.housekeeping import backup as ledger
+    from difsims_core.housekeeping import backup as backups
     from difsims_core.storage.objects import open_store
     from flows.cli import console
 
-    made = ledger.backup(open_store(store), folder)
+    made = backups.backup(open_store(store), folder)
     for key in made.damaged:
         console.warn(f"{key}: damaged in the store and not in the backup; restore it from an older one")
     if as_json:
@@ -183,11 +183,11 @@ def restore(
     """Bring back the records of a backup that a store has lost; nothing is written when the backup is damaged."""
     from dataclasses import asdict
 
-    from difsims_core.housekeeping import backup as ledger
+    from difsims_core.housekeeping import backup as backups
     from difsims_core.storage.objects import open_store
     from flows.cli import console
 
-    done = ledger.restore(open_store(store), folder, overwrite=overwrite)
+    done = backups.restore(open_store(store), folder, overwrite=overwrite)
     if as_json:
         console.show_json(asdict(done))
         return
@@ -198,7 +198,7 @@ def restore(
     )
 
 
-def _tell(after: Registry, root: str, *, as_json: bool) -> None:
+def _tell(after: ModelRegistry, root: str, *, as_json: bool) -> None:
     """Print the new champion, and announce it where a Prefect server listens: it maps what came in meanwhile."""
     from flows.cli import console
     from flows.settings import quieten_prefect
@@ -227,7 +227,7 @@ def _row(one: Champion) -> dict[str, Any]:
     return {"model": one.model, "since": _time(one.since), "by": one.by, "scores": scores, "why": one.why}
 
 
-def _plain(item: Verdict) -> dict[str, Any]:
+def _plain(item: RetentionDecision) -> dict[str, Any]:
     return {"kind": item.kind, "id": item.id, "bytes": item.size, "why": item.why}
 
 

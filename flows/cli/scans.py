@@ -27,13 +27,13 @@ def intake(
     """List the experiments that were seen: arriving, announced, done, failed or quarantined, with the reason."""
     from dataclasses import asdict
 
-    from difsims_core.scans import intake as ledger
+    from difsims_core.scans import intake
     from difsims_core.storage.objects import open_store
     from flows.cli import console
 
     place = open_store(store)
-    released = [ledger.release(place, name) for name in release or ()]
-    entries = sorted(ledger.read_entries(place).values(), key=lambda entry: (entry.since, entry.key), reverse=True)
+    released = [intake.release(place, name) for name in release or ()]
+    entries = sorted(intake.read_entries(place).values(), key=lambda entry: (entry.since, entry.key), reverse=True)
     if as_json:
         released_names = [entry.name for entry in released]
         console.show_json({"released": released_names, "scans": [asdict(entry) for entry in entries]})

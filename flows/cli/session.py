@@ -58,7 +58,7 @@ def flow_session(*modules: str, verbose: bool = False) -> Iterator[None]:
         yield
     except _lost_connections() as error:
         raise PrefectUnavailableError(
-            f"the connection to Prefect was lost: {first_line(error)}; finished work is kept, {_REMEDY}"
+            f"the connection to Prefect was lost: {first_line(error)}", f"finished work is kept, {_REMEDY}"
         ) from error
     finally:
         signal.signal(signal.SIGINT, before)
@@ -91,7 +91,7 @@ def _connect(address: str | None, modules: tuple[str, ...]) -> None:
         raise problem
     if problem is not None:
         place = f"at {address}" if address else "on this machine"
-        raise PrefectUnavailableError(f"no Prefect server {place}: {first_line(problem)}; {_REMEDY}") from problem
+        raise PrefectUnavailableError(f"no Prefect server {place}: {first_line(problem)}", _REMEDY) from problem
     if address is None:
         console.tell(f"Prefect is ready after {time.monotonic() - started:.0f} s")
 
@@ -110,8 +110,8 @@ def _problem_of_prefect() -> Exception | None:
             if error.response.status_code != 401:
                 return error
             return PrefectUnavailableError(
-                f"the Prefect server at {_address()} wants a login, and refuses this one; set PREFECT_API_AUTH_STRING "
-                "to its user:password"
+                f"the Prefect server at {_address()} wants a login, and refuses this one",
+                "set PREFECT_API_AUTH_STRING to its user:password",
             )
         return None
 

@@ -68,10 +68,10 @@ def workers_reach_the_store(context: DoctorContext) -> CheckResult | None:
 
 def installed() -> dict[str, str]:
     """Return the versions of what a block depends on, in the process that calls this."""
-    from difsims_core.simulation.simulator import ENGINE_VERSION
+    from difsims_core.simulation.versions import versions_of
     from difsims_core.version import __version__
 
-    return {"difsims": __version__, "engine": str(ENGINE_VERSION), **{name: version(name) for name in _PACKAGES}}
+    return {"difsims": __version__, **versions_of(), **{name: version(name) for name in _PACKAGES}}
 
 
 def problem_of_store(root: str) -> str | None:
@@ -85,7 +85,9 @@ def problem_of_store(root: str) -> str | None:
 
 @contextmanager
 def _client(address: str) -> Iterator[Any]:
-    from flows.execution.dask_cluster import cluster  # here: workers import this file, and need no Prefect for it
+    from flows.execution.executors.dask_cluster import (
+        cluster,  # here: workers import this file, and need no Prefect for it
+    )
 
     with cluster(address) as joined:
         yield joined.client

@@ -17,6 +17,7 @@ _FAMILIES = (
     "versions",
     "s3",
     "store",
+    "prefect_client",
     "prefect_server",
     "prefect_access",
     "prefect_work",
@@ -78,9 +79,10 @@ def _asked(check: Check, context: DoctorContext) -> CheckResult | None:
 
 
 def _of_error(error: Exception) -> CheckResult:
-    """Return an error as an answer; ours say after a semicolon what to do."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    found, _, remedy = text.partition("; ") if isinstance(error, DifsimsError) else (text, "", "")
-    if not isinstance(error, DifsimsError):
-        found = f"{type(error).__name__}: {text}"
+    """Return an error as the result of a check."""
+    known = isinstance(error, DifsimsError)
+    found = " ".join((error.problem if known else str(error)).split())
+    if not known:
+        found = f"{type(error).__name__}: {found}" if found else type(error).__name__
+    remedy = error.remedy if known else ""
     return CheckResult("fail", found, remedy or "the message says what failed; mend that and run the doctor again")

@@ -1,11 +1,10 @@
-"""The machine at hand: processors, memory, disk and what must be installed."""
+"""The machine at hand: processors, memory and disk."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import tempfile
-from importlib.util import find_spec
 from pathlib import Path
 
 from flows.doctor.checks import CheckResult, DoctorContext, check, fail, ok, warn
@@ -38,18 +37,6 @@ def temporary_folder(_context: DoctorContext) -> CheckResult:
         return fail(f"cannot be written: {error}", "set TMPDIR to a folder with some GiB of space")
     folder = Path(tempfile.gettempdir())
     return space_in(folder, "set TMPDIR to a folder with more space, or clear it")
-
-
-@check("packages")
-def packages(_context: DoctorContext) -> CheckResult:
-    """Look whether what every stage needs is there, without loading it."""
-    needed = ("numba", "orix", "zarr", "s3fs", "matplotlib", "tensorflow", "keras", "prefect")
-    missing = [name for name in needed if find_spec(name) is None]
-    if missing:
-        return fail(
-            f"missing: {', '.join(missing)}", "install difsims again, with the versions of constraints.txt: pip check"
-        )
-    return ok(f"{', '.join(needed)} are installed")
 
 
 @check("kernel cache")

@@ -6,9 +6,10 @@ import time
 from typing import Any
 from urllib.parse import urlsplit
 
+from packaging.version import Version
+
 from flows.doctor.checks import CheckResult, DoctorContext, check, fail, ok, warn
 from flows.doctor.s3 import judge_clock
-from flows.doctor.versions import release
 from flows.stack.api import reason_of
 
 _START = "start one with `difsims up` or `prefect server start`, and set PREFECT_API_URL to its address"
@@ -44,21 +45,14 @@ def reachable(_context: DoctorContext) -> CheckResult:
 
 @check("Prefect: version", seconds=45, after="Prefect")
 def same_version(_context: DoctorContext) -> CheckResult | None:
-    """Look whether server and client are of one version, and of the one that this project knows."""
+    """Look whether server and client are of one version."""
     from prefect import __version__ as own
 
     server = own if api_address() is None else str(ask("GET", "/admin/version"))
-    if release(own) != (3, 8):
-        return warn(f"client {own}", 'this project is tested with 3.8: pip install "prefect>=3.8,<3.9"')
-    if release(server) != release(own):
-        return fail(
-            f"server {server}, client {own}", f'install the same on both sides: pip install "prefect=={server}"'
-        )
-    if server != own:
-        return warn(
-            f"server {server}, client {own}", f'install the same on both sides: pip install "prefect=={server}"'
-        )
-    return ok(own)
+    if server == own:
+        return ok(own)
+    judge = warn if Version(server).release[:2] == Version(own).release[:2] else fail
+    return judge(f"server {server}, client {own}", f'install the same on both sides: pip install "prefect=={server}"')
 
 
 @check("Prefect: clock", seconds=45, after="Prefect")

@@ -1,40 +1,25 @@
-"""Where blocks are simulated: in this process, or on a Dask cluster; both write the same bytes."""
+"""Where blocks are simulated, as the settings say, and how the groups of a dataset whose run failed are stopped."""
 
 from __future__ import annotations
 
-import time
-import uuid
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
-from functools import lru_cache
-from queue import Empty, SimpleQueue
-from threading import Lock
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from difsims_core.config.simulation import SimulationSpec
-from difsims_core.dataset import build
-from difsims_core.dataset.plan import MOST_GROUPS, Plan
-from difsims_core.dataset.receipts import read_receipts
-from difsims_core.dataset.remote import block_order
-from difsims_core.storage.objects import open_store
-from flows.execution.concurrency_limit import simulation_slot
-from flows.execution.dask_cluster import Cluster, cluster, connection_lost, failure_of
-from flows.execution.retries import may_go_away
-from flows.settings import Settings, load_settings
-from flows.ui.progress import Stopped, log_and_show
+from difsims_core.dataset.build import GroupSummary
+from difsims_core.dataset.plan import Plan
+from flows.execution.executors.base import Executor, Progress
+from flows.execution.executors.dask import DaskExecutor
+from flows.execution.executors.threads import ThreadsExecutor
+from flows.settings import load_settings
+from flows.ui.progress import Stopped
 
-if TYPE_CHECKING:
-    from distributed import Future
-
-_WRITE_BLOCK = "difsims_core.dataset.remote:write_remote_block"
-_POLL_SECONDS = 1.0  # between looks at a stop request and at the cluster
-_ordering = Lock()
+_EXECUTORS: dict[str, type[Executor]] = {"threads": ThreadsExecutor, "dask": DaskExecutor}
 _given_up: set[str] = set()  # datasets whose run failed while groups were in flight
-Progress = Callable[[int], None]
 
 
 @contextmanager
-def place_to_compute(settings: Settings, plan: Plan) -> Iterator[int]:
+def reserve_compute(plan: Plan) -> Iterator[int]:
     """Hold what computing a dataset needs, and give the number of groups that may be in flight at once.
 
     When it ends by an exception the groups that are still in flight end too, at their next block.
@@ -46,13 +31,8 @@ def place_to_compute(settings: Settings, plan: Plan) -> Iterator[int]:
     """
     _given_up.discard(plan.id)
     try:
-        if settings.compute == "dask":
-            with cluster(str(settings.dask_address)) as found:
-                log_and_show(f"blocks go to the Dask cluster at {found.address} with {found.threads} threads")
-                yield MOST_GROUPS  # all groups of a dataset: with a cluster the flow's threads only wait
-        else:
-            with simulation_slot(settings.simulations_a_machine):
-                yield settings.groups_at_once
+        with _executor().reserve() as groups_at_once:
+            yield groups_at_once
     except BaseException:
         _given_up.add(plan.id)
         raise
@@ -60,7 +40,7 @@ def place_to_compute(settings: Settings, plan: Plan) -> Iterator[int]:
 
 def write_group(
     store_url: str, spec: SimulationSpec, plan: Plan, blocks: range, progress: Progress | None = None
-) -> build.GroupSummary:
+) -> GroupSummary:
     """Simulate and write a run of blocks where the settings say; see ``difsims_core.dataset.build.write_group``.
 
     Raises
@@ -77,124 +57,9 @@ def write_group(
         if progress is not None:
             progress(patterns)
 
+    return _executor().write_group(store_url, spec, plan, blocks, reached)
+
+
+def _executor() -> Executor:
     settings = load_settings()
-    if settings.compute == "dask":
-        return _write_on_cluster(str(settings.dask_address), store_url, spec, plan, blocks, reached)
-    return build.write_group(store_url, spec, plan.id, blocks, progress=reached)
-
-
-def _write_on_cluster(
-    address: str, store_url: str, spec: SimulationSpec, plan: Plan, blocks: range, progress: Progress
-) -> build.GroupSummary:
-    began = time.perf_counter()
-    done = read_receipts(open_store(store_url), plan, blocks)
-    missing = [block for block in blocks if block not in done]
-    there = sum(receipt.stop - receipt.start for receipt in done.values())
-    patterns = 0
-    progress(there)
-    if missing:
-        order = _order(spec, plan, store_url)
-        with (
-            cluster(address) as found,
-            closing(map_blocks(found, _WRITE_BLOCK, missing, order, lambda: progress(there + patterns))) as written,
-        ):
-            for block in written:
-                start, stop = plan.rows(block)
-                patterns += stop - start
-                progress(there + patterns)
-    return build.GroupSummary(plan.id, blocks, len(missing), len(done), patterns, time.perf_counter() - began)
-
-
-def map_blocks(
-    found: Cluster,
-    function: str,
-    blocks: Sequence[int],
-    order: Mapping[str, Any],
-    still_wanted: Callable[[], None],
-) -> Generator[int]:
-    """Call a function for every block on a cluster and yield the numbers of the blocks, as they end.
-
-    What the function returns stays on its worker: that a block is written is told by its receipt in the store.
-
-    Parameters
-    ----------
-    found
-        The cluster.
-    function
-        Of a block number and the keyword arguments of ``order``, as ``module:name``; workers can import it.
-    blocks, order
-        What to call it with.
-    still_wanted
-        Called every second; what it raises cancels the rest.
-
-    Raises
-    ------
-    Exception
-        What the function raised: at once if another try will not help, otherwise when all other blocks have ended.
-    """
-    attempt = uuid.uuid4().hex[:8]  # the failure of a key is remembered as long as anybody holds its future
-    keys = [(f"block-of-{order['simulation_id']}", block, attempt) for block in blocks]
-    futures: list[Future] = found.client.map(
-        _call_by_name(), blocks, key=keys, pure=False, function=function, order=dict(order)
-    )
-    waiting: dict[Any, tuple[int, Future]] = dict(zip(keys, zip(blocks, futures, strict=True), strict=True))
-    failure: BaseException | None = None
-    try:
-        for future in _ended(found, futures, still_wanted):
-            block, _ = waiting.pop(future.key)
-            if future.status == "finished":
-                future.release()
-                yield block
-                continue
-            problem = failure_of(future, found.address)
-            if not may_go_away(problem):
-                raise problem
-            failure = failure or problem
-    finally:
-        if waiting and not found.lost:
-            found.client.cancel([future for _, future in waiting.values()])
-    if failure is not None:
-        raise failure
-
-
-def _call_by_name() -> Callable[..., Any]:
-    """Return a function that travels as its code, and imports what it calls where it runs.
-
-    Dask sends a function of a module by name, and a worker that cannot import it dies of the message, as does each
-    that takes over from it. This one raises ``ImportError``, and the scheduler needs nothing of ours.
-    """
-
-    def call(block: int, function: str, order: dict[str, Any]) -> Any:
-        from pkgutil import resolve_name
-
-        return resolve_name(function)(block, **order)
-
-    return call
-
-
-def _ended(found: Cluster, futures: list[Future], still_wanted: Callable[[], None]) -> Iterator[Future]:
-    """Yield futures as they end; raise when the scheduler is lost or nobody wants them any more."""
-    ended: SimpleQueue[Future] = SimpleQueue()
-    for future in futures:
-        future.add_done_callback(ended.put)
-    left = len(futures)
-    while left:
-        try:
-            yield ended.get(timeout=_POLL_SECONDS)
-            left -= 1
-        except Empty:
-            still_wanted()
-            if found.lost:
-                raise connection_lost(found.address) from None
-            found.look()
-
-
-@lru_cache(maxsize=4)
-def _order_of(spec: SimulationSpec, plan: Plan, store_url: str) -> dict[str, str]:
-    return block_order(spec, plan, store_url)
-
-
-def _order(spec: SimulationSpec, plan: Plan, store_url: str) -> dict[str, str]:
-    """Return what workers must know; the groups of a dataset ask at the same time, the tables are built once."""
-    with _ordering:
-        return _order_of(spec, plan, store_url)  # pyright: ignore[reportArgumentType] - frozen models have a hash
+    return _EXECUTORS[settings.compute](settings)

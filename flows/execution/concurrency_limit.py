@@ -83,5 +83,5 @@ def slot_folder() -> Path:
     try:
         make_private(folder)
     except OSError as error:
-        raise InputError(f"{folder}: cannot hold the locks of this machine ({error.strerror}); set TMPDIR") from None
+        raise InputError(f"{folder}: cannot hold the locks of this machine ({error.strerror})", "set TMPDIR") from None
     return folder

@@ -68,8 +68,9 @@ def _with_run_name(key: str, options: dict[str, Any]) -> dict[str, Any]:
 
 def _refuse(*_: Any, **__: Any) -> NoReturn:
     raise PlantedResultError(
-        "Prefect's record of a run names a stored result; no run of difsims has one, so somebody else has written it. "
-        "It was not read; find out who, and start a new run"
+        "Prefect's record of a run names a stored result; no run of difsims has one, so somebody else has written "
+        "it. It was not read",
+        "find out who, and start a new run",
     )
 
 

@@ -9,7 +9,7 @@ from difsims_core.errors import (
     StoreAccessError,
     StoreError,
 )
-from flows.execution.dask_cluster import ClusterError
+from flows.execution.executors.dask_cluster import ClusterError
 
 _LASTING = (StoreAccessError, MissingObjectError, IncompleteDatasetError, CorruptDataError)
 

@@ -90,7 +90,7 @@ class PrefectApi:
             ) from None
         except httpx.HTTPError as error:
             raise StackError(
-                f"no answer from Prefect at {self.url} ({type(error).__name__}); check that it runs there"
+                f"no answer from Prefect at {self.url} ({type(error).__name__})", "check that it runs there"
             ) from error
 
     def _ask_once(self, method: str, path: str, body: Any) -> httpx.Response:

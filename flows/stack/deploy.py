@@ -66,7 +66,7 @@ def make_pool(api: PrefectApi) -> bool:
         return False
     if pool["type"] != "process":
         raise StackError(
-            f"{api.url} has a work pool {POOL!r} of type {pool['type']!r}, expected 'process'; rename or remove it"
+            f"{api.url} has a work pool {POOL!r} of type {pool['type']!r}, expected 'process'", "rename or remove it"
         )
     if pool["base_job_template"] == TEMPLATE:
         return False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from difsims_core.dataset.description import versions_in_words
 from difsims_core.dataset.open import Simulation, open_simulation
 from difsims_core.evaluate.experiment_scores import ExperimentEvaluation
 from difsims_core.learn.bundle import load_bundle
@@ -35,7 +36,7 @@ def show_dataset(root: str, simulation_id: str) -> None:
     )
     artifacts.summary(
         what=f"simulated {simulation.attrs['summary']}",
-        on=f"{', '.join(simulation.phases)} (engine version {simulation.attrs['engine_version']})",
+        on=f"{', '.join(simulation.phases)} ({versions_in_words(simulation.attrs)})",
         far=f"complete: {simulation.n_patterns:,} patterns in blocks of {simulation.block_rows:,}",
         good=f"every block has its checksum; `difsims verify {simulation.id}` reads them again",
         where={simulation.id: simulation.url},

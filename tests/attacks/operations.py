@@ -223,8 +223,8 @@ class Retain(Operation):
 
     def work(self, whole: WholeStore) -> Iterator[str]:
         plan = plan_retention(whole.store, now=datetime.now(UTC), keep_days=30, keep_former=0)
-        for verdict in apply_retention(whole.store, plan):
-            yield verdict.id
+        for decision in apply_retention(whole.store, plan):
+            yield decision.id
 
     def check(self, whole: WholeStore, told: list[str]) -> None:  # noqa: ARG002 the interface
         registry = read_registry(whole.store)

@@ -135,13 +135,12 @@ def compare(spec: SimulationSpec, store: str, folder: Path, *, runs: int) -> Non
 def run(spec: SimulationSpec, store_url: str, cluster: DaskCluster) -> float:
     """Return the seconds of a new dataset on a cluster, which is removed again."""
     from flows.execution import compute
-    from flows.settings import load_settings
 
     os.environ.update(DIFSIMS_COMPUTE="dask", DIFSIMS_DASK_ADDRESS=cluster.address)
     store = open_store(store_url)
     began = time.perf_counter()
     plan = build.begin(store, spec)
-    with compute.place_to_compute(load_settings(), plan):
+    with compute.reserve_compute(plan):
         compute.write_group(store.root, spec, plan, range(plan.n_blocks))
     record = build.finish(store, plan)
     took = time.perf_counter() - began

@@ -4,8 +4,8 @@
 
 Scheduler and workers are real processes on 127.0.0.1. The plan is that of bulk.yaml with so many patterns: its blocks
 and its groups. All groups are in flight at once, each in a thread of its own, and go through
-``flows.execution.compute.map_blocks`` with the order that real blocks have; but a block only sleeps, as long as one
-takes (one is simulated first, ``--seconds`` sets it). Ideal is ``ceil(blocks / threads)`` times that. A second pass
+``flows.execution.executors.dask.map_blocks`` with the order that real blocks have; but a block only sleeps, as long as
+one takes (one is simulated first, ``--seconds`` sets it). Ideal is ``ceil(blocks / threads)`` times that. A second pass
 does not sleep at all: what the scheduler does at most.
 
 On a machine with few processors the workers take them from the scheduler, so that a pass is slower than on a real
@@ -74,8 +74,8 @@ def block_seconds(simulator: Simulator, plan: Plan) -> float:
 
 def measure(cluster: DaskCluster, plan: Plan, order: dict[str, str], asleep: float, threads: int = 0) -> None:
     """Send all blocks as the flow does, and print what it took; ``threads`` 0: only to warm up."""
-    from flows.execution import compute
-    from flows.execution.dask_cluster import cluster as connection
+    from flows.execution.executors import dask as dask_executor
+    from flows.execution.executors.dask_cluster import cluster as connection
 
     assert cluster.scheduler is not None
     scheduler, client = psutil.Process(cluster.scheduler.pid), psutil.Process()
@@ -84,7 +84,7 @@ def measure(cluster: DaskCluster, plan: Plan, order: dict[str, str], asleep: flo
 
         def write(group: range) -> int:
             what = order | {"seconds": str(asleep)}
-            return sum(1 for _ in compute.map_blocks(found, "tests.dask.functions:sleep", group, what, _nothing))
+            return sum(1 for _ in dask_executor.map_blocks(found, "tests.dask.functions:sleep", group, what, _nothing))
 
         before, own = cpu_seconds(scheduler), cpu_seconds(client)
         began = time.perf_counter()

@@ -113,8 +113,8 @@ def converters(monkeypatch):
         ("learn.convert.convert_model", model),
         ("dataset.convert.convert_dataset", dataset),
         (
-            "housekeeping.convert.convert_ledger",
-            lambda place: seen.append((place.root, "ledger")) or ["registry: fine"],
+            "housekeeping.convert.convert_records",
+            lambda place: seen.append((place.root, "records")) or ["registry: fine"],
         ),
     ):
         module, _, attribute = f"difsims_core.{name}".rpartition(".")
@@ -140,7 +140,7 @@ def test_every_item_of_a_store_is_converted_whatever_becomes_of_the_others(conve
     root = put_store(tmp_path / "store").root
     result = invoke(tmp_path / "store")
     assert result.exit_code == 1
-    assert converters == [(root, name) for name in (DATASET, *MODELS, "ledger")]
+    assert converters == [(root, name) for name in (DATASET, *MODELS, "records")]
     done = [f"converted {DATASET}", f"converted {MODELS[0]}", f"{MODELS[3]}: is in today's form"]
     assert result.stdout.splitlines() == [*done, "registry: fine"]
     assert [line for line in result.stderr.splitlines() if line] == [

@@ -111,7 +111,7 @@ def test_rollback_is_announced(run, store, monkeypatch):
 
 
 def test_retention_touches_nothing_unless_told(run, store, monkeypatch):
-    monkeypatch.setattr("difsims_core.housekeeping.retention_plan.Terms.since", property(lambda terms: terms.now))
+    monkeypatch.setattr("difsims_core.housekeeping.retention_plan.RetentionPolicy.since", property(lambda p: p.now))
     data = put_dataset(store)
     kept, lost = put_model(store, datasets=[data]), put_model(store)
     report = put_report(store, "run-1", lost)
@@ -136,7 +136,7 @@ def test_retention_touches_nothing_unless_told(run, store, monkeypatch):
 
 
 def test_retention_refuses_what_nobody_has_proven(run, store, monkeypatch):
-    monkeypatch.setattr("difsims_core.housekeeping.retention_plan.Terms.since", property(lambda terms: terms.now))
+    monkeypatch.setattr("difsims_core.housekeeping.retention_plan.RetentionPolicy.since", property(lambda p: p.now))
     models = [put_model(store) for _ in range(3)]
     before = contents(store)
     shown = run("retention")
@@ -156,7 +156,7 @@ def test_retention_refuses_what_nobody_has_proven(run, store, monkeypatch):
 
 
 def test_retention_by_the_number_of_a_registry_that_was_looked_at(run, store, monkeypatch):
-    monkeypatch.setattr("difsims_core.housekeeping.retention_plan.Terms.since", property(lambda terms: terms.now))
+    monkeypatch.setattr("difsims_core.housekeeping.retention_plan.RetentionPolicy.since", property(lambda p: p.now))
     models = [put_model(store) for _ in range(4)]
     crown(store, models[0])
     old = store.read(layout.model_registry())

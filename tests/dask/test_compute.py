@@ -14,9 +14,9 @@ from difsims_core.dataset.verify import verify
 from difsims_core.errors import InputError, MissingObjectError, SpecError, StoreAccessError, StoreError
 from difsims_core.storage.objects import open_store
 from flows.execution import compute
-from flows.execution import dask_cluster as cluster_module
-from flows.execution.dask_cluster import ClusterError, ClusterSetupError, cluster
-from flows.settings import load_settings
+from flows.execution.executors import dask as dask_executor
+from flows.execution.executors import dask_cluster as cluster_module
+from flows.execution.executors.dask_cluster import ClusterError, ClusterSetupError, cluster
 from flows.ui.progress import Stopped
 from tests.dask.conftest import use
 from tests.dask_service import running_dask
@@ -58,7 +58,7 @@ def test_groups_share_one_connection_which_is_closed_at_the_end(cluster, store, 
             clients.add(found.client.id)
             compute.write_group(store.root, spec, plan, range(number, number + 1))
 
-    with compute.place_to_compute(load_settings(), plan) as at_once:
+    with compute.reserve_compute(plan) as at_once:
         assert at_once == 64
         threads = [threading.Thread(target=group, args=(number,)) for number in range(5)]
         for thread in threads:
@@ -78,7 +78,7 @@ def test_an_unreachable_scheduler_is_named_with_the_remedy(store, spec, monkeypa
     plan = _begin(store, spec)
     with (
         pytest.raises(ClusterError, match=rf"{address} .*start one with `dask scheduler`.*DIFSIMS_DASK_ADDRESS"),
-        compute.place_to_compute(load_settings(), plan),
+        compute.reserve_compute(plan),
     ):
         pytest.fail("there is no cluster to compute on")
 
@@ -91,8 +91,10 @@ def test_what_is_no_address_is_refused(address):
 
 def test_another_engine_is_refused(store, spec, monkeypatch):
     order = block_order(spec, _begin(store, spec), store.root)
-    monkeypatch.setattr("difsims_core.simulation.simulator.ENGINE_VERSION", "older")
-    with pytest.raises(InputError, match=r"worker on .* with engine older.*Install the same version") as refused:
+    monkeypatch.setattr("difsims_core.simulation.versions.SIMULATION_VERSION", "older")
+    with pytest.raises(
+        InputError, match=r"worker on .* with engine kinematical 2, simulation older.*Install the same version"
+    ) as refused:
         write_remote_block(0, **order)
     assert f"begun by {order['made_by']}" in str(refused.value)
 
@@ -130,7 +132,7 @@ def test_a_block_that_exists_is_no_work(store, spec):
 
 
 def test_a_cluster_without_workers_is_waited_for_but_not_for_ever(own_cluster, store, spec, monkeypatch, caplog):
-    monkeypatch.setattr(compute, "_POLL_SECONDS", 0.1)
+    monkeypatch.setattr(dask_executor, "_POLL_SECONDS", 0.1)
     monkeypatch.setattr(cluster_module, "_LOOK_SECONDS", 0.1)
     monkeypatch.setattr(cluster_module, "_NO_WORKERS_SECONDS", 0.5)
     caplog.set_level("INFO", "flows")
@@ -147,7 +149,7 @@ def test_a_block_that_kills_its_workers_is_given_up(tmp_path, monkeypatch):
         cluster(frail.address) as found,
         pytest.raises(ClusterError, match=r"given up .*give workers more"),
     ):
-        list(compute.map_blocks(found, "tests.dask.functions:die", [0], {"simulation_id": "sim"}, _nothing))
+        list(dask_executor.map_blocks(found, "tests.dask.functions:die", [0], {"simulation_id": "sim"}, _nothing))
 
 
 def _nothing():
@@ -163,7 +165,7 @@ def test_a_stop_request_cancels_what_waits(cluster, tmp_path):
 
     with cluster_module.cluster(cluster.address) as found:
         with pytest.raises(Stopped):
-            list(compute.map_blocks(found, "tests.dask.functions:touch", range(40), order, stop))
+            list(dask_executor.map_blocks(found, "tests.dask.functions:touch", range(40), order, stop))
         assert len(list(tmp_path.iterdir())) < 10
         time.sleep(2)
         assert len(list(tmp_path.iterdir())) < 10
@@ -175,12 +177,12 @@ def test_a_stop_request_cancels_what_waits(cluster, tmp_path):
 def test_a_failure_that_may_go_away_leaves_the_other_blocks_alone(cluster, tmp_path, kind, error, others):
     order = {"simulation_id": "sim", "folder": str(tmp_path), "kind": kind}
     with cluster_module.cluster(cluster.address) as found, pytest.raises(error, match=kind):
-        list(compute.map_blocks(found, "tests.dask.functions:fail", range(7), order, _nothing))
+        list(dask_executor.map_blocks(found, "tests.dask.functions:fail", range(7), order, _nothing))
     assert (len(list(tmp_path.iterdir())) == 6) == (kind == "for a while")
 
 
 def test_a_lost_scheduler_is_an_error_and_what_was_written_is_kept(own_cluster, store, spec, monkeypatch):
-    monkeypatch.setattr(compute, "_POLL_SECONDS", 0.2)
+    monkeypatch.setattr(dask_executor, "_POLL_SECONDS", 0.2)
     own_cluster.start_worker()
     plan = _begin(store, spec)
 

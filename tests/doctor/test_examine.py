@@ -36,7 +36,7 @@ def test_an_error_is_a_finding_and_stops_nothing():
 
 def test_an_error_of_ours_brings_its_own_remedy():
     def refused(_context):
-        raise StoreError("s3://lab: the bucket does not exist; create it, or correct DIFSIMS_STORE")
+        raise StoreError("s3://lab: the bucket does not exist", "create it, or correct DIFSIMS_STORE")
 
     finding = found(check("store", refused))["store"]
     assert finding.found == "s3://lab: the bucket does not exist"

@@ -19,7 +19,7 @@ import prefect.settings  # noqa: E402 - Prefect reads its environment when impor
 from prefect import __version__  # noqa: E402
 from prefect.settings import PREFECT_API_URL, temporary_settings  # noqa: E402
 
-from flows.doctor import prefect_access, prefect_server, prefect_work, versions  # noqa: E402
+from flows.doctor import prefect_access, prefect_client, prefect_server, prefect_work  # noqa: E402
 from flows.doctor.checks import CheckResult, DoctorContext  # noqa: E402
 from flows.execution.job import TEMPLATE  # noqa: E402
 from flows.stack.deploy import Deployments  # noqa: E402
@@ -245,29 +245,13 @@ def test_pages_that_ask_another_address_stay_empty(ask, address):
     assert ask(prefect_server.ui, {"/ui-settings": {"api_url": f"{place}/api"}}).status == "ok"
 
 
-@pytest.mark.parametrize(
-    ("installed", "remedy"),
-    [
-        ({"fastapi": "0.150.9", "sqlalchemy": "2.0.58"}, ""),
-        ({"fastapi": "0.151.0", "sqlalchemy": "2.0.58"}, 'pip install "fastapi<0.151"'),
-        ({"fastapi": "0.155.0", "sqlalchemy": "2.0.58"}, 'pip install "fastapi<0.151"'),
-        ({"fastapi": "0.150.9", "sqlalchemy": "2.1.0b1"}, 'pip install "sqlalchemy<2.1"'),
-    ],
-)
-def test_versions_that_break_the_server_are_known(installed, remedy, monkeypatch):
-    monkeypatch.setattr(versions, "version", installed.__getitem__)
-    answer = versions.version_traps(DoctorContext())
-    assert answer.status == ("fail" if remedy else "ok")
-    assert answer.remedy == remedy
-
-
 def test_two_kinds_of_credentials_are_one_too_many():
     updates: dict[Any, Any] = {
         prefect.settings.PREFECT_API_KEY: "never-to-be-seen",
         prefect.settings.PREFECT_API_AUTH_STRING: "me:never-to-be-seen",
     }
     with temporary_settings(updates=updates):
-        answer = versions.credentials_of_prefect(DoctorContext())
+        answer = prefect_client.credentials_of_prefect(DoctorContext())
     assert answer is not None
     assert answer.status == "fail"
     assert "never-to-be-seen" not in str(answer)

@@ -69,9 +69,3 @@ def test_a_temporary_folder_must_be_writable(monkeypatch, tmp_path):
     answer = machine.temporary_folder(DoctorContext())
     assert answer.status == "fail"
     assert "TMPDIR" in answer.remedy
-
-
-def test_what_is_missing_is_named(monkeypatch):
-    assert machine.packages(DoctorContext()).status == "ok"
-    monkeypatch.setattr(machine, "find_spec", lambda name: None if name == "keras" else name)
-    assert machine.packages(DoctorContext()).found == "missing: keras"

@@ -14,7 +14,7 @@ from difsims_core.config.documents import make_spec
 from difsims_core.dataset import build
 from difsims_core.dataset.verify import verify
 from difsims_core.storage.objects import open_store
-from flows.execution.dask_cluster import ClusterError
+from flows.execution.executors.dask_cluster import ClusterError
 from flows.simulate import simulate
 from tests.dask_service import DaskCluster, running_dask
 from tests.flows.prefect_records import latest_run, task_runs_of
@@ -138,7 +138,7 @@ def test_a_scheduler_that_starts_again_is_found_again(cluster, store, spec):
 def test_without_a_scheduler_the_run_fails_and_says_why(cluster, store, spec, monkeypatch):
     address = f"tcp://127.0.0.1:{free_ports(1)[0]}"
     monkeypatch.setenv("DIFSIMS_DASK_ADDRESS", address)
-    monkeypatch.setattr("flows.execution.dask_cluster._CONNECT_SECONDS", 1.0)
+    monkeypatch.setattr("flows.execution.executors.dask_cluster._CONNECT_SECONDS", 1.0)
     with pytest.raises(ClusterError, match=f"no Dask scheduler answers at {address}"):
         simulate(spec, store)
     run = latest_run("simulate")

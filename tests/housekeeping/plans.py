@@ -14,8 +14,8 @@ YESTERDAY = (NOW - timedelta(days=1)).isoformat()
 
 def plan_for(store: ObjectStore, keep_days: int = 30, keep_former: int = 1, **options):
     """Return the plan of a store in which anything may go at once."""
-    terms = {"now": NOW, "most_percent": 100, **options}
-    return plan_retention(store, keep_days=keep_days, keep_former=keep_former, **terms)
+    policy = {"now": NOW, "most_percent": 100, **options}
+    return plan_retention(store, keep_days=keep_days, keep_former=keep_former, **policy)
 
 
 def going(plan: RetentionPlan) -> set[str]:

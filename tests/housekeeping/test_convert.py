@@ -1,4 +1,4 @@
-"""The ledger of an earlier version in today's form."""
+"""The records of an earlier version in today's form."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from difsims_core.errors import CorruptDataError
-from difsims_core.housekeeping.convert import convert_ledger
+from difsims_core.housekeeping.convert import convert_records
 from difsims_core.models.registry import read_registry
 from difsims_core.scans.intake import read_entries
 from difsims_core.storage import layout
@@ -63,11 +63,11 @@ def test_everything_is_brought_over(files, models):
     second, first = models
     with pytest.raises(CorruptDataError, match="`difsims convert`"):
         read_registry(files)
-    lines = convert_ledger(files)
+    lines = convert_records(files)
     keys = [layout.evaluation(first, "roi_1"), layout.INTAKE, REGISTRY]
     assert lines == [f"converted {key}" for key in keys]
     registry = read_registry(files)
-    assert [champion.model for champion in registry.crowned] == [second, first]
+    assert [champion.model for champion in registry.champions] == [second, first]
     assert registry.champion.scores == {"f1": 1.0}
     assert (registry.serial, len(registry.considered)) == (1, 1)
     assert files.list(layout.CHAMPION_NOTES) == sorted(map(layout.champion_note, models))
@@ -77,9 +77,9 @@ def test_everything_is_brought_over(files, models):
 
 
 def test_again_is_no_change(files, models):
-    convert_ledger(files)
+    convert_records(files)
     before = contents(files)
-    assert convert_ledger(files) == []
+    assert convert_records(files) == []
     assert contents(files) == before
 
 
@@ -90,7 +90,7 @@ def test_predictions_are_sealed_where_they_belong(files, models):
         buffer = io.BytesIO()
         np.savez(buffer, **arrays)
         files.write(layout.prediction(model, "roi_1"), buffer.getvalue())
-    lines = convert_ledger(files)
+    lines = convert_records(files)
     assert f"sealed {layout.prediction(first, 'roi_1')}" in lines
     assert any(line.startswith(f"left {layout.prediction(second, 'roi_1')} as it is, delete it") for line in lines)
     assert is_sealed(files.url(layout.prediction(first, "roi_1")))
@@ -99,7 +99,7 @@ def test_predictions_are_sealed_where_they_belong(files, models):
 
 
 def test_an_empty_store_has_nothing_to_bring_over(files):
-    assert convert_ledger(files) == []
+    assert convert_records(files) == []
     assert files.list() == []
 
 
@@ -108,7 +108,7 @@ def test_what_cannot_be_brought_over_does_not_stop_the_others(files, models):
     write_earlier(files, layout.evaluation(first, "roi_1"), {"phases": "none"})
     write_earlier(files, layout.evaluation(first, "roi_2"), EVALUATION)
     write_earlier(files, layout.INTAKE, {"format": 0, "scans": []})
-    lines = convert_ledger(files)
+    lines = convert_records(files)
     assert [line.split()[0] for line in lines] == ["left", "converted", "dropped", "converted"]
     assert not files.exists(layout.INTAKE)
     assert read_registry(files).champion is not None
@@ -121,15 +121,15 @@ DAMAGE = [b"{", b"[]", b"NaN", b'{"format": 1}', b"[" * 100_000, b'{"format": 1,
 def test_a_damaged_registry_is_refused_and_left(files, models, content):
     files.write(REGISTRY, content)
     with pytest.raises(CorruptDataError, match="restore"):
-        convert_ledger(files)
+        convert_records(files)
     assert files.read(REGISTRY) == content
     assert read_entries(files), "the others are brought over by then"
 
 
 def test_a_damaged_record_of_today_is_not_taken_for_one_of_earlier(files, models):
-    convert_ledger(files)
+    convert_records(files)
     content = files.read(REGISTRY).replace(b'"retrain"', b'"hand"', 1)
     files.write(REGISTRY, content)
     with pytest.raises(CorruptDataError, match="checksum differs"):
-        convert_ledger(files)
+        convert_records(files)
     assert files.read(REGISTRY) == content

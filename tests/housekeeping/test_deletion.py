@@ -40,7 +40,7 @@ def plan_with(store: ObjectStore, plan: RetentionPlan, names: set[str]) -> Reten
     """Return the present plan with the registry version of an older one."""
     present = plan_for(store)
     assert going(present) == names
-    return RetentionPlan(present.going, present.kept, present.terms, plan.registry_version)
+    return RetentionPlan(present.going, present.kept, present.policy, plan.registry_version)
 
 
 def test_what_has_come_to_be_needed_since_the_plan_stays(files):

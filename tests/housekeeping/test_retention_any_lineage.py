@@ -8,8 +8,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from difsims_core.housekeeping.lineage import Item, Lineage
-from difsims_core.housekeeping.retention_plan import Terms, decide
-from difsims_core.models.registry import Champion, Registry
+from difsims_core.housekeeping.retention_plan import RetentionPolicy, decide
+from difsims_core.models.registry import Champion, ModelRegistry
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 KEEP_DAYS = 30
@@ -50,7 +50,7 @@ def champion(model: str) -> Champion:
 @st.composite
 def registries(draw):
     line = [champion(model) for model in draw(st.lists(st.sampled_from(MODELS), max_size=6))]
-    return Registry(line[0] if line else None, tuple(line[1:]), (), 1, "2026-01-01T00:00:00+00:00", "1")
+    return ModelRegistry(line[0] if line else None, tuple(line[1:]), (), 1, "2026-01-01T00:00:00+00:00", "1")
 
 
 def needed_by(lineage: Lineage, name: str) -> set[str]:
@@ -70,7 +70,7 @@ def needed_by(lineage: Lineage, name: str) -> set[str]:
 def test_nothing_that_a_kept_result_descends_from_goes(lineage, registry, former, data):
     names = sorted(lineage.items)
     keep = tuple(data.draw(st.frozensets(st.sampled_from(names), max_size=2))) if names else ()
-    plan = decide(lineage, registry, Terms(NOW, KEEP_DAYS, former, keep))
+    plan = decide(lineage, registry, RetentionPolicy(NOW, KEEP_DAYS, former, keep))
     lost, kept = {item.id for item in plan.going}, {item.id for item in plan.kept}
     assert lost | kept == set(names)
     assert not lost & kept
@@ -91,10 +91,10 @@ def test_nothing_that_a_kept_result_descends_from_goes(lineage, registry, former
 
 @settings(max_examples=80, deadline=None)
 @given(lineage=lineages(), registry=registries(), former=st.integers(0, 3))
-@example(Lineage({"sim-0": Item("dataset", "sim-0", 1, NOW - timedelta(days=31))}), Registry(), 0)
+@example(Lineage({"sim-0": Item("dataset", "sim-0", 1, NOW - timedelta(days=31))}), ModelRegistry(), 0)
 def test_what_nothing_keeps_does_go(lineage, registry, former):
     """The other side: a plan that keeps everything would pass the first test."""
-    plan = decide(lineage, registry, Terms(NOW, KEEP_DAYS, former))
+    plan = decide(lineage, registry, RetentionPolicy(NOW, KEEP_DAYS, former))
     lost = {item.id for item in plan.going}
     since = NOW - timedelta(days=KEEP_DAYS)
     crowned = {item.model for item in (registry.champion, *registry.former) if item}

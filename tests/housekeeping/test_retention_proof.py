@@ -38,9 +38,9 @@ def crown(store: ObjectStore, model: str) -> None:
     promote(store, read_registry(store), model, why="w", scores={}, by="hand")
 
 
-def refused(store: ObjectStore, words: str, **terms) -> None:
+def refused(store: ObjectStore, words: str, **policy) -> None:
     """Check that a deletion is refused and touches nothing."""
-    before, plan = contents(store), plan_for(store, **terms)
+    before, plan = contents(store), plan_for(store, **policy)
     assert plan.going
     assert any(words in objection for objection in plan.objections), plan.objections
     with pytest.raises(RetentionRefusedError, match="nothing was deleted"):
@@ -180,18 +180,18 @@ def test_a_former_champion_without_its_record_keeps_everything_until_it_is_gone(
 
 
 @pytest.mark.parametrize(
-    ("going_items", "kept_items", "terms", "objects"),
+    ("going_items", "kept_items", "policy", "objects"),
     [(1, 1, {}, False), (2, 1, {}, True), (2, 1, {"most_percent": 66}, True), (2, 1, {"most_percent": 67}, False)],
 )
-def test_not_more_than_a_share_goes(files, going_items, kept_items, terms, objects):
+def test_not_more_than_a_share_goes(files, going_items, kept_items, policy, objects):
     for _ in range(going_items):
         put_dataset(files)
     for _ in range(kept_items):
         put_dataset(files, created=YESTERDAY)
-    plan = plan_for(files, **({"most_percent": 50} | terms))
+    plan = plan_for(files, **({"most_percent": 50} | policy))
     assert bool(plan.objections) == objects
     if objects:
-        refused(files, "2 of 3 items would go", **({"most_percent": 50} | terms))
+        refused(files, "2 of 3 items would go", **({"most_percent": 50} | policy))
         assert "--most-percent 67" in plan.objections[0]
     else:
         assert len(apply_retention(files, plan)) == going_items
@@ -303,7 +303,7 @@ def test_a_strange_record_stays_and_stops_nothing(files, record, key, value):
     plan = plan_for(files)
     assert going(plan) == {lost}
     assert "its record cannot be read" in why(plan, item)
-    assert [verdict.id for verdict in apply_retention(files, plan)] == [lost]
+    assert [decision.id for decision in apply_retention(files, plan)] == [lost]
 
 
 def test_whatever_an_item_raises_it_stays_and_the_others_go(files, monkeypatch):
@@ -321,7 +321,7 @@ def test_whatever_an_item_raises_it_stays_and_the_others_go(files, monkeypatch):
     assert going(plan) == {lost}
     for name in (bad, report):
         assert "RecursionError: deep" in why(plan, name)
-    assert [verdict.id for verdict in apply_retention(files, plan)] == [lost]
+    assert [decision.id for decision in apply_retention(files, plan)] == [lost]
 
 
 def test_a_report_too_large_to_be_a_page_stays(files, monkeypatch):

@@ -7,8 +7,8 @@ import threading
 import pytest
 
 from difsims_core.errors import StoreError
-from difsims_core.models.apply_decision import settle
-from difsims_core.models.promotion_rule import Decision
+from difsims_core.models.apply_decision import decide_and_apply
+from difsims_core.models.promotion_rule import PromotionDecision
 from difsims_core.models.registry import promote, promote_by_hand, read_registry, rollback
 from difsims_core.storage import layout
 from difsims_core.storage.objects import open_store
@@ -29,17 +29,17 @@ def store(tmp_path):
 
 
 def yes(_champion):
-    return Decision(True, "better", scores={"accuracy": 0.9})
+    return PromotionDecision(True, "better", scores={"accuracy": 0.9})
 
 
 def no(_champion):
-    return Decision(False, "worse")
+    return PromotionDecision(False, "worse")
 
 
 def test_a_decision_is_written_down_either_way(store):
-    first = settle(store, A, "1" * 64, yes)
+    first = decide_and_apply(store, A, "1" * 64, yes)
     assert (first.before, first.champion, first.decision.promote) == (None, A, True)
-    second = settle(store, B, "2" * 64, no)
+    second = decide_and_apply(store, B, "2" * 64, no)
     assert (second.before, second.champion, second.decision.promote) == (A, A, False)
     registry = read_registry(store)
     assert registry.champion.model == A
@@ -50,28 +50,28 @@ def test_a_decision_is_written_down_either_way(store):
 
 
 def test_what_a_person_has_replaced_does_not_return_by_itself(store):
-    settle(store, A, "1" * 64, yes)
-    settle(store, B, "2" * 64, yes)
+    decide_and_apply(store, A, "1" * 64, yes)
+    decide_and_apply(store, B, "2" * 64, yes)
     rollback(store)
-    again = settle(store, B, "3" * 64, lambda _: pytest.fail("nothing is to be compared"))
+    again = decide_and_apply(store, B, "3" * 64, lambda _: pytest.fail("nothing is to be compared"))
     assert not again.decision.promote
     assert "only a person" in again.decision.why
-    same = settle(store, A, "4" * 64, lambda _: pytest.fail("nothing is to be compared"))
+    same = decide_and_apply(store, A, "4" * 64, lambda _: pytest.fail("nothing is to be compared"))
     assert "champion already" in same.decision.why
     assert read_registry(store).champion.model == A
 
 
 def test_the_slower_of_two_compares_again_with_the_new_champion(store):
-    settle(store, A, "1" * 64, yes)
+    decide_and_apply(store, A, "1" * 64, yes)
     judged = []
 
     def judge(champion):
         judged.append(champion)
         if champion == A:
             promote(store, read_registry(store), C, why="faster", scores={}, by="retrain")
-        return Decision(champion == A, f"against {champion}")
+        return PromotionDecision(champion == A, f"against {champion}")
 
-    outcome = settle(store, B, "2" * 64, judge)
+    outcome = decide_and_apply(store, B, "2" * 64, judge)
     assert judged == [A, C]
     assert (outcome.champion, outcome.decision.promote, outcome.decision.why) == (C, False, f"against {C}")
 
@@ -85,7 +85,7 @@ def test_after_three_changes_it_gives_up_for_now(store):
         promote(store, read_registry(store), other, why="faster", scores={}, by="hand")
         return yes(champion)
 
-    outcome = settle(store, B, "2" * 64, judge)
+    outcome = decide_and_apply(store, B, "2" * 64, judge)
     assert judged == [None, C, A]
     assert not outcome.decision.promote
     registry = read_registry(store)
@@ -94,13 +94,13 @@ def test_after_three_changes_it_gives_up_for_now(store):
 
 
 def test_a_store_that_has_lost_its_registry_gets_no_first_champion_by_itself(store):
-    settle(store, A, "1" * 64, yes)
+    decide_and_apply(store, A, "1" * 64, yes)
     store.delete(layout.model_registry())
     with pytest.raises(StoreError, match="the registry is gone, though 1 models were made champion"):
-        settle(store, B, "2" * 64, yes)
-    settle(store, B, "3" * 64, no)  # a note of a decision makes no history
+        decide_and_apply(store, B, "2" * 64, yes)
+    decide_and_apply(store, B, "3" * 64, no)  # a note of a decision makes no history
     with pytest.raises(StoreError, match="the registry is gone"):
-        settle(store, B, "4" * 64, yes)
+        decide_and_apply(store, B, "4" * 64, yes)
     assert promote_by_hand(store, B, why="it is the best").champion.model == B
 
 
@@ -118,11 +118,11 @@ def test_two_at_once_cannot_both_win(store_url):
                 if first:
                     first = False
                     meeting.wait(timeout=30)
-                    return Decision(True, "better")
-                return Decision(False, f"against {champion}")
+                    return PromotionDecision(True, "better")
+                return PromotionDecision(False, f"against {champion}")
 
             try:
-                outcomes[model] = settle(store, model, str(attempt) * 64, judge)
+                outcomes[model] = decide_and_apply(store, model, str(attempt) * 64, judge)
             except BaseException as error:  # noqa: BLE001 - shown by the assertion below
                 errors.append(error)
 

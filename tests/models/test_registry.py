@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from difsims_core.errors import ChampionChangedError, CorruptDataError, InputError, MissingObjectError, StoreError
-from difsims_core.models import registry as ledger
+from difsims_core.models import registry as model_registry
 from difsims_core.models.registry import (
-    Consideration,
-    Registry,
+    ModelRegistry,
+    RecordedDecision,
     promote,
     read_registry,
-    record,
+    record_decision,
     resolve_model,
     rollback,
 )
@@ -24,16 +24,16 @@ from difsims_core.storage.objects import ObjectStore, open_store
 from tests.small_stores import put_model
 
 
-def crown(store: ObjectStore, model: str, **options) -> Registry:
+def crown(store: ObjectStore, model: str, **options) -> ModelRegistry:
     return promote(store, read_registry(store), model, **({"why": "w", "scores": {"f1": 0.5}, "by": "hand"} | options))
 
 
-def noted(number: int) -> Consideration:
-    return Consideration(f"{number:064d}", None, False, "nothing new", "2026-01-01T00:00:00+00:00")
+def noted(number: int) -> RecordedDecision:
+    return RecordedDecision(f"{number:064d}", None, False, "nothing new", "2026-01-01T00:00:00+00:00")
 
 
 def test_a_store_without_registry_has_no_champion(store):
-    assert read_registry(store) == Registry()
+    assert read_registry(store) == ModelRegistry()
     with pytest.raises(MissingObjectError, match="no champion yet; `difsims retrain`"):
         resolve_model(store, "champion")
 
@@ -106,25 +106,25 @@ def test_every_decision_at_once_is_noted(store):
     crown(store, put_model(store))
     seen = read_registry(store)
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda number: record(store, seen, noted(number)), range(4)))
+        list(pool.map(lambda number: record_decision(store, seen, noted(number)), range(4)))
     registry = read_registry(store)
     assert {item.ingredients for item in registry.considered} == {noted(number).ingredients for number in range(4)}
     assert registry.champion == seen.champion
-    assert record(store, registry, noted(0)) == registry
+    assert record_decision(store, registry, noted(0)) == registry
 
 
 def test_the_latest_decisions_stay(files, monkeypatch):
-    monkeypatch.setattr(ledger, "_CONSIDERED", 3)
-    registry = Registry()
+    monkeypatch.setattr(model_registry, "_DECISIONS", 3)
+    registry = ModelRegistry()
     for number in range(5):
-        registry = record(files, registry, noted(number))
+        registry = record_decision(files, registry, noted(number))
     assert registry.considered == (noted(4), noted(3), noted(2))
 
 
 def test_others_that_always_come_first(files, monkeypatch):
     monkeypatch.setattr(ObjectStore, "replace", lambda *_: False)
     with pytest.raises(StoreError, match="other processes changed it 20 times"):
-        record(files, Registry(), noted(1))
+        record_decision(files, ModelRegistry(), noted(1))
 
 
 def test_the_way_back(files):
@@ -269,7 +269,7 @@ def test_what_is_read_is_written_again(files):
     crown(files, first, why="Å\u2028\n", ingredients="a" * 64)
     crown(files, second, scores={"f1": 1e-300})
     before = read_registry(files)
-    after = record(files, before, noted(1))
+    after = record_decision(files, before, noted(1))
     assert (after.champion, after.former) == (before.champion, before.former)
     assert after.considered == (noted(1), *before.considered)
     assert after.serial == before.serial + 1 == 3

@@ -13,8 +13,14 @@ from difsims_core.config.simulation import SimulationSpec
 from difsims_core.dataset.build import begin
 from difsims_core.errors import CorruptDataError, IncompleteDatasetError, InputError
 from difsims_core.models import retraining_inputs
-from difsims_core.models.registry_record import Consideration, Registry
-from difsims_core.models.retraining_inputs import Ingredients, check_simulation, choose_datasets, considered, scans_of
+from difsims_core.models.registry_record import ModelRegistry, RecordedDecision
+from difsims_core.models.retraining_inputs import (
+    Ingredients,
+    check_simulation,
+    choose_datasets,
+    earlier_decision,
+    scans_of,
+)
 from difsims_core.storage import layout
 from difsims_core.storage.npz.contracts import write_profiles
 from difsims_core.storage.objects import open_store
@@ -74,7 +80,7 @@ def test_a_damaged_dataset_is_left_out_and_the_others_are_taken(store, caplog, m
 def test_of_the_same_document_the_latest_engine_counts(store, monkeypatch):
     old = build_fake(store, spec())
     monkeypatch.setattr("difsims_core.dataset.build.now_text", lambda: "2999-01-01T00:00:00+00:00")
-    new = build_fake(store, spec(), engine_version="fake-2")
+    new = build_fake(store, spec(), engine_version="2")
     assert old.id != new.id
     assert chosen(store) == {new.id}
     assert chosen(store, datasets=[old.id]) == {old.id}, "one that is listed is taken"
@@ -178,7 +184,7 @@ def test_everything_that_decides_is_new(changed):
 
 @pytest.mark.parametrize(
     "name", ["difsims_core.models.retraining_inputs.__version__",
-             "difsims_core.models.retraining_inputs.ENGINE_VERSION",
+             "difsims_core.simulation.versions.SIMULATION_VERSION",
              "difsims_core.learn.data.training_data._RECIPE"],
 )  # fmt: skip
 def test_other_code_is_new(name, monkeypatch):
@@ -189,7 +195,7 @@ def test_other_code_is_new(name, monkeypatch):
 
 def test_the_latest_decision_on_the_same_ingredients_is_found():
     whys = (("1", "old"), ("1", "new"), ("2", "other"))
-    old, new, other = (Consideration(digest, A, False, why, "2026-01-01") for digest, why in whys)
-    registry = Registry(considered=(new, other, old))
-    assert considered(registry, "1") is new
-    assert considered(registry, "3") is None
+    old, new, other = (RecordedDecision(digest, A, False, why, "2026-01-01") for digest, why in whys)
+    registry = ModelRegistry(considered=(new, other, old))
+    assert earlier_decision(registry, "1") is new
+    assert earlier_decision(registry, "3") is None

@@ -81,8 +81,8 @@ def convert_document(path: str | Path) -> Conversion:
         beside = []
     if not isinstance(tree, dict) or not looks_old(tree):
         raise SpecError(
-            f"{source}: not a document of the old form, which has {_TOP} or sections such as structure_parameters; "
-            "a document of difsims needs no conversion"
+            f"{source}: not a document of the old form, which has {_TOP} or sections such as structure_parameters",
+            "a document of difsims needs no conversion",
         )
     findings: dict[str, Finding] = {}
     for key in beside:

@@ -67,7 +67,7 @@ def find_axes(
         return _find_axes(tree, dimensions, convert)
     except KeyError as error:
         raise SpecError(
-            f"{source}: some points have {error.args[0]} and others do not; convert a document for each of them"
+            f"{source}: some points have {error.args[0]} and others do not", "convert a document for each of them"
         ) from None
 
 

@@ -83,7 +83,7 @@ def _dimension(value: Any, tag: str, line: int) -> Dimension:
         raise MalformedError.at(line, f"{setters[0]} of {tag} must be a list that is not empty, found {arguments!r}")
     values = _values(setters[0], arguments, line)
     if any(isinstance(value, Dimension) for value in (found["default"], *values)):
-        raise MalformedError.at(line, f"{tag} cannot hold another {tag}; write its values out")
+        raise MalformedError.at(line, f"{tag} cannot hold another {tag}", "write its values out")
     if found.get("as_type") is not None:
         try:
             convert = _TYPES[found["as_type"]]
@@ -147,13 +147,14 @@ def _order(value: Any, line: int) -> float:
 def _coupled(_found: Any, tag: str, line: int) -> Any:
     raise MalformedError.at(
         line,
-        f"{tag} is not supported; give this key a plain value, convert, then write both keys as one axis: "
+        f"{tag} is not supported",
+        "give this key a plain value, convert, then write both keys as one axis: "
         'sweep: {"key, other.key": [[1, 2], [3, 4]]}',
     )
 
 
 def _date(found: str, _tag: str, line: int) -> Any:
-    raise MalformedError.at(line, f"{found} is a date to the older platform; write it in quotes")
+    raise MalformedError.at(line, f"{found} is a date to the older platform", "write it in quotes")
 
 
 _TAGS: dict[str, TagReader] = {

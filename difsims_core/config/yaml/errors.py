@@ -46,7 +46,7 @@ def in_plain_words(error: YAMLError, text: str) -> MalformedError:
     """Return what ruamel.yaml's parser says of a text in words that help."""
     if isinstance(error, ReaderError):
         line = text.count("\n", 0, error.position) + 1
-        return MalformedError.at(line, f"the character U+{error.character:04X} is not allowed in YAML; leave it out")
+        return MalformedError.at(line, f"the character U+{error.character:04X} is not allowed in YAML", "leave it out")
     mark = error.problem_mark or error.context_mark if isinstance(error, MarkedYAMLError) else None
     if not isinstance(error, MarkedYAMLError) or mark is None:
         return MalformedError(" ".join(str(error).split()))

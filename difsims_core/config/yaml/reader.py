@@ -58,7 +58,7 @@ def read_yaml(
     """
     if other := _OTHER_VERSION.search(text):
         line = text.count("\n", 0, other.start(1)) + 1
-        raise MalformedError.at(line, f"{shown(other[1])}: documents are read as YAML 1.2; leave this line out")
+        raise MalformedError.at(line, f"{shown(other[1])}: documents are read as YAML 1.2", "leave this line out")
     yaml = YAML(typ="safe", pure=True)
     yaml.Resolver = resolver
     return _Builder(_events(yaml, text), yaml.resolver, tags or {}).document()
@@ -91,17 +91,17 @@ class _Builder:
         value = self._value(next(self._events), 0)
         ends = [next(self._events), next(self._events)]
         if not isinstance(ends[0], DocumentEndEvent) or not isinstance(ends[1], StreamEndEvent):
-            raise MalformedError.at(_line(ends[1]), "a second document begins here; write one document a file")
+            raise MalformedError.at(_line(ends[1]), "a second document begins here", "write one document a file")
         return value
 
     def _value(self, event: Event, depth: int) -> Any:
         self._count += 1
         if depth > MOST_NESTED:
-            raise MalformedError.at(_line(event), f"values are nested more than {MOST_NESTED} deep; nest them less")
+            raise MalformedError.at(_line(event), f"values are nested more than {MOST_NESTED} deep", "nest them less")
         if self._count > _MOST_VALUES:
-            raise MalformedError.at(_line(event), f"there are more than {_MOST_VALUES:,} values; write fewer")
+            raise MalformedError.at(_line(event), f"there are more than {_MOST_VALUES:,} values", "write fewer")
         if isinstance(event, AliasEvent):
-            raise MalformedError.at(_line(event), f"aliases are not allowed; write the value of *{event.anchor} out")
+            raise MalformedError.at(_line(event), "aliases are not allowed", f"write the value of *{event.anchor} out")
         if isinstance(event, SequenceStartEvent):
             return self._tagged(event, event.tag, self._sequence(depth))
         if isinstance(event, MappingStartEvent):
@@ -120,7 +120,7 @@ class _Builder:
             key = self._key(event, depth)
             if key in found:
                 name = key if key.isidentifier() else shown(key)
-                raise MalformedError.at(_line(event), f"the key {name} appears twice; leave one of them out")
+                raise MalformedError.at(_line(event), f"the key {name} appears twice", "leave one of them out")
             found[key] = self._value(next(self._events), depth + 1)
         return found
 
@@ -128,18 +128,18 @@ class _Builder:
         key = self._value(event, depth + 1)
         if not isinstance(key, str):
             found = event.value[:40] or "nothing" if isinstance(event, ScalarEvent) else "a list or section"
-            raise MalformedError.at(_line(event), f"a key must be text, found {found}; write a name, or quote it")
+            raise MalformedError.at(_line(event), f"a key must be text, found {found}", "write a name, or quote it")
         return key
 
     def _scalar(self, event: Event) -> Any:
         if not isinstance(event, ScalarEvent):
-            raise MalformedError.at(_line(event), "a value was expected here; check indentation and brackets")
+            raise MalformedError.at(_line(event), "a value was expected here", "check indentation and brackets")
         tag = event.tag
         if tag in (None, "!"):
             plain = tag is None and event.implicit[0]
             tag = str(self._resolver.resolve(ScalarNode, event.value, (plain, False)))
         if tag == MERGE:
-            raise MalformedError.at(_line(event), "<< does not merge in YAML 1.2; write the keys out")
+            raise MalformedError.at(_line(event), "<< does not merge in YAML 1.2", "write the keys out")
         if tag not in VALUES:
             return self._tagged(event, tag, event.value)
         try:
@@ -159,7 +159,7 @@ class _Builder:
             return self._tags[tag](found, tag, _line(event))
         short = tag.replace(YAML_ORG, "!!", 1)[:_LONGEST_TAG]
         raise MalformedError.at(
-            _line(event), f"the tag {short} is not known here{nearest(short, list(self._tags))}; write the value out"
+            _line(event), f"the tag {short} is not known here{nearest(short, list(self._tags))}", "write the value out"
         )
 
 

@@ -98,8 +98,8 @@ def _orbit(
     images = _distinct(_images(special, setting), cell, _LEAST_ANGSTROM)
     if np.count_nonzero(nearest_distances(images, images[0], cell) <= same_atom) > 1:
         raise CrystalError(
-            f"{source}: site {site.label} lies within {same_atom:g} Å of several special positions; give its "
-            "coordinates more exactly"
+            f"{source}: site {site.label} lies within {same_atom:g} Å of several special positions",
+            "give its coordinates more exactly",
         )
     return images, None
 

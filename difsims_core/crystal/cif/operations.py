@@ -27,7 +27,7 @@ def listed_setting(block: CifBlock, source: str) -> Setting | None:
     """
     groups = [_group_of(found, source) for tag in LISTS if (found := block.values(tag))]
     if len(groups) > 1 and groups[0].keys != groups[1].keys:
-        raise CrystalError(f"{source}: its lists {LISTS[0]} and {LISTS[1]} differ; remove the wrong one")
+        raise CrystalError(f"{source}: its lists {LISTS[0]} and {LISTS[1]} differ", "remove the wrong one")
     return groups[0] if groups else None
 
 
@@ -47,7 +47,8 @@ def _group_of(triplets: list[str], source: str) -> Setting:
     if missing is not None:
         raise CrystalError(
             f"{source}: its {len(rotations)} symmetry operations are no group: {missing} follows from them but is not "
-            "listed; complete the list, or remove it and state the space group with its setting"
+            "listed",
+            "complete the list, or remove it and state the space group with its setting",
         )
     return _named(rotations, translations)
 

@@ -112,6 +112,6 @@ def _overfull(sites: list[Site], source: str) -> str:
     if "" not in groups and len(groups) == len(sites):
         return f"the sites {named} share a place and are more than one atom together"
     raise CrystalError(
-        f"{source}: the sites {named} share a place and are more than one atom together; correct their occupancies or "
-        "positions, or give each a _atom_site_disorder_group of its own if it is meant"
+        f"{source}: the sites {named} share a place and are more than one atom together",
+        "correct their occupancies or positions, or give each a _atom_site_disorder_group of its own if it is meant",
     )

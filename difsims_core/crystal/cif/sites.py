@@ -92,14 +92,14 @@ def read_sites(block: CifBlock, cell: UnitCell, source: str) -> tuple[list[Site]
             )
         )
     if not sites:
-        raise CrystalError(f"{source}: holds no atoms; a phase needs its atom sites, not the cell alone")
+        raise CrystalError(f"{source}: holds no atoms", "a phase needs its atom sites, not the cell alone")
     return sites, notes
 
 
 def checked_occupancy(value: float, whose: str, shown: str | None = None) -> float:
     """Return an occupancy, 1 where it is that to 0.1 %, or raise."""
     if not 0 <= value <= FULL_OCCUPANCY:
-        raise CrystalError(f"{whose} has occupancy {(shown or f'{value:g}')[:20]}, expected 0 … 1; correct it")
+        raise CrystalError(f"{whose} has occupancy {(shown or f'{value:g}')[:20]}, expected 0 … 1", "correct it")
     return min(value, 1.0)
 
 
@@ -129,7 +129,7 @@ def _position(
     if not all(math.isfinite(value) and abs(value) < 1e3 for value in (x, y, z)):
         stated = " ".join(text[:20] for text in texts)
         raise CrystalError(
-            f"{source}: atom site {shown} has no position ({stated}); give fractional coordinates as decimal numbers"
+            f"{source}: atom site {shown} has no position ({stated})", "give fractional coordinates as decimal numbers"
         )
     return (x, y, z), coordinate_places(texts, [x, y, z])
 
@@ -139,8 +139,9 @@ def _element(symbol: str | None, label: str | None, shown: str, source: str) -> 
     if found is None:
         stated = f"type symbol {symbol[:40]!r}" if symbol else f"label {(label or '')[:40]!r}"
         raise CrystalError(
-            f"{source}: the {stated} of atom site {shown} is no chemical element; write one, such as Pb or Pb2+, in "
-            "_atom_site_type_symbol, and one line for each element that shares a site"
+            f"{source}: the {stated} of atom site {shown} is no chemical element",
+            "write one, such as Pb or Pb2+, in _atom_site_type_symbol, and one line for each element that shares a "
+            "site",
         )
     return found
 

@@ -81,8 +81,8 @@ def read_symmetry(block: CifBlock, cell: UnitCell, source: str) -> tuple[Setting
     known = [statement for statement in statements if statement.settings]
     if block.has_tags(*_BEYOND) and not any(map(block.values, LISTS)):
         raise CrystalError(
-            f"{source}: states the symmetry of a magnetic or modulated structure, which is not read; list the symmetry "
-            "operations of the average structure (_space_group_symop_operation_xyz)"
+            f"{source}: states the symmetry of a magnetic or modulated structure, which is not read",
+            "list the symmetry operations of the average structure (_space_group_symop_operation_xyz)",
         )
     if not known:
         return _none_known(statements, source)
@@ -91,7 +91,7 @@ def read_symmetry(block: CifBlock, cell: UnitCell, source: str) -> tuple[Setting
     for other in others:
         _check_agreement(first, setting, other, source)
     if not setting.fits(cell.metric):
-        raise CrystalError(f"{source}: {first.text} does not fit the cell ({cell}); correct the cell or the symmetry")
+        raise CrystalError(f"{source}: {first.text} does not fit the cell ({cell})", "correct the cell or the symmetry")
     notes = _notes(first, setting, others, statements)
     if not setting.fits(cell.metric, _CLOSE):
         notes = (*notes, f"the cell has the symmetry of {first.text} only to some per cent of its lengths and angles")
@@ -117,8 +117,8 @@ def _hall(block: CifBlock, source: str) -> list[Statement]:
         if any(map(block.values, LISTS)):
             return []
         raise CrystalError(
-            f"{source}: {Statement(*found, ()).text} is no Hall symbol; correct it, or list the symmetry operations "
-            "(_space_group_symop_operation_xyz)"
+            f"{source}: {Statement(*found, ()).text} is no Hall symbol",
+            "correct it, or list the symmetry operations (_space_group_symop_operation_xyz)",
         ) from None
     return [Statement(*found, (named_setting(operations),))]
 
@@ -154,8 +154,8 @@ def _none_known(statements: list[Statement], source: str) -> tuple[Setting, tupl
     if statements:
         near = nearest_symbol(statements[0].value)
         raise CrystalError(
-            f"{source}: {statements[0].text} is in no table of space groups{near}; correct it, or list the symmetry "
-            "operations (_space_group_symop_operation_xyz)"
+            f"{source}: {statements[0].text} is in no table of space groups{near}",
+            "correct it, or list the symmetry operations (_space_group_symop_operation_xyz)",
         )
     (setting,) = settings_of_symbol("P 1")
     return setting, ("states no symmetry, so only the atoms that it lists are there (P 1)",)
@@ -180,8 +180,9 @@ def _decided(first: Statement, others: list[Statement], cell: UnitCell, source: 
     choices = [setting.symbol for setting in fitting]
     shown = ", ".join(f"'{choice}'" for choice in choices[:_MOST_SHOWN]) + ", …" * (len(choices) > _MOST_SHOWN)
     raise CrystalError(
-        f"{source}: {first.text} leaves {len(choices)} settings open ({shown}), which place the atoms differently; add "
-        f"the line of the right one, such as _space_group_name_H-M_alt '{choices[0]}', or list the symmetry operations"
+        f"{source}: {first.text} leaves {len(choices)} settings open ({shown}), which place the atoms differently",
+        f"add the line of the right one, such as _space_group_name_H-M_alt '{choices[0]}', or list the symmetry "
+        "operations",
     )
 
 
@@ -195,8 +196,8 @@ def _check_agreement(first: Statement, setting: Setting, other: Statement, sourc
     if all(setting.point_group != candidate.point_group for candidate in other.settings):
         found, stated = point_group_symbol(setting), point_group_symbol(other.settings[0])
         raise CrystalError(
-            f"{source}: contradicts itself: {first.text} has the point group {found}, {other.text} has {stated}; "
-            "remove the wrong one"
+            f"{source}: contradicts itself: {first.text} has the point group {found}, {other.text} has {stated}",
+            "remove the wrong one",
         )
 
 

@@ -74,13 +74,13 @@ def read_tables(data: bytes, source: str) -> CifBlock:
     text = _decoded(data, source)
     if not _BLOCK.search(text):
         raise CrystalError(
-            f"{source}: not a readable CIF file (it has no data_ block); convert it with a structure viewer"
+            f"{source}: not a readable CIF file (it has no data_ block)", "convert it with a structure viewer"
         )
     try:
         document = gemmi.cif.read_string(text, check_level=0)  # tags that appear twice are judged here
     except (ValueError, RuntimeError, IndexError, MemoryError) as error:
         reason = re.sub(r"^string:", "line ", first_line(error))
-        raise CrystalError(f"{source}: not a readable CIF file ({reason}); {_VIEWER}") from None
+        raise CrystalError(f"{source}: not a readable CIF file ({reason})", _VIEWER) from None
     blocks = [CifBlock(block.name, _tables(block)) for block in document]
     with_sites = [block for block in blocks if block.table(POSITION)]
     if not with_sites:
@@ -90,8 +90,8 @@ def read_tables(data: bytes, source: str) -> CifBlock:
     if len(with_sites) > 1:
         names = ", ".join(f"data_{block.name}" for block in with_sites[:5])
         raise CrystalError(
-            f"{source}: holds {len(with_sites)} structures ({names}); expected one, save the wanted one as a file of "
-            "its own"
+            f"{source}: holds {len(with_sites)} structures ({names})",
+            "expected one, save the wanted one as a file of its own",
         )
     _check_repeats(with_sites[0], source)
     return with_sites[0]
@@ -104,7 +104,8 @@ def _check_repeats(block: CifBlock, source: str) -> None:
         for tag, values in table.items():
             if _DECISIVE.match(tag) and not _say_the_same(first.setdefault(tag, values), values):
                 raise CrystalError(
-                    f"{source}: states {tag} twice, as {_shown(first[tag])} and as {_shown(values)}; remove one of them"
+                    f"{source}: states {tag} twice, as {_shown(first[tag])} and as {_shown(values)}",
+                    "remove one of them",
                 )
 
 
@@ -135,7 +136,7 @@ def _decoded(data: bytes, source: str) -> str:
         text = data.decode("latin-1")
     text = text.rstrip("\0\x1a")  # as old systems end a file
     if "\0" in text:
-        raise CrystalError(f"{source}: not a readable CIF file (it holds zero bytes); {_VIEWER}")
+        raise CrystalError(f"{source}: not a readable CIF file (it holds zero bytes)", _VIEWER)
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 

@@ -34,7 +34,7 @@ def read_cell(block: CifBlock, source: str) -> UnitCell:
         lengths, angles = ", ".join(f"{v:g}" for v in cell.lengths), ", ".join(f"{v:g}" for v in cell.angles)
         looks = "; its lengths look like nm, give them in Å" if max(cell.lengths) < _SHORTEST_IN_ANGSTROM else ""
         raise CrystalError(
-            f"{source}: the cell ({lengths}; {angles}) has a volume of {cell.volume:.3g} Å³; check its lengths (Å) and "
-            f"angles (degrees){looks}"
+            f"{source}: the cell ({lengths}; {angles}) has a volume of {cell.volume:.3g} Å³",
+            f"check its lengths (Å) and angles (degrees){looks}",
         )
     return cell

@@ -62,8 +62,9 @@ class ProfileSource:
         labels = np.asarray(self.y[start:stop]).reshape(stop - start)[keep]
         if labels.size and int(labels.max()) >= len(self.classes):
             raise CorruptDataError(
-                f"{self.name}: expected labels 0 … {len(self.classes) - 1}, found {labels.max()} in rows {start}:{stop}"
-                "; verify the dataset"
+                f"{self.name}: expected labels 0 … {len(self.classes) - 1}, found {labels.max()} in rows "
+                f"{start}:{stop}",
+                "verify the dataset",
             )
         return self.classes[labels].astype(np.int32)
 

@@ -82,10 +82,12 @@ def gather(simulations: Iterable[Simulation], spec: TrainingSpec) -> TrainingMat
     distinct = {sim.fingerprint: sim for sim in simulations}
     sims = [distinct[fingerprint] for fingerprint in sorted(distinct)]
     if not sims:
-        raise InputError("expected at least one dataset to train on, found none; give the ids that `simulate` printed")
+        raise InputError(
+            "expected at least one dataset to train on, found none", "give the ids that `simulate` printed"
+        )
     first = sims[0]
     if len(first.phases) < 2:
-        raise InputError(f"{first.id} holds one class, {', '.join(first.phases)}; a classifier needs at least two")
+        raise InputError(f"{first.id} holds one class, {', '.join(first.phases)}", "a classifier needs at least two")
     array = f"1d/{spec.profiles}"
     for sim in sims:
         _check_fits(sim, first, array)
@@ -106,7 +108,8 @@ def gather(simulations: Iterable[Simulation], spec: TrainingSpec) -> TrainingMat
         if not stream.count(part):
             raise InputError(
                 f"{sum(source.n_rows for source in sources)} patterns leave none for {part.name.lower()} at "
-                f"held_out_fraction {spec.held_out_fraction:g}; simulate more, or raise max_patterns"
+                f"held_out_fraction {spec.held_out_fraction:g}",
+                "simulate more, or raise max_patterns",
             )
     return TrainingMaterial(
         stream=stream,
@@ -120,7 +123,7 @@ def gather(simulations: Iterable[Simulation], spec: TrainingSpec) -> TrainingMat
 
 def _check_fits(sim: Simulation, first: Simulation, array: str) -> None:
     if array not in sim:
-        raise InputError(f"{sim.id} has no {array}; simulate with a postprocessing.q_crop, or train on x_px")
+        raise InputError(f"{sim.id} has no {array}", "simulate with a postprocessing.q_crop, or train on x_px")
     if sorted(sim.phases) != sorted(first.phases):
         raise InputError(
             f"{sim.id} holds the classes {', '.join(sim.phases)} but {first.id} {', '.join(first.phases)}; "
@@ -128,10 +131,10 @@ def _check_fits(sim: Simulation, first: Simulation, array: str) -> None:
         )
     here, there = _axis(sim, array), _axis(first, array)
     if here.shape != there.shape or not np.allclose(here, there, rtol=0, atol=SAME_AXIS_PER_ANGSTROM):
-        raise InputError(f"{sim.id} and {first.id} have different q axes; simulate both on the same grid")
+        raise InputError(f"{sim.id} and {first.id} have different q axes", "simulate both on the same grid")
     if _preprocessing(sim).sqrt != _preprocessing(first).sqrt:
         raise InputError(
-            f"only one of {sim.id} and {first.id} holds square roots; simulate both with the same postprocessing"
+            f"only one of {sim.id} and {first.id} holds square roots", "simulate both with the same postprocessing"
         )
 
 

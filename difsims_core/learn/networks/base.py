@@ -58,7 +58,7 @@ def build_chosen(name: str, input_shape: tuple[int, int], n_classes: int, parame
     if len(shape) != 2 or min(shape) < 1:
         raise ModelError(f"expected an input shape (values, channels), such as (147, 1), found {input_shape!r}")
     if n_classes < 2:
-        raise ModelError(f"a classifier needs at least 2 classes, found {n_classes}; simulate more phases")
+        raise ModelError(f"a classifier needs at least 2 classes, found {n_classes}", "simulate more phases")
     _check_parameters(name, builder, parameters)
     try:
         return builder(shape, int(n_classes), **parameters)
@@ -66,7 +66,7 @@ def build_chosen(name: str, input_shape: tuple[int, int], n_classes: int, parame
         raise
     except Exception as error:
         chosen = f" and {dict(parameters)}" if parameters else ""
-        raise ModelError(f"{name} cannot be built for {shape}{chosen} ({first_line(error)}); correct them") from error
+        raise ModelError(f"{name} cannot be built for {shape}{chosen} ({first_line(error)})", "correct them") from error
 
 
 def weights_of(name: str, input_shape: tuple[int, int], n_classes: int, parameters: Mapping[str, Any]) -> list[Any]:

@@ -29,7 +29,8 @@ def memory_for(url: str | Path) -> Iterator[None]:
         yield
     except MemoryError:
         raise ExperimentError(
-            f"{url}: reading it needs more memory than there is; save less in one file, or read it where there is more"
+            f"{url}: reading it needs more memory than there is",
+            "save less in one file, or read it where there is more",
         ) from None
 
 
@@ -40,17 +41,21 @@ def axis(url: str | Path, x: np.ndarray, key: str = "x") -> np.ndarray:
     if x.ndim != 1 or len(x) < 2:
         raise ExperimentError(f"{url}: expected {key} of shape (nq,), the q axis in Å⁻¹, found {x.shape}")
     if not np.isfinite(x).all():
-        raise ExperimentError(f"{url}: {key} holds NaN or infinite values; expected the q axis in Å⁻¹, save it again")
+        raise ExperimentError(f"{url}: {key} holds NaN or infinite values", "expected the q axis in Å⁻¹, save it again")
     rising = x[1:] > x[:-1]
     if not rising.all():
-        raise ExperimentError(f"{url}: {key} must increase, found a step back after {x[np.argmin(rising)]:g}; sort it")
+        raise ExperimentError(
+            f"{url}: {key} must increase, found a step back after {x[np.argmin(rising)]:g}", "sort it"
+        )
     return x
 
 
 def real(url: str | Path, key: str, values: np.ndarray) -> np.ndarray:
     """Return an array if it holds real numbers."""
     if values.dtype.kind not in "fiu":
-        raise ExperimentError(f"{url}: expected real numbers in {key}, found dtype {values.dtype}; save it as float32")
+        raise ExperimentError(
+            f"{url}: expected real numbers in {key}, found dtype {values.dtype}", "save it as float32"
+        )
     return values
 
 
@@ -83,7 +88,9 @@ def single(url: str | Path, key: str, values: np.ndarray) -> np.ndarray:
 def flags(url: str | Path, key: str, values: np.ndarray) -> np.ndarray:
     """Return truth values."""
     if values.dtype.kind not in "biu":
-        raise ExperimentError(f"{url}: expected {key} to be true or false, found dtype {values.dtype}; save it as bool")
+        raise ExperimentError(
+            f"{url}: expected {key} to be true or false, found dtype {values.dtype}", "save it as bool"
+        )
     return values.astype(bool)
 
 
@@ -116,11 +123,12 @@ def class_names(url: str | Path, key: str, names: tuple[str, ...]) -> tuple[str,
         if not name.strip() or not name.isprintable() or len(name) > _LONGEST_CLASS_NAME:
             raise ExperimentError(
                 f"{url}: expected each of {key} to be a name of 1 to {_LONGEST_CLASS_NAME} characters that can be "
-                f"shown, found {name[:_LONGEST_CLASS_NAME]!a}; rename the class"
+                f"shown, found {name[:_LONGEST_CLASS_NAME]!a}",
+                "rename the class",
             )
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
-        raise ExperimentError(f"{url}: expected {key} to name each class once, found {twice!r} again; rename one")
+        raise ExperimentError(f"{url}: expected {key} to name each class once, found {twice!r} again", "rename one")
     return names
 
 
@@ -136,7 +144,8 @@ def check_probabilities(url: str | Path, key: str, values: np.ndarray) -> None:
             first = int(np.argmax(wrong))
             raise ExperimentError(
                 f"{url}: expected probabilities in {key}, from 0 to 1 and 1 together, found {_shown(chunk[first])}, "
-                f"together {total[first]:g}, in row {start + first}; predict the experiment again"
+                f"together {total[first]:g}, in row {start + first}",
+                "predict the experiment again",
             )
 
 
@@ -150,8 +159,9 @@ def _check_characters(url: str | Path, key: str, values: np.ndarray) -> None:
     if length > _LONGEST_TEXT or length * values.size > _MOST_CHARACTERS:
         raise ExperimentError(
             f"{url}: expected texts of {_LONGEST_TEXT:,} characters in {key} at most, found {values.size:,} of "
-            f"{length:,}; shorten them"
+            f"{length:,}",
+            "shorten them",
         )
     codes = np.frombuffer(values.astype(values.dtype.newbyteorder("=")).tobytes(), np.uint32)
     if np.any((codes > _LAST_CHARACTER) | ((codes >= 0xD800) & (codes < 0xE000))):
-        raise ExperimentError(f"{url}: {key} holds bytes that are no text; copy or make the file again")
+        raise ExperimentError(f"{url}: {key} holds bytes that are no text", "copy or make the file again")

@@ -138,11 +138,11 @@ def _check_profiles(url: str | Path, x: np.ndarray, y: np.ndarray) -> np.ndarray
     y = real(url, "y", y)
     if y.ndim < 1 or y.shape[-1] != len(x):
         raise ExperimentError(
-            f"{url}: expected y of shape (…, {len(x)}), a value for each point of x, found {y.shape}; "
-            "put the q axis last"
+            f"{url}: expected y of shape (…, {len(x)}), a value for each point of x, found {y.shape}",
+            "put the q axis last",
         )
     if y.size == 0:
-        raise ExperimentError(f"{url}: expected at least one profile, found y of shape {y.shape}; check the scan")
+        raise ExperimentError(f"{url}: expected at least one profile, found y of shape {y.shape}", "check the scan")
     return y
 
 
@@ -224,7 +224,7 @@ def read_truth(url: str | Path) -> Truth:
 def _truth(url: str | Path, arrays: Mapping[str, np.ndarray]) -> Truth:
     label, phases = arrays["label"], class_names(url, "phases", texts(url, "phases", arrays["phases"]))
     if label.dtype.kind not in "iu":
-        raise ExperimentError(f"{url}: expected integers in label, found {label.dtype}; save indices into phases")
+        raise ExperimentError(f"{url}: expected integers in label, found {label.dtype}", "save indices into phases")
     if label.size and not -1 <= int(label.min()) <= int(label.max()) < len(phases):
         raise ExperimentError(
             f"{url}: expected labels −1 … {len(phases) - 1} (indices into phases), found {label.min()} … {label.max()}"

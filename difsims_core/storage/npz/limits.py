@@ -51,8 +51,8 @@ class NpzLimits:
         """
         if n_members > self.members or n_bytes > self.members * _BYTES_OF_AN_ENTRY:
             raise InputError(
-                f"lists {n_members:,} members in a directory of {n_bytes:,} bytes; expected {self.members:,} at most. "
-                f"Save what is needed alone, or set {PREFIX}MEMBERS"
+                f"lists {n_members:,} members in a directory of {n_bytes:,} bytes",
+                f"expected {self.members:,} at most. Save what is needed alone, or set {PREFIX}MEMBERS",
             )
 
     def check_members(self, wanted: Collection[zipfile.ZipInfo], n_bytes: int) -> None:
@@ -73,8 +73,9 @@ class NpzLimits:
         packed = min(n_bytes, sum(info.compress_size for info in wanted))
         if unpacked > self.ratio_from_mb * _MB and unpacked > self.ratio * packed:
             raise InputError(
-                f"would unpack {packed:,} bytes to {unpacked:,}; expected {self.ratio} times as many at most beyond "
-                f"{self.ratio_from_mb:,} MB. Save the arrays uncompressed (np.savez), or set {PREFIX}RATIO"
+                f"would unpack {packed:,} bytes to {unpacked:,}",
+                f"expected {self.ratio} times as many at most beyond {self.ratio_from_mb:,} MB. Save the arrays "
+                f"uncompressed (np.savez), or set {PREFIX}RATIO",
             )
 
     def check_size(self, n_bytes: int) -> None:
@@ -104,7 +105,7 @@ def npz_limits() -> NpzLimits:
         if text is not None:
             if not (text.isascii() and text.isdigit() and len(text) < len(str(MOST)) and int(text) >= 1):
                 raise InputError(
-                    f"{name}={text!r}: expected a whole number from 1 to below {MOST:,}; correct it or unset it"
+                    f"{name}={text!r}: expected a whole number from 1 to below {MOST:,}", "correct it or unset it"
                 )
             changes[field.name] = int(text)
     return NpzLimits(**changes)
@@ -112,16 +113,17 @@ def npz_limits() -> NpzLimits:
 
 def _check_method(info: zipfile.ZipInfo) -> None:
     if info.flag_bits & _ENCRYPTED:
-        raise InputError(f"holds {info.filename!r} encrypted; expected plain arrays, save them with np.savez")
+        raise InputError(f"holds {info.filename!r} encrypted", "expected plain arrays, save them with np.savez")
     if info.compress_type not in _METHODS:
         method = _KNOWN.get(info.compress_type, f"method {info.compress_type}")
         raise InputError(
-            f"holds {info.filename!r} compressed by {method}; expected stored or deflate, save it with "
-            "np.savez_compressed"
+            f"holds {info.filename!r} compressed by {method}",
+            "expected stored or deflate, save it with np.savez_compressed",
         )
 
 
 def _too_large(what: str, n_bytes: int, limit_mb: int, setting: str) -> InputError:
     return InputError(
-        f"{what} {n_bytes:,} bytes; expected {limit_mb:,} MB at most. Save less in one file, or set {PREFIX}{setting}"
+        f"{what} {n_bytes:,} bytes",
+        f"expected {limit_mb:,} MB at most. Save less in one file, or set {PREFIX}{setting}",
     )

@@ -75,7 +75,8 @@ def members_of(
     except Exception as error:  # noqa: BLE001 - zipfile raises whatever bytes that are not what they claim lead to
         raise ExperimentError(
             f"{shown}: expected a whole npz file (zip of .npy arrays), found a damaged one "
-            f"({printable(first_line(error)[:200])}); copy or make it again"
+            f"({printable(first_line(error)[:200])})",
+            "copy or make it again",
         ) from None
 
 
@@ -108,7 +109,7 @@ def seal_members(url: str | Path) -> bool:
     with _said_of(url):
         ending = read_ending(io.BytesIO(data))
         if ending.comment and not ending.sealed:
-            raise InputError("the zip file ends with a comment of its own; save the arrays again (np.savez)")
+            raise InputError("the zip file ends with a comment of its own", "save the arrays again (np.savez)")
     if not ending.sealed:
         write_url(url, seal(data))
     return not ending.sealed
@@ -123,7 +124,7 @@ def write_members(url: str | Path, arrays: Mapping[str, Any]) -> bytes:
     plain = {key: np.asarray(value) for key, value in arrays.items()}
     held = [key for key, value in plain.items() if value.dtype.hasobject]
     if held:
-        raise ExperimentError(f"{url}: {', '.join(held)} would need a pickle; give plain numbers or text")
+        raise ExperimentError(f"{url}: {', '.join(held)} would need a pickle", "give plain numbers or text")
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for key, value in plain.items():
             with archive.open(f"{key}.npy", "w", force_zip64=True) as member:
@@ -153,8 +154,8 @@ def _read(
         missing = [key for key in needed if key not in names]
         if missing:
             raise ExperimentError(
-                f"{url}: expected the keys {', '.join(needed)}, found {_listed(names)}; "
-                f"save {', '.join(missing)} too (np.savez)"
+                f"{url}: expected the keys {', '.join(needed)}, found {_listed(names)}",
+                f"save {', '.join(missing)} too (np.savez)",
             )
         wanted = {key: names[key] for key in (*needed, *(key for key in optional if key in names))}
         with _said_of(url):
@@ -167,7 +168,7 @@ def _by_key(url: str | Path, found: Iterable[zipfile.ZipInfo]) -> dict[str, zipf
     for info in found:
         key = info.filename.removesuffix(".npy")
         if key in names:
-            raise ExperimentError(f"{url}: holds {printable(key)!r} twice; expected each key once, save it again")
+            raise ExperimentError(f"{url}: holds {printable(key)!r} twice", "expected each key once, save it again")
         names[key] = info
     return names
 

@@ -41,11 +41,11 @@ def read_array(stream: IO[bytes], n_bytes: int) -> np.ndarray:
     """
     shape, dtype, fortran_order, left = _read_header(stream, n_bytes)
     if dtype.itemsize == 0 and math.prod(shape) > _MOST_EMPTY_TEXTS:  # no bytes would bound them
-        raise InputError(f"claims {shape} texts of no letters; save texts with letters")
+        raise InputError(f"claims {shape} texts of no letters", "save texts with letters")
     size = math.prod(shape) * dtype.itemsize
     if size != left:
         wrong = "it is truncated" if size > left else "something was added to it"
-        raise InputError(f"claims {shape} {dtype}, {size} bytes, but holds {max(left, 0)}; {wrong}, copy it again")
+        raise InputError(f"claims {shape} {dtype}, {size} bytes, but holds {max(left, 0)}", f"{wrong}, copy it again")
     data = bytearray()
     while len(data) < size:
         chunk = stream.read(min(_CHUNK_BYTES, size - len(data)))
@@ -53,11 +53,11 @@ def read_array(stream: IO[bytes], n_bytes: int) -> np.ndarray:
             raise InputError(f"claims {shape} {dtype}, {size} bytes, but ends after {len(data)}; it is truncated")
         data += chunk
     if stream.read(1):  # a member of a zip file is compared with its checksum at its end
-        raise InputError(f"goes on after the {size} bytes of {shape} {dtype}; copy it again")
+        raise InputError(f"goes on after the {size} bytes of {shape} {dtype}", "copy it again")
     try:
         return np.ndarray(shape, dtype, buffer=data, order="F" if fortran_order else "C")
     except (ValueError, TypeError, OverflowError, MemoryError):
-        raise InputError(f"claims the impossible shape {shape} of {dtype}; save it with NumPy again") from None
+        raise InputError(f"claims the impossible shape {shape} of {dtype}", "save it with NumPy again") from None
 
 
 def _read_header(stream: IO[bytes], n_bytes: int) -> tuple[tuple[int, ...], np.dtype, bool, int]:
@@ -65,9 +65,9 @@ def _read_header(stream: IO[bytes], n_bytes: int) -> tuple[tuple[int, ...], np.d
     start = stream.read(8)
     version = (start[6], start[7]) if len(start) == 8 and start.startswith(_MAGIC) else None
     if version is None:
-        raise InputError(f"is no array in NumPy's format (it begins with {start!r}); save it with NumPy")
+        raise InputError(f"is no array in NumPy's format (it begins with {start!r})", "save it with NumPy")
     if version not in _LENGTH:
-        raise InputError(f"is in the npy format {version[0]}.{version[1]}; expected 1.0 or 2.0, save it with NumPy")
+        raise InputError(f"is in the npy format {version[0]}.{version[1]}", "expected 1.0 or 2.0, save it with NumPy")
     layout = _LENGTH[version]
     raw = stream.read(struct.calcsize(layout))
     length = struct.unpack(layout, raw)[0] if len(raw) == struct.calcsize(layout) else 0
@@ -75,8 +75,8 @@ def _read_header(stream: IO[bytes], n_bytes: int) -> tuple[tuple[int, ...], np.d
     found = {key: pattern.findall(text) for key, pattern in _ENTRIES.items()} if _HEADER.fullmatch(text) else {}
     if not found or any(len(values) != 1 for values in found.values()):
         raise InputError(
-            f"has the header {text.strip()[:80]!r}, which is not that of an array of numbers or text; save it with "
-            "NumPy again"
+            f"has the header {text.strip()[:80]!r}, which is not that of an array of numbers or text",
+            "save it with NumPy again",
         )
     shape, dtype = _shape(found["shape"][0]), _dtype(found["descr"][0])
     return shape, dtype, found["fortran_order"][0] == "True", n_bytes - 8 - len(raw) - length
@@ -88,18 +88,18 @@ def _shape(text: str) -> tuple[int, ...]:
         edges.pop()
     matched = [_EDGE.fullmatch(edge) for edge in edges]
     if not all(matched):
-        raise InputError(f"has the shape {text.strip()[:80]!r}, which is none; save it with NumPy again")
+        raise InputError(f"has the shape {text.strip()[:80]!r}, which is none", "save it with NumPy again")
     return tuple(int(match[1]) for match in matched if match)
 
 
 def _dtype(text: str) -> np.dtype:
     if _OBJECTS.fullmatch(text):
         raise InputError(
-            "holds Python objects, which are never unpickled; save plain numbers or text, all rows of the same length"
+            "holds Python objects, which are never unpickled", "save plain numbers or text, all rows of the same length"
         )
     try:
         if _TYPE.fullmatch(text):
             return np.dtype(text)
     except (TypeError, ValueError, OverflowError):
         pass
-    raise InputError(f"has the type {text!r}, which is none of numbers or text; save it with NumPy again")
+    raise InputError(f"has the type {text!r}, which is none of numbers or text", "save it with NumPy again")

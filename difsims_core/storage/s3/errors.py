@@ -70,8 +70,8 @@ def check_deleted(path: str, answer: dict[str, Any]) -> None:
         bucket, code = path.split("/", 1)[0], problem.get("Code", "")
         url = f"s3://{bucket}/{problem.get('Key', '')}"
         if code in _REFUSED:
-            raise StoreAccessError(f"{url}: this identity may not delete ({code} to DeleteObjects); {_CREDENTIALS}")
-        raise StoreError(f"{url}: could not be deleted ({code}: {problem.get('Message', '')}); try again")
+            raise StoreAccessError(f"{url}: this identity may not delete ({code} to DeleteObjects)", _CREDENTIALS)
+        raise StoreError(f"{url}: could not be deleted ({code}: {problem.get('Message', '')})", "try again")
 
 
 def _meaning(path: str, error: Exception) -> StoreError:
@@ -79,9 +79,9 @@ def _meaning(path: str, error: Exception) -> StoreError:
     if refusal := _refusal(path, error, code):
         return StoreAccessError(f"{url}: {refusal}")
     if isinstance(error, FileNotFoundError) or code in {"NoSuchKey", "404", "NotFound"}:
-        return MissingObjectError(f"{url}: no such object; check the name")
+        return MissingObjectError(f"{url}: no such object", "check the name")
     if code in _FULL or _metadata(error).get("HTTPStatusCode") == 507:
-        return StoreError(f"{url}: the store is full ({code or 507}); {_FREE_SPACE}")
+        return StoreError(f"{url}: the store is full ({code or 507})", _FREE_SPACE)
     reason = f"{kind} {code}".strip()
     hint = "try again"
     if kind == "EndpointConnectionError":

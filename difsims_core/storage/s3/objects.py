@@ -177,7 +177,7 @@ class S3Objects(StorageBackend):
         """Write an object with one request; return False when its condition does not hold."""
         bucket, key = path.split("/", 1)
         if len(data) > _SINGLE_PUT:
-            raise InputError(f"s3://{path}: {len(data)} bytes are too many for one request; upload a file")
+            raise InputError(f"s3://{path}: {len(data)} bytes are too many for one request", "upload a file")
         options |= _content_type(path)
 
         def put(fs: Any) -> bool:

@@ -157,7 +157,7 @@ def open_group(store: ObjectStore, key: str, document: GroupDocument | None = No
         return zarr.open_group(KeyedStore(store, key, held), mode="r", zarr_format=3, use_consolidated=True)
     except (ValueError, KeyError, TypeError) as error:
         raise CorruptDataError(
-            f"{store.url(key)}: the metadata of this Zarr group cannot be read ({error}); it was damaged, restore it"
+            f"{store.url(key)}: the metadata of this Zarr group cannot be read ({error})", "it was damaged, restore it"
         ) from None
 
 

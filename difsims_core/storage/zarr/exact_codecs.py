@@ -49,7 +49,7 @@ class ExactBlosc(BloscCodec):
         try:
             return chunk_spec.prototype.buffer.from_bytes(unpack(chunk_bytes.as_numpy_array(), expected))
         except ValueError as error:
-            raise CorruptDataError(f"a chunk of {chunk_spec.shape} values: {error}; {_REMEDY}") from None
+            raise CorruptDataError(f"a chunk of {chunk_spec.shape} values: {error}", _REMEDY) from None
 
 
 class ExactIndex(Crc32cCodec):
@@ -62,7 +62,7 @@ class ExactIndex(Crc32cCodec):
         except ValueError:
             index = None
         if index is None or len(index) != expected:
-            raise CorruptDataError(f"the index of a shard is not the one that was written; {_REMEDY}")
+            raise CorruptDataError("the index of a shard is not the one that was written", _REMEDY)
         return index
 
 

@@ -90,7 +90,8 @@ def read_group_document(data: bytes, where: str) -> GroupDocument:
     except (ValueError, TypeError, KeyError, IndexError) as error:
         raise CorruptDataError(
             f"{where}: the metadata of this Zarr group cannot be read ({type(error).__name__}: {error}); expected what "
-            "difsims writes, it was damaged or made by something else; restore it"
+            "difsims writes, it was damaged or made by something else",
+            "restore it",
         ) from None
 
 

@@ -62,7 +62,8 @@ def write_shard(array: zarr.Array, number: int, rows: np.ndarray, *, partial: bo
     if number < 0 or room < 1 or len(rows) > room or (len(rows) < room and not partial):
         raise InputError(
             f"shard {number} of {array.path!r} ({array.shape[0]} rows in shards of {shard_rows(array)}) has "
-            f"{max(room, 0)} rows, found {len(rows)}; two writers could overwrite each other. Write whole blocks"
+            f"{max(room, 0)} rows, found {len(rows)}",
+            "two writers could overwrite each other. Write whole blocks",
         )
     if rows.shape[1:] != array.shape[1:] or rows.dtype != array.dtype:
         raise InputError(

@@ -73,8 +73,8 @@ class KeyedStore(Store):
         except MissingObjectError:
             if _is_data(key):
                 raise CorruptDataError(
-                    f"{self}/{key}: this chunk of a complete dataset is missing; restore it, or delete the dataset and "
-                    "simulate it again"
+                    f"{self}/{key}: this chunk of a complete dataset is missing",
+                    "restore it, or delete the dataset and simulate it again",
                 ) from None
             return None
         return prototype.buffer.from_bytes(data)
@@ -129,7 +129,8 @@ class KeyedStore(Store):
                 if part.end > _LARGEST_OBJECT or length > _LONGEST_PART:  # memory is taken before it is read
                     raise CorruptDataError(
                         f"{self}/{key}: names a chunk of {length} bytes that end at {part.end}, expected at most "
-                        f"{_LONGEST_PART}; it was damaged, verify the dataset"
+                        f"{_LONGEST_PART}",
+                        "it was damaged, verify the dataset",
                     )
                 return part.start, part.end
             case OffsetByteRequest():

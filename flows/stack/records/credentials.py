@@ -99,5 +99,5 @@ def _read(path: Path) -> Credentials | None:
     except (ValueError, KeyError, IndexError, TypeError):
         # The message of the parser could quote the file.
         raise StackError(
-            f"{path}: not what `difsims up` writes; put the original back, or remove it to get new credentials"
+            f"{path}: not what `difsims up` writes", "put the original back, or remove it to get new credentials"
         ) from None

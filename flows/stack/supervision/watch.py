@@ -40,7 +40,7 @@ def watch_over(supervisor: Supervisor, lost: OrphanedRuns | None, stop: Event, t
         try:
             states = supervisor.states()
         except StackError as error:
-            raise StackError(f"{error}; what is left is stopped, the same command starts it anew") from None
+            raise StackError(f"{error}", "what is left is stopped, the same command starts it anew") from None
         deaths.compare(states)
         if lost is not None and time.monotonic() >= next_look:
             _tell_of_lost(lost, tell)

@@ -77,7 +77,7 @@ class Cluster:
         waited = time.monotonic() - self._idle_since
         remedy = f"start some with `dask worker {self.address}`"
         if waited > _NO_WORKERS_SECONDS:
-            raise ClusterError(f"the Dask cluster at {self.address} has had no worker for {waited:.0f} s; {remedy}")
+            raise ClusterError(f"the Dask cluster at {self.address} has had no worker for {waited:.0f} s", remedy)
         log_and_show(f"the Dask cluster at {self.address} has no worker; {remedy}; waiting")
 
     @property
@@ -129,8 +129,9 @@ def cluster(address: str) -> Iterator[Cluster]:
 def connection_lost(address: str) -> ClusterError:
     """Return the error of a scheduler that went away."""
     return ClusterError(
-        f"the connection to the Dask scheduler at {address} was lost; finished blocks are kept. "
-        f"Start it again (`dask scheduler`) with its workers, then run the same simulation again"
+        f"the connection to the Dask scheduler at {address} was lost",
+        "finished blocks are kept. Start it again (`dask scheduler`) with its workers, then run the same simulation "
+        "again",
     )
 
 
@@ -143,13 +144,13 @@ def failure_of(future: Future, address: str) -> BaseException:
         return connection_lost(address)
     if isinstance(error, KilledWorker):
         return ClusterError(
-            f"a block was given up after {error.allowed_failures + 1} workers at {address} had died of it; look at the "
-            "log of the last one. Most often memory ran out: give workers more, or fewer threads"
+            f"a block was given up after {error.allowed_failures + 1} workers at {address} had died of it",
+            "look at the log of the last one. Most often memory ran out: give workers more, or fewer threads",
         )
     if isinstance(error, ImportError | AttributeError) or "deserializ" in str(error):
         return ClusterSetupError(
-            f"workers of the Dask cluster at {address} cannot load difsims ({first_line(error.__cause__ or error)}); "
-            "install the same versions of Python, Dask and difsims on all of them, and restart them"
+            f"workers of the Dask cluster at {address} cannot load difsims ({first_line(error.__cause__ or error)})",
+            "install the same versions of Python, Dask and difsims on all of them, and restart them",
         )
     return error
 
@@ -184,20 +185,21 @@ def _connect(address: str) -> Client:
         from distributed import Client
     except ImportError:
         raise ClusterSetupError(
-            "DIFSIMS_COMPUTE is dask, but Dask is not installed; pip install 'difsims[dask]'"
+            "DIFSIMS_COMPUTE is dask, but Dask is not installed", "pip install 'difsims[dask]'"
         ) from None
     try:
         return Client(address, timeout=_CONNECT_SECONDS, set_as_default=False, name="difsims")
     except (OSError, ImportError) as error:  # ImportError: the scheduler refuses this version of Dask
         raise ClusterError(
-            f"no Dask scheduler answers at {address} ({first_line(error)}); start one with `dask scheduler`, or "
-            "correct DIFSIMS_DASK_ADDRESS"
+            f"no Dask scheduler answers at {address} ({first_line(error)})",
+            "start one with `dask scheduler`, or correct DIFSIMS_DASK_ADDRESS",
         ) from None
     except (ValueError, TypeError) as error:
         if address.startswith("tls://"):
             raise ClusterSetupError(
-                f"no way to speak TLS with {address} ({first_line(error)}); set DASK_DISTRIBUTED__COMM__TLS__CA_FILE, "
-                "DASK_DISTRIBUTED__COMM__TLS__CLIENT__CERT and DASK_DISTRIBUTED__COMM__TLS__CLIENT__KEY"
+                f"no way to speak TLS with {address} ({first_line(error)})",
+                "set DASK_DISTRIBUTED__COMM__TLS__CA_FILE, DASK_DISTRIBUTED__COMM__TLS__CLIENT__CERT and "
+                "DASK_DISTRIBUTED__COMM__TLS__CLIENT__KEY",
             ) from None
         raise ClusterSetupError(
             f"DIFSIMS_DASK_ADDRESS={address!r} is not the address of a scheduler ({first_line(error)}); expected "

@@ -1,0 +1,1 @@
+"""Where blocks are simulated: one file an executor, all behind the interface of ``base``."""

@@ -1,0 +1,48 @@
+"""What simulates the blocks of a dataset: the interface of all executors, whose blocks are the same bytes."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+from difsims_core.config.simulation import SimulationSpec
+from difsims_core.dataset.build import GroupSummary
+from difsims_core.dataset.plan import Plan
+from flows.settings import Settings
+
+Progress = Callable[[int], None]
+"""Told how many patterns of a group are stored by now; what it raises ends the group."""
+
+
+class Executor(ABC):
+    """Simulates and writes groups of blocks; used by several threads of a flow at once."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    @abstractmethod
+    def reserve(self) -> AbstractContextManager[int]:
+        """Hold what computing a dataset needs, and give the number of groups that may be in flight at once.
+
+        Raises
+        ------
+        ClusterError
+            If a cluster is needed and does not answer.
+        Stopped
+            If the work was asked to stop while it waited.
+        """
+
+    @abstractmethod
+    def write_group(
+        self, store_url: str, spec: SimulationSpec, plan: Plan, blocks: range, progress: Progress
+    ) -> GroupSummary:
+        """Simulate and write the blocks that have no receipts; return what ``dataset.build.write_group`` returns.
+
+        Raises
+        ------
+        StoreError
+            If the store fails.
+        ClusterError
+            If the cluster is lost, or a block was given up because its workers died.
+        """

@@ -1,0 +1,29 @@
+"""Blocks simulated in this process, by the threads of its kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from difsims_core.config.simulation import SimulationSpec
+from difsims_core.dataset import build
+from difsims_core.dataset.build import GroupSummary
+from difsims_core.dataset.plan import Plan
+from flows.execution.concurrency_limit import simulation_slot
+from flows.execution.executors.base import Executor, Progress
+
+
+class ThreadsExecutor(Executor):
+    """Simulates in the process of the flow."""
+
+    @contextmanager
+    def reserve(self) -> Iterator[int]:
+        """Wait for a slot of this machine."""
+        with simulation_slot(self._settings.simulations_a_machine):
+            yield self._settings.groups_at_once
+
+    def write_group(
+        self, store_url: str, spec: SimulationSpec, plan: Plan, blocks: range, progress: Progress
+    ) -> GroupSummary:
+        """Simulate and write the blocks that have no receipts."""
+        return build.write_group(store_url, spec, plan.id, blocks, progress=progress)
