@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 from prefect.runtime import flow_run
 
+from difsims_core.errors import StoreError
 from difsims_core.models.registry import CHAMPION, resolve_model
 from difsims_core.results.evaluate_map import EvaluatedMap, EvaluationSources
 from difsims_core.results.map_pictures import MapPictures
 from difsims_core.results.map_scores import MapScores
 from difsims_core.results.run_evaluation import predictions_of, run_evaluation
+from difsims_core.scans.intake import evaluation_failures, record_failures
+from difsims_core.scans.missing_maps import ModelOutput, renew
+from difsims_core.storage import layout
 from difsims_core.storage.objects import ObjectStore, expand_urls, open_store, url_name
 from flows.execution.item_failures import ItemFailures
 from flows.execution.no_persistence import flow
+from flows.execution.retries import may_go_away
 from flows.execution.tasks import evaluate_one
 from flows.ui.artifacts import tag_run
-from flows.ui.events import announce
+from flows.ui.events import announce, warn
 from flows.ui.final_states import nothing_new, reused
 from flows.ui.parameters import CrystalFolder, ExperimentFolder, Places, Predictions, StoreUrl, TruthFolder
 from flows.ui.progress import log_and_show, track_progress
@@ -75,12 +81,31 @@ def evaluate(
             evaluate_one=lambda url: evaluate_one(place.root, url, sources),
             guard=failures.catch,
         )
+    _keep(place, run.scores, failures)
     return _conclude(place.root, list(run.scores), failures, len(urls))
 
 
 def _show(store: ObjectStore, evaluated: EvaluatedMap, pictures: MapPictures) -> None:
     show_evaluation(store, evaluated, pictures)
     tag_run(evaluated.scores.model, evaluated.scores.name)
+
+
+def _keep(store: ObjectStore, scores: Sequence[MapScores], failures: ItemFailures) -> None:
+    """Keep for the intake why maps could not be evaluated; renew scores that are older than their maps and still right.
+
+    A store that failed says nothing of the map.
+    """
+    reasons = {url: reason for url, reason in failures.reasons.items() if not may_go_away(failures.errors[url])}
+    known = [item for item in scores if item.reused]
+    try:
+        outputs = {model: ModelOutput.listed(store, model) for model in {item.model for item in known}}
+        for item in known:
+            if not outputs[item.model].is_evaluated(item.name):
+                renew(store, layout.evaluation(item.model, item.name))
+        for model, failed in evaluation_failures(store, reasons).items():
+            record_failures(store, model, failed)
+    except StoreError as error:  # no reason to lose scores
+        warn(f"the intake does not know of these evaluations and will ask for them again: {error}")
 
 
 def _conclude(root: str, scores: list[MapScores], failures: ItemFailures, total: int) -> list[MapScores]:

@@ -13,8 +13,9 @@ from difsims_core.config.pipeline import PipelineSpec
 from difsims_core.dataset.open import list_simulations
 from difsims_core.errors import ExperimentError, InputError, PartlyFailedError
 from difsims_core.evaluate import peak_positions
-from difsims_core.learn import fit, predict
+from difsims_core.learn import predict
 from difsims_core.learn.bundle import load_bundle
+from difsims_core.learn.classifiers.keras_network import KerasNetwork
 from difsims_core.resources import crystal_folder, samples_folder
 from difsims_core.results.evaluate_map import crystals_of
 from difsims_core.simulation.simulator import Simulator
@@ -125,7 +126,7 @@ def test_a_second_run_makes_nothing_and_says_so(outcome, spec, root, monkeypatch
         raise AssertionError("work was done again")
 
     monkeypatch.setattr(Simulator, "block", never)
-    monkeypatch.setattr(fit, "fit", never)
+    monkeypatch.setattr(KerasNetwork, "fit", never)
     monkeypatch.setattr(predict, "classify", never)
     monkeypatch.setattr(peak_positions, "evaluate_experiment", never)
     again = pipeline(spec, root)
@@ -235,10 +236,10 @@ def test_inputs_are_checked_before_any_work(root, tmp_path):
         ({"truth_folder": str(tmp_path / "trooth")}, "nothing found"),
         ({"training": {"network": "large"}}, "large_filter"),
     ]:
-        spec = make_spec({"simulation": {"n_patterns": 333, "seed": 77}, **changes}, PipelineSpec)
+        document = {"simulation": {"n_patterns": 333, "seed": 77}, **changes}
         before = list_simulations(open_store(root))
         with pytest.raises(InputError, match=words):
-            pipeline(spec, root)
+            pipeline(make_spec(document, PipelineSpec), root)
         assert list_simulations(open_store(root)) == before
 
 
