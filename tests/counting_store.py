@@ -14,6 +14,9 @@ from difsims_core.errors import MissingObjectError
 from difsims_core.storage.backend import BACKENDS, ObjectInfo, StorageBackend
 
 
+NOW = datetime.now(UTC)
+
+
 class CountingStore(StorageBackend):
     """Objects by path; ``requests`` and ``n_bytes`` count reads of objects that are there, by path."""
 
@@ -61,7 +64,7 @@ class CountingStore(StorageBackend):
 
     def describe(self, path):
         return [
-            ObjectInfo(name, len(self.objects[name]), _version(self.objects[name]), datetime.now(UTC))
+            ObjectInfo(name, len(self.objects[name]), _version(self.objects[name]), NOW, NOW)
             for name in self.list(path)
         ]
 
