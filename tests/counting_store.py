@@ -13,7 +13,6 @@ from pathlib import Path
 from difsims_core.errors import MissingObjectError
 from difsims_core.storage.backend import BACKENDS, ObjectInfo, StorageBackend
 
-
 NOW = datetime.now(UTC)
 
 
