@@ -2,36 +2,64 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
 from prefect.runtime import flow_run
 
 from difsims_core.config.pipeline import PipelineSpec
-from difsims_core.learn.bundle import load_bundle
-from difsims_core.results.scores import places_of
+from difsims_core.dataset.open import Simulation, open_simulation
+from difsims_core.learn.bundle import ModelBundle, load_bundle
+from difsims_core.learn.predict_scans import check_names
+from difsims_core.results.evaluate_map import places_of
+from difsims_core.results.map_pictures import pictures_of
+from difsims_core.results.map_scores import MapScores
+from difsims_core.results.run_report import WrittenReport, write_report
 from difsims_core.storage import layout
 from difsims_core.storage.npz.contracts import TRUTH_ENDING, predicted_name
 from difsims_core.storage.objects import ObjectStore, expand_urls, files_in, open_store
 from flows.evaluate import evaluate
 from flows.execution.no_persistence import flow
-from flows.execution.tasks import report
-from flows.predict import distinct_scans, predict
+from flows.execution.tasks import stored
+from flows.predict import predict
 from flows.simulate import simulate
 from flows.train import train
 from flows.ui.artifacts import link, short_count, table, tag_run
 from flows.ui.parameters import Pipeline, StoreUrl, Title
 from flows.ui.progress import show_line
 from flows.ui.run_page import RunPage, run_page
-from flows.ui.summaries import scores_in_words, show_map
+from flows.ui.summaries import score_row, scores_in_words, show_map
 
 _DEFAULT = PipelineSpec()
 _MOST_PICTURES = 24  # on the page of a run; all maps are in the report
 
 
+@dataclass(frozen=True, slots=True)
+class PipelineResult:
+    """What a pipeline has made.
+
+    Attributes
+    ----------
+    simulation, model : str
+        Ids of dataset and model.
+    predictions : tuple of str
+        URLs of the phase maps.
+    scores : tuple of MapScores
+        Of each of them.
+    report : str
+        URL of the report.
+    """
+
+    simulation: str
+    model: str
+    predictions: tuple[str, ...]
+    scores: tuple[MapScores, ...]
+    report: str
+
+
 def check_inputs(spec: PipelineSpec) -> None:
     """Refuse, before any work, scans and truth maps that are not there."""
     if spec.experiments:
-        distinct_scans(expand_urls(spec.experiments))
+        check_names(expand_urls(spec.experiments))
     if spec.truth_folder is not None:
         files_in(spec.truth_folder, TRUTH_ENDING)
 
@@ -46,8 +74,8 @@ def _run_name() -> str:
 @flow(name="pipeline", flow_run_name=_run_name)
 def pipeline(
     spec: Pipeline = _DEFAULT, store: StoreUrl = None, title: Title = "Phase maps from simulated patterns"
-) -> dict[str, Any]:
-    """Go the whole way and return ``simulation``, ``model``, ``predictions``, ``scores`` and ``report``.
+) -> PipelineResult:
+    """Go the whole way and return what was made.
 
     Parameters
     ----------
@@ -62,42 +90,41 @@ def pipeline(
     check_inputs(spec)
     stages = ("simulate", "train", *(("predict", "evaluate") if spec.experiments else ()), "report")
     with run_page("pipeline", ", ".join(stages), _on_what(spec), len(stages)) as page:
-        simulation = simulate(spec.simulation, place.root)
-        tag_run(simulation)
-        page.stage_done(f"dataset {simulation}", {simulation: place.url(layout.simulation(simulation))})
-        model = train([simulation], spec.training, place.root)
-        tag_run(model)
-        page.stage_done(f"model {model}", {model: place.url(layout.model(model))}, good=_held_out(place, model))
-        return _map_and_report(place, spec, page, simulation=simulation, model=model, title=title)
+        simulation = open_simulation(simulate(spec.simulation, place.root), place)
+        tag_run(simulation.id)
+        page.stage_done(f"dataset {simulation.id}", {simulation.id: simulation.url})
+        bundle = load_bundle(train([simulation.id], spec.training, place.root), place)
+        tag_run(bundle.id)
+        page.stage_done(f"model {bundle.id}", {bundle.id: place.url(layout.model(bundle.id))}, good=_held_out(bundle))
+        return _map_and_report(place, spec, page, simulation=simulation, bundle=bundle, title=title)
 
 
 def _map_and_report(
-    place: ObjectStore, spec: PipelineSpec, page: RunPage, *, simulation: str, model: str, title: str
-) -> dict[str, Any]:
+    place: ObjectStore, spec: PipelineSpec, page: RunPage, *, simulation: Simulation, bundle: ModelBundle, title: str
+) -> PipelineResult:
     """Predict and evaluate the scans, show the maps, write the report; return what the flow returns."""
-    predictions, scores, places = [], [], places_of((), spec.simulation)
+    predictions: list[str] = []
+    scores: list[MapScores] = []
+    places = places_of(expand_urls(spec.experiments) if spec.experiments else (), spec.simulation)
     if spec.experiments:
-        predictions = predict(model, list(spec.experiments), place.root, spec.q_unit)
+        predictions = predict(bundle.id, list(spec.experiments), place.root, spec.q_unit)
         maps = {predicted_name(url): url for url in predictions}
         page.stage_done(f"{len(maps)} phase maps: {', '.join(maps)}", maps)
-        places = places_of(expand_urls(spec.experiments), spec.simulation)
         scores = evaluate(predictions, truth=spec.truth_folder, store=place.root, places=places)
-        table("evaluation", scores, f"Scores of {len(scores)} maps")
-        for row in scores[:_MOST_PICTURES]:
-            show_map(place, row["model"], maps[row["map"]])
+        table("evaluation", [score_row(item) for item in scores], f"Scores of {len(scores)} maps")
+        for item in scores[:_MOST_PICTURES]:
+            show_map(place, item.name, pictures_of(item.model, item.name, with_truth=False).phase_map)
         page.stage_done(f"scores: {scores_in_words(scores)}", good=f"{page.good}; {scores_in_words(scores)}")
-    written = report(place.root, spec, simulation, model, scores, title, places)
-    told = f"{'reused' if written['reused'] else 'wrote'} the report {written['url']}"
-    show_line(told)
-    opened = link(place, "report", written["key"], title)
-    page.stage_done(told, {"report": written["url"]} | ({"open the report": opened} if opened else {}))
-    return {
-        "simulation": simulation,
-        "model": model,
-        "predictions": predictions,
-        "scores": scores,
-        "report": written["url"],
-    }
+
+    def write() -> WrittenReport:
+        return write_report(spec, simulation, bundle, scores, store=place, title=title, places=places)
+
+    report: WrittenReport = stored(write, "write report")()
+    message = f"{'reused' if report.reused else 'wrote'} the report {report.url}"
+    show_line(message)
+    opened = link(place, "report", report.key, title)
+    page.stage_done(message, {"report": report.url} | ({"open the report": opened} if opened else {}))
+    return PipelineResult(simulation.id, bundle.id, tuple(predictions), tuple(scores), report.url)
 
 
 def _on_what(spec: PipelineSpec) -> str:
@@ -106,5 +133,5 @@ def _on_what(spec: PipelineSpec) -> str:
     return f"{simulation.n_patterns:,} patterns of {', '.join(simulation.class_names)}; {network}; {scans}"
 
 
-def _held_out(place: ObjectStore, model: str) -> str:
-    return f"right on {load_bundle(model, place).metrics['accuracy']:.1%} of the simulated patterns held out"
+def _held_out(bundle: ModelBundle) -> str:
+    return f"right on {bundle.metrics['accuracy']:.1%} of the simulated patterns held out"

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from prefect.runtime import flow_run
 
 from difsims_core.errors import (
     CorruptDataError,
     DifsimsError,
-    InputError,
     MissingObjectError,
     ModelError,
     StoreError,
 )
+from difsims_core.learn.predict import PredictionResult
+from difsims_core.learn.predict_scans import run_prediction
 from difsims_core.models.registry import resolve_model
-from difsims_core.results.scores import places_of
+from difsims_core.results.evaluate_map import places_of
 from difsims_core.scans.intake import Failure, record_failures, scans_to_predict
 from difsims_core.scans.listing import list_scans, scan_key
 from difsims_core.scans.missing_maps import ModelOutput, renew
@@ -35,21 +34,6 @@ from flows.ui.progress import log_and_show, track_progress
 from flows.ui.summaries import show_predictions
 
 _EVERYTHING: list[str] = []
-
-
-def distinct_scans(urls: list[str]) -> list[str]:
-    """Return the scans; refuse two of the same name, whose predictions would overwrite each other."""
-    names: dict[str, str] = {}
-    for url in urls:
-        try:
-            other = names.setdefault(experiment_name(url), url)
-        except InputError:
-            continue  # no name of a scan: its prediction says so
-        if other != url:
-            raise InputError(
-                f"{other} and {url} have the same name, and so would their predictions", "rename one of them"
-            )
-    return urls
 
 
 def _run_name() -> str:
@@ -88,7 +72,7 @@ def predict(
     place = open_store(store)
     model = resolve_model(place, model)
     model_id, tries = model.rstrip("/").rpartition("/")[2], load_settings().intake_tries
-    urls = distinct_scans(expand_urls(experiments)) if experiments else _all_scans(place, model_id, tries)
+    urls = expand_urls(experiments) if experiments else _all_scans(place, model_id, tries)
     if not urls:
         message = f"no experiments to predict below {place.url(layout.PROFILES)}"
         log_and_show(message)
@@ -96,12 +80,17 @@ def predict(
     reading = {} if q_unit is None else {"q_unit": q_unit, "beam_energy_kv": beam_energy_kv}
     listed = _listed(place, urls)
     # A scan that is missing or damaged is an InputError; these are of the model.
-    results, failures = [], ItemFailures(place, ModelError, MissingObjectError, CorruptDataError)
+    failures = ItemFailures(place, ModelError, MissingObjectError, CorruptDataError)
     with track_progress(f"predict {model}", "predicting", len(urls), "maps") as work:
-        for done, url in enumerate(urls, start=1):
-            with failures.catch(url):
-                results.append(predict_one(place.root, model, url, **reading))
-            work.update("maps", done, url_name(url))
+        run = run_prediction(
+            place,
+            model,
+            urls,
+            progress=lambda done, url: work.update("maps", done, url_name(url)),
+            predict_one=lambda url: predict_one(place.root, model, url, **reading),
+            guard=failures.catch,
+        )
+    results = list(run.results)
     _keep(place, model_id, listed, failures)
     news = _news(place, model_id, listed, results)
     places = places_of(url for url in urls if scan_key(place, url) is None)
@@ -152,60 +141,60 @@ def _differs(now: ObjectInfo | None, scan: ObjectInfo) -> bool:
     return now is not None and (now.size, now.etag) != (scan.size, scan.etag)
 
 
-def _conclude(results: list[dict[str, Any]], failures: ItemFailures, total: int) -> list[str]:
+def _conclude(results: list[PredictionResult], failures: ItemFailures, total: int) -> list[str]:
     """Tell of the predictions, tag the run, and return the URLs."""
-    tag_run(*{result["model"] for result in results}, *(result["name"] for result in results))
+    tag_run(*{result.model for result in results}, *(result.name for result in results))
     show_predictions(results, len(failures.reasons))
     for result in results:
-        if result["n_invalid"]:
-            unusable = f"{result['n_invalid']} pixels without a usable profile"
-            log_and_show(f"{result['name']}: {unusable} got a uniform probability")
-    fresh = [result for result in results if not result["reused"]]
-    found = [result["url"] for result in results]
+        if result.n_invalid:
+            unusable = f"{result.n_invalid} pixels without a usable profile"
+            log_and_show(f"{result.name}: {unusable} got a uniform probability")
+    fresh = [result for result in results if not result.reused]
+    found = [result.url for result in results]
     if fresh:
-        log_and_show(f"predicted {', '.join(result['name'] for result in fresh)}")
+        log_and_show(f"predicted {', '.join(result.name for result in fresh)}")
     failures.raise_if_any(total, "scans cannot be predicted", f"; the other {len(found)} are predicted")
     if fresh:
         return found
-    message = f"reused the predictions of {', '.join(result['name'] for result in results)}: same scans and model"
+    message = f"reused the predictions of {', '.join(result.name for result in results)}: same scans and model"
     log_and_show(message)
     return reused(found, message)
 
 
 def _news(
-    store: ObjectStore, model: str, listed: dict[str, ObjectInfo], results: list[dict[str, Any]]
-) -> list[dict[str, Any]]:
+    store: ObjectStore, model: str, listed: dict[str, ObjectInfo], results: list[PredictionResult]
+) -> list[PredictionResult]:
     """Return the predictions that are new or not evaluated; one older than its scan, and still right, is renewed."""
     if not results:
         return []
     output, scans = ModelOutput.listed(store, model), {experiment_name(url): scan for url, scan in listed.items()}
     for result in results:
-        scan = scans.get(result["name"])
-        if result["reused"] and scan is not None and not output.is_predicted(scan):
-            renew(store, layout.prediction(model, result["name"]))
-            output = output.without_scores(result["name"])
-    return [result for result in results if not result["reused"] or not output.is_evaluated(result["name"])]
+        scan = scans.get(result.name)
+        if result.reused and scan is not None and not output.is_predicted(scan):
+            renew(store, layout.prediction(model, result.name))
+            output = output.without_scores(result.name)
+    return [result for result in results if not result.reused or not output.is_evaluated(result.name)]
 
 
-def _announce(store: ObjectStore, model: str, news: list[dict[str, Any]], places: list[str]) -> None:
+def _announce(store: ObjectStore, model: str, news: list[PredictionResult], places: list[str]) -> None:
     """Announce the predictions that are new or not evaluated.
 
     With them goes where this run was told to read scans outside the store: their evaluation may read there, too.
     """
     if not news:
         return
-    url = news[0]["url"] if len(news) == 1 else f"{store.url(layout.predictions(model))}/"
-    experiments = [result["name"] for result in news[:100]]
+    url = news[0].url if len(news) == 1 else f"{store.url(layout.predictions(model))}/"
+    experiments = [result.name for result in news[:100]]
     details = {"predictions": len(news), "experiments": experiments, "places": places}
     labels = {"difsims.url": url, "difsims.model": model}
     announce("predictions.written", model, store.root, labels=labels, payload=details)
 
 
-def _evaluated(store: ObjectStore, news: list[dict[str, Any]], places: list[str]) -> DifsimsError | None:
+def _evaluated(store: ObjectStore, news: list[PredictionResult], places: list[str]) -> DifsimsError | None:
     """Evaluate predictions; return what went wrong."""
     try:
         if news:
-            evaluate_predictions([result["url"] for result in news], store=store.root, places=places)
+            evaluate_predictions([result.url for result in news], store=store.root, places=places)
     except DifsimsError as error:
         return error
     return None

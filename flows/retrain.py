@@ -13,20 +13,22 @@ from difsims_core.config.retraining import RetrainingSpec
 from difsims_core.dataset.open import Simulation
 from difsims_core.errors import InputError, MissingObjectError, ModelError, PartlyFailedError
 from difsims_core.learn.bundle import ModelBundle, load_bundle
+from difsims_core.learn.predict_scans import check_names
 from difsims_core.models import compare as comparing
 from difsims_core.models import retraining_inputs
 from difsims_core.models.apply_decision import RetrainingOutcome, decide_and_apply
 from difsims_core.models.comparison import Comparison
 from difsims_core.models.promotion_rule import PromotionDecision, decide, decide_first, rule_in_words
 from difsims_core.models.registry import read_registry
-from difsims_core.results.scores import places_of
+from difsims_core.results.evaluate_map import places_of
+from difsims_core.results.map_scores import MapScores
 from difsims_core.storage import layout
 from difsims_core.storage.npz.contracts import experiment_name, predicted_name
 from difsims_core.storage.objects import ObjectStore, open_store
 from flows.evaluate import evaluate
 from flows.execution.no_persistence import flow
 from flows.execution.tasks import stored
-from flows.predict import distinct_scans, predict
+from flows.predict import predict
 from flows.simulate import simulate
 from flows.train import train
 from flows.ui import markdown
@@ -69,7 +71,7 @@ def retrain(spec: Retraining = _DEFAULT, store: StoreUrl = None) -> dict[str, An
     simulated = None if spec.simulation is None else simulate(spec.simulation, root)
     datasets: list[Simulation] = choose_datasets(root, spec, simulated)
     scans, left_out = list_scans(root, spec)
-    distinct_scans(list(scans))
+    check_names(list(scans))
     champion_id = None if champion is None else champion.id
     if not datasets:
         wanted = "of the champion's phases, q axis and preprocessing" if champion else "to train on"
@@ -125,10 +127,10 @@ class _Challenge:
 def map_scans(model: str, scans: list[str], root: str, places: list[str]) -> tuple[set[str], dict[str, str]]:
     """Predict and evaluate scans with a model; return the names of those that went well, and why others did not."""
     predictions, broken = _predicted(model, scans, root)
-    rows, unscored = _scored(predictions, root, places)
+    scores, unscored = _scored(predictions, root, places)
     for name, reason in (broken | unscored).items():
         log_and_show(f"{name} is left out: {reason}")
-    return {row["map"] for row in rows}, broken | unscored
+    return {item.name for item in scores}, broken | unscored
 
 
 def _predicted(model: str, scans: list[str], root: str) -> tuple[list[str], dict[str, str]]:
@@ -151,8 +153,8 @@ def _predicted(model: str, scans: list[str], root: str) -> tuple[list[str], dict
     return found + [url for urls, _ in alone for url in urls], broken
 
 
-def _scored(predictions: list[str], root: str, places: list[str]) -> tuple[list[dict[str, Any]], dict[str, str]]:
-    """Return a row for each prediction; when one cannot be evaluated, each is evaluated alone."""
+def _scored(predictions: list[str], root: str, places: list[str]) -> tuple[list[MapScores], dict[str, str]]:
+    """Return the scores of predictions; when one cannot be evaluated, each is evaluated alone."""
     if not predictions:
         return [], {}
     try:
@@ -162,7 +164,7 @@ def _scored(predictions: list[str], root: str, places: list[str]) -> tuple[list[
             return [], {predicted_name(predictions[0]): str(error)}
     alone = [_scored([url], root, places) for url in predictions]
     broken = {name: reason for _, reasons in alone for name, reason in reasons.items()}
-    return [row for rows, _ in alone for row in rows], broken
+    return [item for scores, _ in alone for item in scores], broken
 
 
 def _ended(model: str | None, why: str, champion: str | None) -> dict[str, Any]:

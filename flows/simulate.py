@@ -13,7 +13,8 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.dataset.plan import MOST_GROUPS, Plan
-from difsims_core.storage.objects import open_store
+from difsims_core.dataset.run_simulation import Progress, Steps, run_simulation
+from difsims_core.storage.objects import ObjectStore, open_store
 from flows.execution.compute import reserve_compute
 from flows.execution.no_persistence import flow
 from flows.execution.tasks import begin_dataset, finish_dataset, finished_blocks, write_blocks
@@ -48,43 +49,54 @@ def simulate(spec: Simulation = _REFERENCE, store: StoreUrl = None) -> str:
     store
         Root URL of the store; default: ``DIFSIMS_STORE``.
     """
-    root = open_store(store).root
-    plan: Plan = begin_dataset(root, spec)
-    tag_run(plan.id)
-    if plan.complete:
+    place = open_store(store)
+    result = run_simulation(place, spec, _Tasks(), begun=lambda plan: tag_run(plan.id))
+    plan = result.plan
+    if result.reused:
         message = f"reused dataset {plan.id}: same parameters, crystals and engine, nothing was simulated"
         log_and_show(message)
-        show_dataset(root, plan.id)
+        show_dataset(place.root, plan.id)
         return reused(plan.id, message)
-    settings = load_settings()
-    with reserve_compute(plan) as at_once:
-        _write(root, spec, plan, settings.blocks_per_group, at_once)
-    finish_dataset(root, plan)
     announce(
         "dataset.complete",
         plan.id,
-        root,
+        place.root,
         labels={"difsims.fingerprint": plan.fingerprint, "difsims.patterns": str(plan.n_patterns)},
     )
     log_and_show(f"dataset {plan.id} is complete: {plan.n_patterns:,} patterns in {plan.n_blocks} blocks")
-    show_dataset(root, plan.id)
+    show_dataset(place.root, plan.id)
     return plan.id
 
 
-def _write(root: str, spec: SimulationSpec, plan: Plan, blocks_per_group: int, at_once: int) -> None:
-    """Write the blocks that have no receipts yet; a group of blocks that have them all ends as ``Cached``."""
-    done: set[int] = set(finished_blocks(root, plan))
-    log_and_show(f"simulating {plan.n_patterns:,} patterns of {', '.join(spec.class_names)} as {plan.id}")
-    if done:
-        log_and_show(f"{len(done)} of {plan.n_blocks} blocks are there already and are kept")
+class _Tasks(Steps):
+    """The steps as tasks; blocks are written in groups, so many at once as the settings say."""
 
-    def submit(group: range) -> PrefectConcurrentFuture[Any]:
-        written = done.issuperset(group)
-        return cast("Any", write_blocks.submit(root, spec, plan, group.start, group.stop - 1, written=written))
+    def begin(self, store: ObjectStore, spec: SimulationSpec) -> Plan:
+        return begin_dataset(store.root, spec)
 
-    with track_progress(plan.id, "simulating", plan.n_patterns, "patterns") as work:
-        for group in _ended(plan.groups(min_blocks=blocks_per_group), submit, at_once):
-            work.update(group.start, plan.rows(group.stop - 1)[1] - plan.rows(group.start)[0])
+    def write(self, store: ObjectStore, spec: SimulationSpec, plan: Plan, progress: Progress) -> None:
+        """Write the groups; one whose blocks all have their receipts ends as ``Cached``."""
+        settings = load_settings()
+        with reserve_compute(plan) as at_once:
+            done: set[int] = set(finished_blocks(store.root, plan))
+            log_and_show(f"simulating {plan.n_patterns:,} patterns of {', '.join(spec.class_names)} as {plan.id}")
+            if done:
+                log_and_show(f"{len(done)} of {plan.n_blocks} blocks are there already and are kept")
+
+            def submit(group: range) -> PrefectConcurrentFuture[Any]:
+                written = done.issuperset(group)
+                future = write_blocks.submit(store.root, spec, plan, group.start, group.stop - 1, written=written)
+                return cast("Any", future)
+
+            groups = plan.groups(min_blocks=settings.blocks_per_group)
+            with track_progress(plan.id, "simulating", plan.n_patterns, "patterns") as work:
+                for group in _ended(groups, submit, at_once):
+                    patterns = plan.rows(group.stop - 1)[1] - plan.rows(group.start)[0]
+                    work.update(group.start, patterns)
+                    progress(group.start, patterns)
+
+    def finish(self, store: ObjectStore, plan: Plan) -> None:
+        finish_dataset(store.root, plan)
 
 
 def _ended(

@@ -8,9 +8,9 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from difsims_core.dataset.completion import Completion, make_completion, read_completion
 from difsims_core.dataset.description import read_description
@@ -34,6 +34,32 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _SHOWN = 5  # numbers named in a message
 Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupSummary:
+    """What became of a group of blocks.
+
+    Attributes
+    ----------
+    id : str
+        Of the dataset.
+    blocks : range
+        The group.
+    written, skipped : int
+        Blocks that were simulated, and blocks that had their receipts already.
+    n_patterns : int
+        Patterns that were simulated.
+    seconds : float
+        Wall time.
+    """
+
+    id: str
+    blocks: range
+    written: int
+    skipped: int
+    n_patterns: int
+    seconds: float
 
 
 def begin(
@@ -137,7 +163,7 @@ def write_group(
     *,
     threads: int | None = None,
     simulator: Simulator | None = None,
-) -> dict[str, Any]:
+) -> GroupSummary:
     """Simulate and write a run of blocks; while one is compressed and stored the next is computed.
 
     Parameters
@@ -154,12 +180,6 @@ def write_group(
         Of the simulation; default: all processors.
     simulator
         The prepared simulator of the document, when there is one already.
-
-    Returns
-    -------
-    dict
-        ``id``, ``first_block``, ``last_block``, ``written`` and ``skipped`` (blocks), ``patterns`` (written),
-        ``seconds``.
 
     Raises
     ------
@@ -184,15 +204,7 @@ def write_group(
         patterns += receipt.stop - receipt.start
         if progress is not None:
             progress(stored + patterns)
-    return {
-        "id": plan.id,
-        "first_block": min(blocks, default=None),
-        "last_block": max(blocks, default=None),
-        "written": len(blocks) - len(done),
-        "skipped": len(done),
-        "patterns": patterns,
-        "seconds": time.perf_counter() - began,
-    }
+    return GroupSummary(plan.id, blocks, len(blocks) - len(done), len(done), patterns, time.perf_counter() - began)
 
 
 def finish(store: ObjectStore, plan: Plan) -> Completion:
@@ -222,15 +234,6 @@ def finish(store: ObjectStore, plan: Plan) -> Completion:
         return read_completion(store, layout.simulation(plan.id))
     _log.info("dataset %s is complete: %d patterns in %d blocks", plan.id, plan.n_patterns, plan.n_blocks)
     return record
-
-
-def build(store: ObjectStore, spec: SimulationSpec, progress: Progress | None = None) -> str:
-    """Simulate a document into a store, in this process, and return the id; what exists is not made again."""
-    plan = begin(store, spec)
-    if not plan.complete:
-        write_group(store.root, spec, plan.id, range(plan.n_blocks), progress)
-        finish(store, plan)
-    return plan.id
 
 
 def _prepare(spec: SimulationSpec) -> Simulator:

@@ -15,6 +15,7 @@ from difsims_core.errors import ExperimentError, InputError
 from difsims_core.evaluate.classification import invalid_pixels, map_scores
 from difsims_core.evaluate.matching import AllowedLines, Match, PeakOptions, match_phase
 from difsims_core.evaluate.measured_peaks import MeasuredPeaks, measured_peaks
+from difsims_core.evaluate.powder_lines import PowderLines
 from difsims_core.signal.preprocess import measured_on_axis
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class PhasePeaks:
     mean_profile : (nq,) float64 or None
         Mean measured profile of those pixels; None when absent.
     peaks, lines, match
-        Measured peaks, allowed lines and their agreement, where there are any.
+        Measured peaks, visible allowed lines and their agreement, where there are any.
     null : {other phase: Match}
         The same peaks against the other phases, each after its own scale fit.
     """
@@ -50,7 +51,7 @@ class PhasePeaks:
     n_pixels: int
     mean_profile: np.ndarray | None
     peaks: MeasuredPeaks | None
-    lines: AllowedLines | None
+    lines: PowderLines | None
     match: Match | None
     null: Mapping[str, Match]
 
@@ -75,7 +76,7 @@ class PhasePeaks:
             "n_pixels": self.n_pixels,
             "mean_profile": None if self.mean_profile is None else [float(f"{v:.6g}") for v in self.mean_profile],
             "peaks": self.peaks.to_document() if self.peaks else None,
-            "visible_lines": self.lines.visible.to_document() if self.lines else None,
+            "visible_lines": self.lines.to_document() if self.lines else None,
             "match": self.match.to_document() if self.match else None,
             "null": {name: match.to_document() for name, match in self.null.items()},
             "null_f1": self.null_f1,
@@ -222,7 +223,7 @@ def _phase_peaks(
     usable: Mapping[str, AllowedLines],
     options: PeakOptions,
 ) -> PhasePeaks:
-    lines = own if isinstance(own, AllowedLines) else None
+    lines = own.visible if isinstance(own, AllowedLines) else None
     if not len(claimed):
         return PhasePeaks(name, "absent", "claims no pixel", 0, None, None, lines, None, {})
     mean = (claimed / len(claimed)).sum(axis=0)  # a sum of large numbers would overflow
@@ -231,6 +232,7 @@ def _phase_peaks(
         status = "background" if name == BACKGROUND else "no structure"
         return PhasePeaks(name, status, own, len(claimed), mean, peaks, None, None, {})
     if not peaks.q.size:
-        return PhasePeaks(name, "no peaks", "its mean profile has no peak", len(claimed), mean, peaks, own, None, {})
+        return PhasePeaks(name, "no peaks", "its mean profile has no peak", len(claimed), mean, peaks, lines, None, {})
     null = {other: match_phase(peaks.q, entry, q, options) for other, entry in usable.items() if other != name}
-    return PhasePeaks(name, "scored", "", len(claimed), mean, peaks, own, match_phase(peaks.q, own, q, options), null)
+    match = match_phase(peaks.q, own, q, options)
+    return PhasePeaks(name, "scored", "", len(claimed), mean, peaks, lines, match, null)

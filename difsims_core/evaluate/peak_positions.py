@@ -29,6 +29,7 @@ from difsims_core.storage.npz.contracts import (
     TRUTH_ENDING,
     Prediction,
     Profiles,
+    Truth,
     predicted_name,
     read_prediction,
     read_profiles,
@@ -147,7 +148,7 @@ def evaluate_all(
     (1, 1.0)
     """
     options = options or PeakOptions()
-    lines = _LineLibrary(crystal_folder, crystal_files or {}, options)
+    lines = LineLibrary(crystal_folder, crystal_files or {}, options)
     if truth_folder is not None:
         files_in(truth_folder, TRUTH_ENDING)
     if crystal_folder is not None:
@@ -156,7 +157,9 @@ def evaluate_all(
     paths = expand_urls(prediction_paths)
     for path in paths:
         try:
-            evaluation = _evaluated(path, experiments_folder, truth_folder, lines)
+            prediction = read_prediction(path)
+            truth = read_truth_of(prediction, path, truth_folder)
+            evaluation = evaluate_prediction(prediction, path, experiments_folder, truth, lines)
         except Exception as error:
             if len(paths) == 1:
                 raise
@@ -172,17 +175,33 @@ def evaluate_all(
     return EvaluationResult(tuple(evaluations), failures)
 
 
-def _evaluated(
-    path: str, experiments_folder: str | Path, truth_folder: str | Path | None, lines: _LineLibrary
+def evaluate_prediction(
+    prediction: Prediction, url: str, experiments_folder: str | Path, truth: Truth | None, lines: LineLibrary
 ) -> ExperimentEvaluation:
-    prediction = read_prediction(path)
-    profiles = _experiment_of(prediction, path, experiments_folder)
-    truth = read_truth_of(prediction, path, truth_folder)
+    """Evaluate a prediction that is read already, against its scan in a folder.
+
+    Parameters
+    ----------
+    prediction, url
+        The prediction, and where it was read from.
+    experiments_folder
+        Where its scan lies.
+    truth
+        Label map of the same scan, if known.
+    lines
+        Of the classes.
+
+    Raises
+    ------
+    ExperimentError
+        If prediction, scan and truth do not belong together; it names the file.
+    """
+    profiles = _experiment_of(prediction, url, experiments_folder)
     of_classes = {name: lines.of(name, model_axis(prediction, profiles)) for name in map(str, prediction.phases)}
     try:
         return evaluate_experiment(prediction, profiles, of_classes, truth, lines.options)
     except ExperimentError as error:
-        raise ExperimentError(f"{path}: {error}") from None
+        raise ExperimentError(f"{url}: {error}") from None
 
 
 def crystal_of_class(name: str, file: str | None, folder: str | Path | None) -> str:
@@ -199,15 +218,24 @@ def crystal_of_class(name: str, file: str | None, folder: str | Path | None) -> 
 
 
 @dataclass(frozen=True)
-class _LineLibrary:
-    """Allowed lines by class and axis, each calculated once."""
+class LineLibrary:
+    """Allowed lines by class and axis, each calculated once.
 
-    crystal_folder: str | Path | None
-    crystal_files: Mapping[str, str | None]
-    options: PeakOptions
+    Attributes
+    ----------
+    crystal_folder, crystal_files
+        As for `evaluate_all`.
+    options
+        How peaks are found and matched.
+    """
+
+    crystal_folder: str | Path | None = None
+    crystal_files: Mapping[str, str | None] = field(default_factory=dict)
+    options: PeakOptions = field(default_factory=PeakOptions)
     _known: dict[tuple[str, bytes], AllowedLines | str] = field(default_factory=dict)
 
     def of(self, name: str, q: np.ndarray) -> AllowedLines | str:
+        """Return the lines of a class for profiles on an axis, or why it has none."""
         key = name, np.asarray(q, np.float64).tobytes()
         if key not in self._known:
             self._known[key] = self._calculated(name, q)

@@ -90,7 +90,7 @@ def peak_positions_figure(evaluation: ExperimentEvaluation) -> Figure:
 
 
 def _draw_peaks(axes: Axes, phase: PhasePeaks, q: np.ndarray, colour: np.ndarray) -> None:
-    assert phase.mean_profile is not None  # noqa: S101  (narrows the type; the caller looked)
+    assert phase.mean_profile is not None  # noqa: S101 - narrows the type; the caller has checked it
     low, span = float(phase.mean_profile.min()), float(np.ptp(phase.mean_profile)) or 1.0
     axes.plot(q, (phase.mean_profile - low) / span, color=colour, lw=1.3)
     if phase.peaks is not None and phase.peaks.q.size:
@@ -103,7 +103,7 @@ def _draw_peaks(axes: Axes, phase: PhasePeaks, q: np.ndarray, colour: np.ndarray
             phase.peaks.q[~matched], height[~matched], marker="v", s=26, facecolor="white", edgecolor=INK, zorder=5
         )
     if phase.lines is not None:
-        lines = phase.lines.visible
+        lines = phase.lines
         scale = phase.match.scale if phase.match else 1.0
         axes.vlines(lines.q / scale, -0.05 - 0.35 * np.sqrt(lines.strength), -0.05, color=colour, lw=1.1)
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from jinja2 import Environment, StrictUndefined
@@ -19,9 +19,6 @@ from difsims_core.evaluate.experiment_scores import ExperimentEvaluation
 from difsims_core.evaluate.figure_style import as_percent
 from difsims_core.messages import printable_lines
 
-if TYPE_CHECKING:
-    from difsims_core.storage.npz.contracts import Prediction, Truth
-
 _TEMPLATE = "report.html.j2"
 
 
@@ -31,20 +28,17 @@ class ReportMap:
 
     Attributes
     ----------
-    prediction
-        Probabilities (…, k) with their phases.
     evaluation
         What `evaluate_experiment` said of it; its name is the name of the map.
+    phase_map
+        The picture of its phases and their confidence, a PNG.
     truth
-        Label map, where it is known.
-    pixel_size_nm
-        Scan step, where it is known.
+        The picture of the map beside its truth, a PNG; None where the truth is not known.
     """
 
-    prediction: Prediction
     evaluation: ExperimentEvaluation
-    truth: Truth | None = None
-    pixel_size_nm: float | None = None
+    phase_map: bytes
+    truth: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -112,7 +106,7 @@ def render_report(content: ReportContent) -> str:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_shown
     )
-    environment.filters |= {"percent": as_percent, "number": _number, "png": _data_uri}
+    environment.filters |= {"percent": as_percent, "number": _number, "png": _drawn, "embedded": _data_uri}
     template = environment.from_string(files("difsims_core.evaluate").joinpath(_TEMPLATE).read_text(encoding="utf-8"))
     return template.render(
         content=content,
@@ -153,5 +147,9 @@ def _number(value: float | None, digits: int = 3) -> str:
     return "–" if value is None else f"{value:.{digits}f}"
 
 
-def _data_uri(figure: Figure) -> str:
-    return "data:image/png;base64," + base64.b64encode(figures.to_png(figure)).decode("ascii")
+def _drawn(figure: Figure) -> str:
+    return _data_uri(figures.to_png(figure))
+
+
+def _data_uri(png: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")

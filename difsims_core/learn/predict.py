@@ -35,6 +35,8 @@ class PredictionResult:
 
     Attributes
     ----------
+    model : str
+        Id of the model.
     url : str
         Of the prediction.
     name : str
@@ -45,6 +47,7 @@ class PredictionResult:
         Pixels that hold nothing to classify, and all of them.
     """
 
+    model: str
     url: str
     name: str
     reused: bool
@@ -199,7 +202,7 @@ def predict_experiment(
         if moved:  # evaluation finds the scan by this
             write_prediction(store.url(key), replace(before, experiment=as_written(url)))
         n_invalid = 0 if before.invalid is None else int(before.invalid.sum())
-        return PredictionResult(store.url(key), experiment.name, True, n_invalid, n_patterns)
+        return PredictionResult(bundle.id, store.url(key), experiment.name, True, n_invalid, n_patterns)
     if before is not None and moved and not same:
         raise ExperimentError(
             f"{url}: this model has predicted another scan of this name, {before.experiment}",
@@ -222,7 +225,7 @@ def predict_experiment(
     n_invalid = int(invalid.sum())
     if n_invalid:
         logger.warning("%s: %d of %d profiles are constant or not finite: uniform there", url, n_invalid, n_patterns)
-    return PredictionResult(store.url(key), experiment.name, False, n_invalid, n_patterns)
+    return PredictionResult(bundle.id, store.url(key), experiment.name, False, n_invalid, n_patterns)
 
 
 def _read_scan(url: str | Path) -> Profiles:

@@ -27,15 +27,12 @@ class PredictionRun:
 
     Attributes
     ----------
-    model : str
-        Id of the model.
     results : tuple of PredictionResult
         Of the scans that are mapped, in order.
     failures : mapping of str to Exception
         Why the others are not, by their URLs.
     """
 
-    model: str
     results: tuple[PredictionResult, ...]
     failures: Mapping[str, Exception]
 
@@ -79,19 +76,20 @@ def run_prediction(
         If the model cannot be used, or the store fails.
     """
     check_names(experiments)
-    bundle = load_bundle(model, store) if isinstance(model, str) else model
     failures: dict[str, Exception] = {}
     results = []
 
-    def predict_here(url: str) -> PredictionResult:
-        return predict_experiment(store, bundle, url, q_unit, beam_energy_kv=beam_energy_kv)
+    def map_here() -> PredictOne:
+        bundle = load_bundle(model, store) if isinstance(model, str) else model
+        return lambda url: predict_experiment(store, bundle, url, q_unit, beam_energy_kv=beam_energy_kv)
 
+    map_scan = predict_one or map_here()
     for done, url in enumerate(experiments, start=1):
         with (guard or _keep_in(failures))(url):
-            results.append((predict_one or predict_here)(url))
+            results.append(map_scan(url))
         if progress is not None:
             progress(done, url)
-    return PredictionRun(bundle.id, tuple(results), failures)
+    return PredictionRun(tuple(results), failures)
 
 
 def check_names(experiments: Sequence[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,14 +14,15 @@ import numpy as np
 from difsims_core.config.pipeline import PipelineSpec
 from difsims_core.dataset.crystals import crystals_today
 from difsims_core.dataset.description import versions_in_words
-from difsims_core.dataset.open import Simulation, open_simulation
+from difsims_core.dataset.open import Simulation
 from difsims_core.evaluate.report import LineageStep, ReportContent, ReportMap, render_report
-from difsims_core.evaluate.scan_files import read_truth_of, scan_folder
-from difsims_core.learn.bundle import ModelBundle, load_bundle
-from difsims_core.results.scores import crystals_of, evaluation_of, readable
+from difsims_core.learn.bundle import ModelBundle
+from difsims_core.results.evaluate_map import read_evaluation
+from difsims_core.results.evaluation_record import EvaluationRecord
+from difsims_core.results.map_pictures import pictures_of
+from difsims_core.results.map_scores import MapScores
 from difsims_core.storage import layout
-from difsims_core.storage.npz.contracts import read_prediction
-from difsims_core.storage.objects import ObjectStore, open_store
+from difsims_core.storage.objects import ObjectStore
 
 _SAMPLE_ROWS = 240
 
@@ -33,76 +35,92 @@ def sample_profiles(simulation: Simulation) -> dict[str, np.ndarray]:
     return {name: found for name, found in by_phase.items() if len(found)}
 
 
+@dataclass(frozen=True, slots=True)
+class WrittenReport:
+    """Where the report of a run lies.
+
+    Attributes
+    ----------
+    url, key : str
+        Its URL, and its key in the store.
+    reused : bool
+        Whether it was there already.
+    """
+
+    url: str
+    key: str
+    reused: bool
+
+
 def write_report(
-    store: str,
     spec: PipelineSpec,
-    simulation: str,
-    model: str,
-    rows: Sequence[dict[str, Any]],
+    simulation: Simulation,
+    bundle: ModelBundle,
+    scores: Sequence[MapScores],
+    *,
+    store: ObjectStore,
     title: str,
-    places: Sequence[str],
-) -> dict[str, Any]:
-    """Write the report of a run unless it exists; return its URL and key, and whether it was there.
+    places: Sequence[str] = (),
+) -> WrittenReport:
+    """Write the report of a run unless it exists; it is made of the stored evaluations and pictures of the maps.
 
     Parameters
     ----------
-    store
-        Root URL of the store.
     spec
         The document of the run.
-    simulation, model
-        Ids.
-    rows
-        What the evaluation flow returned: URLs of the scores, and their digests.
+    simulation, bundle
+        Dataset and model.
+    scores
+        What `run_evaluation` returned.
+    store
+        Holds evaluations and pictures, and gets the report.
     title
         Heading.
     places
         What the run was told to read (`places_of`).
+
+    Raises
+    ------
+    MissingObjectError, CorruptDataError
+        If an evaluation or a picture was removed or damaged meanwhile.
     """
-    place = open_store(store)
-    scores = [place.read_record(place.key_of(row["scores"])) for row in rows]
-    named = [title, simulation, model, spec.digest(), *(document["inputs_sha256"] for document in scores)]
+    records = [read_evaluation(store, item.url) for item in scores]
+    named = [title, simulation.id, bundle.id, spec.digest(), *(record.inputs_sha256 for record in records)]
     run = f"run-{hashlib.sha256(json.dumps(named).encode()).hexdigest()[:16]}"
     key = layout.report(run)
-    if place.exists(key):
-        return {"url": place.url(key), "key": key, "reused": True}
-    opened = open_simulation(simulation, place)
-    bundle = load_bundle(model, place)
-    examples = sample_profiles(opened)
-    maps = tuple(
-        _map(place, place.url(layout.prediction(model, document["experiment"])), spec, places) for document in scores
-    )
+    if store.exists(key):
+        return WrittenReport(store.url(key), key, reused=True)
+    with_truth = spec.truth_folder is not None
     content = ReportContent(
         title=title,
         created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        introduction=opened.attrs["summary"],
+        introduction=simulation.attrs["summary"],
         facts=(
-            ("simulated patterns", f"{opened.n_patterns:,}"),
-            ("phases", str(len(opened.phases))),
-            ("maps", str(len(maps))),
+            ("simulated patterns", f"{simulation.n_patterns:,}"),
+            ("phases", str(len(simulation.phases))),
+            ("maps", str(len(records))),
         ),
         held_out=bundle.metrics,
         history=bundle.history,
-        maps=maps,
-        example_q=opened.q_px,
-        examples=examples,
-        lineage=_lineage(opened, bundle, scores, places),
+        maps=tuple(_map(store, record, with_truth=with_truth) for record in records),
+        example_q=simulation.q_px,
+        examples=sample_profiles(simulation),
+        lineage=_lineage(simulation, bundle, records, places),
         parameters=spec.to_document(),
     )
-    place.write(key, render_report(content).encode())
-    return {"url": place.url(key), "key": key, "reused": False}
+    store.write(key, render_report(content).encode())
+    return WrittenReport(store.url(key), key, reused=False)
 
 
-def _map(store: ObjectStore, url: str, spec: PipelineSpec, places: Sequence[str]) -> ReportMap:
-    prediction = read_prediction(url)
-    files = crystals_of(store.root, prediction, None, places)
-    folder = scan_folder(prediction, url, readable(store.root, places))
-    evaluation = evaluation_of(url, folder, spec.truth_folder, None, files)
-    return ReportMap(prediction, evaluation, read_truth_of(prediction, url, spec.truth_folder))
+def _map(store: ObjectStore, record: EvaluationRecord, *, with_truth: bool) -> ReportMap:
+    known = with_truth and record.truth is not None
+    pictures = pictures_of(record.cnn_id, record.experiment, with_truth=known)
+    truth = None if pictures.truth is None else store.read(pictures.truth)
+    return ReportMap(record.evaluation(), store.read(pictures.phase_map), truth)
 
 
 def _lineage(
-    simulation: Simulation, bundle: ModelBundle, scores: Sequence[dict[str, Any]], places: Sequence[str]
+    simulation: Simulation, bundle: ModelBundle, records: Sequence[EvaluationRecord], places: Sequence[str]
 ) -> tuple[LineageStep, ...]:
     attributes = simulation.attrs
     crystals = tuple((item["name"], _crystal(item)) for item in attributes["crystals"])
@@ -121,7 +139,7 @@ def _lineage(
         ("held-out accuracy", f"{bundle.metrics['accuracy']:.4f}"),
         ("versions", ", ".join(f"{name} {value}" for name, value in bundle.versions.items())),
     )
-    maps = tuple((document["experiment"], document["prediction"]) for document in scores)
+    maps = tuple((record.experiment, record.prediction) for record in records)
     return (
         LineageStep("crystal files", f"{len(attributes['crystals'])} phases", crystals),
         LineageStep("dataset", simulation.id, dataset),

@@ -5,6 +5,7 @@ Prefect and TensorFlow take seconds to load; only the commands that need them lo
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -189,12 +190,14 @@ def evaluate(
     maps = expand_urls(predictions)
     with _flows(ctx, "flows.evaluate"):
         from flows.evaluate import evaluate as flow
+        from flows.ui.summaries import score_row
 
         scores = flow(maps, experiments, truth, crystals, store)
     if as_json:
-        console.show_json(scores)
+        console.show_json([asdict(item) for item in scores])
     else:
-        console.show_table("evaluation", scores, [name for name in scores[0] if name not in _LONG])
+        rows = [score_row(item) for item in scores]
+        console.show_table("evaluation", rows, [name for name in rows[0] if name not in _LONG])
 
 
 @app.command(epilog="Example: difsims pipeline run.yaml --set simulation.n_patterns=100000")
@@ -217,7 +220,7 @@ def pipeline(
         from flows.pipeline import pipeline as flow
 
         outcome = flow(document, store)
-    console.show_json(outcome) if as_json else console.show_line(outcome["report"])
+    console.show_json(asdict(outcome)) if as_json else console.show_line(outcome.report)
 
 
 @app.command(epilog="Example: difsims retrain --set training.epochs=20 --store s3://lab/difsims")

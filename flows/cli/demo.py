@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from typing import Any
 
 from difsims_core.config.documents import load_spec, make_spec
 from difsims_core.config.pipeline import PipelineSpec
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.resources import samples_folder, specs_folder
+from difsims_core.results.map_scores import MapScores
 from difsims_core.storage.names import as_written
 from difsims_core.storage.objects import open_store
 from flows.cli import console
@@ -40,30 +42,30 @@ def run_demo(store: str | None, n_patterns: int, epochs: int, *, verbose: bool =
         from flows.pipeline import pipeline
 
         outcome = pipeline(spec, object_store.root, "difsims demo")
-        held_out = load_bundle(outcome["model"], object_store).metrics["accuracy"]
+        held_out = load_bundle(outcome.model, object_store).metrics["accuracy"]
     seconds = time.monotonic() - started
     if as_json:
-        console.show_json(outcome | {"held_out_accuracy": held_out, "seconds": round(seconds, 1)})
+        console.show_json(asdict(outcome) | {"held_out_accuracy": held_out, "seconds": round(seconds, 1)})
         return
-    rows = [{"data": "simulated, held out", "accuracy": _percent(held_out)}, *map(_row, outcome["scores"])]
+    rows = [{"data": "simulated, held out", "accuracy": _percent(held_out)}, *map(_row, outcome.scores)]
     console.show_table(f"difsims demo: {n_patterns:,} patterns, {seconds:.0f} s", rows, list(rows[-1]))
     console.results.print(
         "peak distance: from a measured peak to the nearest position that its phase allows, mean over the phases.\n"
         "peaks F1: do the peaks of the pixels that a phase claims lie where its crystal allows them (1: all)?\n"
         "null F1: the best that another phase of the model reaches with the same peaks."
     )
-    console.show_line(f"report: {as_written(outcome['report'])}")
+    console.show_line(f"report: {as_written(outcome.report)}")
 
 
-def _row(scores: dict[str, Any]) -> dict[str, Any]:
+def _row(scores: MapScores) -> dict[str, Any]:
     return {
-        "data": scores["map"],
-        "accuracy": _percent(scores["accuracy"]),
-        "off boundaries": _percent(scores["off boundaries"]),
-        "peak distance (1/Å)": _figures(scores["distance (1/Å)"], 4),
-        "peaks F1": _figures(scores["peaks F1"], 2),
-        "null F1": _figures(scores["null F1"], 2),
-        "phases better than null": scores["better than null"],
+        "data": scores.name,
+        "accuracy": _percent(scores.accuracy),
+        "off boundaries": _percent(scores.accuracy_off_boundaries),
+        "peak distance (1/Å)": _figures(scores.mean_distance_per_angstrom, 4),
+        "peaks F1": _figures(scores.peaks_f1, 2),
+        "null F1": _figures(scores.null_f1, 2),
+        "phases better than null": f"{scores.n_better_than_null} of {scores.n_compared}",
     }
 
 

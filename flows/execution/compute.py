@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from difsims_core.config.simulation import SimulationSpec
+from difsims_core.dataset.build import GroupSummary
 from difsims_core.dataset.plan import Plan
 from flows.execution.executors.base import Executor, Progress
 from flows.execution.executors.dask import DaskExecutor
@@ -40,7 +40,7 @@ def reserve_compute(plan: Plan) -> Iterator[int]:
 
 def write_group(
     store_url: str, spec: SimulationSpec, plan: Plan, blocks: range, progress: Progress | None = None
-) -> dict[str, Any]:
+) -> GroupSummary:
     """Simulate and write a run of blocks where the settings say; see ``difsims_core.dataset.build.write_group``.
 
     Raises

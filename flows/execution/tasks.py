@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +14,12 @@ from prefect.states import Completed
 from difsims_core.config.learning import TrainingSpec
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.dataset import build
+from difsims_core.dataset.build import GroupSummary
 from difsims_core.dataset.plan import Plan
 from difsims_core.dataset.receipts import read_receipts
-from difsims_core.errors import ExperimentError, InputError
 from difsims_core.learn import predict, train
 from difsims_core.learn.bundle import ModelBundle, load_bundle
-from difsims_core.results import scores
-from difsims_core.results.run_report import write_report
+from difsims_core.results.evaluate_map import EvaluatedMap, EvaluationSources, evaluate_map
 from difsims_core.storage.names import url_name
 from difsims_core.storage.objects import open_store
 from difsims_core.unit_names import QUnit
@@ -66,7 +64,7 @@ def _finished_blocks(store: str, plan: Plan) -> list[int]:
 
 def _write_blocks(
     store: str, spec: SimulationSpec, plan: Plan, first: int, last: int, *, written: bool = False
-) -> dict[str, Any] | State[Any]:
+) -> GroupSummary | State[Any]:
     """Write a group of blocks; one whose receipts were all ``written`` before ends as ``Cached``, with no work done."""
     if written:
         return Completed(name="Cached", message="every block of this group has its receipt, nothing was simulated")
@@ -93,26 +91,14 @@ def _train_model(store: str, simulations: list[str], spec: TrainingSpec, work: s
 
 def _predict_one(
     store: str, model: str, url: str, q_unit: QUnit | None = None, beam_energy_kv: float | None = None
-) -> dict[str, Any]:
-    bundle = _bundle(store, model)
-    result = predict.predict_experiment(open_store(store), bundle, url, q_unit, beam_energy_kv=beam_energy_kv)
-    return {"model": bundle.id, **asdict(result)}
+) -> predict.PredictionResult:
+    return predict.predict_experiment(
+        open_store(store), _bundle(store, model), url, q_unit, beam_energy_kv=beam_energy_kv
+    )
 
 
-def _score(
-    store: str,
-    url: str,
-    experiments: str | None = None,
-    truth: str | None = None,
-    crystals: str | None = None,
-    places: Sequence[str] = (),
-) -> dict[str, Any]:
-    try:
-        return scores.score_prediction(store, url, experiments, truth, crystals, places)
-    except ExperimentError:
-        raise
-    except InputError as error:  # an id, a name or a place that the file gives: the other predictions go on
-        raise ExperimentError(f"{url}: {error}") from None
+def _evaluate_one(store: str, url: str, sources: EvaluationSources) -> EvaluatedMap:
+    return evaluate_map(open_store(store), url, sources)
 
 
 @lru_cache(maxsize=2)
@@ -143,5 +129,4 @@ finish_dataset = stored(
 find_trained = stored(_find_trained, "find trained model")
 train_model = stored(_train_model, "train model")
 predict_one = stored(_predict_one, "predict", task_run_name=_named("predict"))
-score = stored(_score, "score", task_run_name=_named("score"))
-report = stored(write_report, "write report")
+evaluate_one = stored(_evaluate_one, "evaluate", task_run_name=_named("evaluate"))

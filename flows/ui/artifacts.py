@@ -46,17 +46,20 @@ def cells(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [{name: _cell(value) for name, value in row.items()} for row in rows]
 
 
-def figure(
-    store: ObjectStore, owner: str, name: str, draw: Callable[[], bytes], description: str, *, redraw: bool = False
-) -> str:
+def figure(store: ObjectStore, owner: str, name: str, draw: Callable[[], bytes], description: str) -> str:
     """Leave a figure among those of ``owner``, an id, as a picture; return its URL. It is drawn unless it exists."""
     key = layout.figure(owner, name)
-    if redraw or not store.exists(key):
+    if not store.exists(key):
         store.write(key, draw())
+    return picture(store, name.rsplit(".", 1)[0], key, description)
+
+
+def picture(store: ObjectStore, name: str, key: str, description: str) -> str:
+    """Leave a stored picture under a name; return its URL."""
     shown, remark = picture_url(store, key)
     create_image_artifact(
         image_url=shown,
-        key=artifact_key(name.rsplit(".", 1)[0]),
+        key=artifact_key(name),
         description=f"{markdown.text(description)} · {markdown.code(location_of(store, key))} ({remark})",
     )
     return store.url(key)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from difsims_core.dataset.description import versions_in_words
 from difsims_core.dataset.open import Simulation, open_simulation
-from difsims_core.evaluate.scan_files import read_truth_of
+from difsims_core.evaluate.experiment_scores import ExperimentEvaluation
 from difsims_core.learn.bundle import load_bundle
+from difsims_core.learn.predict import PredictionResult
+from difsims_core.results.evaluate_map import EvaluatedMap
+from difsims_core.results.map_pictures import MapPictures
+from difsims_core.results.map_scores import MapScores
 from difsims_core.results.run_report import sample_profiles
-from difsims_core.results.scores import phase_rows
 from difsims_core.storage import layout
-from difsims_core.storage.npz.contracts import predicted_name, read_prediction
 from difsims_core.storage.objects import ObjectStore, open_store
 from flows.ui import artifacts
 
@@ -80,80 +82,102 @@ def show_model(root: str, model_id: str) -> float:
     return float(metrics["accuracy"])
 
 
-def show_evaluation(root: str, url: str, scores_url: str, truth: str | None, *, redraw: bool) -> None:
+def show_evaluation(store: ObjectStore, evaluated: EvaluatedMap, pictures: MapPictures) -> None:
     """Leave the peak positions of a map by phase, the map with its confidence, and the map beside its truth."""
-    store, prediction = open_store(root), read_prediction(url)
-    known = read_truth_of(prediction, url, truth)
-    document = store.read_record(store.key_of(scores_url))
-    name, model_id = document["experiment"], prediction.cnn_id
-    artifacts.table(f"peaks-{name}", phase_rows(document), f"Peak positions of {name} by {model_id}")
-
-    show_map(store, model_id, url, redraw=redraw)
-    if known is None:
-        return
-
-    def draw_truth() -> bytes:
-        from difsims_core.evaluate import figures
-
-        return figures.to_png(figures.truth_figure(prediction, known, name))
-
-    artifacts.figure(store, model_id, f"{name}-truth.png", draw_truth, f"{name} beside its truth", redraw=redraw)
+    name, model = evaluated.scores.name, evaluated.scores.model
+    artifacts.table(f"peaks-{name}", phase_rows(evaluated.evaluation), f"Peak positions of {name} by {model}")
+    show_map(store, name, pictures.phase_map)
+    if pictures.truth is not None:
+        artifacts.picture(store, f"{name}-truth", pictures.truth, f"{name} beside its truth")
 
 
-def show_map(store: ObjectStore, model_id: str, url: str, *, redraw: bool = False) -> None:
-    """Leave the picture of a predicted map with its confidence."""
-    name = predicted_name(url)
-
-    def draw() -> bytes:
-        from difsims_core.evaluate import figures
-
-        return figures.to_png(figures.phase_map_figure(read_prediction(url), name))
-
-    described = f"Phases and confidence of {name}"
-    artifacts.figure(store, model_id, f"{name}-phase-map.png", draw, described, redraw=redraw)
+def show_map(store: ObjectStore, name: str, key: str) -> None:
+    """Leave the stored picture of a predicted map with its confidence."""
+    artifacts.picture(store, f"{name}-phase-map", key, f"Phases and confidence of {name}")
 
 
-def show_predictions(results: Sequence[Mapping[str, Any]], failed: int = 0) -> None:
-    """Leave the summary and the list of predicted maps (rows of the task ``predict``)."""
-    where = {result["name"]: result["url"] for result in results}
+def show_predictions(results: Sequence[PredictionResult], failed: int = 0) -> None:
+    """Leave the summary and the list of predicted maps."""
+    where = {result.name: result.url for result in results}
     artifacts.links("predictions", where, "Predicted phase maps")
-    unusable = sum(result["n_invalid"] for result in results)
+    unusable = sum(result.n_invalid for result in results)
     artifacts.summary(
-        what=f"predicted with {', '.join(sorted({result['model'] for result in results})) or 'no model'}",
-        on=f"{len(results)} scans: {_some([str(result['name']) for result in results])}",
+        what=f"predicted with {', '.join(sorted({result.model for result in results})) or 'no model'}",
+        on=f"{len(results)} scans: {_some([str(result.name) for result in results])}",
         far=_how_far(results, failed),
         good=f"{unusable:,} pixels without a usable profile; the scores are in the run of evaluate",
         where=where,
     )
 
 
-def show_scores(rows: Sequence[Mapping[str, Any]], failed: int = 0) -> None:
-    """Leave the summary and the table of evaluated maps (rows of the task ``score``)."""
-    artifacts.table("evaluation", rows, f"Scores of {len(rows)} maps")
+def show_scores(scores: Sequence[MapScores], failed: int = 0) -> None:
+    """Leave the summary and the table of evaluated maps."""
+    artifacts.table("evaluation", [score_row(item) for item in scores], f"Scores of {len(scores)} maps")
     artifacts.summary(
         what="evaluated predicted phase maps",
-        on=f"{len(rows)} maps by {', '.join(sorted({row['model'] for row in rows})) or 'no model'}",
-        far=_how_far(rows, failed),
-        good=scores_in_words(rows),
-        where={row["map"]: row["scores"] for row in rows},
+        on=f"{len(scores)} maps by {', '.join(sorted({item.model for item in scores})) or 'no model'}",
+        far=_how_far(scores, failed),
+        good=scores_in_words(scores),
+        where={item.name: item.url for item in scores},
     )
 
 
-def scores_in_words(rows: Sequence[Mapping[str, Any]]) -> str:
+def score_row(scores: MapScores) -> dict[str, Any]:
+    """Return the row of a map in a table of scores."""
+    return {
+        "map": scores.name,
+        "accuracy": scores.accuracy,
+        "off boundaries": scores.accuracy_off_boundaries,
+        "confidence": scores.mean_confidence,
+        "invalid": scores.n_invalid,
+        "distance (1/Å)": scores.mean_distance_per_angstrom,
+        "peaks F1": scores.peaks_f1,
+        "null F1": scores.null_f1,
+        "better than null": better_than_null(scores),
+        "model": scores.model,
+        "scores": scores.url,
+        "reused": scores.reused,
+    }
+
+
+def phase_rows(evaluation: ExperimentEvaluation) -> list[dict[str, Any]]:
+    """Return one row a phase of a map: peak positions with their null."""
+    return [
+        {
+            "map": evaluation.name,
+            "phase": phase.phase,
+            "pixels": phase.n_pixels,
+            "status": phase.status,
+            "precision": phase.match and phase.match.precision,
+            "recall": phase.match and phase.match.recall,
+            "F1": phase.match and phase.match.f1,
+            "null F1": phase.null_f1,
+            "lattice scale": phase.match and phase.match.scale,
+        }
+        for phase in evaluation.phases
+    ]
+
+
+def better_than_null(scores: MapScores) -> str:
+    """Return how many phases are better than their null, in words."""
+    return f"{scores.n_better_than_null} of {scores.n_compared}"
+
+
+def scores_in_words(scores: Sequence[MapScores]) -> str:
     """Return how good maps are: by their truth where it is known, else by the peaks of their phases."""
-    return _some([f"{row['map']} {_score_in_words(row)}" for row in rows])
+    return _some([f"{item.name} {_score_in_words(item)}" for item in scores])
 
 
-def _how_far(rows: Sequence[Mapping[str, Any]], failed: int) -> str:
-    kept = sum(bool(row["reused"]) for row in rows)
+def _how_far(results: Sequence[MapScores] | Sequence[PredictionResult], failed: int) -> str:
+    kept = sum(result.reused for result in results)
     ended = f"{failed} failed" if failed else "complete"
-    return f"{ended}: {len(rows) - kept} new, {kept} were there already"
+    return f"{ended}: {len(results) - kept} new, {kept} were there already"
 
 
-def _score_in_words(row: Mapping[str, Any]) -> str:
-    if row["accuracy"] is not None:
-        return f"{row['accuracy']:.1%} right"
-    return f"{row['better than null']} phases better than null"
+def _score_in_words(scores: MapScores) -> str:
+    if scores.accuracy is not None:
+        return f"{scores.accuracy:.1%} right"
+    return f"{better_than_null(scores)} phases better than null"
 
 
 def _some(names: Sequence[str]) -> str:

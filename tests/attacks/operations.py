@@ -28,7 +28,7 @@ from difsims_core.learn.bundle import load_bundle
 from difsims_core.learn.predict import predict_experiment
 from difsims_core.models.registry import promote, read_registry
 from difsims_core.models.wanted import wanted_models
-from difsims_core.results.scores import score_prediction
+from difsims_core.results.evaluate_map import evaluate_map
 from difsims_core.scans.attempts import read_attempts
 from difsims_core.scans.intake import Failure, record_failures
 from difsims_core.scans.listing import list_scans
@@ -143,7 +143,7 @@ class Evaluate(Operation):
 
     def work(self, whole: WholeStore) -> Iterator[str]:
         for key in whole.store.list(layout.predictions(whole.models[0])):
-            yield score_prediction(whole.store.root, whole.store.url(key))["scores"]
+            yield evaluate_map(whole.store, whole.store.url(key)).scores.url
 
     def check(self, whole: WholeStore, told: list[str]) -> None:
         for url in told:

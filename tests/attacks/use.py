@@ -18,7 +18,7 @@ from difsims_core.learn.bundle import load_bundle
 from difsims_core.learn.train import find_trained
 from difsims_core.models.registry import promote, read_registry
 from difsims_core.models.wanted import wanted_models
-from difsims_core.results.scores import score_prediction
+from difsims_core.results.evaluate_map import evaluate_map
 from difsims_core.scans import reconcile
 from difsims_core.scans.attempts import read_attempts
 from difsims_core.scans.missing_maps import Inventory
@@ -40,7 +40,7 @@ def _use_prediction(whole: WholeStore, key: str) -> Any:
 
 def _use_evaluation(whole: WholeStore, key: str) -> Any:
     _, model, name = key.split("/")
-    return score_prediction(whole.store.root, whole.store.url(layout.prediction(model, name.removesuffix(".json"))))
+    return evaluate_map(whole.store, whole.store.url(layout.prediction(model, name.removesuffix(".json")))).scores
 
 
 def _use_dataset_index(whole: WholeStore, _key: str) -> Any:

@@ -72,7 +72,7 @@ def _make(folder: Path) -> None:
     from difsims_core.learn.predict import predict_experiment
     from difsims_core.learn.train import train
     from difsims_core.models.registry import promote, read_registry
-    from difsims_core.results.scores import score_prediction
+    from difsims_core.results.evaluate_map import evaluate_map
     from difsims_core.scans.intake import scans_to_predict
     from difsims_core.scans.missing_maps import Inventory
     from difsims_core.scans.reconcile import reconcile
@@ -90,7 +90,7 @@ def _make(folder: Path) -> None:
     for bundle in bundles:
         for url in scans_to_predict(store)[0]:
             result = predict_experiment(store, bundle, url)
-            score_prediction(store.root, result.url)
+            evaluate_map(store, result.url)
     contents = WholeStore(
         str(folder),
         tuple(sim.id for sim in sims),

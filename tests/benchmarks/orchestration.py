@@ -1,4 +1,4 @@
-"""What Prefect costs: the ``simulate`` flow against ``build`` in the same process, on the same kind of store.
+"""What Prefect costs: the ``simulate`` flow against ``run_simulation`` in the same process, on the same kind of store.
 
     python -m tests.benchmarks.orchestration [--patterns 2500000] [--runs 3] [--file | --s3] [--parts]
 
@@ -22,7 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from difsims_core import SimulationSpec, load_spec
-from difsims_core.dataset.build import build
+from difsims_core.dataset.run_simulation import run_simulation
 from difsims_core.resources import specs_folder
 from difsims_core.storage import layout
 from difsims_core.storage.objects import open_store
@@ -61,7 +61,7 @@ def compare(spec: SimulationSpec, store: str, runs: int) -> None:
     from flows.simulate import simulate
 
     ways: dict[str, Callable[[SimulationSpec], str]] = {
-        "build": lambda wanted: build(open_store(store), wanted),
+        "build": lambda wanted: run_simulation(open_store(store), wanted).id,
         "flow": lambda wanted: simulate(wanted, store),
     }
     seconds: dict[str, list[float]] = {name: [] for name in ways}

@@ -16,8 +16,8 @@ import numpy as np
 
 from difsims_core.config.learning import TrainingSpec
 from difsims_core.config.simulation import SimulationSpec
-from difsims_core.dataset.build import build
 from difsims_core.dataset.open import open_simulation
+from difsims_core.dataset.run_simulation import run_simulation
 from difsims_core.learn.backend import make_deterministic, tf
 from difsims_core.learn.data.split import Part
 from difsims_core.learn.data.tf_dataset import BatchFeed
@@ -41,7 +41,7 @@ def main() -> None:
 
 def compare(store_url: str, n_patterns: int, rounds: int, batch_size: int) -> None:
     store = open_store(store_url)
-    simulation = open_simulation(build(store, SimulationSpec(n_patterns=n_patterns)), store)
+    simulation = open_simulation(run_simulation(store, SimulationSpec(n_patterns=n_patterns)).id, store)
     stream = load_training_data([simulation], TrainingSpec(batch_size=batch_size)).stream
     n, steps = stream.count(Part.TRAIN), stream.n_batches(Part.TRAIN)
     print(f"{n} training patterns of {n_patterns}, {stream.n_q} values each, batches of {batch_size}, large_filter")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 
 from flows.settings import quieten_prefect
 
@@ -29,7 +30,7 @@ def main(stores: list[str]) -> None:
         },
         PipelineSpec,
     )
-    outcomes = [pipeline(spec, store, title=f"Maps in {store.partition(':')[0]}") for store in stores]
+    outcomes = [asdict(pipeline(spec, store, title=f"Maps in {store.partition(':')[0]}")) for store in stores]
     sys.stdout.write(json.dumps(outcomes) + "\n")
 
 

@@ -36,7 +36,7 @@ def test_the_same_bytes_as_in_this_process(cluster, store, spec, tmp_path, monke
     build.write_block(store, plan, build._prepare(spec), 1)
     told: list[int] = []
     summary = compute.write_group(store.root, spec, plan, range(plan.n_blocks), told.append)
-    assert (summary["written"], summary["skipped"], summary["patterns"]) == (4, 1, spec.n_patterns - ROWS)
+    assert (summary.written, summary.skipped, summary.n_patterns) == (4, 1, spec.n_patterns - ROWS)
     assert told[0] == ROWS
     assert told == sorted(told)
     assert told[-1] == spec.n_patterns

@@ -161,6 +161,9 @@ class Page(HTMLParser):
         self.text += data
 
 
+PNG = figures.to_png(figures.phase_map_figure(evaluated((4, 4))[0]))
+
+
 def full_content() -> ReportContent:
     prediction, truth, evaluation = evaluated((6, 8))
     rng = np.random.default_rng(0)
@@ -171,7 +174,10 @@ def full_content() -> ReportContent:
         facts=(("wall time", "4 min"),),
         held_out=classification_scores(rng.dirichlet((1.0, 1.0), 80), rng.integers(0, 2, 80), PHASES),
         history=HISTORY,
-        maps=(ReportMap(prediction, evaluation, truth), ReportMap(*evaluated((5,))[::2])),
+        maps=(
+            ReportMap(evaluation, PNG, figures.to_png(figures.truth_figure(prediction, truth))),
+            ReportMap(evaluated((5,))[2], PNG),
+        ),
         example_q=Q,
         examples={name: rng.random((4, Q.size)) for name in PHASES},
         lineage=(LineageStep("crystal files", "2 files", (("a.cif", "ab" * 32),)), LineageStep("model", "cnn-x")),
@@ -219,6 +225,6 @@ def test_parts_that_are_missing_are_left_out() -> None:
     page = Page(render_report(ReportContent(title="Empty")))
     assert "Empty" in page.text
     assert not {"img", "table", "details"} & set(page.tags)
-    prediction, _, evaluation = evaluated((3, 3))
-    without_truth = Page(render_report(ReportContent(title="No truth", maps=(ReportMap(prediction, evaluation),))))
+    evaluation = evaluated((3, 3))[2]
+    without_truth = Page(render_report(ReportContent(title="No truth", maps=(ReportMap(evaluation, PNG),))))
     assert "off grain boundaries" not in without_truth.text

@@ -95,7 +95,7 @@ def content(phases: tuple[str, ...]) -> ReportContent:
         facts=((name, name),),
         held_out=held_out,
         history=HISTORY,
-        maps=(ReportMap(prediction, evaluation(phases, name)),),
+        maps=(ReportMap(evaluation(phases, name), figures.to_png(figures.phase_map_figure(prediction, name))),),
         lineage=(LineageStep(name, name, tuple((phase, phase) for phase in phases)),),
         parameters={name: name},
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -15,6 +16,8 @@ from PIL import Image
 from prefect import flow, task
 
 from difsims_core.evaluate.figure_style import phase_colours
+from difsims_core.learn.predict import PredictionResult
+from difsims_core.results.map_scores import MapScores
 from difsims_core.storage.objects import open_store
 from flows.ui import artifacts, progress, summaries
 from flows.ui.figure_links import THUMBNAIL_BYTES, browser_url, thumbnail
@@ -149,10 +152,13 @@ def test_a_summary_answers_in_the_order_of_the_questions():
 
 
 def test_predictions_and_scores_are_summarised(store):
-    maps = [{"name": "roi_1", "url": f"{store}/1.npz", "model": "cnn-1", "n_invalid": 2, "reused": False}]
-    known = {"model": "cnn-1", "scores": "s3://lab/1.json", "better than null": "2 of 3"}
-    rows = [known | {"map": "roi_1", "accuracy": 0.91234, "reused": True}]
-    rows += [known | {"map": f"line {n}", "accuracy": None, "reused": False} for n in range(20)]
+    maps = [PredictionResult("cnn-1", f"{store}/1.npz", "roi_1", False, 2, 20)]
+    unknown = dict.fromkeys(("accuracy", "accuracy_off_boundaries", "mean_confidence", "peaks_f1", "null_f1"))
+    places = {"url": "s3://lab/1.json", "prediction": "s3://lab/1.npz", "mean_distance_per_angstrom": None}
+    counts = {"n_invalid": 0, "n_better_than_null": 2, "n_compared": 3, "reused": False}
+    known = MapScores(name="", model="cnn-1", **unknown, **places, **counts)
+    scores = [replace(known, name="roi_1", accuracy=0.91234, reused=True)]
+    scores += [replace(known, name=f"line {n}") for n in range(20)]
 
     @flow(name="predicted")
     def predicted() -> None:
@@ -160,7 +166,7 @@ def test_predictions_and_scores_are_summarised(store):
 
     @flow(name="scored")
     def scored() -> None:
-        summaries.show_scores(rows)
+        summaries.show_scores(scores)
 
     predicted()
     found = artifacts_of(latest_run("predicted"))

@@ -17,6 +17,7 @@ from prefect.runtime import flow_run
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from difsims_core.errors import PartlyFailedError, StoreError
+from difsims_core.learn.predict import PredictionResult
 from difsims_core.storage import layout
 from difsims_core.storage.objects import open_store
 from flows import evaluate as flows_evaluate
@@ -24,6 +25,7 @@ from flows import predict as flows_predict
 from flows import train as flows_train
 from flows.ui import events
 from flows.ui.events import announce
+from tests.evaluated import evaluated_map
 from tests.flows.prefect_records import latest_run
 
 MODEL = "cnn-00000000-0000-4000-8000-000000000000"
@@ -135,7 +137,7 @@ def fake_predictions(monkeypatch: pytest.MonkeyPatch, store: str) -> set[str]:
     def predict_one(_root, model, url):
         name = url.rsplit("/", 1)[-1].removesuffix(".npz")
         where = open_store(store).url(layout.prediction(model, name))
-        return {"model": model, "url": where, "name": name, "reused": name in reused, "n_invalid": 0}
+        return PredictionResult(model, where, name, name in reused, 0, 1)
 
     monkeypatch.setattr(flows_predict, "predict_one", predict_one)
     return reused
@@ -187,17 +189,16 @@ def test_predictions_that_were_never_announced_are_announced_by_the_next_run(sto
 
 
 def test_fresh_scores_are_announced_once_a_model(store, monkeypatch, tmp_path):
-    def score(_root, url, *_others):
+    def evaluate_one(_root, url, _sources):
         name = url.rsplit("/", 1)[-1].removesuffix(".npz")
-        scores = f"{store}/evaluations/{MODEL}/{name}.json"
-        return {"model": MODEL, "map": name, "scores": scores, "reused": name == "old", "accuracy": 0.9}
+        return evaluated_map(name, MODEL, f"{store}/evaluations/{MODEL}/{name}.json", reused=name == "old")
 
-    monkeypatch.setattr(flows_evaluate, "score", score)
+    monkeypatch.setattr(flows_evaluate, "evaluate_one", evaluate_one)
     monkeypatch.setattr(flows_evaluate, "show_evaluation", lambda *_, **__: None)
     for name in ("a", "b", "old"):
         (tmp_path / f"{name}.npz").touch()
     rows = flows_evaluate.evaluate([str(tmp_path)], store=store)
-    assert [row["map"] for row in rows] == ["a", "b", "old"]
+    assert [row.name for row in rows] == ["a", "b", "old"]
     flows_evaluate.evaluate([str(tmp_path / "old.npz")], store=store)
     telling(store, {})
     scored, last = events_of(store, 2)

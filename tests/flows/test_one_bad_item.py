@@ -12,6 +12,7 @@ from flows import evaluate as evaluating
 from flows.evaluate import evaluate
 from flows.execution import tasks
 from flows.predict import predict
+from tests.evaluated import evaluated_map
 from tests.flows.prefect_records import latest_run
 from tests.flows.test_watch import MODEL, put, states
 from tests.learn.test_predict import bundle_of
@@ -79,19 +80,20 @@ def test_a_map_whose_scores_or_pictures_cannot_be_made_fails_alone(place, monkey
     urls = predict(store=place.root)
     shown, scored = [], []
 
-    def score(_root, url, *_):
+    def evaluate_one(_root, url, _sources):
         if "/a_" in url:
             raise RecursionError("deep")
         scored.append(url)
-        return {"model": MODEL, "map": "m", "scores": f"{place.root}/evaluations/m.json", "reused": False}
+        return evaluated_map("m", MODEL, f"{place.root}/evaluations/m.json", prediction=url)
 
-    def show(_root, url, *_, **__):
-        if "/b_" in url:
+    def keep_pictures(_store, evaluated):
+        if "/b_" in evaluated.scores.prediction:
             raise ValueError("Unknown symbol: \\undefined")
-        shown.append(url)
+        shown.append(evaluated.scores.prediction)
 
-    monkeypatch.setattr(evaluating, "score", score)
-    monkeypatch.setattr(evaluating, "show_evaluation", show)
+    monkeypatch.setattr(evaluating, "evaluate_one", evaluate_one)
+    monkeypatch.setattr("difsims_core.results.run_evaluation.keep_pictures", keep_pictures)
+    monkeypatch.setattr(evaluating, "show_evaluation", lambda *_: None)
     monkeypatch.setattr(evaluating, "show_scores", lambda rows, failed: (len(rows), failed))
     with pytest.raises(PartlyFailedError, match=r"2 of 3 .*RecursionError: deep · .*Unknown symbol"):
         evaluate(urls, store=place.root)

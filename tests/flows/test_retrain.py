@@ -10,8 +10,8 @@ from prefect.utilities.callables import parameter_schema
 
 from difsims_core.config.documents import make_spec
 from difsims_core.config.retraining import RetrainingSpec
-from difsims_core.dataset.build import build
 from difsims_core.dataset.open import list_simulations
+from difsims_core.dataset.run_simulation import run_simulation
 from difsims_core.errors import InputError
 from difsims_core.learn.bundle import list_models, load_bundle
 from difsims_core.learn.classifiers.keras_network import KerasNetwork
@@ -121,7 +121,7 @@ def test_nothing_new_is_no_work(root, first, monkeypatch):
 def second(root: str, first) -> dict[str, Any]:
     """A new dataset, and a better training: a challenger. The first run is stopped before it has decided."""
     place, spec = open_store(root), document(training=BETTER)
-    build(place, make_spec({**SIMULATION, "n_patterns": 2400, "seed": 6}))
+    run_simulation(place, make_spec({**SIMULATION, "n_patterns": 2400, "seed": 6}))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(retraining, "settle", lambda *_args: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):

@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 
 from difsims_core.errors import ExperimentError, InputError, MissingObjectError, PartlyFailedError
 from difsims_core.models.registry import read_registry
+from difsims_core.results.evaluate_map import EvaluatedMap
 from difsims_core.scans import intake, reconcile
 from difsims_core.scans.attempts import read_attempts
 from difsims_core.scans.isolated_reader import ReadingLimits
@@ -34,6 +35,7 @@ from flows.evaluate import evaluate
 from flows.execution import tasks
 from flows.predict import predict
 from flows.watch import scans_at_work, watch_experiments
+from tests.evaluated import evaluated_map
 from tests.flows.prefect_records import artifacts_of, latest_run
 from tests.flows.test_events import events_of
 from tests.learn.test_predict import Q, bundle_of, measured
@@ -51,17 +53,18 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reconcile, "ScanReader", ReaderHere)
     monkeypatch.setenv("DIFSIMS_INTAKE_TRIES", "2")
     monkeypatch.setattr(tasks, "_bundle", lambda _store, _model: bundle_of())
-    monkeypatch.setattr(evaluating, "score", score)
+    monkeypatch.setattr(evaluating, "evaluate_one", evaluate_one)
+    monkeypatch.setattr("difsims_core.results.run_evaluation.keep_pictures", lambda *_: None)
     for name in ("show_evaluation", "show_scores"):
         monkeypatch.setattr(evaluating, name, lambda *_, **__: None)
 
 
-def score(root: str, url: str, *_: object) -> dict[str, Any]:
+def evaluate_one(root: str, url: str, *_: object) -> EvaluatedMap:
     """Leave something in the place of the scores of a prediction."""
     store, name = open_store(root), predicted_name(url)
     key = layout.evaluation(MODEL, name)
     store.write(key, b"scores")
-    return {"model": MODEL, "map": name, "scores": store.url(key), "reused": False}
+    return evaluated_map(name, MODEL, store.url(key))
 
 
 @pytest.fixture
@@ -189,10 +192,10 @@ def test_a_map_that_is_older_than_its_scan_and_still_right_is_confirmed_once(pla
 def test_an_evaluation_that_fails_fails_its_run_and_is_given_up(place, monkeypatch):
     url = put(place, "odd")
 
-    def failing(*_: object) -> dict[str, Any]:
+    def failing(*_: object) -> EvaluatedMap:
         raise ExperimentError("no crystal of this phase")
 
-    monkeypatch.setattr(evaluating, "score", failing)
+    monkeypatch.setattr(evaluating, "evaluate_one", failing)
     with pytest.raises(ExperimentError, match="no crystal"):
         predict(experiments=[url], store=place.root, evaluate=True)
     assert states(place) == {"odd": "retry"}

@@ -14,11 +14,11 @@ from difsims_core import evaluate_all
 from difsims_core.errors import ExperimentError, InputError
 from difsims_core.models.registry import promote, read_registry
 from difsims_core.resources import crystal_folder, samples_folder
-from difsims_core.results.scores import score_prediction
+from difsims_core.results.evaluate_map import EvaluationSources, evaluate_map
+from difsims_core.results.run_evaluation import predictions_of
 from difsims_core.storage import layout
 from difsims_core.storage.npz.contracts import Prediction, experiment_name, read_profiles, read_truth, write_prediction
 from difsims_core.storage.objects import ObjectStore, open_store
-from flows.evaluate import _of_champion
 
 NAMES = ("roi_1", "roi_3")
 
@@ -167,12 +167,14 @@ def test_a_scan_and_a_store_of_any_name_are_scored(tmp_path: Path, scan: str) ->
     url = place.url(layout.prediction(model, name))
     write_prediction(url, told)
     with pytest.raises(ExperimentError, match="lies outside the store"):
-        score_prediction(place.root, url, truth=str(scans / "truth"))
-    row = score_prediction(place.root, url, truth=str(scans / "truth"), places=[str(scans)])
-    assert (row["map"], row["accuracy"], row["reused"]) == (name, 1.0, False)
-    assert row["scores"] == place.url(layout.evaluation(model, name))
+        evaluate_map(place, url, EvaluationSources(truth=str(scans / "truth")))
+    sources = EvaluationSources(truth=str(scans / "truth"), places=(str(scans),))
+    found = evaluate_map(place, url, sources).scores
+    assert (found.name, found.accuracy, found.reused) == (name, 1.0, False)
+    assert found.url == place.url(layout.evaluation(model, name))
     for experiments in (None, str(scans), scans.as_uri()):
-        assert score_prediction(str(tmp_path / "st%20ore"), url, experiments, str(scans / "truth"))["reused"]
+        named = EvaluationSources(experiments, str(scans / "truth"))
+        assert evaluate_map(open_store(str(tmp_path / "st%20ore")), url, named).scores.reused
     assert {path.relative_to(tmp_path).parts[0] for path in tmp_path.rglob("*")} == {"st%20ore", "sc%20ans [1]"}
 
 
@@ -185,7 +187,7 @@ def test_all_maps_of_the_champion_are_those_under_present_names_and_lonely_earli
     historical = f"{layout.predictions(model)}/roi_2_probabilty_pred.npz"
     store.write(historical, b"")
     expected = [historical, *(layout.prediction(model, name) for name in ("roi_1_radial_crop", "roi_3"))]
-    assert sorted(_of_champion(store)) == sorted(map(store.url, expected))
+    assert sorted(predictions_of(store, model)) == sorted(map(store.url, expected))
     own = replace(truthful("roi_1"), experiment="/scans/roi_1.npz")
     write_prediction(store.url(layout.prediction(model, "roi_1")), own)
-    assert store.url(layout.prediction(model, "roi_1")) in _of_champion(store)
+    assert store.url(layout.prediction(model, "roi_1")) in predictions_of(store, model)

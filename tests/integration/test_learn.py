@@ -8,8 +8,8 @@ import pytest
 from difsims_core.config.learning import TrainingSpec
 from difsims_core.config.signal import PostprocessingSpec, QCropSpec
 from difsims_core.config.simulation import SimulationSpec
-from difsims_core.dataset.build import build
 from difsims_core.dataset.open import open_simulation
+from difsims_core.dataset.run_simulation import run_simulation
 from difsims_core.errors import InputError, MissingObjectError
 from difsims_core.learn.backend import tf
 from difsims_core.learn.bundle import list_models, load_bundle
@@ -36,7 +36,7 @@ def store(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def simulation(store):
-    return build(store, small())
+    return run_simulation(store, small()).id
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +127,7 @@ def test_a_training_that_is_stopped_leaves_nothing_to_reuse(store, simulation):
 
 
 def test_several_datasets_are_trained_on_together(store, simulation):
-    other = build(store, small(seed=11, phases=["pbi2_2h", "gratia_2h", "p4mbm_scaled_mixed_halide"]))
+    other = run_simulation(store, small(seed=11, phases=["pbi2_2h", "gratia_2h", "p4mbm_scaled_mixed_halide"])).id
     sims = [open_simulation(item, store) for item in (simulation, other)]
     data = load_training_data(sims, SPEC)
     assert data.stream.count(Part.TRAIN) == 2 * load_training_data(sims[:1], SPEC).stream.count(Part.TRAIN)
@@ -139,8 +139,8 @@ def test_several_datasets_are_trained_on_together(store, simulation):
 
 def test_datasets_that_do_not_fit_are_refused(store, simulation):
     first = open_simulation(simulation, store)
-    fewer = open_simulation(build(store, small(n_patterns=50, phases=["gratia_2h", "pbi2_2h"])), store)
-    rooted = open_simulation(build(store, small(n_patterns=50, postprocessing={"sqrt": True})), store)
+    fewer = open_simulation(run_simulation(store, small(n_patterns=50, phases=["gratia_2h", "pbi2_2h"])).id, store)
+    rooted = open_simulation(run_simulation(store, small(n_patterns=50, postprocessing={"sqrt": True})).id, store)
     with pytest.raises(InputError, match="datasets of the same classes"):
         load_training_data([first, fewer], SPEC)
     with pytest.raises(InputError, match="square roots"):
@@ -157,7 +157,9 @@ def test_datasets_that_do_not_fit_are_refused(store, simulation):
 
 def test_a_q_crop_is_trained_on_and_predicted(store):
     crop = QCropSpec(q_min_per_angstrom=0.2, q_max_per_angstrom=1.0, n_points=80)
-    name = build(store, small(n_patterns=600, postprocessing=PostprocessingSpec(sqrt=True, q_crop=crop).to_document()))
+    name = run_simulation(
+        store, small(n_patterns=600, postprocessing=PostprocessingSpec(sqrt=True, q_crop=crop).to_document())
+    ).id
     bundle = train(store, [name], TrainingSpec(epochs=1, profiles="x_q"))
     assert bundle.preprocessing == PostprocessingSpec(sqrt=True, q_crop=crop)
     np.testing.assert_allclose(bundle.q_axis, np.linspace(0.2, 1.0, 80))
@@ -180,7 +182,7 @@ def test_a_sample_experiment_is_mapped(store, trained):
 @pytest.mark.service
 def test_all_of_it_on_s3(s3_store_url):
     store = open_store(s3_store_url)
-    simulation = build(store, small(n_patterns=600))
+    simulation = run_simulation(store, small(n_patterns=600)).id
     bundle = train(store, [simulation], TrainingSpec(epochs=1))
     again = load_bundle(f"{s3_store_url}/models/{bundle.id}")
     result = predict_experiment(store, again, samples_folder() / "roi_1_radial_crop.npz")

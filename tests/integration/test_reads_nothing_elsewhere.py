@@ -16,7 +16,7 @@ import pytest
 from difsims_core import evaluate_all
 from difsims_core.config.documents import make_spec
 from difsims_core.resources import crystal_folder, samples_folder
-from difsims_core.results.scores import score_prediction
+from difsims_core.results.evaluate_map import EvaluationSources, evaluate_map
 from difsims_core.storage import layout
 from difsims_core.storage.npz.contracts import Prediction, read_profiles, read_truth, write_prediction
 from difsims_core.storage.objects import ObjectStore, open_store
@@ -30,9 +30,10 @@ WATCHED = """
 import json, os, sys
 
 root, elsewhere, urls = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
-from difsims_core.results.scores import score_prediction  # everything is imported before anybody looks
+from difsims_core.results.evaluate_map import evaluate_map  # everything is imported before anybody looks
 from difsims_core.errors import DifsimsError
 from difsims_core.crystal.phases import load_phase
+from difsims_core.storage.objects import open_store
 load_phase("pb")
 seen = []
 
@@ -48,7 +49,7 @@ sys.addaudithook(watch)
 told = {}
 for url in urls:
     try:
-        told[url] = score_prediction(root, url)["map"]
+        told[url] = evaluate_map(open_store(root), url).scores.name
     except DifsimsError as error:
         told[url] = f"refused: {error}"
 print(json.dumps([told, seen]))
@@ -151,8 +152,8 @@ def test_datasets_are_named_by_id_and_their_crystals_lie_inside(files, elsewhere
     assert results[url] == "roi_2"
     document = files.read_record(layout.evaluation(MODEL, "roi_2"))
     assert [phase["status"] for phase in document["phases"]] == ["scored", "scored", "no structure"]
-    row = score_prediction(files.root, url, places=[str(elsewhere)])
-    assert not row["reused"]
+    found = evaluate_map(open_store(files.root), url, EvaluationSources(places=(str(elsewhere),))).scores
+    assert not found.reused
     document = files.read_record(layout.evaluation(MODEL, "roi_2"))
     assert document["phases"][2]["status"] == "scored"
 
@@ -162,7 +163,7 @@ def test_a_prediction_speaks_for_no_other_model(files):
     url = files.url(layout.prediction(other, "roi_1"))
     write_prediction(url, told(files))
     with pytest.raises(Exception, match="lies with the predictions of another model"):
-        score_prediction(files.root, url)
+        evaluate_map(open_store(files.root), url)
     assert files.list(layout.EVALUATIONS) == []
 
 
@@ -186,15 +187,15 @@ def _copy(store: ObjectStore, url: str, name: str) -> str:
 @pytest.mark.parametrize("damage", [b"", b"{", b'{"phases": 7}', b"[" * 100_000])
 def test_a_damaged_evaluation_is_made_again(files, damage):
     url = put(files, "roi_1", told(files))
-    first = score_prediction(files.root, url)
-    assert score_prediction(files.root, url)["reused"]
+    first = evaluate_map(files, url).scores
+    assert evaluate_map(files, url).scores.reused
     key = layout.evaluation(MODEL, "roi_1")
     document = files.read_record(key)
     files.write(key, damage)
-    assert score_prediction(files.root, url) == first
+    assert evaluate_map(open_store(files.root), url).scores == first
     for changes in ({"phases": [{"phase": "a"}]}, {"experiment": "roi_2"}, {"cnn_id": 7}, {"truth": 7}):
         files.write_record(key, document | changes)
-        assert score_prediction(files.root, url) == first
+        assert evaluate_map(open_store(files.root), url).scores == first
     assert files.read_record(key) == document
 
 

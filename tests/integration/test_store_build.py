@@ -52,7 +52,7 @@ def test_asking_again_returns_the_same_dataset_and_computes_nothing(store, small
     assert again.complete
     assert (again.id, again.block_rows) == (plan.id, ROWS)
     summary = write_group(store.root, small_spec, plan.id, range(3), simulator=simulator)
-    assert (summary["written"], summary["skipped"], simulator.calls) == (0, 3, [])
+    assert (summary.written, summary.skipped, simulator.calls) == (0, 3, [])
     assert finish(store, again) == record
 
 
@@ -128,7 +128,7 @@ def test_two_writers_of_the_same_blocks_make_one_dataset(store, small_spec):
             pool.submit(write_group, store.root, small_spec, plan.id, range(3), simulator=fake(small_spec))
             for _ in "ab"
         ]
-        assert [task.result()["id"] for task in both] == [plan.id, plan.id]
+        assert [task.result().id for task in both] == [plan.id, plan.id]
     content = finish(store, plan).content_sha256
     assert content == _build(open_store(_other(store)), small_spec)[1].content_sha256
 

@@ -167,7 +167,7 @@ def test_an_incomplete_dataset_goes_on_after_its_index_was_converted(made, earli
         begin(store, SPEC)
     convert_dataset(store, plan.id)
     assert begin(store, SPEC).id == plan.id
-    assert write_group(store.root, SPEC, plan.id, range(2))["written"] == 2
+    assert write_group(store.root, SPEC, plan.id, range(2)).written == 2
     finish(store, plan)
     assert verify(store, plan.id).ok
     assert set(_contents(store)) == set(made[2])

@@ -10,10 +10,11 @@ import pytest
 
 from difsims_core.config.documents import make_spec
 from difsims_core.crystal.cif.reader import read_structure
-from difsims_core.dataset.build import begin, build, finish, read_plan, write_group
+from difsims_core.dataset.build import begin, finish, read_plan, write_group
 from difsims_core.dataset.crystals import crystal_files, crystals_today
 from difsims_core.dataset.open import open_simulation
 from difsims_core.dataset.plan import fingerprint
+from difsims_core.dataset.run_simulation import run_simulation
 from difsims_core.dataset.verify import verify
 from difsims_core.resources import crystal_folder
 from difsims_core.simulation.simulator import Simulator
@@ -72,7 +73,7 @@ def test_a_folder_of_crystals_that_is_not_opened_is_named_with_the_remedy(tmp_pa
     own.mkdir()
     (own / f"{phase}.cif").write_bytes((crystal_folder() / "pbbr2.cif").read_bytes())
     store = open_store(tmp_path / "store")
-    name = build(store, make_spec({"n_patterns": 3, "phases": [phase], "crystal_folder": str(own)}))
+    name = run_simulation(store, make_spec({"n_patterns": 3, "phases": [phase], "crystal_folder": str(own)})).id
     assert verify(store, name, resimulate=1) == replace(verify(store, name), resimulated=(0,))
     monkeypatch.delenv("DIFSIMS_ALSO_READ")
     report = verify(store, name)
@@ -87,8 +88,8 @@ def test_simulating_again_opens_nothing_elsewhere(tmp_path, film, monkeypatch):
     np.save(tmp_path / "turns.npy", np.array([[0.0, 0, 0]]))
     orientations = {"kind": "list", "file": str(tmp_path / "turns.npy"), "order": "sequential"}
     store = open_store(tmp_path / "store")
-    of_film = build(store, make_spec({"n_patterns": 3, "phases": [{"name": "film", "cif": str(film)}]}))
-    of_list = build(store, make_spec({"n_patterns": 3, "phases": ["pb"], "orientations": orientations}))
+    of_film = run_simulation(store, make_spec({"n_patterns": 3, "phases": [{"name": "film", "cif": str(film)}]})).id
+    of_list = run_simulation(store, make_spec({"n_patterns": 3, "phases": ["pb"], "orientations": orientations})).id
     assert verify(store, of_film, resimulate=1).ok
     assert verify(store, of_list, resimulate=1).ok
     monkeypatch.delenv("DIFSIMS_ALSO_READ")

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from difsims_core import SimulationSpec, open_simulation, simulate
-from difsims_core.dataset.build import build
 from difsims_core.dataset.export import export_npz
+from difsims_core.dataset.run_simulation import run_simulation
 from difsims_core.dataset.verify import verify
 
 
@@ -22,10 +22,10 @@ from difsims_core.dataset.verify import verify
 )
 def test_a_dataset_is_its_simulation(store, tmp_path, changes):
     spec, seen = SimulationSpec(n_patterns=1500, seed=5, **changes), []
-    simulation_id = build(store, spec, seen.append)
+    simulation_id = run_simulation(store, spec, progress=lambda _group, done: seen.append(done)).id
     assert seen[0] == 0
     assert seen[-1] == 1500
-    assert build(store, spec) == simulation_id
+    assert run_simulation(store, spec).id == simulation_id
     sim, expected = open_simulation(simulation_id, store), simulate(spec)
     for name in ("x_px", "x_all", "x_q"):
         values = getattr(expected, name)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from difsims_core import load_spec, open_simulation
-from difsims_core.dataset.build import build, read_plan
+from difsims_core.dataset.build import read_plan
 from difsims_core.dataset.receipts import block_arrays
+from difsims_core.dataset.run_simulation import run_simulation
 from difsims_core.dataset.verify import verify
 from difsims_core.resources import specs_folder
 from difsims_core.simulation.simulator import Simulator
@@ -39,7 +40,7 @@ def block(simulator):
 
 def test_what_is_stored_is_what_was_simulated(tmp_path, spec, simulator, block):
     store = open_store(tmp_path)
-    sim = open_simulation(build(store, spec), store)
+    sim = open_simulation(run_simulation(store, spec).id, store)
     for path, rows in block_arrays(read_plan(store, sim.id), block).items():
         if path in {"peaks/hkl", "peaks/g", "peaks/intensity"}:  # ragged; below
             continue

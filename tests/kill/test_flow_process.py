@@ -15,6 +15,7 @@ import pytest
 from difsims_core.config.documents import dump_spec, make_spec
 from difsims_core.dataset import build
 from difsims_core.dataset.open import open_simulation
+from difsims_core.dataset.run_simulation import run_simulation
 from difsims_core.errors import IncompleteDatasetError
 from difsims_core.storage.objects import open_store
 from tests.kill.evidence import Finished, assert_same_bytes
@@ -84,4 +85,4 @@ def test_every_restart_goes_on(spec, prefect_server, tmp_path):
     for earlier in history:
         earlier.assert_kept_in(Finished.of(store, plan.id))
     undisturbed = open_store(tmp_path / "undisturbed")
-    assert_same_bytes(store, plan.id, undisturbed, build.build(undisturbed, spec))
+    assert_same_bytes(store, plan.id, undisturbed, run_simulation(undisturbed, spec).id)

@@ -11,6 +11,7 @@ import pytest
 
 from difsims_core.config.documents import make_spec
 from difsims_core.dataset import build
+from difsims_core.dataset.run_simulation import run_simulation
 from difsims_core.storage.objects import open_store
 from tests.kill.evidence import Finished, assert_same_bytes
 from tests.stack_service import RUN_SECONDS, running_stack, wait_until
@@ -66,4 +67,4 @@ def test_the_next_run_goes_on_and_the_lost_ones_are_told(tmp_path, monkeypatch):
         for earlier in history:
             earlier.assert_kept_in(Finished.of(store, plan.id))
         undisturbed = open_store(tmp_path / "undisturbed")
-        assert_same_bytes(store, plan.id, undisturbed, build.build(undisturbed, spec))
+        assert_same_bytes(store, plan.id, undisturbed, run_simulation(undisturbed, spec).id)

@@ -24,7 +24,7 @@ def test_one_bad_scan_stops_no_other(tmp_path, scans):
     assert list(found.failures) == [scans[1]]
     assert isinstance(found.failures[scans[1]], ExperimentError)
     assert seen == list(enumerate(scans, start=1))
-    assert found.model == bundle_of().id
+    assert {result.model for result in found.results} == {bundle_of().id}
     assert all(result.reused for result in run_prediction(store, bundle_of(), scans).results)
 
 

@@ -55,7 +55,7 @@ def test_blocks_are_computed_over_tls(address, settings, tmp_path, monkeypatch):
     store, spec = open_store(tmp_path / "store"), make_spec({"n_patterns": 2 * ROWS, "output": {"x_all": False}})
     plan = build.begin(store, spec, ROWS)
     with dask.config.set(settings):
-        assert compute.write_group(store.root, spec, plan, range(2))["written"] == 2
+        assert compute.write_group(store.root, spec, plan, range(2)).written == 2
     build.finish(store, plan)
     assert verify(store, plan.id).ok
 

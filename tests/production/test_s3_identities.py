@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from difsims_core.config.simulation import SimulationSpec
-from difsims_core.dataset.build import build
 from difsims_core.dataset.open import open_simulation
+from difsims_core.dataset.run_simulation import run_simulation
 from difsims_core.dataset.verify import verify
 from difsims_core.errors import StoreAccessError
 from difsims_core.models.registry import promote, read_registry, rollback
@@ -45,7 +45,7 @@ CHANGES = {
     "delete": lambda store: store.delete("object"),
     "delete_tree": lambda store: store.delete_tree("models"),
     "upload": lambda store: store.upload(__file__, "object"),
-    "simulate": lambda store: build(store, SPEC),
+    "simulate": lambda store: run_simulation(store, SPEC).id,
     "promote": lambda store: promote(store, read_registry(store), THIRD, why="mine", scores={}, by="hand"),
     "rollback": rollback,
 }
@@ -62,7 +62,7 @@ def test_it_changes_nothing(reader, change):
 
 
 def test_it_reads_everything(filled, s3_service, monkeypatch):
-    simulation = build(filled, SPEC)
+    simulation = run_simulation(filled, SPEC).id
     for name, value in s3_service.reader.environment.items():
         monkeypatch.setenv(name, value)
     assert open_simulation(simulation, filled)["1d/x_px"].shape == (300, 147)

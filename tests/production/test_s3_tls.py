@@ -9,7 +9,7 @@ from urllib.request import urlopen
 import pytest
 
 from difsims_core.config.simulation import SimulationSpec
-from difsims_core.dataset.build import build
+from difsims_core.dataset.run_simulation import run_simulation
 from difsims_core.dataset.verify import verify
 from difsims_core.errors import StoreAccessError
 from difsims_core.storage.objects import ObjectStore, open_store
@@ -36,7 +36,7 @@ def store(secure_server, monkeypatch) -> ObjectStore:
 
 def test_a_certificate_that_is_trusted(store, certificate, monkeypatch):
     monkeypatch.setenv("AWS_CA_BUNDLE", str(certificate[0]))
-    assert verify(store, build(store, SPEC), resimulate=1).ok
+    assert verify(store, run_simulation(store, SPEC).id, resimulate=1).ok
 
 
 @pytest.mark.slow

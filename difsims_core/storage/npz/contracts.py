@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -155,13 +156,15 @@ def read_prediction(url: str | Path) -> Prediction:
     """
     optional = ("x", "sim_ids", "experiment", "created", "experiment_sha256", "invalid", "scan_q")
     with memory_for(url):
-        arrays = read_members(url, ("pred", "phases", "cnn_id"), optional)
-        prediction = _prediction(url, arrays)
+        with local_copy(url) as path:
+            arrays = read_members(path, ("pred", "phases", "cnn_id"), optional, shown=url)
+            sha256 = _sha256(path)
+        prediction = _prediction(url, arrays, sha256)
         _check_prediction(url, prediction)
     return prediction
 
 
-def _prediction(url: str | Path, arrays: Mapping[str, np.ndarray]) -> Prediction:
+def _prediction(url: str | Path, arrays: Mapping[str, np.ndarray], sha256: str) -> Prediction:
     x, invalid = arrays.get("x"), arrays.get("invalid")
     return Prediction(
         single(url, "pred", arrays["pred"]),
@@ -171,6 +174,7 @@ def _prediction(url: str | Path, arrays: Mapping[str, np.ndarray]) -> Prediction
         sim_ids=texts(url, "sim_ids", arrays["sim_ids"]) if "sim_ids" in arrays else (),
         invalid=None if invalid is None else flags(url, "invalid", invalid),
         scan_q=axis(url, arrays["scan_q"], "scan_q") if "scan_q" in arrays else None,
+        sha256=sha256,
         **{key: text(url, key, arrays[key]) for key in ("experiment", "created", "experiment_sha256") if key in arrays},
     )
 
@@ -212,7 +216,9 @@ def read_truth(url: str | Path) -> Truth:
         Naming file, expected, found and remedy.
     """
     with memory_for(url):
-        return _truth(url, read_members(url, ("label", "phases"), ("boundary",)))
+        with local_copy(url) as path:
+            arrays, sha256 = read_members(path, ("label", "phases"), ("boundary",), shown=url), _sha256(path)
+        return replace(_truth(url, arrays), sha256=sha256)
 
 
 def _truth(url: str | Path, arrays: Mapping[str, np.ndarray]) -> Truth:

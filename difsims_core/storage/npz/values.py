@@ -53,6 +53,8 @@ class Prediction:
         Pixels that could not be classified and have a uniform probability.
     scan_q : (n,) float64 or None
         q axis of the scan, Å⁻¹, as it was understood when it was predicted: its ``x`` may be in another unit.
+    sha256 : str
+        Of the bytes of the file; empty when it was not read.
     """
 
     pred: np.ndarray
@@ -65,6 +67,7 @@ class Prediction:
     experiment_sha256: str = ""
     invalid: np.ndarray | None = None
     scan_q: np.ndarray | None = None
+    sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,9 +84,12 @@ class Truth:
         Pixels where grains overlap.
     url : str
         Where it was read from; empty when it was not.
+    sha256 : str
+        Of the bytes of the file; empty when it was not read.
     """
 
     label: np.ndarray
     phases: tuple[str, ...]
     boundary: np.ndarray | None = None
     url: str = ""
+    sha256: str = ""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any
 
 from difsims_core.config.simulation import SimulationSpec
+from difsims_core.dataset.build import GroupSummary
 from difsims_core.dataset.plan import Plan
 from flows.settings import Settings
 
@@ -36,7 +36,7 @@ class Executor(ABC):
     @abstractmethod
     def write_group(
         self, store_url: str, spec: SimulationSpec, plan: Plan, blocks: range, progress: Progress
-    ) -> dict[str, Any]:
+    ) -> GroupSummary:
         """Simulate and write the blocks that have no receipts; return what ``dataset.build.write_group`` returns.
 
         Raises

@@ -12,6 +12,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from difsims_core.config.simulation import SimulationSpec
+from difsims_core.dataset.build import GroupSummary
 from difsims_core.dataset.plan import MOST_GROUPS, Plan
 from difsims_core.dataset.receipts import read_receipts
 from difsims_core.dataset.remote import block_order
@@ -41,7 +42,7 @@ class DaskExecutor(Executor):
 
     def write_group(
         self, store_url: str, spec: SimulationSpec, plan: Plan, blocks: range, progress: Progress
-    ) -> dict[str, Any]:
+    ) -> GroupSummary:
         """Let workers simulate and write the blocks that have no receipts."""
         began = time.perf_counter()
         done = read_receipts(open_store(store_url), plan, blocks)
@@ -59,15 +60,7 @@ class DaskExecutor(Executor):
                     start, stop = plan.rows(block)
                     patterns += stop - start
                     progress(there + patterns)
-        return {
-            "id": plan.id,
-            "first_block": min(blocks, default=None),
-            "last_block": max(blocks, default=None),
-            "written": len(missing),
-            "skipped": len(done),
-            "patterns": patterns,
-            "seconds": time.perf_counter() - began,
-        }
+        return GroupSummary(plan.id, blocks, len(missing), len(done), patterns, time.perf_counter() - began)
 
     def _cluster(self) -> AbstractContextManager[Cluster]:
         return cluster(str(self._settings.dask_address))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.dataset import build
+from difsims_core.dataset.build import GroupSummary
 from difsims_core.dataset.plan import Plan
 from flows.execution.concurrency_limit import simulation_slot
 from flows.execution.executors.base import Executor, Progress
@@ -24,6 +24,6 @@ class ThreadsExecutor(Executor):
 
     def write_group(
         self, store_url: str, spec: SimulationSpec, plan: Plan, blocks: range, progress: Progress
-    ) -> dict[str, Any]:
+    ) -> GroupSummary:
         """Simulate and write the blocks that have no receipts."""
         return build.write_group(store_url, spec, plan.id, blocks, progress=progress)
