@@ -7,11 +7,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from difsims_core.config.aliases import todays_path, with_first_names_replaced
 from difsims_core.config.augmentation import BackgroundSpec, NoiseSpec, SpotsSpec
 from difsims_core.config.base import Spec
 from difsims_core.config.class_names import LONGEST, class_name
 from difsims_core.config.diffraction import DiffractionSpec, OrientationsSpec
 from difsims_core.config.distributions import Distribution, Uniform, within
+from difsims_core.config.fingerprint import FirstName
 from difsims_core.config.imperfections import (
     AmorphousRingSpec,
     CutOffSpec,
@@ -145,18 +147,18 @@ class SimulationSpec(Spec):
         description="true: take all combinations of the quantities given as choices in turn, each orientation with all "
         "of them, instead of drawing them; or of those listed, such as [spots.sigma_px]",
     )
-    order: Literal["physical", "historical"] = Field(
-        default="physical", description="order of background, noise and normalisation (PHYSICS §7)"
+    noise_model: Annotated[Literal["physical", "historical"], FirstName("order")] = Field(
+        default="physical",
+        description="physical: counts after the background; historical: noise and order of the older platform "
+        "(PHYSICS §7); also read as order",
     )
     postprocessing: PostprocessingSpec = PostprocessingSpec()
     output: OutputSpec = OutputSpec()
 
     @model_validator(mode="before")
     @classmethod
-    def _historical_name_of_the_seed(cls, data: Any) -> Any:
-        if isinstance(data, dict) and "random_seed" in data and "seed" not in data:
-            return {("seed" if key == "random_seed" else key): value for key, value in data.items()}
-        return data
+    def _first_names(cls, data: Any) -> Any:
+        return with_first_names_replaced(data)
 
     @field_validator("phases", mode="before")
     @classmethod
@@ -174,7 +176,7 @@ class SimulationSpec(Spec):
             raise ValueError(
                 "expected true, false or a list of keys that are given as {choice: [...]}, such as [spots.sigma_px]"
             )
-        return tuple(value)
+        return tuple(todays_path(key) for key in value)
 
     @model_validator(mode="after")
     def _distinct_names(self) -> SimulationSpec:
@@ -186,8 +188,8 @@ class SimulationSpec(Spec):
 
     @model_validator(mode="after")
     def _historical_needs_noise(self) -> SimulationSpec:
-        if self.order == "historical" and self.background is None and self.noise is None:
-            raise ValueError("order: historical describes how noise and background combine; give one of the two")
+        if self.noise_model == "historical" and self.background is None and self.noise is None:
+            raise ValueError("noise_model: historical describes how noise and background combine; give one of the two")
         return self
 
     @model_validator(mode="after")

@@ -68,7 +68,7 @@ def read_profiles(
         counts = np.rint(counts * seen).astype(np.int64)
     top = profiles.max(axis=1).astype(np.float64)
     height = np.where(top > 0, top, 1.0)
-    if spec.order == "historical":
+    if spec.noise_model == "historical":
         if spec.noise is not None:
             profiles = apply_historical_noise(
                 profiles, counts, unit, old_maxima(draws["sigma_px"], spec.seed, draws.patterns), draws["snr"],
@@ -95,7 +95,7 @@ def read_cakes(
 ) -> np.ndarray:
     """Return the polar patterns (n, 256 or 147, 360) float32 of a run: of all annuli, or of the pixel crop alone."""
     geometry, detector = tables.geometry, spec.detector
-    grid, historical = geometry.grid, spec.order == "historical"
+    grid, historical = geometry.grid, spec.noise_model == "historical"
     bins = slice(0, grid.n_bins) if full or historical else grid.crop
     cakes, _ = tables.engine.polar_patterns(draws.without_cut_off(), labels, bins, spec.seed)
     pixels = _visible_cells(tables, draws)
