@@ -36,3 +36,8 @@ ENGINES: Family[Any] = Family(
 IMPERFECTIONS: Family[Any] = Family(
     "imperfection", "difsims.imperfections", base="difsims_core.diffraction.imperfections.base:Imperfection"
 )
+CLASSIFIERS: Family[Any] = Family(
+    "classifier",
+    "difsims.classifiers",
+    {"keras_network": "difsims_core.learn.classifiers.keras_network:KerasNetwork"},
+)

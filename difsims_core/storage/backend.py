@@ -28,12 +28,16 @@ class ObjectInfo:
         Another one when the object is written again: S3's ETag; of a file its time and size.
     modified : datetime
         When it was last written, UTC, by the clock of the store.
+    changed : datetime
+        When it came to lie there as it is, UTC; later than ``modified`` for a file that was copied or moved with its
+        time.
     """
 
     key: str
     size: int
     etag: str
     modified: datetime
+    changed: datetime
 
 
 class StorageBackend(ABC):

@@ -114,7 +114,7 @@ class Record(RecordPart):
             found = "; ".join(map(_told, error.errors(include_url=False)[:_MOST_SHOWN]))
         except (OverflowError, RecursionError):
             found = "a number is too large"
-        raise cls.refusal(f"{where}: not {cls.described} ({found}); {cls.remedy}")
+        raise cls.refusal(f"{where}: not {cls.described} ({found})", cls.remedy)
 
     def to_document(self) -> dict[str, Any]:
         """Return plain JSON values, in the order of the fields."""
