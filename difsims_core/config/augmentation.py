@@ -6,10 +6,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StrictInt, field_validator, model_validator
 
-from difsims_core.config.aliases import hot_probability, left_alone, with_first_names_replaced
 from difsims_core.config.base import Spec
 from difsims_core.config.distributions import Choice, Distribution, LogUniform, Uniform, within
-from difsims_core.config.fingerprint import FirstName
+from difsims_core.config.keys.aliases import hot_probability, left_alone, with_first_names_replaced
+from difsims_core.config.keys.fingerprint import FirstName
 
 MOST_SIGMAS = 64
 STEEPEST_POWER = 8.0

@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationInfo, model_validator
 
-from difsims_core.config.fingerprint import fingerprint_document
+from difsims_core.config.keys.fingerprint import fingerprint_document
 from difsims_core.plugins import nearest
 
 _LONGEST_KEY = 60

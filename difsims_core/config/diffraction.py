@@ -8,7 +8,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from difsims_core.config.base import Spec, is_stored
 from difsims_core.config.distributions import Distribution, Fixed, LogUniform, within
-from difsims_core.config.fingerprint import AddedLater
+from difsims_core.config.keys.fingerprint import AddedLater
 from difsims_core.families import ENGINES
 from difsims_core.unit_names import AngleUnit
 

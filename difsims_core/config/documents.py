@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from difsims_core.config.aliases import FIRST_NAMES
 from difsims_core.config.base import STORED, Spec
 from difsims_core.config.beside import with_files_beside
+from difsims_core.config.keys.aliases import FIRST_NAMES
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.config.yaml.errors import shown
 from difsims_core.config.yaml.reader import read_yaml

@@ -7,13 +7,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from difsims_core.config.aliases import todays_path, with_first_names_replaced
 from difsims_core.config.augmentation import BackgroundSpec, NoiseSpec, SpotsSpec
 from difsims_core.config.base import Spec
 from difsims_core.config.class_names import LONGEST, class_name
 from difsims_core.config.diffraction import DiffractionSpec, OrientationsSpec
 from difsims_core.config.distributions import Distribution, Uniform, within
-from difsims_core.config.fingerprint import FirstName
 from difsims_core.config.imperfections import (
     AmorphousRingSpec,
     CutOffSpec,
@@ -23,6 +21,8 @@ from difsims_core.config.imperfections import (
     OverlapSpec,
     TwoBeamSpec,
 )
+from difsims_core.config.keys.aliases import todays_path, with_first_names_replaced
+from difsims_core.config.keys.fingerprint import FirstName
 from difsims_core.config.signal import PostprocessingSpec
 
 _Relative = Annotated[Distribution, within(0.5, 2.0, "(relative; 1 leaves it alone)")]

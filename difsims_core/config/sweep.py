@@ -16,9 +16,9 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from difsims_core.config.aliases import CONVERTED, FIRST_NAMES, todays_path
 from difsims_core.config.distributions import DISTRIBUTIONS
 from difsims_core.config.documents import apply_changes, make_spec, read_document, set_key
+from difsims_core.config.keys.aliases import CONVERTED, FIRST_NAMES, todays_path
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.config.yaml.errors import shown
 from difsims_core.errors import SpecError

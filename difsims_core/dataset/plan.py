@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from difsims_core.config.fingerprint import fingerprint_document
+from difsims_core.config.keys.fingerprint import fingerprint_document
 from difsims_core.errors import CorruptDataError, InputError
 from difsims_core.storage import layout
 from difsims_core.storage.record_fields import Fields

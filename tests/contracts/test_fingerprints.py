@@ -12,7 +12,7 @@ from pydantic import Field
 from difsims_core import load_spec
 from difsims_core.config.base import Spec
 from difsims_core.config.documents import make_spec
-from difsims_core.config.fingerprint import AddedLater, FirstName, fingerprint_document
+from difsims_core.config.keys.fingerprint import AddedLater, FirstName, fingerprint_document
 from difsims_core.dataset.plan import fingerprint
 from difsims_core.errors import SpecError
 from difsims_core.resources import specs_folder

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from difsims_core.config.aliases import hot_probability
+from difsims_core.config.keys.aliases import hot_probability
 from difsims_core.config.legacy.keys import BACKGROUND, NOISE, REMOVAL
 from difsims_core.config.legacy.reading import OldDocument
 
