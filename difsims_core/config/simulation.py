@@ -12,6 +12,7 @@ from difsims_core.config.base import Spec
 from difsims_core.config.class_names import LONGEST, class_name
 from difsims_core.config.diffraction import DiffractionSpec, OrientationsSpec
 from difsims_core.config.distributions import Distribution, Uniform, within
+from difsims_core.config.extensions import Extensions
 from difsims_core.config.imperfections import (
     AmorphousRingSpec,
     CutOffSpec,
@@ -22,7 +23,7 @@ from difsims_core.config.imperfections import (
     TwoBeamSpec,
 )
 from difsims_core.config.keys.aliases import todays_path, with_first_names_replaced
-from difsims_core.config.keys.fingerprint import FirstName
+from difsims_core.config.keys.fingerprint import AddedLater, FirstName
 from difsims_core.config.signal import PostprocessingSpec
 
 _Relative = Annotated[Distribution, within(0.5, 2.0, "(relative; 1 leaves it alone)")]
@@ -141,6 +142,9 @@ class SimulationSpec(Spec):
     inelastic: InelasticSpec | None = Field(default=None, description="inelastic background; null: none")
     noise: NoiseSpec | None = Field(default=NoiseSpec(), description="null for noise-free profiles")
     background: BackgroundSpec | None = Field(default=BackgroundSpec(), description="null for no background")
+    extensions: Annotated[Extensions, AddedLater({})] = Field(
+        default={}, description="imperfections of other packages, by name; {name: {}} takes the defaults of one"
+    )
     background_class: bool = Field(default=False, description="add a last class without spots (PHYSICS §7)")
     combinations: bool | tuple[str, ...] = Field(
         default=False,

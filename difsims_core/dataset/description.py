@@ -78,7 +78,9 @@ def versions_in_words(attributes: Mapping[str, Any]) -> str:
     Datasets that name neither engine nor simulation are of the kinematical engine, whose version was that of all.
     """
     engine, version = attributes.get("engine", "kinematical"), attributes["engine_version"]
-    return f"engine {engine} {version}, simulation {attributes.get('simulation_version', version)}"
+    around = attributes.get("simulation_version", version)
+    extensions = "".join(f", {name} {of}" for name, of in sorted(attributes.get("extensions", {}).items()))
+    return f"engine {engine} {version}, simulation {around}{extensions}"
 
 
 def rows_arrays(document: GroupDocument) -> dict[str, ArrayLayout]:

@@ -164,8 +164,8 @@ def fingerprint(simulator: Simulator) -> str:
     """Return the SHA-256 of everything that the bytes of a dataset depend on.
 
     That is the document without the places where its crystals and orientations lie, their content, the crystal
-    structures as they were read, name and version of the engine, and the version of what is around it. How the dataset
-    is cut into blocks and where it is stored do not belong to it.
+    structures as they were read, name and version of the engine and of extensions, and the version of what is around
+    them. How the dataset is cut into blocks and where it is stored do not belong to it.
     """
     document = fingerprint_document(simulator.spec)
     del document["crystal_folder"], document["orientations"]["file"]

@@ -11,10 +11,12 @@ import numpy as np
 
 from difsims_core.dataset.peaks import FLAT
 from difsims_core.dataset.plan import SPOT_ROWS, Plan
+from difsims_core.families import ENGINES, IMPERFECTIONS
 from difsims_core.storage.zarr.arrays import ArrayTemplate, GroupTemplate
 from difsims_core.version import __version__
 
 if TYPE_CHECKING:
+    from difsims_core.config.simulation import SimulationSpec
     from difsims_core.simulation.simulator import Simulator
 
 _CHUNK_BYTES = 2**20
@@ -64,7 +66,7 @@ def dataset_attributes(simulator: Simulator, plan: Plan) -> dict[str, Any]:
         "created": plan.created,
         "parameters": simulator.spec.to_document(),
         "fingerprint": plan.fingerprint,
-        "versions": {"difsims": __version__, **_versions()},
+        "versions": {"difsims": __version__, **_versions(), **_packages_of(simulator.spec)},
         "crystals": [item.record() for item in simulator.crystals],
         **({} if orientations is None else {"orientation_sha256": list(orientations)}),
         **simulator.versions,
@@ -120,6 +122,12 @@ def _chunk_rows(plan: Plan, row_bytes: int) -> int:
     chunks = plan.block_rows // plan.chunk_rows
     fitting = (k for k in range(chunks, 1, -1) if chunks % k == 0 and k * plan.chunk_rows * row_bytes <= _CHUNK_BYTES)
     return plan.chunk_rows * next(fitting, 1)
+
+
+def _packages_of(spec: SimulationSpec) -> dict[str, str]:
+    """Return the versions of the packages whose imperfections and engine the document names."""
+    used = [IMPERFECTIONS.package(name) for name in spec.extensions] + [ENGINES.package(spec.diffraction.engine)]
+    return dict(package.rsplit(" ", 1) for package in used if package is not None)
 
 
 def _versions() -> dict[str, str]:

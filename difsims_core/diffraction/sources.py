@@ -48,6 +48,11 @@ class Spots:
     excitation_error: np.ndarray
     disc: np.ndarray
 
+    @property
+    def crystal(self) -> np.ndarray:
+        """(n,) int64 which crystal each spot is of."""
+        return np.repeat(np.arange(len(self.start) - 1), np.diff(self.start))
+
 
 @dataclass(frozen=True, slots=True)
 class SpotSource:

@@ -2,6 +2,8 @@
 
 These are small documents: the registry, the intake of experiments, the records that find datasets and models by their
 fingerprint, and the record of every model. Datasets, networks and predictions are data: back up the bucket or disk.
+Why not a versioned bucket alone: records that belong together would come back from different moments
+(``docs/decisions/backup.md``).
 """
 
 from __future__ import annotations

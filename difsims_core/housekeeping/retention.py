@@ -1,7 +1,8 @@
 """Let go what a store need not keep; the rule is in `retention_plan`.
 
 Scans, and objects that are no dataset, model or report, are never touched. Nothing is deleted without proof that it may
-be: a registry that is the last one written, a clock that the store shares, and not too much at once.
+be: a registry that is the last one written, a clock that the store shares, and not too much at once. Why not lifecycle
+rules of the bucket: they know ages, not what a kept model descends from (``docs/decisions/retention.md``).
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from difsims_core.dataset.verify import verify
 from difsims_core.errors import DifsimsError, IncompleteDatasetError, InputError, MissingObjectError
 from difsims_core.findings import Findings
 from difsims_core.learn.bundle import list_models, load_bundle
-from difsims_core.learn.index import indexed_id
+from difsims_core.learn.trained_index import indexed_id
 from difsims_core.learn.verify import verify_model
 from difsims_core.messages import first_line
 from difsims_core.models.registry import read_registry

@@ -16,7 +16,7 @@ from difsims_core.learn.bundle import ModelBundle, describe_object, load_bundle,
 from difsims_core.learn.bundle_record import EARLIER_NETWORK, EarlierRecord
 from difsims_core.learn.classifiers.keras_network import KerasNetwork
 from difsims_core.learn.classifiers.restore import expected_weights, probe
-from difsims_core.learn.index import write_index
+from difsims_core.learn.trained_index import write_index
 from difsims_core.learn.weights import WEIGHTS, describe
 from difsims_core.messages import first_line
 from difsims_core.storage import layout

@@ -19,7 +19,7 @@ from difsims_core.learn.classifiers.base import Classifier, ProgressCallback, Re
 from difsims_core.learn.data.pattern_stream import rows_in_memory
 from difsims_core.learn.data.split import Part
 from difsims_core.learn.data.training_data import TrainingData, load_training_data, training_fingerprint
-from difsims_core.learn.index import find_indexed, write_index
+from difsims_core.learn.trained_index import find_indexed, write_index
 from difsims_core.learn.wanted import request_evaluation
 from difsims_core.moments import now_text
 from difsims_core.storage import layout

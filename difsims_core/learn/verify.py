@@ -5,7 +5,7 @@ from __future__ import annotations
 from difsims_core.errors import CorruptDataError, InputError, MissingObjectError
 from difsims_core.findings import Findings
 from difsims_core.learn.bundle import ModelBundle, load_bundle
-from difsims_core.learn.index import indexed_id
+from difsims_core.learn.trained_index import indexed_id
 from difsims_core.learn.weights import WEIGHTS
 from difsims_core.storage import layout
 from difsims_core.storage.objects import ObjectStore

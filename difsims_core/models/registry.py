@@ -1,7 +1,8 @@
 """Which model is the champion, since when and why, and what was considered: ``models/registry.json``.
 
 Every change is a conditional write on the version that was read: of two processes that promote at once one wins. A
-promotion leaves a note beside the registry: when an older registry comes back, the note still tells of it.
+promotion leaves a note beside the registry: when an older registry comes back, the note still tells of it. Why not a
+registry service: a server and a database to operate for one record (``docs/decisions/model-registry.md``).
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from difsims_core.augment.pixel_noise import apply_pixel_noise
 from difsims_core.augment.polar_noise import apply_polar_noise
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.diffraction.draws import Draws
+from difsims_core.diffraction.imperfections.base import SignalAxes
 from difsims_core.kernels.image.images import add_radial
 from difsims_core.kernels.polar.cells import add_to_rows
 from difsims_core.signal.grid import AZIMUTH_DEG, pixel_counts, polar_pixel_counts
@@ -66,6 +67,8 @@ def read_profiles(
         seen = beyond_stop * beside_gap
         profiles = np.divide(profiles, beside_gap, out=np.zeros_like(profiles), where=seen > 0)
         counts = np.rint(counts * seen).astype(np.int64)
+    axes = SignalAxes("profile", geometry.grid.q)
+    profiles = tables.extensions.change_signal(profiles, axes, draws)
     top = profiles.max(axis=1).astype(np.float64)
     height = np.where(top > 0, top, 1.0)
     if spec.noise_model == "historical":
@@ -74,6 +77,7 @@ def read_profiles(
                 profiles, counts, unit, old_maxima(draws["sigma_px"], spec.seed, draws.patterns), draws["snr"],
                 draws["intensity_spike"], spec.seed, draws.patterns,
             )  # fmt: skip
+        profiles = _extended_counts(tables, profiles, axes, draws, counts)
         profiles = normalise(square_root(profiles) if spec.postprocessing.sqrt else profiles)
         for shapes, amplitude in smooth_parts(spec, geometry.grid.q, draws):
             add_shapes(profiles, shapes, np.ones(len(labels)), amplitude)
@@ -85,8 +89,9 @@ def read_profiles(
     if spec.noise is not None or visible is not None:
         profiles = apply_counting_noise(
             profiles, counts, unit, draws["dose"], draws["snr"], draws["intensity_spike"], spec.seed, draws.patterns,
-            slice(None) if full else geometry.grid.crop, geometry.grid.crop,
+            slice(None) if full or tables.extensions.change_signals else geometry.grid.crop, geometry.grid.crop,
         )  # fmt: skip
+    profiles = _extended_counts(tables, profiles, axes, draws, counts)
     return Readings(square_root(profiles) if spec.postprocessing.sqrt else profiles, unit, height)
 
 
@@ -96,8 +101,11 @@ def read_cakes(
     """Return the polar patterns (n, 256 or 147, 360) float32 of a run: of all annuli, or of the pixel crop alone."""
     geometry, detector = tables.geometry, spec.detector
     grid, historical = geometry.grid, spec.noise_model == "historical"
-    bins = slice(0, grid.n_bins) if full or historical else grid.crop
+    whole = full or historical or tables.extensions.change_signals
+    bins = slice(0, grid.n_bins) if whole else grid.crop
     cakes, _ = tables.engine.polar_patterns(draws.without_cut_off(), labels, bins, spec.seed)
+    axes = SignalAxes("polar", grid.q[bins, None], AZIMUTH_DEG)
+    cakes = tables.extensions.change_signal(cakes, axes, draws)
     pixels = _visible_cells(tables, draws)
     parts = smooth_parts(spec, grid.q, draws)
     if not historical:
@@ -109,6 +117,7 @@ def read_cakes(
         cakes, pixels, counts, readings.unit, draws.values, (spec.seed, draws.patterns), bins,
         draw_order(grid.n_bins, bins, grid.crop), maxima,
     )  # fmt: skip
+    cakes = _extended_counts(tables, cakes, axes, draws, pixels[:, bins])
     if spec.postprocessing.sqrt:
         cakes = square_root(cakes)
     if historical:
@@ -117,7 +126,7 @@ def read_cakes(
         for shapes, amplitude in parts:
             add_to_rows(cakes, shapes, np.asarray(amplitude, np.float64), bins.start)
         cakes[np.broadcast_to(pixels == 0, cakes.shape)] = 0
-    return cakes if full or not historical else cakes[:, grid.crop]
+    return cakes[:, grid.crop] if whole and not full else cakes
 
 
 def read_images(
@@ -129,6 +138,8 @@ def read_images(
     images, _ = tables.engine.images(draws.without_cut_off(), labels, (size, size), spec.seed)
     offset = np.arange(size) - (size - 1) / 2
     q = np.hypot(offset[:, None], offset[None, :]) * spec.detector.calibration_per_angstrom
+    axes = SignalAxes("image", q, np.rad2deg(np.arctan2(offset[:, None], offset[None, :])))
+    images = tables.extensions.change_signal(images, axes, draws)
     points = np.linspace(0, q.max() * (1 + 1e-6), _RADIAL_POINTS)
     for shapes, amplitude in smooth_parts(spec, points, draws):
         add_radial(images, (q / points[1]).astype(np.float32), shapes, amplitude * readings.height)
@@ -136,10 +147,22 @@ def read_images(
         images = apply_pixel_noise(
             images, readings.unit, draws["dose"], draws["snr"], draws["intensity_spike"], spec.seed, draws.patterns
         )
+        images = tables.extensions.change_counts(images, axes, draws)
     if spec.cut_off is not None:
         for i in range(len(images)):
             images[i][~_mask(draws, i, offset[None, :], offset[:, None])] = 0
     return images
+
+
+def _extended_counts(
+    tables: Tables, values: np.ndarray, axes: SignalAxes, draws: Draws, pixels: np.ndarray
+) -> np.ndarray:
+    """Return readings as imperfections of other packages leave them; what has no pixels reads 0 all the same."""
+    if not tables.extensions.at("counts"):
+        return values
+    values = tables.extensions.change_counts(values, axes, draws)
+    values[np.broadcast_to(pixels == 0, values.shape)] = 0
+    return values
 
 
 def smooth_parts(spec: SimulationSpec, q: np.ndarray, draws: Draws) -> list[tuple[np.ndarray, np.ndarray]]:

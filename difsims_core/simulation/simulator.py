@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 from operator import index
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from difsims_core.crystal.catalogue import find_crystal
 from difsims_core.crystal.phases import Crystal, load_crystal
 from difsims_core.diffraction.draws import Draws, draw_patterns
 from difsims_core.errors import InputError
+from difsims_core.families import ENGINES
 from difsims_core.signal.grid import AZIMUTH_DEG
 from difsims_core.signal.resample import q_crop_axis
 from difsims_core.simulation.block import Block
@@ -102,9 +104,11 @@ class Simulator:
         return _prepared(spec, crystals)  # pyright: ignore[reportArgumentType] - frozen models have a hash
 
     @property
-    def versions(self) -> dict[str, str]:
+    def versions(self) -> dict[str, Any]:
         """Versions of what makes the bytes, for fingerprints and attributes of datasets."""
-        return versions_of(type(self.tables.engine))
+        extensions = self.tables.extensions.versions()
+        engine = versions_of(ENGINES[self.spec.diffraction.engine])
+        return {**engine, **({"extensions": extensions} if extensions else {})}
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -200,11 +204,13 @@ class Simulator:
         ``noise`` every pixel counts on its own. A megabyte each: ask for few at a time.
         """
         start, stop = self._checked(start, stop, None)
+        self.tables.extensions.check_route("image")
         draws = self._draw(start, stop)
         return read_images(self.spec, self.tables, draws, draws.patterns % len(self.class_names), noise=noise)
 
     def _draw(self, start: int, stop: int) -> Draws:
-        return draw_patterns(self.spec, self.tables.orientations, np.arange(start, stop, dtype=np.int64))
+        patterns = np.arange(start, stop, dtype=np.int64)
+        return self.tables.extensions.draw(self.spec, draw_patterns(self.spec, self.tables.orientations, patterns))
 
     def _checked(self, start: int, stop: int, threads: int | None) -> tuple[int, int]:
         if threads is not None and threads < 1:

@@ -12,8 +12,10 @@ from difsims_core.crystal.orientations import orientation_grid, read_orientation
 from difsims_core.crystal.phases import Crystal
 from difsims_core.diffraction.draws import check_combinations
 from difsims_core.diffraction.engines.base import Engine
+from difsims_core.diffraction.engines.extended import ExtendedEngine
 from difsims_core.diffraction.geometry import Geometry
 from difsims_core.diffraction.imperfections.convergence import LARGEST_SIGMAS, disc_radius
+from difsims_core.diffraction.imperfections.extensions import Extensions
 from difsims_core.diffraction.quantities import sigma_levels
 from difsims_core.errors import InputError
 from difsims_core.families import ENGINES
@@ -31,7 +33,9 @@ class Tables:
     Attributes
     ----------
     engine : Engine
-        Prepared for the phases.
+        Prepared for the phases; the imperfections that follow on its spots are part of it.
+    extensions : Extensions
+        Imperfections of other packages.
     orientations : list of (m, 4) arrays, or None
         Quaternions to choose from, for each phase; ``None`` when they are uniform.
     orientation_sha256 : tuple of str, or None
@@ -39,6 +43,7 @@ class Tables:
     """
 
     engine: Engine
+    extensions: Extensions
     orientations: list[np.ndarray] | None
     orientation_sha256: tuple[str, ...] | None
 
@@ -59,10 +64,12 @@ def build_tables(spec: SimulationSpec, crystals: tuple[Crystal, ...]) -> Tables:
     Raises
     ------
     InputError
-        If no engine has the name, a crystal has no allowed reflection or far too many, the detector does not fit the
-        crop, a Debye–Waller factor names an element that no phase holds, or a list of orientations cannot be read.
+        If no engine or imperfection has a name, a crystal has no allowed reflection or far too many, the detector does
+        not fit the crop, a Debye–Waller factor names an element that no phase holds, or a list of orientations cannot
+        be read.
     """
-    engine = ENGINES[spec.diffraction.engine]
+    extensions = Extensions.of(spec)
+    engine = ExtendedEngine if extensions.at("spots") else ENGINES[spec.diffraction.engine]
     _check_detector(spec)
     _check_elements(spec, crystals)
     check_combinations(spec)
@@ -74,7 +81,7 @@ def build_tables(spec: SimulationSpec, crystals: tuple[Crystal, ...]) -> Tables:
     )
     seen = _seen_per_angstrom(spec, geometry)
     _check_precession(spec, seen, geometry.k)
-    return Tables(engine.prepare(spec, crystals, geometry, seen), *_orientations(spec, crystals))
+    return Tables(engine.prepare(spec, crystals, geometry, seen), extensions, *_orientations(spec, crystals))
 
 
 def _largest_disc_px(spec: SimulationSpec) -> float:

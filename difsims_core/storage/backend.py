@@ -1,4 +1,4 @@
-"""What a place that keeps objects must be able to do; one file and one registration a place."""
+"""What a storage backend must be able to do; one file and one registration each."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class ObjectInfo:
 class StorageBackend(ABC):
     """Objects by path: whole or in part, written whole or not at all.
 
-    A path is what follows ``scheme://`` in a URL. Every method translates the failures of its place into
+    A path is what follows ``scheme://`` in a URL. Every method translates the failures of its server or disk into
     ``StoreAccessError`` (another try will not help), ``MissingObjectError`` or ``StoreError``.
     """
 

@@ -141,8 +141,8 @@ def predict(
     from difsims_core.storage.objects import expand_urls, open_store
     from flows.cli import console
 
-    scans, place = expand_urls(experiments or ()), open_store(store)
-    model_id = load_bundle(resolve_model(place, model), place).id
+    scans, object_store = expand_urls(experiments or ()), open_store(store)
+    model_id = load_bundle(resolve_model(object_store, model), object_store).id
     with _flows(ctx, "flows.predict"):
         from flows.predict import predict as flow
 
@@ -251,17 +251,17 @@ def retrain(
 
 @app.command(epilog="Example: difsims watch --store s3://lab/difsims")
 def watch(ctx: typer.Context, store: Store = None, as_json: Json = False) -> None:
-    """Look once for new experiments in the store and announce them; prints one URL a line."""
+    """Map and evaluate what experiments of the store lack, once; prints one URL a line."""
     from flows.cli import console
 
     with _flows(ctx, "flows.watch"):
         from flows.watch import watch_experiments
 
-        announced = watch_experiments(store)
+        started = watch_experiments(store)
     if as_json:
-        console.show_json(announced)
+        console.show_json(started)
     else:
-        for url in announced:
+        for url in started:
             console.show_line(url)
 
 

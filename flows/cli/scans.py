@@ -36,11 +36,11 @@ def intake(
     from flows.cli import console
     from flows.settings import load_settings
 
-    place, tries = open_store(store), load_settings().intake_tries
-    attempts = [attempt for name in release or () for attempt in scans.release(place, name, tries=tries)]
+    object_store, tries = open_store(store), load_settings().intake_tries
+    attempts = [attempt for name in release or () for attempt in scans.release(object_store, name, tries=tries)]
     released = sorted({scan_name(attempt.scan) for attempt in attempts})
-    inventory = Inventory.listed(place, wanted_models(place))
-    states = scans.scan_states(inventory, read_attempts(place), tries=tries)
+    inventory = Inventory.listed(object_store, wanted_models(object_store))
+    states = scans.scan_states(inventory, read_attempts(object_store), tries=tries)
     if as_json:
         console.show_json({"released": released, "scans": [asdict(state) for state in states]})
         return

@@ -60,7 +60,7 @@ def workers_reach_the_store(context: DoctorContext) -> CheckResult | None:
     if bad:
         worker, problem = next(iter(bad.items()))
         return fail(
-            f"{len(bad)} of {len(problems)} workers cannot, such as {worker}: {problem}",
+            f"{len(bad)} of {len(problems)} workers cannot read it, such as {worker}: {problem}",
             "give the workers the same DIFSIMS_STORE and AWS_… variables; a folder must be mounted everywhere",
         )
     return ok(f"all {len(problems)} workers read {root}")

@@ -67,12 +67,13 @@ def show_model(root: str, model_id: str) -> float:
 
         return figures.to_png(figures.confusion_figure(metrics["confusion"]))
 
-    artifacts.figure(store, model_id, "learning-curves.png", draw_curves, f"Learning curves of {model_id}")
+    if history:  # not every classifier has epochs
+        artifacts.figure(store, model_id, "learning-curves.png", draw_curves, f"Learning curves of {model_id}")
     artifacts.figure(store, model_id, "confusion.png", draw_confusion, f"Held-out confusion of {model_id}")
     artifacts.summary(
         what=f"trained {bundle.training.label}, seed {bundle.training.seed}",
         on=f"{', '.join(bundle.sim_ids)}: {bundle.split['n_train']:,} patterns of {', '.join(bundle.phases)}",
-        far=f"complete: {len(history)} of at most {bundle.training.most_epochs} epochs",
+        far=f"complete: {len(history)} of at most {bundle.training.most_epochs} epochs" if history else "complete",
         good=f"right on {metrics['accuracy']:.2%} of {metrics['n']:,} patterns that it has never seen",
         where={model_id: store.url(layout.model(model_id))},
     )

@@ -239,10 +239,10 @@ def test_inputs_are_checked_before_any_work(root, tmp_path):
         ({"truth_folder": str(tmp_path / "trooth")}, "nothing found"),
         ({"training": {"network": "large"}}, "large_filter"),
     ]:
-        spec = make_spec({"simulation": {"n_patterns": 333, "seed": 77}, **changes}, PipelineSpec)
+        document = {"simulation": {"n_patterns": 333, "seed": 77}, **changes}
         before = list_simulations(open_store(root))
         with pytest.raises(InputError, match=words):
-            pipeline(spec, root)
+            pipeline(make_spec(document, PipelineSpec), root)
         assert list_simulations(open_store(root)) == before
 
 

@@ -16,8 +16,8 @@ from difsims_core.housekeeping import verify_store as module
 from difsims_core.housekeeping.verify_store import verify_item, verify_store
 from difsims_core.learn.bundle import save_bundle
 from difsims_core.learn.classifiers.keras_network import KerasNetwork
-from difsims_core.learn.index import write_index
 from difsims_core.learn.networks import build_network
+from difsims_core.learn.trained_index import write_index
 from difsims_core.models.registry import promote_by_hand
 from difsims_core.storage import layout
 from difsims_core.storage.names import as_written

@@ -38,6 +38,7 @@ def test_wheel_works_outside_the_checkout(tmp_path):
         archive.extractall(site)
         names = archive.namelist()
     assert any(name.endswith("licenses/LICENSE") for name in names)
+    assert "difsims_core/py.typed" in names
     assert not [name for name in names if name.startswith(("tests/", "deployments/"))]
     environment = {**os.environ, "PYTHONPATH": str(site)}
     ran = subprocess.run(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -26,6 +27,7 @@ from difsims_core.storage.npz.contracts import read_prediction, write_profiles
 from difsims_core.storage.objects import open_store
 from tests.fake_datasets import build_fake
 from tests.learn.nearest_mean import NearestMean, NearestMeanSpec
+from tests.plugins.packages import install
 
 N = 600
 POLAR = NearestMeanSpec(takes="polar")
@@ -155,23 +157,33 @@ def test_a_model_of_a_kind_that_is_not_installed_says_so(store, simulation, monk
     monkeypatch.setitem(CLASSIFIERS._members, "nearest_mean", NearestMean)
 
 
-def test_what_needs_no_tensorflow_loads_none(store, simulation):
-    """Trained, stored, loaded and used in a process of its own."""
+def test_a_package_brings_one_and_no_tensorflow_is_loaded(store, simulation, tmp_path):
+    """Found by its entry point, trained, stored, loaded and used in a process of its own."""
+    code = "from tests.learn.nearest_mean import NearestMean"
+    install(tmp_path, "near", code, {"difsims.classifiers": {"nearest_mean": "near:NearestMean"}})
     script = f"""
 import sys
-from difsims_core.families import CLASSIFIERS
-from tests.learn.nearest_mean import NearestMean, NearestMeanSpec
-CLASSIFIERS.register("nearest_mean")(NearestMean)
+from difsims_core.config.documents import make_spec
+from difsims_core.config.learning import TrainingSpec
+from difsims_core.dataset.open import open_simulation
 from difsims_core.learn.bundle import load_bundle
 from difsims_core.learn.predict import predict_profiles
 from difsims_core.learn.train import run_training
-from difsims_core.dataset.open import open_simulation
 from difsims_core.storage.objects import open_store
 store = open_store({store.root!r})
-model = run_training(store, [{simulation.id!r}], NearestMeanSpec(seed=7)).bundle.id
-sim = open_simulation({simulation.id!r}, store)
-assert predict_profiles(load_bundle(model, store), sim["1d/x_px"][:5], sim.q_px).shape == (5, 3)
+spec = make_spec({{"kind": "nearest_mean", "seed": 7}}, TrainingSpec)
+model = run_training(store, [{simulation.id!r}], spec).bundle.id
+sim, bundle = open_simulation({simulation.id!r}, store), load_bundle(model, store)
+assert predict_profiles(bundle, sim["1d/x_px"][:5], sim.q_px).shape == (5, 3)
+assert bundle.versions["plugins"] == "near 1.0"
 print(sorted({{"tensorflow", "keras"}} & sys.modules.keys()))
 """
-    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    path = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
+    found = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"PYTHONPATH": path},
+    )
     assert found.stdout.strip() == "[]"

@@ -13,8 +13,8 @@ from difsims_core.learn.backend import keras
 from difsims_core.learn.bundle import load_bundle, save_bundle
 from difsims_core.learn.classifiers.keras_network import KerasNetwork
 from difsims_core.learn.convert import convert_model
-from difsims_core.learn.index import find_indexed
 from difsims_core.learn.networks import build_network
+from difsims_core.learn.trained_index import find_indexed
 from difsims_core.learn.verify import verify_model
 from difsims_core.storage import layout
 from difsims_core.storage.objects import open_store
@@ -163,15 +163,15 @@ def test_an_index_that_names_another_model_stays(store, earlier):
 
 def test_an_index_that_names_a_model_of_another_fingerprint_is_not_used(store, network):
     bundle = save_bundle(store, bundle_of(), KerasNetwork(network))
-    key = layout.model_index("2" * 64)
-    store.write_record(key, {"id": bundle.id, "fingerprint": "2" * 64})
+    key, entry = layout.model_index("2" * 64), {"id": bundle.id, "created": bundle.created}
+    store.write_record(key, entry | {"fingerprint": "2" * 64})
     assert find_indexed(store, "2" * 64) is None
-    store.write_record(INDEX, {"id": bundle.id, "fingerprint": "2" * 64})  # copied over from elsewhere
+    store.write_record(INDEX, entry | {"fingerprint": "2" * 64})  # copied over from elsewhere
     assert find_indexed(store, "1" * 64) is None
-    store.write_record(INDEX, {"id": bundle.id, "fingerprint": "1" * 64})
+    store.write_record(INDEX, entry | {"fingerprint": "1" * 64})
     assert find_indexed(store, "1" * 64).id == bundle.id
-    for planted in ({"id": 5}, {"id": ["x"]}, {"id": "../x", "fingerprint": "1" * 64}):
-        store.write_record(INDEX, planted)
+    for planted in ({"id": 5}, {"id": ["x"]}, {"id": "../x"}, {"created": "today"}, {"more": 1}):
+        store.write_record(INDEX, {**entry, "fingerprint": "1" * 64, **planted})
         assert find_indexed(store, "1" * 64) is None
     path = Path(store.url(INDEX).removeprefix("file://"))
     path.write_bytes(path.read_bytes().replace(b"../x", b"../y"))

@@ -39,19 +39,6 @@ certain, accuracy = Certain(), Certain("accuracy")
 """
 
 
-@pytest.fixture
-def site(tmp_path, monkeypatch):
-    """Return a folder that packages are imported from; what a test has made of them is forgotten."""
-    monkeypatch.syspath_prepend(str(tmp_path))
-    for family in (METRICS, NETWORKS):
-        monkeypatch.setattr(family, "_members", dict(family._members))
-    known = set(sys.modules)
-    yield tmp_path
-    for name in set(sys.modules) - known:
-        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(tmp_path)):
-            del sys.modules[name]
-
-
 def run(site: Path, code: str) -> str:
     """Return what a new process prints that has the packages of ``site``."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(site), str(ROOT)])}

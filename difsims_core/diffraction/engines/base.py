@@ -118,10 +118,7 @@ class Engine(ABC):
 
         An engine whose spots kernels can compute on the way overrides this; the results are the same.
         """
-        points = int(np.max(crystals.conditions.points)) * max(1, self.most_spots(crystals.label))
-        at_once = max(1, _POINTS_AT_ONCE // points)
-        for first in range(0, len(crystals.which), at_once):
-            part = crystals.part(slice(first, first + at_once))
+        for part in self.parts(crystals):
             yield SpotSource.of_spots(part, self.spots(part, frame))
 
     def profiles(self, draws: Draws, labels: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -144,7 +141,7 @@ class Engine(ABC):
             Unit of intensity P, 1 for a pattern without spots (PHYSICS §6).
         """
         frame = self.geometry.frame
-        return noise_free_profiles(self.geometry, self._of(draws, labels, seed, frame), len(labels))
+        return noise_free_profiles(self.geometry, self.sources_of(draws, labels, seed, frame), len(labels))
 
     def polar_patterns(
         self, draws: Draws, labels: np.ndarray, bins: slice, seed: int = 0
@@ -160,7 +157,7 @@ class Engine(ABC):
             As ``profiles``.
         """
         frame = self.geometry.frame
-        return noise_free_polar_patterns(self.geometry, self._of(draws, labels, seed, frame), len(labels), bins)
+        return noise_free_polar_patterns(self.geometry, self.sources_of(draws, labels, seed, frame), len(labels), bins)
 
     def images(
         self, draws: Draws, labels: np.ndarray, shape: tuple[int, int], seed: int = 0
@@ -170,7 +167,7 @@ class Engine(ABC):
         Other parameters and unit as ``profiles``. The beam is at the centre of the frame; x runs along columns.
         """
         frame = self.geometry.image_frame(shape)
-        return noise_free_images(frame, self._of(draws, labels, seed, frame), len(labels), shape)
+        return noise_free_images(frame, self.sources_of(draws, labels, seed, frame), len(labels), shape)
 
     def detected_spots(self, draws: Draws, labels: np.ndarray, seed: int = 0) -> DetectedSpots:
         """Return the spots on the detector of some patterns; parameters as ``profiles``.
@@ -178,13 +175,23 @@ class Engine(ABC):
         A convergence disc counts as one spot; of two grains, those of the first come first.
         """
         hkl = [tables.hkl for tables in self.phases]
-        return detected_spots(self.geometry, hkl, self._of(draws, labels, seed, self.geometry.frame), len(labels))
+        return detected_spots(
+            self.geometry, hkl, self.sources_of(draws, labels, seed, self.geometry.frame), len(labels)
+        )
 
     def grains(self, draws: Draws, labels: np.ndarray, seed: int = 0) -> Iterator[Grains]:
         """Yield the grains of some patterns, phase by phase; parameters as ``profiles``."""
         volumes = [tables.cell_volume for tables in self.phases]
         return (item for item in grains(self.geometry, volumes, draws, labels, seed) if len(item.which))
 
-    def _of(self, draws: Draws, labels: np.ndarray, seed: int, frame: Frame) -> Iterator[SpotSource]:
+    def parts(self, crystals: Grains) -> Iterator[Grains]:
+        """Yield crystals a bounded number at a time, so that their listed spots fit into memory."""
+        points = int(np.max(crystals.conditions.points)) * max(1, self.most_spots(crystals.label))
+        at_once = max(1, _POINTS_AT_ONCE // points)
+        for first in range(0, len(crystals.which), at_once):
+            yield crystals.part(slice(first, first + at_once))
+
+    def sources_of(self, draws: Draws, labels: np.ndarray, seed: int, frame: Frame) -> Iterator[SpotSource]:
+        """Yield where kernels take the spots of some patterns from; parameters as ``profiles`` and ``spots``."""
         for item in self.grains(draws, labels, seed):
             yield from self.sources(item, frame)

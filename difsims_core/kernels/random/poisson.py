@@ -1,5 +1,8 @@
 """Exact Poisson and binomial variates, one at a time and by the row.
 
+Why not NumPy's: they draw from the numbered stream of a pattern inside compiled code, so that no order of work changes
+a count (``docs/decisions/poisson-samplers.md``).
+
 References
 ----------
 W. Hörmann, The transformed rejection method for generating Poisson random variables,

@@ -1,4 +1,8 @@
-"""Which patterns a network never trains on: a function of the seed and the pattern index alone."""
+"""Which patterns a network never trains on: a function of the seed and the pattern index alone.
+
+Why not a shuffled split of a library: promotion compares models on patterns that neither has trained on, in datasets of
+any size and order, so a pattern must keep its side for ever (``docs/decisions/held-out-patterns.md``).
+"""
 
 from __future__ import annotations
 

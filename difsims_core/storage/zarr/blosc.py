@@ -3,6 +3,7 @@
 TensorFlow shows its symbols to the whole process, another release of zstd among them. Blosc, when it is loaded later,
 finds that one first, and the same rows become other bytes: 0.3 % of size, and a dataset that is not byte for byte what
 another process would have written. ``RTLD_DEEPBIND`` (dlopen(3), glibc) makes a library prefer the symbols it brings.
+It can go when TensorFlow keeps its zstd to itself (still so in 2.21; ``docs/decisions/blosc-loading.md``).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Zarr's own writer sends every chunk through an event loop and a thread of its own: 6 ms for a shard of 16
 chunks, whatever they hold, and a block has a shard in each of some twenty arrays. The bytes here are the same, which a
-test holds, and take the time of compression alone.
+test holds, and take the time of compression alone (zarr 3.1; ``docs/decisions/shard-encoder.md``).
 
 References
 ----------

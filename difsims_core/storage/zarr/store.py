@@ -1,4 +1,8 @@
-"""What Zarr sees of an object store: keys below one prefix, errors of ours, a pickle without secrets."""
+"""What Zarr sees of an object store: keys below one prefix, errors of ours, a pickle without secrets.
+
+Why one of our own: Zarr reads fill values where an object is missing, and a pickled store of Zarr's holds its
+credentials in clear (zarr 3.1; ``docs/decisions/zarr-store.md``).
+"""
 
 from __future__ import annotations
 

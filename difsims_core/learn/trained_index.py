@@ -8,14 +8,26 @@ from difsims_core.errors import CorruptDataError, InputError, MissingObjectError
 from difsims_core.learn.bundle import ModelBundle, load_bundle
 from difsims_core.storage import layout
 from difsims_core.storage.objects import ObjectStore
+from difsims_core.storage.record_model import ModelId, Record, Sha256, Time
 
 logger = logging.getLogger(__name__)
 
 
+class IndexRecord(Record):
+    """The id of the model that has a training fingerprint."""
+
+    described = "the record of a trained model"
+    remedy = "delete it, the model is trained again"
+
+    id: ModelId
+    fingerprint: Sha256
+    created: Time
+
+
 def write_index(store: ObjectStore, bundle: ModelBundle) -> None:
     """Record that a model has its training fingerprint."""
-    document = {"id": bundle.id, "fingerprint": bundle.training_fingerprint, "created": bundle.created}
-    store.write_record(layout.model_index(bundle.training_fingerprint), document)
+    record = IndexRecord(id=bundle.id, fingerprint=bundle.training_fingerprint, created=bundle.created)
+    store.write_record(layout.model_index(bundle.training_fingerprint), record.to_document())
 
 
 def find_indexed(store: ObjectStore, fingerprint: str) -> ModelBundle | None:
@@ -41,11 +53,9 @@ def indexed_id(store: ObjectStore, fingerprint: str) -> str:
         If it is damaged, that of another fingerprint, or names no model.
     """
     key = layout.model_index(fingerprint)
-    document = store.read_record(key)
-    name = document.get("id")
-    if document.get("fingerprint") != fingerprint or not isinstance(name, str) or not layout.is_model_id(name):
+    record = IndexRecord.from_document(store.read_record(key), store.url(key))
+    if record.fingerprint != fingerprint:
         raise CorruptDataError(
-            f"{store.url(key)}: expected the id of a model and the fingerprint {fingerprint}, found others",
-            "delete it, the model is trained again",
+            f"{store.url(key)}: expected the fingerprint {fingerprint}, found {record.fingerprint}", record.remedy
         )
-    return name
+    return record.id
