@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, StrictInt, field_validator, model_validator
 
 from difsims_core.config.base import Spec
 from difsims_core.config.distributions import Choice, Distribution, LogUniform, Uniform, within
+from difsims_core.config.keys.aliases import hot_probability, left_alone, with_first_names_replaced
+from difsims_core.config.keys.fingerprint import FirstName
 
 MOST_SIGMAS = 64
 STEEPEST_POWER = 8.0
@@ -60,13 +62,42 @@ class NoiseSpec(Spec):
         default=LogUniform(log_uniform=(20.0, 1e5)),
         description="expected counts in the pixel at the centre of the brightest spot",
     )
-    snr: Annotated[Distribution, within(0.0, 1.0, "(a probability)")] = Field(
-        default=Uniform(uniform=(0.9998, 1.0)),
-        description="probability that a pixel is left alone; (1 − snr)/2 of the pixels read as hot",
+    hot_pixel_probability: Annotated[
+        Distribution, within(0.0, 0.5, "(a probability)"), FirstName("snr", left_alone)
+    ] = Field(
+        default=Uniform(uniform=(0.0, 0.0001)),
+        description="probability that a pixel reads hot; also read as snr, which is 1 − 2 · hot_pixel_probability",
     )
-    intensity_spike: Annotated[Distribution, within(0.0, 1e4, "times the maximum")] = Field(
-        default=Uniform(uniform=(0.5, 1.0)), description="reading of a hot pixel over the maximum of the pattern"
+    hot_pixel_intensity: Annotated[
+        Distribution, within(0.0, 1e4, "times the maximum"), FirstName("intensity_spike")
+    ] = Field(
+        default=Uniform(uniform=(0.5, 1.0)),
+        description="what a hot pixel reads over the maximum of the pattern; also read as intensity_spike",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _first_names(cls, data: Any) -> Any:
+        return with_first_names_replaced(data, {"snr": hot_probability})
+
+    @field_validator("hot_pixel_probability")
+    @classmethod
+    def _evenly_drawn(cls, value: Distribution) -> Distribution:
+        if isinstance(value, LogUniform):
+            raise ValueError(  # noqa: TRY004
+                "expected a number, {uniform: [low, high]} or {choice: [...]}, found log_uniform: the drawn value is "
+                "kept as 1 − 2 · probability, which has no digits for it"
+            )
+        return value
+
+    @property
+    def snr(self) -> Distribution:
+        """How snr = 1 − 2 · ``hot_pixel_probability`` is drawn, the probability that a pixel is left alone.
+
+        ``draws/snr`` holds it.
+        """
+        plain = self.hot_pixel_probability.model_dump()
+        return type(self.hot_pixel_probability).model_validate(left_alone(plain))
 
 
 class BackgroundSpec(Spec):

@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationInfo, model_validator
 
+from difsims_core.config.keys.fingerprint import fingerprint_document
 from difsims_core.plugins import nearest
 
 _LONGEST_KEY = 60
@@ -47,8 +48,8 @@ class Spec(BaseModel):
         return self.model_dump(mode="json")
 
     def digest(self) -> str:
-        """Return the SHA-256 of the canonical JSON of the document, hexadecimal."""
-        canonical = json.dumps(self.to_document(), sort_keys=True, separators=(",", ":"), allow_nan=False)
+        """Return the SHA-256 of the canonical JSON of ``fingerprint_document``, hexadecimal."""
+        canonical = json.dumps(fingerprint_document(self), sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(canonical.encode()).hexdigest()
 
 

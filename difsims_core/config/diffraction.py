@@ -8,6 +8,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from difsims_core.config.base import Spec, is_stored
 from difsims_core.config.distributions import Distribution, Fixed, LogUniform, within
+from difsims_core.config.keys.fingerprint import AddedLater
 from difsims_core.families import ENGINES
 from difsims_core.unit_names import AngleUnit
 
@@ -17,7 +18,7 @@ ShapeFactor = Literal["lorentzian", "linear", "sinc", "sin2c", "atanc", "binary"
 class DiffractionSpec(Spec):
     """Which reflections are excited and how strongly (docs/physics.md §§3–4)."""
 
-    engine: str = Field(
+    engine: Annotated[str, AddedLater("kinematical")] = Field(
         default="kinematical",
         max_length=100,
         description="model of diffraction, by name; kinematical: single scattering",

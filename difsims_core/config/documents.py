@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from difsims_core.config.base import STORED, Spec
 from difsims_core.config.beside import with_files_beside
+from difsims_core.config.keys.aliases import FIRST_NAMES
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.config.yaml.errors import shown
 from difsims_core.config.yaml.reader import read_yaml
@@ -26,8 +27,6 @@ _LONGEST_KEY = 60
 _MOST_LINES, _LONGEST_MESSAGE = 50, 2000
 _OLD_FORM = {"sim_params", "structure_parameters"}
 _CONVERT = "this is a legacy document; difsims convert writes it in today's form"
-SEED_NAMES = ("seed", "random_seed")
-"""Two names of one key; the second is the historical one."""
 
 
 def load_spec(path: str | Path, kind: type[S] = SimulationSpec, changes: Iterable[str] = ()) -> S:
@@ -172,9 +171,11 @@ def set_key(document: dict[str, Any], key: str, value: Any, change: str) -> None
                 f"cannot set {shown(change)}: {shown(part)} is a single value in this document, not a section"
             )
         document = child
-    for name, other in (SEED_NAMES, SEED_NAMES[::-1]):
-        if last == name:
-            document.pop(other, None)  # one quantity: the name set last is the one that stands
+    for first, today in FIRST_NAMES.items():
+        if last in (first, today):
+            document.pop(
+                today if last == first else first, None
+            )  # one quantity: the name set last is the one that stands
     document[last] = value
 
 

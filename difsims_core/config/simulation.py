@@ -22,6 +22,8 @@ from difsims_core.config.imperfections import (
     OverlapSpec,
     TwoBeamSpec,
 )
+from difsims_core.config.keys.aliases import todays_path, with_first_names_replaced
+from difsims_core.config.keys.fingerprint import AddedLater, FirstName
 from difsims_core.config.signal import PostprocessingSpec
 
 _Relative = Annotated[Distribution, within(0.5, 2.0, "(relative; 1 leaves it alone)")]
@@ -140,7 +142,7 @@ class SimulationSpec(Spec):
     inelastic: InelasticSpec | None = Field(default=None, description="inelastic background; null: none")
     noise: NoiseSpec | None = Field(default=NoiseSpec(), description="null for noise-free profiles")
     background: BackgroundSpec | None = Field(default=BackgroundSpec(), description="null for no background")
-    extensions: Extensions = Field(
+    extensions: Annotated[Extensions, AddedLater({})] = Field(
         default={}, description="imperfections of other packages, by name; {name: {}} takes the defaults of one"
     )
     background_class: bool = Field(default=False, description="add a last class without spots (docs/physics.md §7)")
@@ -149,18 +151,18 @@ class SimulationSpec(Spec):
         description="true: take all combinations of the quantities given as choices in turn, each orientation with all "
         "of them, instead of drawing them; or of those listed, such as [spots.sigma_px]",
     )
-    order: Literal["physical", "historical"] = Field(
-        default="physical", description="order of background, noise and normalisation (docs/physics.md §7)"
+    noise_model: Annotated[Literal["physical", "historical"], FirstName("order")] = Field(
+        default="physical",
+        description="physical: counts after the background; historical: noise and order of the older platform "
+        "(docs/physics.md §7); also read as order",
     )
     postprocessing: PostprocessingSpec = PostprocessingSpec()
     output: OutputSpec = OutputSpec()
 
     @model_validator(mode="before")
     @classmethod
-    def _historical_name_of_the_seed(cls, data: Any) -> Any:
-        if isinstance(data, dict) and "random_seed" in data and "seed" not in data:
-            return {("seed" if key == "random_seed" else key): value for key, value in data.items()}
-        return data
+    def _first_names(cls, data: Any) -> Any:
+        return with_first_names_replaced(data)
 
     @field_validator("phases", mode="before")
     @classmethod
@@ -178,7 +180,7 @@ class SimulationSpec(Spec):
             raise ValueError(
                 "expected true, false or a list of keys that are given as {choice: [...]}, such as [spots.sigma_px]"
             )
-        return tuple(value)
+        return tuple(todays_path(key) for key in value)
 
     @model_validator(mode="after")
     def _distinct_names(self) -> SimulationSpec:
@@ -190,8 +192,8 @@ class SimulationSpec(Spec):
 
     @model_validator(mode="after")
     def _historical_needs_noise(self) -> SimulationSpec:
-        if self.order == "historical" and self.background is None and self.noise is None:
-            raise ValueError("order: historical describes how noise and background combine; give one of the two")
+        if self.noise_model == "historical" and self.background is None and self.noise is None:
+            raise ValueError("noise_model: historical describes how noise and background combine; give one of the two")
         return self
 
     @model_validator(mode="after")

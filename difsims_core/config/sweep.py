@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from difsims_core.config.distributions import DISTRIBUTIONS
-from difsims_core.config.documents import SEED_NAMES, apply_changes, make_spec, read_document, set_key
+from difsims_core.config.documents import apply_changes, make_spec, read_document, set_key
+from difsims_core.config.keys.aliases import CONVERTED, FIRST_NAMES, todays_path
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.config.yaml.errors import shown
 from difsims_core.errors import SpecError
@@ -169,8 +170,9 @@ def _read_axes(plain: Any, source: str) -> tuple[Axis, ...]:
             f"{source}: sweep: {len(keys):,} keys are swept, at most {_MOST_KEYS} can be", "give some a value"
         )
     for one, other in combinations(keys, 2):
-        if one == other:
-            known = f"{' and '.join(SEED_NAMES)} are one key; " if one == SEED_NAMES[0] else ""
+        if todays_path(one) == todays_path(other):
+            named = [first for first, today in FIRST_NAMES.items() if todays_path(one).rpartition(".")[2] == today]
+            known = f"{todays_path(one).rpartition('.')[2]} and {named[0]} are one key; " if named else ""
             raise SpecError(f"{source}: sweep: {one} is swept twice", f"{known}leave one of the two out")
         if one.startswith(f"{other}.") or other.startswith(f"{one}."):
             raise SpecError(f"{source}: sweep: {one} and {other} set the same values", "sweep one of the two")
@@ -226,7 +228,8 @@ def _still_swept(axes: tuple[Axis, ...], settled: list[str], source: str) -> Ite
 
 
 def _one_name(key: str) -> str:
-    return SEED_NAMES[0] if key == SEED_NAMES[1] else key
+    """Return today's name of a key; one whose values are other numbers under its first name keeps that."""
+    return key if key.rpartition(".")[2] in CONVERTED else todays_path(key)
 
 
 def _canonical(value: Any) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from difsims_core.config.keys.fingerprint import fingerprint_document
 from difsims_core.errors import CorruptDataError, InputError
 from difsims_core.storage import layout
 from difsims_core.storage.record_fields import Fields
@@ -166,10 +167,8 @@ def fingerprint(simulator: Simulator) -> str:
     structures as they were read, name and version of the engine and of extensions, and the version of what is around
     them. How the dataset is cut into blocks and where it is stored do not belong to it.
     """
-    document = simulator.spec.to_document()
+    document = fingerprint_document(simulator.spec)
     del document["crystal_folder"], document["orientations"]["file"]
-    if not document["extensions"]:
-        del document["extensions"]
     for phase in document["phases"]:
         del phase["cif"]
     content: dict[str, Any] = {

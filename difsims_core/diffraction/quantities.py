@@ -47,6 +47,8 @@ class Quantity:
     def wanted(self, spec: SimulationSpec) -> Distribution | None:
         """Return how a document draws it; None when it does not."""
         found: Any = reduce(lambda node, key: getattr(node, key, None), self.path.split("."), spec)
+        if self.purpose is Purpose.SNR and spec.noise is not None:
+            return spec.noise.snr
         return sigma_distribution(found) if self.purpose is Purpose.SIGMA else found
 
 
@@ -70,8 +72,8 @@ QUANTITIES = (
     Quantity("inelastic_amplitude", Purpose.INELASTIC_AMPLITUDE, "inelastic.amplitude"),
     Quantity("screening_per_angstrom", Purpose.SCREENING, "inelastic.screening_per_angstrom"),
     Quantity("dose", Purpose.DOSE, "noise.dose", np.inf),
-    Quantity("snr", Purpose.SNR, "noise.snr", 1, fine=True),
-    Quantity("intensity_spike", Purpose.INTENSITY_SPIKE, "noise.intensity_spike", 0),
+    Quantity("snr", Purpose.SNR, "noise.hot_pixel_probability", 1, fine=True),
+    Quantity("intensity_spike", Purpose.INTENSITY_SPIKE, "noise.hot_pixel_intensity", 0),
     Quantity("background_amplitude", Purpose.BACKGROUND_AMPLITUDE, "background.amplitude", 0),
     Quantity("background_decay_angstrom", Purpose.BACKGROUND_DECAY, "background.decay_angstrom", 0),
     Quantity("q_crop_scale", Purpose.Q_CROP, "postprocessing.q_crop.jitter"),

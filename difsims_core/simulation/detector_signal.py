@@ -74,7 +74,7 @@ def read_profiles(
     profiles = tables.extensions.change_signal(profiles, axes, draws)
     top = profiles.max(axis=1).astype(np.float64)
     height = np.where(top > 0, top, 1.0)
-    if spec.order == "historical":
+    if spec.noise_model == "historical":
         if spec.noise is not None:
             profiles = apply_historical_noise(
                 profiles, counts, unit, old_maxima(draws["sigma_px"], spec.seed, draws.patterns), draws["snr"],
@@ -103,7 +103,7 @@ def read_cakes(
 ) -> np.ndarray:
     """Return the polar patterns (n, 256 or 147, 360) float32 of a run: of all annuli, or of the pixel crop alone."""
     geometry, detector = tables.geometry, spec.detector
-    grid, historical = geometry.grid, spec.order == "historical"
+    grid, historical = geometry.grid, spec.noise_model == "historical"
     whole = full or historical or tables.extensions.change_signals
     bins = slice(0, grid.n_bins) if whole else grid.crop
     cakes, _ = tables.engine.polar_patterns(draws.without_cut_off(), labels, bins, spec.seed)

@@ -3,7 +3,7 @@
 The meaning of every key is told where it is read: what is drawn in ``quantities``, the rest in ``sections``, swept
 values in ``dimensions``. What holds for the whole document:
 
-- Noise and background were combined in the order that ``order: historical`` names (docs/physics.md §7).
+- Noise and background were combined in the order that ``noise_model: historical`` names (docs/physics.md §7).
 - Crystals were never scaled and atoms never vibrated: ``lattice_scale: 1``, ``debye_waller: none``.
 - The shape factor was diffsims' Lorentzian, averaged over the precession cone where there is precession
   (docs/physics.md §4).
@@ -131,7 +131,7 @@ def convert_values(values: Any, source: str) -> tuple[list[Entry], list[Finding]
         Entry("diffraction.debye_waller", "none", "diffsims' default"),
         Entry("lattice_scale", 1.0, "crystals were never scaled"),
         Entry("combinations", drawn.combinations or False, through or "no list was gone through"),
-        Entry("order", "physical" if bare else "historical", "the old order of noise and background"),
+        Entry("noise_model", "physical" if bare else "historical", "the old order of noise and background"),
     ]
     _mention_size(old, keys, count[0].value)
     absent = sorted(set(old.absent) - ADDED_LATER)

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
+from difsims_core.config.keys.aliases import hot_probability
 from difsims_core.config.legacy.keys import BACKGROUND, NOISE, REMOVAL
 from difsims_core.config.legacy.reading import OldDocument
 
@@ -130,7 +131,7 @@ def _sigma(old: OldDocument) -> list[Listed]:
 
 
 def _noise(old: OldDocument) -> tuple[list[Listed], int]:
-    """Return snr and spikes, and how many sets of patterns a drawn one makes; none without noise."""
+    """Return hot pixels, and how many sets of patterns a drawn intensity makes; none without noise."""
     mode = old.mode(f"{NOISE}.add_noise")
     snrs, spikes = old.numbers(f"{NOISE}.snrs"), old.numbers(f"{NOISE}.intensity_spikes")
     clean = f"{NOISE}.include_also_non_noisy_simulation"
@@ -139,10 +140,10 @@ def _noise(old: OldDocument) -> tuple[list[Listed], int]:
         return [], 1
     if not snrs or not spikes:
         raise old.wrong(NOISE, "add_noise needs values of snrs and intensity_spikes; list them or set add_noise: false")
-    spikes, copies = _with_zeros(old, clean, spikes, "intensity_spike", mode) if both else (spikes, 1)
+    spikes, copies = _with_zeros(old, clean, spikes, "hot_pixel_intensity", mode) if both else (spikes, 1)
     return [
-        Listed("noise.snr", f"{NOISE}.snrs", tuple(snrs), mode is True),
-        Listed("noise.intensity_spike", f"{NOISE}.intensity_spikes", tuple(spikes), mode is True),
+        Listed("noise.hot_pixel_probability", f"{NOISE}.snrs", tuple(map(hot_probability, snrs)), mode is True),
+        Listed("noise.hot_pixel_intensity", f"{NOISE}.intensity_spikes", tuple(spikes), mode is True),
     ], copies
 
 

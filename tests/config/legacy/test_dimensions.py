@@ -79,7 +79,7 @@ def test_a_modified_calibration_is_one_key_and_with_a_k_crop_two_in_step(tmp_pat
 
 def test_noise_changes_several_keys_together(tmp_path):
     done = converted(tmp_path, noise=dim("random", "false", "random"), seed=dim(1, 1, 2))
-    points = [(point.spec.noise is None, point.spec.order, point.spec.seed) for point in done.sweep.points]
+    points = [(point.spec.noise is None, point.spec.noise_model, point.spec.seed) for point in done.sweep.points]
     assert points == [
         (True, "physical", 1), (True, "physical", 2), (False, "historical", 1), (False, "historical", 2),
     ]  # fmt: skip

@@ -51,20 +51,20 @@ def test_drawn_lists_are_choices(tmp_path):
     assert not spec.combinations
     assert spec.n_patterns == POINTS * 2
     assert spec.spots.sigma_px.choice == (2, 4)
-    assert spec.noise.snr.choice == (0.9, 0.99)
-    assert spec.noise.intensity_spike.choice == (0, 0.5, 1)
+    assert spec.noise.hot_pixel_probability.choice == (0.05, 0.005)
+    assert spec.noise.hot_pixel_intensity.choice == (0, 0.5, 1)
     assert spec.background.model == "exponential"
     assert spec.background.amplitude.choice == (0, 2)
     assert spec.background.decay_angstrom.choice == (0.5, 1.5, 2.5)
-    assert spec.order == "historical"
+    assert spec.noise_model == "historical"
 
 
 def test_lists_that_were_gone_through_are_combined(tmp_path):
     done = convert(tmp_path, **EVERYTHING_THROUGH)
     spec = spec_of(done)
     assert spec.combinations == (
-        "diffraction.precession_angle_deg", "spots.sigma_px", "noise.snr", "noise.intensity_spike",
-        "background.amplitude", "background.decay_angstrom",
+        "diffraction.precession_angle_deg", "spots.sigma_px",
+        "noise.hot_pixel_probability", "noise.hot_pixel_intensity", "background.amplitude", "background.decay_angstrom",
     )  # fmt: skip
     assert spec.n_patterns == POINTS * 2 * (3 * 2) * (2 * 3) * (2 * 3)
     assert "× 216 patterns of each orientation" in warning(done, "n_points")
@@ -79,7 +79,7 @@ RELROD, SIGMA = {"relrod__randomise_relrod": False}, {"sigma__randomise_sigmas":
         (RELROD, ["diffraction.precession_angle_deg"], 3),
         (SIGMA, ["spots.sigma_px"], 2),
         (RELROD | SIGMA, ["diffraction.precession_angle_deg", "spots.sigma_px"], 3 * 2),
-        ({"noise__add_noise": True}, ["noise.snr", "noise.intensity_spike"], 2 * 3),
+        ({"noise__add_noise": True}, ["noise.hot_pixel_probability", "noise.hot_pixel_intensity"], 2 * 3),
         (SIGMA | {"noise__include_also_non_noisy_simulation": True}, ["spots.sigma_px"], 2 * 2),
     ],
 )
@@ -120,26 +120,29 @@ def test_no_noise_and_no_background(tmp_path):
     spec = spec_of(done)
     assert spec.noise is None
     assert spec.background is None
-    assert spec.order == "physical", "the order says nothing where there is neither"
+    assert spec.noise_model == "physical", "the order says nothing where there is neither"
 
 
 def test_a_clean_copy_of_drawn_noise_is_half_of_the_patterns(tmp_path):
     done = convert(tmp_path, noise__include_also_non_noisy_simulation=True)
     spec = spec_of(done)
-    assert spec.noise.intensity_spike.choice == (0, 0, 0, 0, 0.5, 1)
+    assert spec.noise.hot_pixel_intensity.choice == (0, 0, 0, 0, 0.5, 1)
     assert spec.n_patterns == 2 * POINTS * 2
     assert "half of the values" in warning(done, "include_also_non_noisy_simulation")
 
 
 @pytest.mark.parametrize(
     ("spikes", "expected", "told"),
-    [([0.5, 1], (0, 0.5, 1), "0 joins intensity_spike"), ([0, 1], (0, 1), "the 0 that intensity_spike has already")],
+    [
+        ([0.5, 1], (0, 0.5, 1), "0 joins hot_pixel_intensity"),
+        ([0, 1], (0, 1), "the 0 that hot_pixel_intensity has already"),
+    ],
 )
 def test_a_clean_copy_of_noise_that_is_gone_through(tmp_path, spikes, expected, told):
     changes = EVERYTHING_THROUGH | {"noise__intensity_spikes": spikes}
     done = convert(tmp_path, noise__include_also_non_noisy_simulation=True, **changes)
     spec = spec_of(done)
-    assert spec.noise.intensity_spike.choice == expected
+    assert spec.noise.hot_pixel_intensity.choice == expected
     assert spec.n_patterns == POINTS * 2 * (3 * 2) * (2 * len(expected)) * (2 * 3)
     assert told in warning(done, "include_also_non_noisy_simulation")
 
@@ -151,7 +154,7 @@ def test_a_spike_of_zero_leaves_a_pattern_free_of_noise(tmp_path, mode, clean):
     spec = spec_of(convert(tmp_path, **changes, **plain))
     noisy = simulate(spec, 0, 120)
     assert noisy.draws["dose"].tolist() == [1.0] * 120, "not used"
-    kept = {**spec.to_document(), "noise": None, "order": "physical", "combinations": False}
+    kept = {**spec.to_document(), "noise": None, "noise_model": "physical", "combinations": False}
     spared = noisy.draws["intensity_spike"] == 0
     assert 20 < spared.sum() < 100
     if not spec.combinations:  # the same draws but for the noise
@@ -246,7 +249,7 @@ def test_the_direct_beam_once_stood_at_the_top(tmp_path):
         ({"background__tau_vals": DROPPED}, "needs values of a_vals and tau_vals"),
         ({"removal__num_peaks_to_remove": "many"}, "expected 'random' or a whole number"),
         ({"removal__n_intensity_peaks": 0}, "at least 1, found 0"),
-        ({"noise__snrs": [90]}, "noise.snr: 90 is outside the possible range"),
+        ({"noise__snrs": [90]}, "noise.hot_pixel_probability: -44.5 is outside the possible range"),
         ({"sigma__sigma_2d_gaussian_list": [True]}, "expected a number, found True"),
     ],
 )

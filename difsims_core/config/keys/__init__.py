@@ -1,0 +1,1 @@
+"""Names of keys over time: first names that are still read, and documents as fingerprints see them."""
