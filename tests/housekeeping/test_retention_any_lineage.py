@@ -44,7 +44,7 @@ def lineages(draw):
 
 
 def champion(model: str) -> Champion:
-    return Champion(model, "2026-01-01T00:00:00+00:00", "w", {}, "hand")
+    return Champion(model=model, since="2026-01-01T00:00:00+00:00", why="w", scores={}, by="hand")
 
 
 @st.composite
