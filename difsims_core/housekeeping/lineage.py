@@ -19,7 +19,7 @@ from difsims_core.plain_json import read_json
 from difsims_core.storage import layout
 from difsims_core.storage.npz.contracts import PREDICTION_ENDINGS, read_prediction
 from difsims_core.storage.objects import ObjectInfo, ObjectStore
-from difsims_core.storage.record_model import Items, Record, SimulationId, Text, Time
+from difsims_core.storage.record_model import Items, Record, SimulationId, Text
 from difsims_core.storage.zarr.arrays import ROOT_DOCUMENT
 
 Kind = Literal["dataset", "model", "report"]
@@ -39,13 +39,13 @@ class _DatasetLineage(_LineagePart):
     described: ClassVar[str] = "the completion record of a dataset"
 
     fingerprint: Text
-    completed: Time
+    completed: Text  # `moment` reads it, also without a zone
 
 
 class _ModelLineage(_LineagePart):
     described: ClassVar[str] = "the record of a model"
 
-    created: Time
+    created: Text
     sim_ids: Items[SimulationId]
     sim_fingerprints: Items[Text]
     training_fingerprint: Text
