@@ -27,6 +27,17 @@ METRICS: Family[Any] = Family(
     },
     base="difsims_core.evaluate.base:Metric",
 )
+ENGINES: Family[Any] = Family(
+    "engine",
+    "difsims.engines",
+    {"kinematical": "difsims_core.diffraction.engines.kinematical:KinematicalEngine"},
+    base="difsims_core.diffraction.engines.base:Engine",
+)
 IMPERFECTIONS: Family[Any] = Family(
     "imperfection", "difsims.imperfections", base="difsims_core.diffraction.imperfections.base:Imperfection"
+)
+CLASSIFIERS: Family[Any] = Family(
+    "classifier",
+    "difsims.classifiers",
+    {"keras_network": "difsims_core.learn.classifiers.keras_network:KerasNetwork"},
 )

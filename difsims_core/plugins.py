@@ -43,7 +43,8 @@ class Family(Generic[T]):
     own
         Where our own members are defined, ``module:attribute`` by name.
     base
-        The class, ``module:attribute``, that members of other packages must be instances of; empty: anything callable.
+        The class, ``module:attribute``, that members of other packages must be instances of, or classes derived from;
+        empty: anything callable.
     """
 
     def __init__(self, kind: str, group: str = "", own: Mapping[str, str] | None = None, base: str = "") -> None:
@@ -120,9 +121,9 @@ class Family(Generic[T]):
             raise InputError(
                 f"{where} cannot be imported ({type(error).__name__}: {first_line(error)}); repair or uninstall it"
             ) from error
-        fits = isinstance(member, _load(self._base)) if self._base else callable(member)
-        if not fits:
-            wanted = f"an instance of {self._base.replace(':', '.')}" if self._base else "something callable"
+        if not (_is_a(member, _load(self._base)) if self._base else callable(member)):
+            base = self._base.replace(":", ".")
+            wanted = f"an instance or a subclass of {base}" if base else "something callable"
             raise InputError(f"{where}: expected {wanted}, found {str(member)[:100]}; repair or uninstall it")
         return member
 
@@ -151,3 +152,7 @@ def _package(entry: EntryPoint) -> str:
 def _load(place: str) -> Any:
     module, _, attribute = place.partition(":")
     return getattr(import_module(module), attribute)
+
+
+def _is_a(member: Any, base: type) -> bool:
+    return isinstance(member, base) or (isinstance(member, type) and issubclass(member, base))

@@ -8,8 +8,10 @@ from typing import Any
 from prefect.runtime import flow_run
 
 from difsims_core.crystal.catalogue import crystal_files
-from difsims_core.errors import DifsimsError, InputError
+from difsims_core.errors import DifsimsError, InputError, StoreError
 from difsims_core.models.registry import CHAMPION, resolve_model
+from difsims_core.scans.intake import evaluation_failures, record_failures
+from difsims_core.scans.missing_maps import ModelOutput, renew
 from difsims_core.storage import layout
 from difsims_core.storage.npz.contracts import (
     PREDICTION_ENDINGS,
@@ -21,9 +23,10 @@ from difsims_core.storage.npz.contracts import (
 from difsims_core.storage.objects import ObjectStore, expand_urls, files_in, open_store, url_name
 from flows.execution.item_failures import ItemFailures
 from flows.execution.no_persistence import flow
+from flows.execution.retries import may_go_away
 from flows.execution.tasks import score
 from flows.ui.artifacts import tag_run
-from flows.ui.events import announce
+from flows.ui.events import announce, warn
 from flows.ui.final_states import nothing_new, reused
 from flows.ui.parameters import CrystalFolder, ExperimentFolder, Places, Predictions, StoreUrl, TruthFolder
 from flows.ui.progress import log_and_show, track_progress
@@ -86,6 +89,7 @@ def evaluate(
                 show_evaluation(root, url, row["scores"], truth, redraw=not row["reused"])
                 tag_run(row["model"], row["map"])
             work.update("maps", done, url_name(url))
+    _keep(place, rows, failures)
     return _conclude(root, rows, failures, len(urls))
 
 
@@ -105,6 +109,24 @@ def _is_earlier(name: str, url: str) -> bool:
         return experiment_name(read_prediction(url).experiment) != name
     except DifsimsError:
         return False  # its evaluation says what is wrong with it
+
+
+def _keep(store: ObjectStore, rows: list[dict[str, Any]], failures: ItemFailures) -> None:
+    """Keep for the intake why maps could not be evaluated; renew scores that are older than their maps and still right.
+
+    A store that failed says nothing of the map.
+    """
+    reasons = {url: reason for url, reason in failures.reasons.items() if not may_go_away(failures.errors[url])}
+    reused = [row for row in rows if row["reused"]]
+    try:
+        outputs = {model: ModelOutput.listed(store, model) for model in {row["model"] for row in reused}}
+        for row in reused:
+            if not outputs[row["model"]].is_evaluated(row["map"]):
+                renew(store, layout.evaluation(row["model"], row["map"]))
+        for model, failed in evaluation_failures(store, reasons).items():
+            record_failures(store, model, failed)
+    except StoreError as error:  # no reason to lose scores
+        warn(f"the intake does not know of these evaluations and will ask for them again: {error}")
 
 
 def _conclude(root: str, rows: list[dict[str, Any]], failures: ItemFailures, total: int) -> list[dict[str, Any]]:

@@ -6,14 +6,23 @@ from typing import Any
 
 from prefect.runtime import flow_run
 
-from difsims_core.errors import CorruptDataError, InputError, MissingObjectError, ModelError, StoreError
+from difsims_core.errors import (
+    CorruptDataError,
+    DifsimsError,
+    InputError,
+    MissingObjectError,
+    ModelError,
+    StoreError,
+)
 from difsims_core.models.registry import resolve_model
 from difsims_core.results.scores import places_of
-from difsims_core.scans.intake import Outcome, record, scans_to_predict
+from difsims_core.scans.intake import Failure, record_failures, scans_to_predict
 from difsims_core.scans.listing import list_scans, scan_key
+from difsims_core.scans.missing_maps import ModelOutput, renew
 from difsims_core.storage import layout
 from difsims_core.storage.npz.contracts import experiment_name
 from difsims_core.storage.objects import ObjectInfo, ObjectStore, expand_urls, open_store, url_name
+from flows.evaluate import evaluate as evaluate_predictions
 from flows.execution.item_failures import ItemFailures
 from flows.execution.no_persistence import flow
 from flows.execution.tasks import predict_one
@@ -21,7 +30,7 @@ from flows.settings import load_settings
 from flows.ui.artifacts import tag_run
 from flows.ui.events import announce, warn
 from flows.ui.final_states import nothing_new, reused
-from flows.ui.parameters import BeamEnergy, Experiments, Model, QUnitOfScans, StoreUrl
+from flows.ui.parameters import BeamEnergy, Evaluate, Experiments, Model, QUnitOfScans, StoreUrl
 from flows.ui.progress import log_and_show, track_progress
 from flows.ui.summaries import show_predictions
 
@@ -56,6 +65,8 @@ def predict(
     store: StoreUrl = None,
     q_unit: QUnitOfScans = None,
     beam_energy_kv: BeamEnergy = None,
+    *,
+    evaluate: Evaluate = False,
 ) -> list[str]:
     """Predict phase maps and return the URLs of the predictions; those of the same scan and model are kept.
 
@@ -71,36 +82,44 @@ def predict(
         Unit of the scans' ``x``; None: Å⁻¹ is expected, and an axis that looks like another unit is refused.
     beam_energy_kv
         Of the scans, kV, for ``mrad`` alone; None: that of the simulations behind the model.
+    evaluate
+        Whether maps without scores are evaluated as well.
     """
     place = open_store(store)
     model = resolve_model(place, model)
-    urls = distinct_scans(expand_urls(experiments)) if experiments else _all_scans(place)
+    model_id, tries = model.rstrip("/").rpartition("/")[2], load_settings().intake_tries
+    urls = distinct_scans(expand_urls(experiments)) if experiments else _all_scans(place, model_id, tries)
     if not urls:
         message = f"no experiments to predict below {place.url(layout.PROFILES)}"
         log_and_show(message)
         return nothing_new([], message)
     reading = {} if q_unit is None else {"q_unit": q_unit, "beam_energy_kv": beam_energy_kv}
-    listed, tries = _listed(place, urls), load_settings().intake_tries
+    listed = _listed(place, urls)
     # A scan that is missing or damaged is an InputError; these are of the model.
     results, failures = [], ItemFailures(place, ModelError, MissingObjectError, CorruptDataError)
-    try:
-        with track_progress(f"predict {model}", "predicting", len(urls), "maps") as work:
-            for done, url in enumerate(urls, start=1):
-                with failures.catch(url):
-                    results.append(predict_one(place.root, model, url, **reading))
-                work.update("maps", done, url_name(url))
-    finally:
-        _announce(place, results, urls)  # however it ends: what is written is to be evaluated
-    _keep(place, model, _outcomes(listed, failures), tries)
-    return _conclude(results, failures, len(urls))
+    with track_progress(f"predict {model}", "predicting", len(urls), "maps") as work:
+        for done, url in enumerate(urls, start=1):
+            with failures.catch(url):
+                results.append(predict_one(place.root, model, url, **reading))
+            work.update("maps", done, url_name(url))
+    _keep(place, model_id, listed, failures)
+    news = _news(place, model_id, listed, results)
+    places = places_of(url for url in urls if scan_key(place, url) is None)
+    _announce(place, model_id, news, places)
+    failed = _evaluated(place, news, places) if evaluate else None
+    found = _conclude(results, failures, len(urls))
+    if failed is not None:
+        raise failed
+    return found
 
 
-def _all_scans(store: ObjectStore) -> list[str]:
-    urls, left = scans_to_predict(store)
+def _all_scans(store: ObjectStore, model: str, tries: int) -> list[str]:
+    urls, left = scans_to_predict(store, model, tries=tries)
     if left:
-        names = ", ".join(f"{entry.name} ({entry.state})" for entry in left[:5])
-        more = ", …" * (len(left) > 5)
-        log_and_show(f"left out {len(left)} scans that are not whole or are quarantined: {names}{more}")
+        names = ", ".join(f"{name} ({reason})" for name, reason in list(left.items())[:5])
+        log_and_show(
+            f"left out {len(left)} scans that cannot be read or were given up: {names}{', …' * (len(left) > 5)}"
+        )
     return urls
 
 
@@ -111,22 +130,26 @@ def _listed(store: ObjectStore, urls: list[str]) -> dict[str, ObjectInfo]:
     return {url: known[key] for url, key in keys.items() if key in known}
 
 
-def _outcomes(listed: dict[str, ObjectInfo], failures: ItemFailures) -> list[Outcome]:
-    """Return what became of scans; a store that failed says nothing of the scan."""
-    reasons = failures.reasons
-    return [
-        Outcome(info, reasons.get(url))
-        for url, info in listed.items()
-        if not isinstance(failures.errors.get(url), StoreError)
+def _keep(store: ObjectStore, model: str, listed: dict[str, ObjectInfo], failures: ItemFailures) -> None:
+    """Keep for the intake why scans of the store failed; a store that failed says nothing of the scan.
+
+    One that changed meanwhile counts as failed with its former content: the intake tries it again.
+    """
+    now = _listed(store, list(listed))
+    reasons = {url: why for url, why in failures.reasons.items() if not isinstance(failures.errors[url], StoreError)}
+    failed = [
+        Failure(scan, reasons.get(url, "it changed while it was predicted"))
+        for url, scan in listed.items()
+        if url in reasons or _differs(now.get(url), scan)
     ]
-
-
-def _keep(store: ObjectStore, model: str, outcomes: list[Outcome], tries: int) -> None:
-    """Keep for the intake what became of the store's scans; it is no reason to lose predictions."""
     try:
-        record(store, model.rstrip("/").rsplit("/", 1)[-1], outcomes, tries=tries)
-    except StoreError as error:
-        warn(f"the intake does not know of these predictions and will ask for them again: {error}")
+        record_failures(store, model, failed)
+    except StoreError as error:  # no reason to lose predictions
+        warn(f"the intake does not know which scans failed and will try them again: {error}")
+
+
+def _differs(now: ObjectInfo | None, scan: ObjectInfo) -> bool:
+    return now is not None and (now.size, now.etag) != (scan.size, scan.etag)
 
 
 def _conclude(results: list[dict[str, Any]], failures: ItemFailures, total: int) -> list[str]:
@@ -149,34 +172,40 @@ def _conclude(results: list[dict[str, Any]], failures: ItemFailures, total: int)
     return reused(found, message)
 
 
-def _announce(place: ObjectStore, results: list[dict[str, Any]], urls: list[str]) -> None:
-    """Announce the predictions that are new, and those of a run that was stopped before it could announce them.
+def _news(
+    store: ObjectStore, model: str, listed: dict[str, ObjectInfo], results: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Return the predictions that are new or not evaluated; one older than its scan, and still right, is renewed."""
+    if not results:
+        return []
+    output, scans = ModelOutput.listed(store, model), {experiment_name(url): scan for url, scan in listed.items()}
+    for result in results:
+        scan = scans.get(result["name"])
+        if result["reused"] and scan is not None and not output.is_predicted(scan):
+            renew(store, layout.prediction(model, result["name"]))
+            output = output.without_scores(result["name"])
+    return [result for result in results if not result["reused"] or not output.is_evaluated(result["name"])]
+
+
+def _announce(store: ObjectStore, model: str, news: list[dict[str, Any]], places: list[str]) -> None:
+    """Announce the predictions that are new or not evaluated.
 
     With them goes where this run was told to read scans outside the store: their evaluation may read there, too.
     """
-    left = _left_unevaluated(place, [result for result in results if result["reused"]])
-    news = [result for result in results if not result["reused"] or result["name"] in left]
     if not news:
         return
-    model = news[0]["model"]
-    url = news[0]["url"] if len(news) == 1 else f"{place.url(layout.predictions(model))}/"
-    details = {
-        "predictions": len(news),
-        "experiments": [result["name"] for result in news[:100]],
-        "places": places_of(url for url in urls if scan_key(place, url) is None),
-    }
+    url = news[0]["url"] if len(news) == 1 else f"{store.url(layout.predictions(model))}/"
+    experiments = [result["name"] for result in news[:100]]
+    details = {"predictions": len(news), "experiments": experiments, "places": places}
     labels = {"difsims.url": url, "difsims.model": model}
-    announce("predictions.written", model, place.root, labels=labels, payload=details)
+    announce("predictions.written", model, store.root, labels=labels, payload=details)
 
 
-def _left_unevaluated(place: ObjectStore, reused: list[dict[str, Any]]) -> set[str]:
-    """Return the names of predictions that were there already and have no evaluation."""
-    if not reused:
-        return set()
-    model = reused[0]["model"]
+def _evaluated(store: ObjectStore, news: list[dict[str, Any]], places: list[str]) -> DifsimsError | None:
+    """Evaluate predictions; return what went wrong."""
     try:
-        evaluated = set(place.list(layout.evaluations(model)))
-    except StoreError as error:
-        warn(f"predictions of {model} that were there already may be without an evaluation: {error}")
-        return set()
-    return {result["name"] for result in reused if layout.evaluation(model, result["name"]) not in evaluated}
+        if news:
+            evaluate_predictions([result["url"] for result in news], store=store.root, places=places)
+    except DifsimsError as error:
+        return error
+    return None

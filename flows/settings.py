@@ -63,7 +63,10 @@ class Settings(BaseSettings):
     )
     link_days: int = Field(default=7, ge=1, le=7, description="days that a signed link lasts; S3 allows seven at most")
     intake_tries: int = Field(
-        default=3, ge=1, le=100, description="rounds in which an experiment may fail before it is quarantined"
+        default=3, ge=1, le=100, description="how often an experiment may fail before it is quarantined"
+    )
+    intake_runs: int = Field(
+        default=8, ge=1, le=1000, description="runs of predict and evaluate that the intake has started and not ended"
     )
     intake_memory_mb: int = Field(
         default=16_000, ge=100, lt=MOST, description="megabytes of memory that reading a new experiment may take"

@@ -21,7 +21,7 @@ _DEFAULT = TrainingSpec()
 def _run_name() -> str:
     spec: TrainingSpec = flow_run.parameters["spec"]
     names = ", ".join(item.rsplit("/", 1)[-1][:12] for item in flow_run.parameters["simulations"][:3])
-    return f"train {spec.network} on {names} seed {spec.seed}"
+    return f"train {spec.label} on {names} seed {spec.seed}"
 
 
 @flow(name="train", flow_run_name=_run_name)
@@ -46,10 +46,10 @@ def train(simulations: Simulations, spec: Training = _DEFAULT, store: StoreUrl =
         show_model(root, known)
         return reused(known, message)
     tag_run(*simulations)
-    log_and_show(f"training {spec.network} for at most {spec.epochs} epochs")
-    with track_progress("train", "training", spec.epochs, "epochs") as work:
+    log_and_show(f"training {spec.label} for at most {spec.most_epochs} epochs")
+    with track_progress("train", "training", spec.most_epochs, "epochs") as work:
         model: str = train_model(root, simulations, spec, "train")
-        work.update("epochs", spec.epochs)
+        work.update("epochs", spec.most_epochs)
     tag_run(model)
     announce("model.trained", model, root, labels={"difsims.model": model}, payload={"simulations": simulations})
     log_and_show(f"model {model}: held-out accuracy {show_model(root, model):.2%}")

@@ -36,10 +36,14 @@ class FakeSimulator:
 
     spec: SimulationSpec
     before_block: Callable[[int, int], None] = _nothing
-    engine_version: str = "fake-1"
+    engine_version: str = "1"
     calls: list[tuple[int, int]] = field(default_factory=list)
     most_peaks: int = 6
     orientation_sha256: tuple[str, ...] | None = None
+
+    @property
+    def versions(self) -> dict[str, str]:
+        return {"engine": "fake", "engine_version": self.engine_version, "simulation_version": "1"}
 
     @property
     def class_names(self) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from difsims_core.storage.objects import ObjectStore
 from tests.doubles import FakeSimulator, fake
 
 
-def build_fake(store: ObjectStore, spec: SimulationSpec, *, engine_version: str = "fake-1") -> Simulation:
+def build_fake(store: ObjectStore, spec: SimulationSpec, *, engine_version: str = "1") -> Simulation:
     """Write the dataset of a document without its physics."""
     simulator = fake(spec)
     assert isinstance(simulator, FakeSimulator)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from difsims_core.learn.bundle_record import NETWORK as NETWORK_FILE
+from difsims_core.learn.weights import WEIGHTS
 from difsims_core.storage import layout
 from difsims_core.storage.npz.contracts import Prediction, write_prediction
 from difsims_core.storage.objects import ObjectStore
@@ -51,7 +51,7 @@ def put_model(
     """Write the records of a model, with a prediction, scores and a map of each scan."""
     name, datasets = layout.new_model_id(), list(datasets)
     key = layout.model(name)
-    store.write(f"{key}/{NETWORK_FILE}", NETWORK)
+    store.write(f"{key}/{WEIGHTS}", NETWORK)
     record = {
         "format": 1,
         "id": name,

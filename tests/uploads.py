@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from difsims_core.models import registry
-from difsims_core.scans.intake import Outcome, ReadingLimits, read_entries, record
+from difsims_core.scans.attempts import read_attempts
+from difsims_core.scans.intake import Failure, reason_of, record_failures, scan_states
+from difsims_core.scans.isolated_reader import ReadingLimits
+from difsims_core.scans.listing import scan_name
+from difsims_core.scans.missing_maps import Inventory
 from difsims_core.scans.reader_process import problem_of
+from difsims_core.scans.reconcile import RunRequest, reconcile
 from difsims_core.storage import layout
 from difsims_core.storage.objects import ObjectInfo, ObjectStore, local_copy
 
@@ -61,12 +67,31 @@ def crown(store: ObjectStore, model: str = FIRST) -> None:
     registry.promote(store, registry.read_registry(store), model, why="better", scores={}, by="hand")
 
 
-def names(entries) -> list[str]:
-    return sorted(entry.name for entry in entries)
+def map_scan(store: ObjectStore, name: str, model: str = FIRST, *, evaluated: bool = True) -> None:
+    """Write something in the places of a map and its scores, which are younger than the scan."""
+    store.write(layout.prediction(model, f"{name}_radial_crop"), b"map")
+    if evaluated:
+        store.write(layout.evaluation(model, f"{name}_radial_crop"), b"scores")
 
 
-def states(store: ObjectStore) -> dict[str, tuple[str, int]]:
-    return {entry.name: (entry.state, entry.tries) for entry in read_entries(store).values()}
+def names(requests: Iterable[RunRequest]) -> list[str]:
+    """Return the names of the scans of requested runs, each as often as it is asked for."""
+    return sorted(scan_name(scan.key) for request in requests for scan in request.scans)
+
+
+def one_round(store: ObjectStore, now: datetime, models: Sequence[str] = (FIRST,), **options: Any) -> list[RunRequest]:
+    """Return what a round asks for."""
+    options = {"tries": TRIES, "runs": 100} | options
+    return list(reconcile(store, Inventory.listed(store, models), now, **options))
+
+
+def states(store: ObjectStore, models: Sequence[str] = (FIRST,)) -> dict[str, tuple[str, int]]:
+    found = scan_states(Inventory.listed(store, models), read_attempts(store), tries=TRIES)
+    return {state.name: (state.state, state.tries) for state in found}
+
+
+def reasons(store: ObjectStore) -> dict[str, str]:
+    return {scan_name(attempt.scan): reason_of(attempt) for attempt in read_attempts(store).values()}
 
 
 def listed(store: ObjectStore, name: str) -> ObjectInfo:
@@ -74,5 +99,5 @@ def listed(store: ObjectStore, name: str) -> ObjectInfo:
     return info
 
 
-def outcome_of(store: ObjectStore, name: str, reason: str | None = None, model: str = FIRST) -> None:
-    record(store, model, [Outcome(listed(store, name), reason)], tries=TRIES)
+def fail(store: ObjectStore, name: str, reason: str, model: str = FIRST) -> None:
+    record_failures(store, model, [Failure(listed(store, name), reason)])

@@ -1,4 +1,4 @@
-"""Counting noise and hot pixels, by the radial route (PHYSICS §6; §7 for the old platform's order)."""
+"""Counting noise and hot pixels, by the radial route (PHYSICS §6; §7 for the legacy platform's order)."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def draw_order(n_bins: int, wanted: slice, first: slice) -> tuple[np.ndarray, tu
 
 
 def old_maxima(sigma_px: np.ndarray, seed: int, patterns: np.ndarray) -> np.ndarray:
-    """Return (n,) what the old platform divided a noisy pattern by, in units of the noise-free maximum.
+    """Return (n,) what the legacy platform divided a noisy pattern by, in units of the noise-free maximum.
 
     It is the largest I + Poisson(I) of all pixels, taken here over those of the brightest spot of width ``sigma_px``.
     """
@@ -94,7 +94,7 @@ def apply_historical_noise(
     seed: int,
     patterns: np.ndarray,
 ) -> np.ndarray:
-    """Return what the old platform made of a pattern (PHYSICS §7): parameters as in ``apply_counting_noise``.
+    """Return what the legacy platform made of a pattern (PHYSICS §7): parameters as in ``apply_counting_noise``.
 
     It scaled its image to a maximum of 1 and left it alone when the spike was 0. Otherwise it added Poisson(pixel) to
     every pixel, divided by the largest one (``maxima``, of ``old_maxima``), and set hot pixels to the spike.

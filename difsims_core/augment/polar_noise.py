@@ -43,7 +43,7 @@ def apply_polar_noise(
     bins, order
         The annuli of the rows, and the order in which numbers are drawn, of ``draw_order``.
     maxima
-        (n,) of ``old_maxima``, for the noise of the old platform (PHYSICS §7).
+        (n,) of ``old_maxima``, for the noise of the legacy platform (PHYSICS §7).
     """
     kernels.count_cells(
         cakes,

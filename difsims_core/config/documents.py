@@ -25,7 +25,7 @@ _LONGEST = 1_000_000
 _LONGEST_KEY = 60
 _MOST_LINES, _LONGEST_MESSAGE = 50, 2000
 _OLD_FORM = {"sim_params", "structure_parameters"}
-_CONVERT = "this is a document of the older platform; difsims convert writes it in the form of this one"
+_CONVERT = "this is a legacy document; difsims convert writes it in today's form"
 SEED_NAMES = ("seed", "random_seed")
 """Two names of one key; the second is the historical one."""
 

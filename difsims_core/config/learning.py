@@ -1,17 +1,64 @@
-"""The parameters of a trained classifier."""
+"""The parameters of a trained classifier: what every kind of classifier has, and those of Keras networks."""
 
 from __future__ import annotations
 
-from typing import Literal
+import logging
+from collections.abc import Callable
+from typing import Any, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, GetJsonSchemaHandler, ValidationInfo, field_validator, model_validator
 
 from difsims_core.config.base import Spec, is_stored
-from difsims_core.families import NETWORKS
+from difsims_core.errors import InputError
+from difsims_core.families import CLASSIFIERS, NETWORKS
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_KIND = "keras_network"
 
 
-class TrainingSpec(Spec):
-    """How a network is trained; with the datasets it determines the weights (DESIGN §8).
+class TrainingDocument(Spec):
+    """What is chosen of the training of any classifier; with the datasets it determines the weights (DESIGN §8).
+
+    Each kind of classifier has a document of its own, which adds what can be chosen of it.
+    """
+
+    kind: str
+    seed: int = Field(default=0, ge=0, lt=2**31, description="seed of weights, shuffling, dropout and the split")
+    batch_size: int = Field(default=64, ge=1, le=65_536, description="patterns a step")
+    held_out_fraction: float = Field(
+        default=0.25,
+        gt=0,
+        lt=1,
+        description="part of the patterns never trained on: half of it decides when to stop, half scores the result",
+    )
+    max_patterns: int | None = Field(
+        default=None, ge=1, description="use this many patterns at most, held-out ones included; null: all"
+    )
+    evaluate: bool = Field(
+        default=True, description="map and score every scan of the store with the model, not only when it is champion"
+    )
+
+    @property
+    def label(self) -> str:
+        """What is trained, in a word."""
+        return self.kind
+
+    @property
+    def most_epochs(self) -> int:
+        """Passes over the training part at most."""
+        return 1
+
+    def plugins(self) -> tuple[str, ...]:
+        """Return name and version of the packages, other than this one, whose code decides the weights."""
+        package = CLASSIFIERS.package(self.kind)
+        return () if package is None else (package,)
+
+
+class TrainingSpec(TrainingDocument):
+    """How a Keras network is trained.
+
+    A document that names another ``kind`` is read as that of its classifier, here and wherever this is a section.
 
     Examples
     --------
@@ -21,34 +68,26 @@ class TrainingSpec(Spec):
     ('large_filter', 5, 0.25)
     """
 
+    kind: Literal["keras_network"] = Field(  # pyright: ignore[reportIncompatibleVariableOverride] it is frozen
+        default="keras_network", description="kind of classifier"
+    )
     network: str = Field(default="large_filter", description="a registered network")
+    network_parameters: dict[str, bool | int | float | str] = Field(
+        default={}, description="what the network lets choose, by name"
+    )
     profiles: Literal["x_px", "x_q"] = Field(
         default="x_px", description="x_px: the pixel crop; x_q: the q crop, for datasets that have one"
     )
-    seed: int = Field(default=0, ge=0, lt=2**31, description="seed of weights, shuffling, dropout and the split")
     epochs: int = Field(default=30, ge=1, le=10_000, description="passes over the training part at most")
-    batch_size: int = Field(default=64, ge=1, le=65_536, description="profiles a step")
     learning_rate: float = Field(default=1e-3, gt=0, le=1, description="Adam's step size")
-    held_out_fraction: float = Field(
-        default=0.25,
-        gt=0,
-        lt=1,
-        description="part of the patterns never trained on: half of it decides when to stop, half scores the result",
-    )
     patience: int = Field(
         default=4, ge=1, le=1000, description="epochs without a better validation loss before it stops"
     )
     class_weights: bool = Field(default=False, description="weigh classes inversely to their frequency")
-    max_patterns: int | None = Field(
-        default=None, ge=1, description="use this many patterns at most, held-out ones included; null: all"
-    )
     precision: Literal["float32", "bfloat16"] = Field(
         default="float32",
         description="of the arithmetic while training (weights stay float32); bfloat16 doubles the speed where the "
         "processor has it, and is slow where it has not",
-    )
-    evaluate: bool = Field(
-        default=True, description="map and score every scan of the store with the model, not only when it is champion"
     )
 
     @field_validator("network")
@@ -57,3 +96,40 @@ class TrainingSpec(Spec):
         if not is_stored(info):
             NETWORKS.check(name)
         return name
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _of_its_kind(cls, data: Any, handler: Callable[[Any], Any], info: ValidationInfo) -> Any:
+        if isinstance(data, TrainingDocument):
+            return data
+        kind = data.get("kind", DEFAULT_KIND) if isinstance(data, dict) else DEFAULT_KIND
+        if not isinstance(kind, str) or kind == DEFAULT_KIND:
+            return handler(data)
+        return CLASSIFIERS[kind].training.model_validate(data, context=info.context)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Return the schema of this document, or of any of them where other packages offer classifiers."""
+        own, others = handler(core_schema), []
+        for name in CLASSIFIERS.names():
+            if name != DEFAULT_KIND:
+                try:
+                    others.append(CLASSIFIERS[name].training.model_json_schema())
+                except InputError as error:
+                    logger.warning("documents of the classifier %s are not described: %s", name, error)
+        return {"anyOf": [own, *others]} if others else own
+
+    @property
+    def label(self) -> str:
+        """What is trained, in a word."""
+        return self.network
+
+    @property
+    def most_epochs(self) -> int:
+        """Passes over the training part at most."""
+        return self.epochs
+
+    def plugins(self) -> tuple[str, ...]:
+        """Return name and version of the packages, other than this one, whose code decides the weights."""
+        package = NETWORKS.package(self.network)
+        return () if package is None else (package,)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field, field_validator
+from pydantic import Field, SerializeAsAny, field_validator
 
 from difsims_core.config.base import CREDENTIALS, Spec
 from difsims_core.config.learning import TrainingSpec
@@ -14,7 +14,7 @@ class PipelineSpec(Spec):
     """All four stages in one document."""
 
     simulation: SimulationSpec = SimulationSpec()
-    training: TrainingSpec = TrainingSpec()
+    training: SerializeAsAny[TrainingSpec] = TrainingSpec()
     experiments: tuple[str, ...] = Field(
         default=(), description="experiment npz files: paths, s3:// URLs or globs; none: predict nothing"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field, field_validator
+from pydantic import Field, SerializeAsAny, field_validator
 
 from difsims_core.config.base import CREDENTIALS, Spec
 from difsims_core.config.learning import TrainingSpec
@@ -26,7 +26,7 @@ class RetrainingSpec(Spec):
     simulation: SimulationSpec | None = Field(
         default=None, description="a dataset to train on as well, simulated first unless it exists; null: none"
     )
-    training: TrainingSpec = Field(default=TrainingSpec(), description="how the challenger is trained")
+    training: SerializeAsAny[TrainingSpec] = Field(default=TrainingSpec(), description="how the challenger is trained")
     rule: PromotionSpec = Field(default=PromotionSpec(), description="when the challenger becomes the champion")
     experiments: tuple[str, ...] = Field(
         default=(),

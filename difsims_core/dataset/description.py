@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -76,6 +77,15 @@ def read_description(store: ObjectStore, key: str) -> Description:
         )
     _check_arrays(document, plan, where)
     return Description(document, plan, said.phases, said.summary)
+
+
+def versions_in_words(attributes: Mapping[str, Any]) -> str:
+    """Return what makes the bytes of a dataset, from its attributes or ``Simulator.versions``.
+
+    Datasets that name neither engine nor simulation are of the kinematical engine, whose version was that of all.
+    """
+    engine, version = attributes.get("engine", "kinematical"), attributes["engine_version"]
+    return f"engine {engine} {version}, simulation {attributes.get('simulation_version', version)}"
 
 
 def rows_arrays(document: GroupDocument) -> dict[str, ArrayLayout]:

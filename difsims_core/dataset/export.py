@@ -134,12 +134,15 @@ def _write_group(archive: zipfile.ZipFile, name: str, dtype: np.dtype, contents:
             member.write(part)
 
 
+_VERSIONS = ("engine", "engine_version", "simulation_version")
+
+
 def _metadata(sim: Simulation, start: int, stop: int, part: tuple[int, int]) -> np.ndarray:
     """Return the description as a structured scalar: text, and JSON where there is structure."""
     attrs = sim.attrs
     values: dict[str, Any] = {
         "phases": list(sim.phases),
-        **{key: str(attrs[key]) for key in ("id", "summary", "created", "fingerprint", "engine_version")},
+        **{key: str(attrs[key]) for key in ("id", "summary", "created", "fingerprint", *_VERSIONS)},
         **{key: _json(attrs[key]) for key in ("parameters", "versions", "crystals")},
         "n_patterns": sim.n_patterns,
         "part": part[0],

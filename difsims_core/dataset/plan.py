@@ -162,8 +162,8 @@ def fingerprint(simulator: Simulator) -> str:
     """Return the SHA-256 of everything that the bytes of a dataset depend on.
 
     That is the document without the places where its crystals and orientations lie, their content, the crystal
-    structures as they were read, and the version of the engine. How the dataset is cut into blocks and where it is
-    stored do not belong to it.
+    structures as they were read, name and version of the engine, and the version of what is around it. How the dataset
+    is cut into blocks and where it is stored do not belong to it.
     """
     document = simulator.spec.to_document()
     del document["crystal_folder"], document["orientations"]["file"]
@@ -172,7 +172,7 @@ def fingerprint(simulator: Simulator) -> str:
     content: dict[str, Any] = {
         "parameters": document,
         "crystals": [[crystal.name, crystal.sha256, crystal.structure_sha256] for crystal in simulator.crystals],
-        "engine_version": simulator.engine_version,
+        **simulator.versions,
     }
     if simulator.orientation_sha256 is not None:
         content["orientations"] = list(simulator.orientation_sha256)

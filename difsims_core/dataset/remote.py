@@ -14,6 +14,7 @@ from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from difsims_core.dataset.description import versions_in_words
 from difsims_core.errors import DifsimsError, InputError, MissingObjectError, SpecError, StoreAccessError
 from difsims_core.version import __version__
 
@@ -136,7 +137,7 @@ def _prepared(
 
 
 def _version(simulator: Simulator) -> str:
-    return f"difsims {__version__} with engine {simulator.engine_version}"
+    return f"difsims {__version__} with {versions_in_words(simulator.versions)}"
 
 
 @contextmanager

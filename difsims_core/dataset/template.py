@@ -67,7 +67,7 @@ def dataset_attributes(simulator: Simulator, plan: Plan) -> dict[str, Any]:
         "versions": {"difsims": __version__, **_versions()},
         "crystals": [item.record() for item in simulator.crystals],
         **({} if orientations is None else {"orientation_sha256": list(orientations)}),
-        "engine_version": simulator.engine_version,
+        **simulator.versions,
         "n_patterns": plan.n_patterns,
         "block_rows": plan.block_rows,
         "chunk_rows": plan.chunk_rows,

@@ -11,7 +11,7 @@ import numpy as np
 
 from difsims_core.dataset.completion import objects_digest, read_small_objects
 from difsims_core.dataset.crystals import CrystalToday, crystals_today, document_today
-from difsims_core.dataset.description import SUFFIX, Description, read_description, rows_arrays
+from difsims_core.dataset.description import SUFFIX, Description, read_description, rows_arrays, versions_in_words
 from difsims_core.dataset.open import Simulation, locate_simulation, open_simulation
 from difsims_core.dataset.plan import fingerprint
 from difsims_core.dataset.receipts import Receipt, block_arrays, checksum, content_digest, read_receipts
@@ -167,10 +167,8 @@ def _simulator(
             return None
     if fingerprint(simulator) == sim.fingerprint:
         return simulator
-    made, here = sim.attrs["engine_version"], simulator.engine_version
-    reason = (
-        f"made by engine {made}, this is {here}" if made != here else "its crystal files, or how they are read, differ"
-    )
+    made, here = (versions_in_words(versions) for versions in (sim.attrs, simulator.versions))
+    reason = f"made by {made}, this is {here}" if made != here else "its crystal files, or how they are read, differ"
     failures.append(f"cannot be simulated again: {reason}")
     return None
 

@@ -8,38 +8,23 @@ from dataclasses import dataclass
 import numpy as np
 
 from difsims_core.config.simulation import DetectorSpec
-from difsims_core.crystal.rows import ReflectionRows
 from difsims_core.diffraction.draws import Draws
 from difsims_core.diffraction.imperfections.convergence import disc_points, disc_radius
 from difsims_core.diffraction.imperfections.distortion import distortions
-from difsims_core.diffraction.imperfections.two_beam import extinction
 from difsims_core.diffraction.spread import REACH_SIGMA, reach_px, spread_operator
-from difsims_core.kernels.spots import ewald
-from difsims_core.kernels.spots.records import Beam, Conditions, Frame, Spread
+from difsims_core.kernels.spots.records import Conditions, Frame, Spread
 from difsims_core.signal.grid import RadialGrid
 from difsims_core.units import electron_wavelength_angstrom
-
-SHAPE_FACTORS = {
-    "lorentzian": ewald.LORENTZIAN,
-    "linear": ewald.LINEAR,
-    "sinc": ewald.SINC,
-    "sin2c": ewald.SIN2C,
-    "atanc": ewald.ATANC,
-    "binary": ewald.BINARY,
-    "slab": ewald.SLAB,
-}
 
 
 @dataclass(frozen=True, slots=True)
 class Geometry:
-    """Beam, detector and annuli of a dataset.
+    """Beam, detector and annuli of a dataset: what has to do with no crystal.
 
     Attributes
     ----------
-    beam : Beam
-        1/λ, largest excitation error, shape factor.
-    beam_energy_kv : float
-        Accelerating voltage.
+    k : float
+        1/λ, Å⁻¹.
     detector, grid
         The detector and its annuli.
     sigma_px : (k,) float32
@@ -50,45 +35,29 @@ class Geometry:
         Largest distance of a spot from the centre that counts, pixels.
     disc_px : float
         Largest radius of a convergence disc, pixels.
-    two_beam : bool
-        Whether intensities are those of Blackman's theory.
     """
 
-    beam: Beam
-    beam_energy_kv: float
+    k: float
     detector: DetectorSpec
     grid: RadialGrid
     sigma_px: np.ndarray
     spread: Spread
     reach_px: float
     disc_px: float = 0.0
-    two_beam: bool = False
 
     @classmethod
-    def of(
-        cls,
-        beam_energy_kv: float,
-        max_excitation_error: float,
-        shape_factor: str,
-        detector: DetectorSpec,
-        sigma_px: np.ndarray,
-        disc_px: float = 0.0,
-        *,
-        two_beam: bool = False,
-    ) -> Geometry:
+    def of(cls, beam_energy_kv: float, detector: DetectorSpec, sigma_px: np.ndarray, disc_px: float = 0.0) -> Geometry:
         """Prepare the spread operators for the values of σ (k,) and convergence discs of up to ``disc_px`` radius."""
         wavelength, grid = electron_wavelength_angstrom(beam_energy_kv), RadialGrid()
         reach = reach_px(detector, grid, float(sigma_px[-1])) + disc_px
         return cls(
-            Beam(1 / wavelength, max_excitation_error, SHAPE_FACTORS[shape_factor]),
-            beam_energy_kv,
+            1 / wavelength,
             detector,
             grid,
             sigma_px,
             spread_operator(detector, grid, sigma_px, reach + disc_px),
             reach,
             disc_px,
-            two_beam=two_beam,
         )
 
     def image_frame(self, shape: tuple[int, int]) -> Frame:
@@ -98,7 +67,7 @@ class Geometry:
 
     @property
     def frame(self) -> Frame:
-        """The detector as profiles and cakes see it; spots beside it reach annuli that it leaves whole."""
+        """The detector as profiles and polar patterns see it; spots beside it reach annuli that it leaves whole."""
         half = self.detector.size_px / 2
         return Frame(half, half, self._rim_px, False, self.reach_px)
 
@@ -107,35 +76,31 @@ class Geometry:
         return REACH_SIGMA * float(self.sigma_px[-1]) + self.disc_px
 
 
-def conditions(
-    geometry: Geometry, rows: ReflectionRows, draws: Draws, which: np.ndarray, second: bool = False
-) -> Conditions:
+def conditions(geometry: Geometry, draws: Draws, which: np.ndarray, second: bool = False) -> Conditions:
     """Return the conditions of some patterns of one phase.
 
     Parameters
     ----------
-    geometry, rows, draws
-        What they share, the phase's reflections, and what was drawn.
+    geometry, draws
+        What they share, and what was drawn.
     which
         (m,) positions in ``draws``.
     second
         Whether the second grain of each is meant.
     """
     m, zeros = len(which), np.zeros(len(which))
-    thickness = draws.of("thickness_angstrom", which)
-    scale = draws.of("second_lattice_scale" if second else "lattice_scale", which)
-    cell = rows.cell_volume * scale**3
     sigma = draws["sigma_px"][which]
     hidden = [draws.of(name, which) for name in ("beam_stop_radius_px", "gap_width_px", "gap_offset_px", "gap_along_x")]
     per_px = draws.of("calibration_scale", which, 1.0) * geometry.detector.calibration_per_angstrom
     fraction = draws.of("second_fraction", which)
-    disc = disc_radius(draws.of("convergence_mrad", which), 1 / geometry.beam.k)
+    disc = disc_radius(draws.of("convergence_mrad", which), 1 / geometry.k)
     shift = draws.of("centre_error_px", which) if "centre_error_px" in draws else np.zeros((m, 2))
     return Conditions(
         pattern=draws.patterns[which],
         orientation=draws.of("second_orientation" if second else "orientation", which),
-        lattice_scale=scale,
+        lattice_scale=draws.of("second_lattice_scale" if second else "lattice_scale", which),
         per_px=per_px,
+        thickness=draws.of("thickness_angstrom", which),
         width=draws.of("relrod_width_per_angstrom", which),
         angle=np.deg2rad(draws.of("precession_angle_deg", which)),
         sigma=sigma.astype(np.float64),
@@ -144,7 +109,7 @@ def conditions(
         removed=np.zeros(m, np.uint64) if second else draws["removed_spots"][which].astype(np.uint64),
         beam=zeros if second else draws.of("direct_beam", which),
         distortion=distortions(draws.of("ellipticity", which), draws.of("ellipse_direction_deg", which), shift),
-        extinction=extinction(thickness, cell, geometry.beam_energy_kv) if geometry.two_beam else zeros,
+        extinction=zeros,
         exponent=draws.of("intensity_exponent", which, 1.0),
         scatter=draws.of("intensity_scatter", which),
         disc=disc,

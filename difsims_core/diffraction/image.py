@@ -2,36 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 
 import numpy as np
 
-from difsims_core.crystal.rows import ReflectionRows
-from difsims_core.diffraction.draws import Draws
-from difsims_core.diffraction.geometry import Geometry
-from difsims_core.diffraction.grains import grains, render
+from difsims_core.diffraction.sources import SpotSource, render
 from difsims_core.diffraction.spread import REACH_SIGMA
 from difsims_core.kernels.image.images import phase_images
+from difsims_core.kernels.spots.records import Frame
 
 
 def noise_free_images(
-    geometry: Geometry,
-    phases: Sequence[ReflectionRows],
-    draws: Draws,
-    labels: np.ndarray,
-    shape: tuple[int, int],
-    seed: int = 0,
+    frame: Frame, sources: Iterator[SpotSource], n: int, shape: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Compute the images (n, ny, nx) float32 of some patterns, intensity per pixel sampled at the pixel centres.
+    """Compute ``n`` images of ``shape`` from their spots on ``frame``; see ``Engine.images``."""
+    images = np.zeros((n, *shape), np.float32)
 
-    Parameters and unit as ``noise_free_profiles``. The beam is at the centre of the frame; x runs along columns.
-    """
-    images = np.zeros((len(labels), *shape), np.float32)
-    unit = render(
-        geometry,
-        grains(geometry, phases, draws, labels, seed),
-        len(labels),
-        geometry.image_frame(shape),
-        lambda item, common: phase_images(*common[:4], REACH_SIGMA, *common[4:], item.which, images),
-    )
-    return images, unit
+    def draw(source: SpotSource, common: tuple) -> np.ndarray:
+        return phase_images(*common[:5], REACH_SIGMA, *common[5:], source.grains.which, images)
+
+    return images, render(sources, n, frame, draw)

@@ -12,17 +12,15 @@ from difsims_core.config.documents import make_spec
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.crystal.libraries import Phase, Rotation
 from difsims_core.crystal.phases import as_crystal
-from difsims_core.crystal.rows import ReflectionRows, reflection_rows
-from difsims_core.diffraction.cake import noise_free_cakes
 from difsims_core.diffraction.draws import Draws
+from difsims_core.diffraction.engines.base import Engine
 from difsims_core.diffraction.geometry import Geometry
-from difsims_core.diffraction.image import noise_free_images
-from difsims_core.diffraction.profile import noise_free_profiles
 from difsims_core.diffraction.quantities import QUANTITIES
-from difsims_core.diffraction.spots import Spots, list_patterns_spots
+from difsims_core.diffraction.spots import DetectedSpots
 from difsims_core.errors import InputError
+from difsims_core.families import ENGINES
 
-_FURTHER = ("precession_angle_deg", "shape_factor", "scattering_factors", "debye_waller")
+_FURTHER = ("engine", "precession_angle_deg", "shape_factor", "scattering_factors", "debye_waller")
 
 
 def radial_profiles(
@@ -53,8 +51,9 @@ def radial_profiles(
     calibration, detector_size
         Å⁻¹ per pixel, and pixels along one edge.
     further
-        ``precession_angle_deg`` (0), ``shape_factor`` ("lorentzian"), ``scattering_factors`` ("lobato"),
-        ``debye_waller`` ("none") and ``lattice_scale`` (1), with the meaning they have in a parameter document.
+        ``engine`` ("kinematical"), ``precession_angle_deg`` (0), ``shape_factor`` ("lorentzian"),
+        ``scattering_factors`` ("lobato"), ``debye_waller`` ("none") and ``lattice_scale`` (1), with the meaning they
+        have in a parameter document.
 
     Returns
     -------
@@ -82,7 +81,7 @@ def radial_profiles(
         phase, rotations, beam_energy_kv, max_excitation_error, relrod_width, sigma_px, calibration, detector_size,
         further,
     )  # fmt: skip
-    return noise_free_profiles(*chosen.arguments())[0]
+    return chosen.engine.profiles(chosen.draws, chosen.labels)[0]
 
 
 def cakes(
@@ -119,7 +118,7 @@ def cakes(
         phase, rotations, beam_energy_kv, max_excitation_error, relrod_width, sigma_px, calibration, detector_size,
         further,
     )  # fmt: skip
-    return noise_free_cakes(*chosen.arguments(), slice(None))[0]
+    return chosen.engine.polar_patterns(chosen.draws, chosen.labels, slice(None))[0]
 
 
 def excited_spots(
@@ -131,7 +130,7 @@ def excited_spots(
     calibration: float = 0.00588,
     detector_size: int = 515,
     **further: Any,
-) -> Spots:
+) -> DetectedSpots:
     """Return the spots of each orientation on the detector; parameters as ``radial_profiles``.
 
     Examples
@@ -148,7 +147,7 @@ def excited_spots(
     chosen = _Chosen.of(
         phase, rotations, beam_energy_kv, max_excitation_error, relrod_width, 1.0, calibration, detector_size, further
     )
-    return list_patterns_spots(*chosen.arguments())
+    return chosen.engine.detected_spots(chosen.draws, chosen.labels)
 
 
 def patterns(
@@ -194,15 +193,14 @@ def patterns(
         phase, rotations, beam_energy_kv, max_excitation_error, relrod_width, sigma_px, calibration,
         max(32, *shape), further, image=shape,
     )  # fmt: skip
-    return noise_free_images(*chosen.arguments(), shape)[0]
+    return chosen.engine.images(chosen.draws, chosen.labels, shape)[0]
 
 
 @dataclass(frozen=True, slots=True)
 class _Chosen:
     """Orientations of one phase with the same conditions, ready to be drawn."""
 
-    geometry: Geometry
-    rows: ReflectionRows
+    engine: Engine
     draws: Draws
 
     @classmethod
@@ -241,24 +239,15 @@ class _Chosen:
         }
         spec = make_spec(document, SimulationSpec, source="arguments")
         quaternions = _quaternions(rotations)
-        diffraction = spec.diffraction
-        geometry = Geometry.of(
-            beam_energy_kv, max_excitation_error, diffraction.shape_factor, spec.detector,
-            np.array([sigma_px], np.float32),
-        )  # fmt: skip
+        geometry = Geometry.of(beam_energy_kv, spec.detector, np.array([sigma_px], np.float32))
         reach_px = geometry.reach_px if image is None else geometry.image_frame(image).reach
-        rows = reflection_rows(
-            as_crystal(phase),
-            reach_px * calibration,
-            diffraction.scattering_factors,
-            diffraction.debye_waller,
-            spec.lattice_scale.support(),
-        )
-        return cls(geometry, rows, _constant_draws(spec, quaternions))
+        engine = ENGINES[spec.diffraction.engine].prepare(spec, [as_crystal(phase)], geometry, reach_px * calibration)
+        return cls(engine, _constant_draws(spec, quaternions))
 
-    def arguments(self) -> tuple[Geometry, list[ReflectionRows], Draws, np.ndarray]:
-        """Return what the routes take."""
-        return self.geometry, [self.rows], self.draws, np.zeros(len(self.draws.patterns), np.int64)
+    @property
+    def labels(self) -> np.ndarray:
+        """(n,) zeros: all patterns are of the one phase."""
+        return np.zeros(len(self.draws.patterns), np.int64)
 
 
 def _quaternions(rotations: Rotation) -> np.ndarray:

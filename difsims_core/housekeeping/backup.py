@@ -16,7 +16,7 @@ from typing import Annotated, ClassVar, Literal, TypeVar
 from pydantic import AfterValidator
 
 from difsims_core.errors import CorruptDataError, InputError, MissingObjectError, StoreError
-from difsims_core.learn.bundle_record import NETWORK
+from difsims_core.learn.weights import WEIGHTS
 from difsims_core.models.registry import note_champions
 from difsims_core.models.registry_record import ModelRegistry, registry_from
 from difsims_core.moments import moment, now_text
@@ -230,13 +230,13 @@ def _why_left(store: ObjectStore, key: str, found: bytes | None, wanted: bytes, 
         return "the store holds another one, later than the backup perhaps"
     if not key.endswith(f"/{layout.MODEL_RECORD}"):
         return ""
-    network = f"{key.removesuffix(layout.MODEL_RECORD)}{NETWORK}"
+    network = f"{key.removesuffix(layout.MODEL_RECORD)}{WEIGHTS}"
     try:
         held = _sha256(store.read(network))
     except MissingObjectError:
-        return f"its network is gone ({NETWORK}): the record alone is no model"
+        return f"its network is gone ({WEIGHTS}): the record alone is no model"
     same = f'"{held}"'.encode() in wanted  # the record names the checksum of its network
-    return "" if same else f"its network ({NETWORK}) is another one"
+    return "" if same else f"its network ({WEIGHTS}) is another one"
 
 
 def _require_older(store: ObjectStore, present: bytes | None, wanted: ModelRegistry) -> None:

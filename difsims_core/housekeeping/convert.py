@@ -12,7 +12,7 @@ from difsims_core.errors import CorruptDataError, ExperimentError, MissingObject
 from difsims_core.models.compare import margins
 from difsims_core.models.registry import note_champions, read_registry
 from difsims_core.models.registry_record import earlier_registry
-from difsims_core.scans.intake_record import converted as converted_intake
+from difsims_core.scans.attempts import read_attempts
 from difsims_core.storage import layout
 from difsims_core.storage.npz.contracts import PREDICTION_ENDINGS, read_prediction
 from difsims_core.storage.npz.members import seal_members
@@ -47,11 +47,10 @@ def convert_records(store: ObjectStore) -> list[str]:
         except (CorruptDataError, ExperimentError) as error:
             lines.append(f"left {key} as it is, evaluate the map again: {error}")
     try:
-        if _convert(store, layout.INTAKE, converted_intake):
-            lines.append(f"converted {layout.INTAKE}")
+        read_attempts(store)
     except CorruptDataError as error:
         store.delete(layout.INTAKE)
-        lines.append(f"dropped {layout.INTAKE}, every scan is looked at anew: {error}")
+        lines.append(f"dropped {layout.INTAKE}, what failed is tried anew: {error}")
     if _convert(store, layout.model_registry(), _registry):
         lines.append(f"converted {layout.model_registry()}")
     note_champions(store, read_registry(store).champions)

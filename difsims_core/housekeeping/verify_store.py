@@ -20,7 +20,7 @@ from difsims_core.learn.verify import verify_model
 from difsims_core.messages import first_line
 from difsims_core.models.registry import read_registry
 from difsims_core.models.registry_record import ChampionNote
-from difsims_core.scans.intake_record import read_entries
+from difsims_core.scans.attempts import read_attempts
 from difsims_core.storage import layout
 from difsims_core.storage.names import as_written, join_url, same_place, split_url
 from difsims_core.storage.npz.contracts import (
@@ -257,7 +257,7 @@ def _registry(store: ObjectStore) -> Findings:
 
 
 def _intake(store: ObjectStore) -> Findings:
-    read_entries(store)
+    read_attempts(store)
     return Findings("intake", layout.INTAKE)
 
 

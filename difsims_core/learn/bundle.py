@@ -1,46 +1,37 @@
-"""A trained network with everything needed to use and to trust it: classes, q axis, preprocessing, lineage, scores.
+"""A trained classifier with everything needed to use and to trust it: classes, q axis, preprocessing, lineage, scores.
 
-In the store it is a folder: ``weights.npz``, ``tensorboard/``, and ``bundle.json``, written last, with the checksum of
-everything else; without that record the folder is no model.
+In the store it is a folder: ``weights.npz``, what its kind adds (``tensorboard/``), and ``bundle.json``, written last,
+with the checksum of everything else; without that record the folder is no model.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from difsims_core.config.learning import TrainingSpec
+from difsims_core.config.learning import TrainingDocument
 from difsims_core.config.signal import PostprocessingSpec
 from difsims_core.errors import CorruptDataError, MissingObjectError, ModelError
-from difsims_core.learn.bundle_record import FORMAT, NETWORK, Record, StoredObject, parse, weights_in
-from difsims_core.learn.weights import (
-    MOST_WEIGHTS,
-    Recipe,
-    Weight,
-    arrays_of_model,
-    check_probabilities,
-    network_from,
-    weights_of_model,
-)
+from difsims_core.learn.bundle_record import FORMAT, BundleRecord, StoredObject
+from difsims_core.learn.classifiers.base import Classifier, ClassifierInput, Recipe, input_of
+from difsims_core.learn.classifiers.restore import restore, weights_to_store
+from difsims_core.learn.weights import MOST_WEIGHTS, WEIGHTS, Weight, describe
 from difsims_core.storage import layout
 from difsims_core.storage.npz.members import write_members
 from difsims_core.storage.objects import ObjectStore, locate, open_store
 
-if TYPE_CHECKING:
-    from difsims_core.learn.backend import keras
-
-_LARGEST_NETWORK = 9 * MOST_WEIGHTS  # bytes; doubles that do not compress
+_LARGEST_OBJECT = 9 * MOST_WEIGHTS  # bytes; doubles that do not compress
 
 
 @dataclass(frozen=True, eq=False)
 class ModelBundle:
-    """A trained classifier; the network itself is built when it is first used.
+    """A trained model; the classifier itself is built when it is first used.
 
     Attributes
     ----------
@@ -49,30 +40,30 @@ class ModelBundle:
     phases : tuple of str
         Class names, in the order of the probabilities.
     q_axis : (nq,) float64
-        Of the profiles that the network takes, Å⁻¹.
+        Of the patterns that the classifier takes, Å⁻¹.
     preprocessing : PostprocessingSpec
-        Square root and q crop of the simulated profiles, to be repeated on measured ones.
+        Square root and q crop of the simulated patterns, to be repeated on measured ones.
     sim_ids, sim_fingerprints : tuple of str
         Datasets it was trained on.
-    training : TrainingSpec
-        How; it names the network.
+    training : TrainingDocument
+        How; it names the classifier.
     training_fingerprint : str
         SHA-256 of that document and the datasets' fingerprints.
     split : mapping
         ``held_out_fraction``, ``seed``, ``n_train``, ``n_validation``, ``n_test``.
     metrics : mapping
-        Scores on the test part, which neither trained the network nor decided when to stop.
+        Scores on the test part, which neither trained the classifier nor decided when to stop.
     history : tuple of mappings
-        Of each epoch: ``epoch``, ``epochs``, ``loss``, ``accuracy``, ``val_loss``, ``val_accuracy``, ``seconds``,
-        ``samples_per_second``.
+        Of each epoch, of a classifier that has any: ``epoch``, ``epochs``, ``loss``, ``accuracy``, ``val_loss``,
+        ``val_accuracy``, ``seconds``, ``samples_per_second``.
     versions : mapping
         Of Python and the libraries.
     created : str
         ISO date and time.
-    network_parameters : mapping
-        What else was chosen of the network.
+    other_axes : tuple of int
+        Sizes of the axes of a pattern behind q: none of profiles, (n_φ,) of polar patterns.
     weights : tuple of Weight
-        What arrays it has, in the order of the network.
+        What arrays it has, in the order of the classifier.
     objects : mapping of str to StoredObject
         Size and SHA-256 of everything that was stored before the record, by its name in the folder.
     store, key
@@ -85,14 +76,14 @@ class ModelBundle:
     preprocessing: PostprocessingSpec
     sim_ids: tuple[str, ...]
     sim_fingerprints: tuple[str, ...]
-    training: TrainingSpec
+    training: TrainingDocument
     training_fingerprint: str
     split: Mapping[str, Any]
     metrics: Mapping[str, Any]
     history: tuple[Mapping[str, Any], ...]
     versions: Mapping[str, str]
     created: str
-    network_parameters: Mapping[str, Any] = field(default_factory=dict)
+    other_axes: tuple[int, ...] = ()
     weights: tuple[Weight, ...] = ()
     objects: Mapping[str, StoredObject] = field(default_factory=dict)
     store: ObjectStore | None = field(default=None, repr=False)
@@ -111,12 +102,22 @@ class ModelBundle:
     @property
     def weights_sha256(self) -> str:
         """SHA-256 of the file of the weights; empty while it is not stored."""
-        return self.objects[NETWORK].sha256 if NETWORK in self.objects else ""
+        return self.objects[WEIGHTS].sha256 if WEIGHTS in self.objects else ""
 
     @property
-    def recipe(self) -> Recipe:
-        """What the network is built from."""
-        return Recipe(self.training.network, len(self.q_axis), len(self.phases), self.network_parameters)
+    def input(self) -> ClassifierInput:
+        """What the classifier takes."""
+        return input_of(self.training)
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one pattern: (n_q,) or (n_q, n_φ)."""
+        return (len(self.q_axis), *self.other_axes)
+
+    @property
+    def recipe(self) -> Recipe[Any]:
+        """What the classifier is built from."""
+        return Recipe(self.training, self.input_shape, len(self.phases))
 
     @property
     def _home(self) -> ObjectStore:
@@ -125,8 +126,8 @@ class ModelBundle:
         return self.store
 
     @cached_property
-    def model(self) -> keras.Model:
-        """The network, built from the registry and filled with the stored weights.
+    def classifier(self) -> Classifier[Any]:
+        """The classifier, built by its kind and filled with the stored weights.
 
         Raises
         ------
@@ -135,9 +136,9 @@ class ModelBundle:
         CorruptDataError
             If they differ from what the record says.
         ModelError
-            If they are none of this network, or what it gives are no probabilities (`network_from`).
+            If they are none of this classifier, or what it gives are no probabilities (`restore`).
         """
-        return network_from(self.read(NETWORK), self.recipe, self.weights, f"{self.url}/{NETWORK}")
+        return restore(self.read(WEIGHTS), self.recipe, self.weights, f"{self.url}/{WEIGHTS}")
 
     def read(self, name: str) -> bytes:
         """Return an object that the record lists, by its name in the folder; not one byte more than it has.
@@ -150,7 +151,7 @@ class ModelBundle:
             If it differs from what the record says.
         """
         expected, key = self.objects[name], f"{self.key}/{name}"
-        data = self._home.read(key, 0, min(expected.size, _LARGEST_NETWORK) + 1)
+        data = self._home.read(key, 0, min(expected.size, _LARGEST_OBJECT) + 1)
         if len(data) != expected.size or hashlib.sha256(data).hexdigest() != expected.sha256:
             raise CorruptDataError(
                 f"{self._home.url(key)}: the checksum differs from the record", "restore it, or train the model again"
@@ -162,14 +163,15 @@ class ModelBundle:
         names = ("id", "phases", "sim_ids", "sim_fingerprints", "training_fingerprint", "split", "metrics", "history")
         return {
             "format": FORMAT,
+            "kind": self.training.kind,
+            "input_shape": list(self.input_shape),
             **{name: _plain(getattr(self, name)) for name in names},
             "q_axis_per_angstrom": [float(q) for q in self.q_axis],
             "preprocessing": self.preprocessing.to_document(),
             "training": self.training.to_document(),
             "versions": dict(self.versions),
             "created": self.created,
-            "network_parameters": dict(self.network_parameters),
-            "weights": [{"name": w.name, "shape": list(w.shape), "dtype": w.dtype} for w in self.weights],
+            "weights": [{**asdict(weight), "shape": list(weight.shape)} for weight in self.weights],
             "objects": {name: found.model_dump() for name, found in sorted(self.objects.items())},
         }
 
@@ -177,7 +179,7 @@ class ModelBundle:
 def save_bundle(
     store: ObjectStore,
     bundle: ModelBundle,
-    model: keras.Model,
+    classifier: Classifier[Any],
     extra_files: Mapping[str, Path] | None = None,
     already: Mapping[str, StoredObject] | None = None,
 ) -> ModelBundle:
@@ -189,8 +191,8 @@ def save_bundle(
         Where.
     bundle
         What is known of it.
-    model
-        The network, as the registry builds it from ``bundle.training.network`` and ``bundle.network_parameters``.
+    classifier
+        As its kind builds it from ``bundle.recipe``.
     extra_files
         Local files to store beside it, by their names in the folder (``tensorboard/…``).
     already
@@ -199,30 +201,23 @@ def save_bundle(
     Raises
     ------
     ModelError
-        If the network is not that one, its weights are not finite, or what it gives are no probabilities: such a model
-        could not be loaded again.
+        If it is not that one, its weights are not finite, or what it gives are no probabilities: such a model could not
+        be loaded again.
     """
-    key, recipe = layout.model(bundle.id), bundle.recipe
-    weights = weights_of_model(model)
-    if weights != recipe.weights():
-        raise ModelError(
-            f"{bundle.id}: the weights are not those of the network {recipe.network} with {dict(recipe.parameters)} "
-            f"for {recipe.n_q} values and {recipe.n_classes} classes",
-            "register the network and name it in the training",
-        )
-    check_probabilities(model, recipe, bundle.id)
-    data = write_members(store.url(f"{key}/{NETWORK}"), arrays_of_model(model))
-    objects = {**(already or {}), NETWORK: stored(data)}
+    key = layout.model(bundle.id)
+    arrays = weights_to_store(classifier, bundle.recipe, bundle.id)
+    data = write_members(store.url(f"{key}/{WEIGHTS}"), arrays)
+    objects = {**(already or {}), WEIGHTS: describe_object(data)}
     for name, local_path in (extra_files or {}).items():
         store.upload(local_path, f"{key}/{name}")
-        objects[name] = stored(local_path.read_bytes())
-    document = replace(bundle, weights=weights, objects=objects).to_document()
-    parse(document, Record, store.url(key))  # what could not be read again is not written
+        objects[name] = describe_object(local_path.read_bytes())
+    document = replace(bundle, weights=describe(arrays), objects=objects).to_document()
+    BundleRecord.from_document(document, store.url(key))  # what could not be read again is not written
     store.write_record(layout.model_record(bundle.id), document)
     return load_bundle(bundle.id, store)
 
 
-def stored(data: bytes) -> StoredObject:
+def describe_object(data: bytes) -> StoredObject:
     """Return what a record says of an object with these bytes."""
     return StoredObject(size=len(data), sha256=hashlib.sha256(data).hexdigest())
 
@@ -268,16 +263,18 @@ def load_bundle(url_or_id: str | Path, store: ObjectStore | None = None) -> Mode
             f"{store.url(key)}: there is no trained model here (no {layout.MODEL_RECORD})",
             "check the id and the store (DIFSIMS_STORE), or train again: a training that was stopped leaves no model",
         ) from None
-    record, fields = parse(document, Record, where)
+    record = BundleRecord.from_document(document, where)
     name = key.rpartition("/")[2]
     if record.id != name:
         raise ModelError(
             f"{where}: expected the model of its folder, {name}, found that of {record.id}",
             "give the folder the name of its model, or restore the model that was there",
         )
-    parameters = dict(record.network_parameters)
-    weights, objects = weights_in(record), dict(record.objects)
-    return ModelBundle(**fields, network_parameters=parameters, weights=weights, objects=objects, store=store, key=key)
+    weights = tuple(Weight(weight.name, weight.shape, weight.dtype) for weight in record.weights)
+    other_axes, objects = record.input_shape[1:], dict(record.objects)
+    return ModelBundle(
+        **record.bundle_fields(), other_axes=other_axes, weights=weights, objects=objects, store=store, key=key
+    )
 
 
 def list_models(store: ObjectStore) -> list[str]:

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
-from typing import Annotated, Any, Literal, TypeVar
+import math
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, PlainValidator, model_validator
 
 from difsims_core.config.documents import make_spec
-from difsims_core.config.learning import TrainingSpec
+from difsims_core.config.learning import TrainingDocument, TrainingSpec
 from difsims_core.config.signal import PostprocessingSpec
-from difsims_core.errors import ModelError, SpecError
-from difsims_core.learn.weights import Weight
-from difsims_core.messages import printable
-from difsims_core.storage import layout
-from difsims_core.storage.names import check_key
+from difsims_core.errors import ModelError
+from difsims_core.learn.weights import WEIGHTS
+from difsims_core.storage.record_model import Count, Items, Key, ModelId, Record, RecordPart, Sha256, SimulationId, Time
 
-FORMAT = 2
+FORMAT = 3
 EARLIER_FORMAT = 1
-NETWORK = "weights.npz"  # in the folder of a model
 EARLIER_NETWORK = "model.keras"
-
-R = TypeVar("R", bound="CommonFields")
-_MOST_SHOWN = 3
+_LARGEST_INPUT = 10_000_000
 
 
 def _printable(text: str) -> str:
@@ -33,38 +27,43 @@ def _printable(text: str) -> str:
     return text
 
 
-def _time(text: str) -> str:
-    if datetime.fromisoformat(text).tzinfo is None:
-        raise ValueError("has no time zone")
-    return text
+def _training(value: Any) -> TrainingDocument:
+    return make_spec(_document(value), TrainingSpec, source="training", stored=True)
+
+
+def _preprocessing(value: Any) -> PostprocessingSpec:
+    return make_spec(_document(value), PostprocessingSpec, source="preprocessing", stored=True)
+
+
+def _document(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError("expected an object")  # noqa: TRY004 pydantic reports no other
+    return value
 
 
 Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
 Text = Annotated[str, Field(max_length=200), AfterValidator(_printable)]
-Digest = Annotated[str, Field(pattern=r"\A[0-9a-f]{64}\z")]
-Count = Annotated[int, Field(ge=0, lt=2**53)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Number = Annotated[float, Field(gt=-1e300, lt=1e300)]
+Length = Annotated[int, Field(ge=0, lt=2**40)]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class StoredObject(_Part):
+class StoredObject(RecordPart):
     """Size in bytes and SHA-256 of an object of the model."""
 
-    size: Annotated[int, Field(ge=0, lt=2**40)]
-    sha256: Digest
+    size: Length
+    sha256: Sha256
 
 
-class _Weight(_Part):
+class StoredWeight(RecordPart):
+    """Name, shape and type of an array of the classifier."""
+
     name: Name
-    shape: Annotated[list[Annotated[int, Field(ge=0, lt=2**40)]], Field(max_length=10)]
+    shape: Annotated[Items[Length], Field(max_length=10)]
     dtype: Annotated[str, Field(pattern=r"\A(?:float|u?int)\d{1,2}\z")]
 
 
-class _Split(_Part):
+class _Split(RecordPart):
     held_out_fraction: Share
     seed: Count
     n_train: Count
@@ -72,7 +71,7 @@ class _Split(_Part):
     n_test: Count
 
 
-class _Epoch(_Part):
+class _Epoch(RecordPart):
     epoch: Count
     epochs: Count
     loss: Number
@@ -83,12 +82,12 @@ class _Epoch(_Part):
     samples_per_second: Number
 
 
-class _Confusion(_Part):
+class _Confusion(RecordPart):
     class_names: list[Name]
     counts: list[list[Count]]
 
 
-class _Metrics(_Part):
+class _Metrics(RecordPart):
     model_config = ConfigDict(extra="allow")  # a metric is a plugin
 
     n: Count
@@ -97,51 +96,67 @@ class _Metrics(_Part):
     per_class: dict[Name, dict[Name, Number | None]]
 
 
-class CommonFields(_Part):
+class CommonFields(Record):
     """What records of every format hold."""
 
-    id: Annotated[str, AfterValidator(layout.check_model_id)]
-    phases: Annotated[list[Name], Field(min_length=2, max_length=1000)]
-    q_axis_per_angstrom: Annotated[list[Number], Field(min_length=2, max_length=100_000)]
-    preprocessing: dict[str, Any]
-    sim_ids: Annotated[
-        list[Annotated[str, AfterValidator(layout.check_simulation_id)]], Field(min_length=1, max_length=10_000)
-    ]
-    sim_fingerprints: Annotated[list[Digest], Field(min_length=1, max_length=10_000)]
-    training: dict[str, Any]
-    training_fingerprint: Digest
+    described = "a model record"
+    remedy = "train the model again"
+    refusal = ModelError
+
+    id: ModelId
+    phases: Annotated[Items[Name], Field(min_length=2, max_length=1000)]
+    q_axis_per_angstrom: Annotated[Items[Number], Field(min_length=2, max_length=100_000)]
+    preprocessing: Annotated[PostprocessingSpec, PlainValidator(_preprocessing)]
+    sim_ids: Annotated[Items[SimulationId], Field(min_length=1, max_length=10_000)]
+    sim_fingerprints: Annotated[Items[Sha256], Field(min_length=1, max_length=10_000)]
+    training: Annotated[TrainingDocument, PlainValidator(_training)]
+    training_fingerprint: Sha256
     split: _Split
     metrics: _Metrics
-    history: Annotated[list[_Epoch], Field(max_length=10_000)]
+    history: Annotated[Items[_Epoch], Field(max_length=10_000)]
     versions: Annotated[dict[Name, Text], Field(max_length=100)]
-    created: Annotated[str, Field(max_length=40), AfterValidator(_time)]
+    created: Time
 
     @model_validator(mode="after")
     def _fits_together(self) -> CommonFields:
         if len(set(self.phases)) != len(self.phases):
             raise ValueError("phases: a name appears twice")
-        q = np.array(self.q_axis_per_angstrom)
-        if np.any(np.diff(q) <= 0):
+        if np.any(np.diff(self.q_axis_per_angstrom) <= 0):
             raise ValueError("q_axis_per_angstrom: expected an increasing q axis")
-        table = self.metrics.confusion
-        k = len(self.phases)
-        if table.class_names != self.phases or [len(row) for row in table.counts] != [k] * k:
+        table, k = self.metrics.confusion, len(self.phases)
+        if tuple(table.class_names) != self.phases or [len(row) for row in table.counts] != [k] * k:
             raise ValueError(f"metrics: expected the confusion of the {k} phases, in their order")
         return self
 
+    def bundle_fields(self) -> dict[str, Any]:
+        """Return the fields of a `ModelBundle` that the record tells."""
+        same = ("id", "phases", "preprocessing", "sim_ids", "sim_fingerprints", "training", "training_fingerprint")
+        return {
+            **{name: getattr(self, name) for name in (*same, "versions", "created")},
+            "q_axis": np.array(self.q_axis_per_angstrom, np.float64),
+            "split": self.split.model_dump(),
+            "metrics": self.metrics.model_dump(),
+            "history": tuple(epoch.model_dump() for epoch in self.history),
+        }
 
-class Record(CommonFields):
+
+class BundleRecord(CommonFields):
     """A record as it is written today."""
 
-    format: Literal[2]
-    network_parameters: Annotated[dict[Name, Any], Field(max_length=100)]
-    weights: Annotated[list[_Weight], Field(min_length=1, max_length=10_000)]
-    objects: dict[Annotated[str, AfterValidator(check_key)], StoredObject]
+    format: Literal[3]
+    kind: Name
+    input_shape: Annotated[Items[Length], Field(min_length=1, max_length=2)]
+    weights: Annotated[Items[StoredWeight], Field(min_length=1, max_length=10_000)]
+    objects: dict[Key, StoredObject]
 
     @model_validator(mode="after")
-    def _names_its_network(self) -> Record:
-        if NETWORK not in self.objects:
-            raise ValueError(f"objects: no {NETWORK}")
+    def _names_its_classifier(self) -> BundleRecord:
+        if self.kind != self.training.kind:
+            raise ValueError(f"kind: the training is that of a {self.training.kind}")
+        if self.input_shape[0] != len(self.q_axis_per_angstrom) or math.prod(self.input_shape) > _LARGEST_INPUT:
+            raise ValueError("input_shape: expected the size of the q axis first, and no more values than any detector")
+        if WEIGHTS not in self.objects:
+            raise ValueError(f"objects: no {WEIGHTS}")
         return self
 
 
@@ -150,49 +165,4 @@ class EarlierRecord(CommonFields):
 
     format: Literal[1]
     seed: Count
-    model_sha256: Digest
-
-
-def parse(document: Mapping[str, Any], kind: type[R], where: str) -> tuple[R, dict[str, Any]]:
-    """Return a record and the fields of a `ModelBundle` that it tells.
-
-    Raises
-    ------
-    ModelError
-        If a field is missing or something else than it must be; the message names the first ones.
-    """
-    try:
-        record = kind.model_validate(dict(document))
-        return record, {
-            "id": record.id,
-            "phases": tuple(record.phases),
-            "q_axis": np.array(record.q_axis_per_angstrom, np.float64),
-            "preprocessing": make_spec(record.preprocessing, PostprocessingSpec, source=where),
-            "sim_ids": tuple(record.sim_ids),
-            "sim_fingerprints": tuple(record.sim_fingerprints),
-            "training": make_spec(record.training, TrainingSpec, source=where, stored=True),
-            "training_fingerprint": record.training_fingerprint,
-            "split": record.split.model_dump(),
-            "metrics": record.metrics.model_dump(),
-            "history": tuple(epoch.model_dump() for epoch in record.history),
-            "versions": dict(record.versions),
-            "created": record.created,
-        }
-    except ValidationError as error:
-        problems = [_told(problem) for problem in error.errors(include_url=False, include_input=False)[:_MOST_SHOWN]]
-        raise ModelError(f"{where}: not a model record ({'; '.join(problems)})", "train the model again") from None
-    except SpecError as error:
-        raise ModelError(f"{error}", "train the model again") from None
-    except (OverflowError, RecursionError):
-        raise ModelError(f"{where}: not a model record (a number is too large)", "train the model again") from None
-
-
-def weights_in(record: Record) -> tuple[Weight, ...]:
-    """Return the arrays that a record names."""
-    return tuple(Weight(weight.name, tuple(weight.shape), weight.dtype) for weight in record.weights)
-
-
-def _told(problem: Any) -> str:
-    place = ".".join(str(part)[:60] for part in problem["loc"])
-    message = str(problem["msg"]).removeprefix("Value error, ")[:200]
-    return printable(f"{place}: {message}" if place else message)
+    model_sha256: Sha256

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from difsims_core.errors import CorruptDataError, MissingObjectError, ModelError
-from difsims_core.learn.bundle import ModelBundle, load_bundle, save_bundle, stored
-from difsims_core.learn.bundle_record import EARLIER_NETWORK, NETWORK, EarlierRecord, parse
+from difsims_core.learn.bundle import ModelBundle, describe_object, load_bundle, save_bundle
+from difsims_core.learn.bundle_record import EARLIER_NETWORK, EarlierRecord
+from difsims_core.learn.classifiers.keras_network import KerasNetwork
+from difsims_core.learn.classifiers.restore import expected_weights, probe
 from difsims_core.learn.index import write_index
-from difsims_core.learn.weights import probe, weights_of_model
+from difsims_core.learn.weights import WEIGHTS, describe
 from difsims_core.messages import first_line
 from difsims_core.storage import layout
 from difsims_core.storage.objects import ObjectStore
@@ -56,13 +58,13 @@ def convert_model(store: ObjectStore, model_id: str) -> bool:
     if not earlier:
         bundle = load_bundle(model_id, store)
     else:
-        record, fields = parse(document, EarlierRecord, store.url(key))
+        record = EarlierRecord.from_document(document, store.url(key))
         if record.id != model_id:
             raise ModelError(
                 f"{store.url(key)}: expected the model of its folder, {model_id}, found that of {record.id}",
                 "give the folder the name of its model",
             )
-        bundle = _store_again(store, ModelBundle(**fields), record.model_sha256)
+        bundle = _store_again(store, ModelBundle(**record.bundle_fields()), record.model_sha256)
     _convert_index(store, bundle)
     if EARLIER_NETWORK not in bundle.objects:
         store.delete(f"{bundle.key}/{EARLIER_NETWORK}")
@@ -75,21 +77,24 @@ def _store_again(store: ObjectStore, bundle: ModelBundle, sha256: str) -> ModelB
     data = store.read(f"{folder}/{EARLIER_NETWORK}")
     if hashlib.sha256(data).hexdigest() != sha256:
         raise CorruptDataError(f"{where}: the checksum differs from the record", "train the model again")
-    before = _read_keras(data, where)
-    recipe = bundle.recipe
-    shapes = (before.input_shape, before.output_shape) == ((None, recipe.n_q, 1), (None, recipe.n_classes))
-    if not shapes or weights_of_model(before) != recipe.weights():
-        raise ModelError(f"{where}: its weights are not those of the network {recipe.network}", "train the model again")
-    after = recipe.build()
-    after.set_weights(before.get_weights())
-    if not np.allclose(probe(before, recipe.n_q), probe(after, recipe.n_q), rtol=0, atol=_SAME_PROBABILITY):
+    before, recipe = _read_keras(data, where), bundle.recipe
+    shapes = ((None, *recipe.input_shape, 1), (None, recipe.n_classes))
+    expected = expected_weights(recipe)
+    stored = KerasNetwork(before)
+    if (before.input_shape, before.output_shape) != shapes or describe(stored.save()) != expected:
         raise ModelError(
-            f"{where}: it gives other probabilities than the network {recipe.network} with its weights",
+            f"{where}: its weights are not those of the network {recipe.training.label}", "train the model again"
+        )
+    after = KerasNetwork.load(recipe, stored.save())
+    if not np.allclose(probe(stored, recipe), probe(after, recipe), rtol=0, atol=_SAME_PROBABILITY):
+        raise ModelError(
+            f"{where}: it gives other probabilities than the network {recipe.training.label} with its weights",
             "train the model again",
         )
-    keep = {layout.MODEL_RECORD, NETWORK, EARLIER_NETWORK}
+    keep = {layout.MODEL_RECORD, WEIGHTS, EARLIER_NETWORK}
     names = [name for key in store.list(folder) if (name := key.removeprefix(f"{folder}/")) not in keep]
-    return save_bundle(store, bundle, after, already={name: stored(store.read(f"{folder}/{name}")) for name in names})
+    already = {name: describe_object(store.read(f"{folder}/{name}")) for name in names}
+    return save_bundle(store, bundle, after, already=already)
 
 
 def _read_keras(data: bytes, where: str) -> keras.Model:

@@ -27,11 +27,11 @@ def export_keras(bundle: ModelBundle, path: str | Path) -> None:
     InputError
         If the name ends otherwise.
     CorruptDataError, ModelError
-        If the model cannot be used (`ModelBundle.model`).
+        If the model is none of Keras, or cannot be used (`ModelBundle.classifier`).
     """
     if not str(path).endswith(ENDING):
         raise InputError(f"{path}: expected a name that ends with {ENDING}, as a model is exported in Keras' format")
     with temporary_folder() as folder:
         local = folder / f"model{ENDING}"
-        bundle.model.save(local)
+        bundle.classifier.export(local)
         write_url(path, local.read_bytes())

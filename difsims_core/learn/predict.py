@@ -1,17 +1,16 @@
-"""Phase probabilities of measured profiles, in any navigation shape, and of experiment files."""
+"""Phase probabilities of measured patterns, in any navigation shape, and of experiment files."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from difsims_core.errors import ExperimentError, MissingObjectError
+from difsims_core.learn.data.pattern_stream import rows_in_memory
 from difsims_core.learn.measured_axis import axis_for
 from difsims_core.moments import now_text
 from difsims_core.signal.preprocess import preprocess_measured
@@ -23,13 +22,11 @@ from difsims_core.storage.objects import ObjectStore
 from difsims_core.unit_names import QUnit
 
 if TYPE_CHECKING:
-    from difsims_core.learn.backend import keras, tf
     from difsims_core.learn.bundle import ModelBundle
 
 logger = logging.getLogger(__name__)
 
-_BATCH_ROWS = 1024  # 37 MB in the widest layer of large_filter
-_PREPARE_ROWS = 16 * _BATCH_ROWS
+_PREPARE_ROWS = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,39 +99,41 @@ def predict_profiles(
     ((2, 3, 2), True)
     """
     y, x = np.asarray(y), np.asarray(x, np.float64)
-    if y.ndim < 1:
-        raise ExperimentError("expected profiles of shape (…, n_q), found a single number", "put the q axis last")
-    check_axis(y, x)
+    _check_input(bundle, y)
+    check_axis(np.moveaxis(y, -bundle.input.n_dim, -1), x)
     pred, invalid = classify(bundle, y, axis_for(bundle, x, q_unit, beam_energy_kv))
     if invalid.any():
-        logger.warning("%d of %d profiles are constant or not finite: uniform there", invalid.sum(), invalid.size)
+        logger.warning("%d of %d patterns are constant or not finite: uniform there", invalid.sum(), invalid.size)
     return pred
 
 
 def classify(bundle: ModelBundle, y: np.ndarray, q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the probabilities (…, n_phases) of profiles (…, n) on the axis ``q`` (n,) in Å⁻¹, and (…) bool: where they
-    are uniform for want of a usable profile.
+    """Return the probabilities (…, n_phases) of patterns (…, n) or (…, n, n_φ) on the axis ``q`` (n,) in Å⁻¹, and (…)
+    bool: where they are uniform for want of a usable pattern.
     """
-    flat = y.reshape(-1, y.shape[-1])
+    n_dim = bundle.input.n_dim
+    navigation, shape = y.shape[:-n_dim], y.shape[-n_dim:]
+    flat = y.reshape(-1, *shape)
     k = len(bundle.phases)
     pred = np.full((len(flat), k), 1 / k, np.float32)
     invalid = np.zeros(len(flat), bool)
-    for start in range(0, max(1, len(flat)), _PREPARE_ROWS):
-        rows = slice(start, start + _PREPARE_ROWS)
-        profiles, invalid[rows] = prepare_profiles(bundle, flat[rows], q)
+    step = rows_in_memory(shape, _PREPARE_ROWS)
+    for start in range(0, max(1, len(flat)), step):
+        rows = slice(start, start + step)
+        patterns, invalid[rows] = prepare_patterns(bundle, flat[rows], q)
         usable = ~invalid[rows]
         if usable.any():
-            pred[rows][usable] = probabilities(bundle.model, profiles[usable])
-    return pred.reshape(*y.shape[:-1], k), invalid.reshape(y.shape[:-1])
+            pred[rows][usable] = bundle.classifier.predict(patterns[usable])
+    return pred.reshape(*navigation, k), invalid.reshape(navigation)
 
 
-def prepare_profiles(bundle: ModelBundle, y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Bring measured profiles to what the network was trained on.
+def prepare_patterns(bundle: ModelBundle, y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Bring measured patterns to what the classifier was trained on.
 
     Returns
     -------
-    profiles
-        (…, nq of the model) float32 in [0, 1].
+    patterns
+        (…, *input_shape) float32 in [0, 1].
     invalid
         (…) bool: constant, or NaN or infinite somewhere.
 
@@ -143,26 +142,22 @@ def prepare_profiles(bundle: ModelBundle, y: np.ndarray, x: np.ndarray) -> tuple
     ExperimentError
         If the shapes do not fit, or the axis does not cover the model's.
     """
-    return preprocess_measured(y, x, bundle.q_axis, sqrt=bundle.preprocessing.sqrt)
+    return preprocess_measured(y, x, bundle.q_axis, sqrt=bundle.preprocessing.sqrt, n_dim=bundle.input.n_dim)
 
 
-def probabilities(model: keras.Model, profiles: np.ndarray) -> np.ndarray:
-    """Return the (n, k) float32 outputs of a network for (n, nq) prepared profiles."""
-    call = _compiled(model) if len(profiles) > _BATCH_ROWS else partial(model, training=False)
-    pieces = [
-        np.asarray(call(profiles[start : start + _BATCH_ROWS, :, None]))
-        for start in range(0, len(profiles), _BATCH_ROWS)
-    ]
-    return np.concatenate(pieces) if pieces else np.empty((0, model.output_shape[-1]), np.float32)
-
-
-@lru_cache(maxsize=2)
-def _compiled(model: keras.Model) -> Callable[[np.ndarray], tf.Tensor]:
-    """Return a network as one graph: up to twice as fast as layer by layer, once it is built (0.1 s)."""
-    from difsims_core.learn.backend import tf
-
-    signature = tf.TensorSpec(model.input_shape, tf.float32)  # pyright: ignore[reportArgumentType]
-    return tf.function(lambda profiles: model(profiles, training=False), input_signature=[signature])
+def _check_input(bundle: ModelBundle, y: np.ndarray) -> None:
+    """Refuse patterns that are not of the form that the classifier declares."""
+    n_dim, others = bundle.input.n_dim, bundle.other_axes
+    if y.ndim < n_dim:
+        raise ExperimentError(
+            f"expected {bundle.input} of shape (…, {', '.join(('n_q', *map(str, others)))}), found {y.shape}",
+            "put the axes of a pattern last, q first of them",
+        )
+    if n_dim > 1 and y.shape[1 - n_dim :] != others:
+        raise ExperimentError(
+            f"the model takes {bundle.input} of {others} values for each q, found {y.shape[1 - n_dim :]}",
+            "integrate the scan on the same azimuths",
+        )
 
 
 def predict_experiment(
@@ -186,6 +181,10 @@ def predict_experiment(
     InputError
         If there is no such unit, or the beam energy is needed and not known.
     """
+    if bundle.input.kind != "profile":
+        raise ExperimentError(
+            f"{url}: holds radial profiles, but {bundle.id} takes {bundle.input}", "use another model"
+        )
     experiment = _read_scan(url)
     try:
         q = axis_for(bundle, experiment.x, q_unit, beam_energy_kv)

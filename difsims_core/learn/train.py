@@ -1,4 +1,4 @@
-"""Train a network on simulated datasets and store it, or find the one that was trained on them already."""
+"""Train a classifier on simulated datasets and store it, or find the one that was trained on them already."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ import platform
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from importlib import metadata
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
-from difsims_core.config.learning import TrainingSpec
+from difsims_core.config.learning import TrainingDocument, TrainingSpec
 from difsims_core.dataset.open import Simulation, open_simulation
 from difsims_core.evaluate.classification import ClassificationTally
 from difsims_core.learn.bundle import ModelBundle, save_bundle
+from difsims_core.learn.classifiers.base import Classifier, ProgressCallback, Recipe, classifier_class
+from difsims_core.learn.data.pattern_stream import rows_in_memory
 from difsims_core.learn.data.split import Part
-from difsims_core.learn.data.training_data import TrainingMaterial, gather, training_fingerprint
+from difsims_core.learn.data.training_data import TrainingData, load_training_data, training_fingerprint
 from difsims_core.learn.index import find_indexed, write_index
 from difsims_core.learn.wanted import request_evaluation
 from difsims_core.moments import now_text
@@ -24,10 +26,6 @@ from difsims_core.storage import layout
 from difsims_core.storage.objects import ObjectStore
 from difsims_core.storage.temporary_files import temporary_folder
 from difsims_core.version import __version__
-
-if TYPE_CHECKING:
-    from difsims_core.learn.backend import keras
-    from difsims_core.learn.fit import ProgressCallback
 
 logger = logging.getLogger(__name__)
 
@@ -53,10 +51,10 @@ class TrainingResult:
 def run_training(
     store: ObjectStore,
     simulations: Iterable[str],
-    spec: TrainingSpec | None = None,
+    spec: TrainingDocument | None = None,
     progress: ProgressCallback | None = None,
 ) -> TrainingResult:
-    """Train a network on datasets and store it; a model of the same document and datasets is returned as it is.
+    """Train a classifier on datasets and store it; a model of the same document and datasets is returned as it is.
 
     Profiles are streamed: memory does not grow with the datasets. The same seed, data and machine give the same
     weights.
@@ -85,28 +83,28 @@ def run_training(
     if found is not None:
         logger.info("%s was trained on these datasets with these parameters already", found.id)
         return TrainingResult(found, reused=True)
-    from difsims_core.learn.curves import write_curves
-    from difsims_core.learn.fit import fit
-
-    material = gather(opened, spec)
-    model, history = fit(material.stream, len(material.phases), spec, progress)
+    data = load_training_data(opened, spec)
+    kind = classifier_class(spec)
+    fitted = kind.fit(data.stream, Recipe(spec, data.stream.input_shape, len(data.phases)), progress)
     bundle = ModelBundle(
         id=layout.new_model_id(),
-        phases=material.phases,
-        q_axis=material.q_axis,
-        preprocessing=material.preprocessing,
-        sim_ids=material.sim_ids,
-        sim_fingerprints=material.sim_fingerprints,
+        phases=data.phases,
+        q_axis=data.q_axis,
+        preprocessing=data.preprocessing,
+        sim_ids=data.sim_ids,
+        sim_fingerprints=data.sim_fingerprints,
         training=spec,
-        training_fingerprint=training_fingerprint(spec, material.sim_fingerprints),
-        split=material.split_document(),
-        metrics=score(model, material),
-        history=tuple(history),
-        versions=_versions(),
+        training_fingerprint=training_fingerprint(spec, data.sim_fingerprints),
+        split=data.split_document(),
+        metrics=score(fitted.classifier, data),
+        history=fitted.history,
+        versions=_versions(kind, spec),
         created=now_text(),
+        other_axes=data.stream.input_shape[1:],
     )
     with temporary_folder() as folder:
-        bundle = save_bundle(store, bundle, model, write_curves(folder, history))
+        files = fitted.classifier.log_files(folder, fitted.history)
+        bundle = save_bundle(store, bundle, fitted.classifier, files)
     write_index(store, bundle)
     return TrainingResult(bundle, reused=False)
 
@@ -114,7 +112,7 @@ def run_training(
 def train(
     store: ObjectStore,
     simulations: Iterable[str],
-    spec: TrainingSpec | None = None,
+    spec: TrainingDocument | None = None,
     progress: ProgressCallback | None = None,
 ) -> ModelBundle:
     """Return the model of `run_training`."""
@@ -122,23 +120,22 @@ def train(
 
 
 def find_trained(
-    store: ObjectStore, simulations: Iterable[str], spec: TrainingSpec | None = None
+    store: ObjectStore, simulations: Iterable[str], spec: TrainingDocument | None = None
 ) -> ModelBundle | None:
     """Return the model that `run_training` would return without training, if there is one; needs no TensorFlow."""
     return _trained_already(store, [open_simulation(name, store) for name in simulations], spec or TrainingSpec())
 
 
-def score(model: keras.Model, material: TrainingMaterial) -> dict:
-    """Return the classification scores of a network on the test part, JSON values."""
-    from difsims_core.learn.predict import probabilities
-
-    tally = ClassificationTally.start(material.phases)
-    for profiles, classes in replace(material.stream, batch_size=_SCORED_ROWS).batches(Part.TEST):
-        tally = tally.add(probabilities(model, profiles), classes.astype(np.int64))
+def score(classifier: Classifier[Any], data: TrainingData) -> dict:
+    """Return the classification scores of a classifier on the test part, JSON values."""
+    tally = ClassificationTally.start(data.phases)
+    rows = rows_in_memory(data.stream.input_shape, _SCORED_ROWS)
+    for patterns, classes in replace(data.stream, batch_size=rows).batches(Part.TEST):
+        tally = tally.add(classifier.predict(patterns), classes.astype(np.int64))
     return tally.finalise()
 
 
-def _trained_already(store: ObjectStore, simulations: list[Simulation], spec: TrainingSpec) -> ModelBundle | None:
+def _trained_already(store: ObjectStore, simulations: list[Simulation], spec: TrainingDocument) -> ModelBundle | None:
     """Return the model of these datasets and this document; one that was not to map every scan is, once asked for."""
     found = find_indexed(store, training_fingerprint(spec, (sim.fingerprint for sim in simulations)))
     if found is not None and spec.evaluate and not found.training.evaluate:
@@ -146,6 +143,7 @@ def _trained_already(store: ObjectStore, simulations: list[Simulation], spec: Tr
     return found
 
 
-def _versions() -> dict[str, str]:
-    libraries = {name: metadata.version(name) for name in ("numpy", "zarr", "tensorflow", "keras")}
-    return {"difsims": __version__, "python": platform.python_version(), **libraries}
+def _versions(kind: type[Classifier[Any]], spec: TrainingDocument) -> dict[str, str]:
+    libraries = {name: metadata.version(name) for name in ("numpy", "zarr", *kind.libraries)}
+    plugins = {"plugins": ", ".join(spec.plugins())} if spec.plugins() else {}
+    return {"difsims": __version__, "python": platform.python_version(), **libraries, **plugins}

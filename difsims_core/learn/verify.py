@@ -1,12 +1,12 @@
-"""Check a stored model: its record, everything that the record lists, the network, and the index that finds it."""
+"""Check a stored model: its record, everything that the record lists, the classifier, and the index that finds it."""
 
 from __future__ import annotations
 
 from difsims_core.errors import CorruptDataError, InputError, MissingObjectError
 from difsims_core.findings import Findings
 from difsims_core.learn.bundle import ModelBundle, load_bundle
-from difsims_core.learn.bundle_record import NETWORK
 from difsims_core.learn.index import indexed_id
+from difsims_core.learn.weights import WEIGHTS
 from difsims_core.storage import layout
 from difsims_core.storage.objects import ObjectStore
 
@@ -25,9 +25,9 @@ def verify_model(store: ObjectStore, model_id: str) -> Findings:
         return Findings("model", model_id, (str(error),))
     wrong = {name: failure for name in bundle.objects if (failure := _wrong_object(bundle, name))}
     failures = [*wrong.values()]
-    if NETWORK not in wrong:
+    if WEIGHTS not in wrong:
         try:
-            _ = bundle.model
+            _ = bundle.classifier
         except (CorruptDataError, InputError) as error:
             failures.append(str(error))
     listed = {f"{bundle.key}/{name}" for name in (*bundle.objects, layout.MODEL_RECORD)}

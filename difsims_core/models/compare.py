@@ -11,9 +11,9 @@ import numpy as np
 
 from difsims_core.dataset.open import Simulation, open_simulation
 from difsims_core.errors import CorruptDataError, ExperimentError, InputError, MissingObjectError, StoreError
+from difsims_core.learn.data.pattern_stream import rows_in_memory
 from difsims_core.learn.data.split import Part, part_of
-from difsims_core.learn.data.training_data import SAME_AXIS_PER_ANGSTROM, TrainingMaterial, gather
-from difsims_core.learn.predict import probabilities
+from difsims_core.learn.data.training_data import SAME_AXIS_PER_ANGSTROM, TrainingData, load_training_data
 from difsims_core.models.comparison import Comparison, HeldOut, ScanScores
 from difsims_core.storage import layout
 from difsims_core.storage.npz.checks import text
@@ -77,9 +77,12 @@ def why_incomparable(challenger: ModelBundle, champion: ModelBundle) -> str:
     here, there = challenger.q_axis, champion.q_axis
     if here.shape != there.shape or not np.allclose(here, there, rtol=0, atol=SAME_AXIS_PER_ANGSTROM):
         ends = [f"{len(q)} points {q[0]:.4f} … {q[-1]:.4f} Å⁻¹" for q in (here, there)]
-        return f"the challenger takes profiles of {ends[0]}, the champion of {ends[1]}"
+        return f"the challenger takes patterns of {ends[0]}, the champion of {ends[1]}"
+    if (challenger.input.kind, challenger.other_axes) != (champion.input.kind, champion.other_axes):
+        forms = [f"{model.input} of shape {model.input_shape}" for model in (challenger, champion)]
+        return f"the challenger takes {forms[0]}, the champion {forms[1]}"
     if challenger.preprocessing.sqrt != champion.preprocessing.sqrt:
-        return "only one of the two takes square roots of the profiles"
+        return "only one of the two takes square roots of the patterns"
     return ""
 
 
@@ -117,13 +120,13 @@ def compare_held_out(
     progress
         Called with the number of patterns that are done.
     """
-    material = gather(simulations, challenger.training)
+    data = load_training_data(simulations, challenger.training)
     seeds = {sim.fingerprint: sim.spec.seed for sim in simulations}
-    shared = [seen is None or seeds[fingerprint] in seen for fingerprint in material.sim_fingerprints]
-    order = {name: index for index, name in enumerate(material.phases)}
-    tally = HeldOut.start(material.phases)
-    for profiles, labels in _batches(_common_rows(material, champion, shared)):
-        right = [_answers(model, order, profiles) == labels for model in (challenger, champion)]
+    shared = [seen is None or seeds[fingerprint] in seen for fingerprint in data.sim_fingerprints]
+    order = {name: index for index, name in enumerate(data.phases)}
+    tally = HeldOut.start(data.phases)
+    for patterns, labels in _batches(_common_rows(data, champion, shared)):
+        right = [_answers(model, order, patterns) == labels for model in (challenger, champion)]
         tally = tally.add(labels, *right)
         if progress is not None:
             progress(tally.n)
@@ -195,10 +198,10 @@ def _scan_of(store: ObjectStore, model: str, name: str) -> str:
 
 
 def _common_rows(
-    material: TrainingMaterial, champion: ModelBundle, shared: Sequence[bool]
+    data: TrainingData, champion: ModelBundle, shared: Sequence[bool]
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield the profiles and classes of rows held out for both models, a window at a time."""
-    own, other = material.stream, champion.training
+    """Yield the patterns and classes of rows held out for both models, a window at a time."""
+    own, other = data.stream, champion.training
     for source, seen in zip(own.sources, shared, strict=True):
         for start in range(0, source.n_rows, source.window_rows):
             rows = np.arange(start, min(start + source.window_rows, source.n_rows))
@@ -209,19 +212,20 @@ def _common_rows(
                 yield source.read(start, int(rows[-1]) + 1, keep)
 
 
-def _batches(pieces: Iterable[tuple[np.ndarray, np.ndarray]]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Join small pieces to batches worth a call of a network."""
+def _batches(windows: Iterable[tuple[np.ndarray, np.ndarray]]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Join small windows to batches worth a call of a classifier."""
     held: list[tuple[np.ndarray, np.ndarray]] = []
-    for piece in pieces:
-        held.append(piece)
-        if sum(len(labels) for _, labels in held) >= _BATCH_ROWS:
+    for window in windows:
+        held.append(window)
+        rows = rows_in_memory(window[0].shape[1:], _BATCH_ROWS)
+        if sum(len(labels) for _, labels in held) >= rows:
             yield np.concatenate([x for x, _ in held]), np.concatenate([y for _, y in held])
             held = []
     if held:
         yield np.concatenate([x for x, _ in held]), np.concatenate([y for _, y in held])
 
 
-def _answers(model: ModelBundle, order: Mapping[str, int], profiles: np.ndarray) -> np.ndarray:
-    """Return the most probable class of each profile, in the order of the material's classes."""
+def _answers(model: ModelBundle, order: Mapping[str, int], patterns: np.ndarray) -> np.ndarray:
+    """Return the most probable class of each pattern, in the order of the training data's classes."""
     table = np.array([order[name] for name in model.phases])
-    return table[probabilities(model.model, profiles).argmax(axis=1)]
+    return table[model.classifier.predict(patterns).argmax(axis=1)]

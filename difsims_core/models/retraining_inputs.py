@@ -14,11 +14,12 @@ import numpy as np
 from difsims_core.config.retraining import RetrainingSpec
 from difsims_core.dataset.open import Simulation, list_simulations, open_simulation
 from difsims_core.errors import InputError, StoreError
+from difsims_core.learn.classifiers.base import ClassifierInput, input_of
 from difsims_core.learn.data.training_data import SAME_AXIS_PER_ANGSTROM, training_fingerprint
 from difsims_core.models.registry_record import ModelRegistry, RecordedDecision
 from difsims_core.scans.intake import scans_to_predict
 from difsims_core.scans.listing import list_scans, scan_key
-from difsims_core.simulation.simulator import ENGINE_VERSION
+from difsims_core.simulation.versions import versions_of
 from difsims_core.storage.names import url_name
 from difsims_core.storage.objects import expand_urls, local_copy
 from difsims_core.version import __version__
@@ -88,7 +89,7 @@ class Ingredients:
             "scans": sorted(self.scans),
             "rule": self.spec.rule.to_document(),
             "version": __version__,
-            "engine_version": ENGINE_VERSION,
+            **versions_of(),
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True, allow_nan=False).encode()).hexdigest()
 
@@ -127,8 +128,7 @@ def choose_datasets(
     if spec.datasets:
         names = [*spec.datasets, *([simulated] if simulated else [])]
         return [open_simulation(name, store) for name in names]
-    array = f"1d/{spec.training.profiles}"
-    found = list(_complete(store, array))
+    found = list(_complete(store, input_of(spec.training)))
     if spec.phases:
         found = [(sim, kind) for sim, kind in found if kind.phases == tuple(sorted(spec.phases))]
     wanted = _wanted(
@@ -137,10 +137,10 @@ def choose_datasets(
     return _latest([sim for sim, kind in found if wanted is not None and kind.fits(wanted)])
 
 
-def kind_of(simulation: Simulation, array: str) -> Kind:
+def kind_of(simulation: Simulation, wanted: ClassifierInput) -> Kind:
     """Return what a dataset must share with others."""
     sqrt = bool(simulation.attrs["parameters"]["postprocessing"]["sqrt"])
-    axis = np.asarray(simulation[f"{array}_q_axis"][:], np.float64)
+    axis = np.asarray(simulation[wanted.q_axis][:], np.float64)
     return Kind(tuple(sorted(simulation.phases)), axis, sqrt)
 
 
@@ -176,7 +176,7 @@ def scans_of(store: ObjectStore, experiments: Sequence[str]) -> tuple[dict[str, 
     Parameters
     ----------
     store
-        Its ``experiments/profiles`` are the default, without scans that are still arriving or have been given up.
+        Its ``experiments/profiles`` are the default, without scans that cannot be read as they are.
     experiments
         Files, folders, globs or URLs; none: the default, which may be empty.
 
@@ -186,21 +186,21 @@ def scans_of(store: ObjectStore, experiments: Sequence[str]) -> tuple[dict[str, 
         If one of those listed stands for nothing.
     """
     listed = {info.key: info for info in list_scans(store)}
-    urls, left = (expand_urls(experiments), []) if experiments else scans_to_predict(store)
+    urls, left = (expand_urls(experiments), {}) if experiments else scans_to_predict(store)
     scans = {}
     for url in urls:
         info = listed.get(scan_key(store, url) or "")
         scans[url] = f"{url_name(url)} {_sha256(url) if info is None else f'{info.size} {info.etag}'}"
-    return scans, {entry.name: f"{entry.state}: {entry.reason or 'not whole yet'}" for entry in left}
+    return scans, left
 
 
-def _complete(store: ObjectStore, array: str) -> Iterable[tuple[Simulation, Kind]]:
-    """Yield the complete datasets with an array of profiles; one that cannot be used is logged."""
+def _complete(store: ObjectStore, wanted: ClassifierInput) -> Iterable[tuple[Simulation, Kind]]:
+    """Yield the complete datasets with the patterns to train on; one that cannot be used is logged."""
     for name in list_simulations(store):
         try:
             simulation = open_simulation(name, store)
-            if array in simulation:
-                yield simulation, kind_of(simulation, array)
+            if wanted.array in simulation:
+                yield simulation, kind_of(simulation, wanted)
         except StoreError as error:
             logger.info("%s is left out: %s", name, error)
         except Exception as error:  # noqa: BLE001 a damaged record must not end the retraining on all others

@@ -12,6 +12,7 @@ import numpy as np
 
 from difsims_core.config.pipeline import PipelineSpec
 from difsims_core.dataset.crystals import crystals_today
+from difsims_core.dataset.description import versions_in_words
 from difsims_core.dataset.open import Simulation, open_simulation
 from difsims_core.evaluate.report import LineageStep, ReportContent, ReportMap, render_report
 from difsims_core.evaluate.scan_files import read_truth_of, scan_folder
@@ -109,7 +110,7 @@ def _lineage(
     dataset = (
         ("fingerprint", attributes["fingerprint"]),
         ("created", attributes["created"]),
-        ("engine version", str(attributes["engine_version"])),
+        ("made by", versions_in_words(attributes)),
         ("content", f"sha256 {simulation.completion.content_sha256}"),
         ("versions", ", ".join(f"{name} {value}" for name, value in attributes["versions"].items())),
     )

@@ -1,287 +1,203 @@
-"""Scans that come in: which are new, whole, to be predicted, done or given up.
-
-A round (`look`) compares the listing of ``experiments/profiles/`` with the record of the rounds before. A scan that
-reads by its contract is taken at once. One that does not may still be on its way: it is left while it changes, and each
-round in which it has not changed counts as a try. Whatever fails too often is quarantined until its content changes; a
-scan that nobody said anything of, which may be nobody's fault but the machine's, gets another chance now and then. No
-scan that is known and unchanged is read again, but those that failed.
-
-A round writes down what it is about to read before it reads. When it ends in the middle, by a kill or a power cut, the
-next one knows: those scans are then read one at a time (``only``), after all others are announced, and a scan whose
-reading ends a round once more has failed once more.
-"""
+"""What is to be said of scans that fail, and what becomes of them: outcomes of runs, quarantine, release, states."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from typing import Literal
 
 from difsims_core.errors import InputError
-from difsims_core.messages import first_line
-from difsims_core.models.registry import read_registry
-from difsims_core.moments import as_text, now_text
-from difsims_core.scans.intake_record import Entries, Entry, State, change_entries, read_entries
-from difsims_core.scans.intake_steps import (
-    Rules,
-    begin,
-    differs,
-    done,
-    failed,
-    fresh,
-    judged,
-    newly_announced,
-    same_content,
-    suspect,
-)
-from difsims_core.scans.isolated_reader import ReadingLimits, ScanReader, ScanReaderError
-from difsims_core.scans.listing import list_scans, name_problem, printable, scan_url
-from difsims_core.storage.npz.limits import npz_limits
+from difsims_core.messages import printable
+from difsims_core.moments import now_text
+from difsims_core.scans.attempts import Attempt, Attempts, begun, change_attempts, read_attempts
+from difsims_core.scans.listing import list_scans, name_problem, scan_name, scan_url
+from difsims_core.scans.missing_maps import Inventory
+from difsims_core.storage import layout
+from difsims_core.storage.npz.contracts import experiment_name, predicted_name
 from difsims_core.storage.objects import ObjectInfo, ObjectStore
 
-__all__ = [
-    "Entry",
-    "Outcome",
-    "ReadingLimits",
-    "Round",
-    "State",
-    "look",
-    "read_entries",
-    "record",
-    "release",
-    "rounds",
-    "scans_to_predict",
-]
+State = Literal["complete", "pending", "waiting", "started", "retry", "quarantined"]
+
+_NO_ANSWER = (
+    "its run was ended before it could say anything; look at the runs of predict. It is tried again after six hours"
+)
+_READING_ENDED = "whoever read it, and nothing else, was ended before it could say anything; look at its log"
 
 
 @dataclass(frozen=True, slots=True)
-class Round:
-    """What a round found.
+class ScanState:
+    """How far a scan is.
 
     Attributes
     ----------
-    entries : tuple of Entry
-        All scans, the latest change first.
-    announce : tuple of Entry
-        To be announced now, by this round and no other.
-    changed : tuple of Entry
-        Those that are new or in another state, or have failed once more.
-    gone : tuple of Entry
-        Scans that are no longer there.
-    suspects : tuple of Entry
-        To be looked at one at a time, each in a round of its own: a round ended while they were read.
+    key, name : str
+        Of the object and of the experiment.
+    size : int
+        Bytes.
+    state : str
+        ``complete``: mapped and evaluated by every wanted model. ``pending``: a round will start what is missing.
+        ``waiting``: there is no model that should map it. ``started``: a run is, or was, on its way. ``retry``: it
+        failed and will be tried again. ``quarantined``: given up until its content changes or it is released.
+    maps, models : int
+        By how many models it is mapped and evaluated, and by how many it should be.
+    tries : int
+        Failed or open attempts of the model that has most.
+    at : str
+        ISO date and time of the last of them; empty: there was none.
+    reason : str
+        Why it failed or is quarantined.
     """
 
-    entries: tuple[Entry, ...]
-    announce: tuple[Entry, ...]
-    changed: tuple[Entry, ...]
-    gone: tuple[Entry, ...]
-    suspects: tuple[Entry, ...] = ()
+    key: str
+    name: str
+    size: int
+    state: State
+    maps: int
+    models: int
+    tries: int = 0
+    at: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of a scan in a prediction.
+class Failure:
+    """A scan that a model could not map, or whose map could not be evaluated.
 
     Attributes
     ----------
     scan : ObjectInfo
-        As it was listed before the prediction began.
-    reason : str or None
-        Why it failed; None: it did not.
+        As it was listed before.
+    reason : str
+        Why.
     """
 
     scan: ObjectInfo
-    reason: str | None = None
+    reason: str
 
 
-def rounds(store: ObjectStore, now: datetime, **options: Any) -> Iterator[Round]:
-    """Look once, then at each of the suspects alone; ``options`` are those of `look`.
-
-    Announce what one finds before the next is asked for: it may end the process.
-    """
-    first = look(store, now, **options)
-    yield first
-    for entry in first.suspects:
-        yield look(store, now, only=entry.key, **options)
-
-
-def look(
-    store: ObjectStore,
-    now: datetime,
-    *,
-    tries: int,
-    at_work: Callable[[str], bool] = lambda _url: False,
-    reading: ReadingLimits = ReadingLimits(),  # noqa: B008 - a frozen value
-    only: str | None = None,
-) -> Round:
-    """Compare what lies in a store with what was known, and keep what is known now.
-
-    Of two rounds at once, one has its changes kept; the other decides again on these, and announces nothing twice.
-
-    Parameters
-    ----------
-    store
-        Where the scans lie.
-    now
-        Time of the round.
-    tries
-        How often a scan may fail before it is quarantined.
-    at_work
-        Whether a run that will predict a scan is waiting or running; asked with its URL.
-    reading
-        What reading one scan may take.
-    only
-        Key of one of the ``suspects`` of an earlier round: nothing else is looked at.
-    """
-    found = {printable(info.key): info for info in list_scans(store) if only in (None, printable(info.key))}
-    champion = read_registry(store).champion
-    rules = Rules(
-        as_text(now),
-        tries,
-        None if champion is None else champion.model,
-        lambda key: at_work(store.url(key)),
-        reading.seconds,
-        only,
-    )
-    npz_limits()  # a wrong setting is no fault of the scans
-    with ScanReader(reading) as reader:
-
-        def intend(known: Entries) -> Entries:
-            begun = {key: begin(known.get(key), info, rules) for key, info in found.items()}
-            if _newly_read(known, begun):
-                reader.start()  # a process that does not start is no fault of the scans
-            return begun if only is None else {**known, **begun}
-
-        before, between = change_entries(store, intend)
-        problems = {key: _problem(store, found[key], reader) for key in _newly_read(before, between)}
-    return _concluded(store, before, between, problems, rules)
-
-
-def _newly_read(before: Entries, after: Entries) -> list[str]:
-    """Return the keys of the scans that a round has set out to read."""
-    return [
-        key
-        for key, entry in after.items()
-        if entry.reading and (key not in before or entry.reading != before[key].reading)
+def scan_states(inventory: Inventory, attempts: Attempts, *, tries: int) -> list[ScanState]:
+    """Return how far each scan is, those that need somebody's attention first, then by key."""
+    lacking: dict[str, int] = {}
+    for item in inventory.missing:
+        lacking[item.scan.key] = lacking.get(item.scan.key, 0) + 1
+    tried: dict[str, list[Attempt]] = {}
+    for attempt in attempts.values():
+        scan = inventory.scans.get(attempt.scan)
+        if scan is not None and attempt.is_about(scan) and lacking.get(attempt.scan):
+            tried.setdefault(attempt.scan, []).append(attempt)
+    states = [
+        ScanState(printable(key), scan_name(key), 0, "quarantined", 0, len(inventory.models), reason=problem)
+        for key, problem in inventory.misnamed.items()
     ]
+    states += [
+        _state(scan, len(inventory.models), lacking.get(key, 0), tried.get(key, []), tries)
+        for key, scan in inventory.scans.items()
+    ]
+    order = ("quarantined", "retry", "started", "pending", "waiting", "complete")
+    return sorted(states, key=lambda state: (order.index(state.state), state.key))
 
 
-def _concluded(
-    store: ObjectStore, before: Entries, between: Entries, problems: dict[str, str | None], rules: Rules
-) -> Round:
-    """Keep what the scans that were read are, and return what the round found."""
-
-    def conclude(known: Entries) -> Entries:
-        return {
-            key: judged(entry, problems[key], rules) if _is_mine(entry, between.get(key), problems) else entry
-            for key, entry in known.items()
-        }
-
-    unjudged, after = change_entries(store, conclude) if problems else (between, between)
-    mine = {key: entry for key, entry in between.items() if key not in problems}
-    mine |= {key: after[key] for key in problems if key in after and after[key] != unjudged[key]}
-    changed = [entry for key, entry in mine.items() if differs(before.get(key), entry)]
-    return Round(
-        tuple(sorted(after.values(), key=lambda entry: (entry.since, entry.key), reverse=True)),
-        tuple(entry for entry in changed if newly_announced(before.get(entry.key), entry)),
-        tuple(changed),
-        tuple(entry for key, entry in before.items() if key not in between),
-        tuple(sorted((entry for entry in after.values() if suspect(entry, rules)), key=lambda entry: entry.tries)),
-    )
+def _state(scan: ObjectInfo, models: int, lacking: int, tried: list[Attempt], tries: int) -> ScanState:
+    name = scan_name(scan.key)
+    if not tried:
+        found: State = "waiting" if not models else "pending" if lacking else "complete"
+        return ScanState(scan.key, name, scan.size, found, models - lacking, models)
+    worst = max(tried, key=lambda attempt: (attempt.tries, attempt.at))
+    found = "quarantined" if worst.tries >= tries else "retry" if worst.reason or worst.tries > 1 else "started"
+    reason = "" if found == "started" else reason_of(worst)
+    return ScanState(scan.key, name, scan.size, found, models - lacking, models, worst.tries, worst.at, reason)
 
 
-def _is_mine(entry: Entry, intended: Entry | None, problems: dict[str, str | None]) -> bool:
-    """Return whether a scan is still the one that this round has read, and no other round has taken it over."""
-    if entry.key not in problems or intended is None:
-        return False
-    return (entry.size, entry.etag, entry.reading) == (intended.size, intended.etag, intended.reading)
+def reason_of(attempt: Attempt) -> str:
+    """Return why an attempt did not succeed."""
+    return attempt.reason or (_READING_ENDED if attempt.model is None else _NO_ANSWER)
 
 
-def record(store: ObjectStore, model: str, outcomes: Sequence[Outcome], *, tries: int) -> None:
-    """Keep what became of scans in a prediction by the champion; what another model made of them says nothing.
-
-    A scan whose content is no longer the one that was predicted is left for the next round.
+def record_failures(store: ObjectStore, model: str, failures: Iterable[Failure]) -> None:
+    """Keep why a model could not map scans; an attempt that was written down when its run was started is that one.
 
     Parameters
     ----------
     store
         Where the scans lie.
     model
-        Id of the model that predicted.
-    outcomes
+        Id of the model.
+    failures
         One a scan.
-    tries
-        How often a scan may fail before it is quarantined.
     """
-    champion = read_registry(store).champion
-    if not outcomes or champion is None or champion.model != model:
-        return
-    at = now_text()
+    failures, at = list(failures), now_text()
 
-    def decide(known: Entries) -> Entries:
-        entries = dict(known)
-        for outcome in outcomes:
-            entry = known.get(outcome.scan.key, fresh(outcome.scan, at))
-            if not same_content(entry, outcome.scan):
-                continue
-            if outcome.reason is None:
-                entry = done(entry, at, model)
-            elif entry.state != "quarantined":
-                entry = failed(entry, outcome.reason, at, tries)
-            entries[entry.key] = entry
-        return entries
+    def decide(known: Attempts) -> Attempts:
+        attempts = dict(known)
+        for failure in failures:
+            before = known.get((failure.scan.key, model))
+            is_open = before is not None and before.is_about(failure.scan) and not before.reason
+            attempt = before if is_open and before is not None else begun(before, failure.scan, model, at)
+            attempts[attempt.subject] = attempt.failed(printable(failure.reason), at)
+        return attempts
 
-    change_entries(store, decide)
+    if failures:
+        change_attempts(store, decide)
 
 
-def release(store: ObjectStore, name: str) -> Entry:
-    """Forget a quarantined scan, by the name of its experiment or its key: the next round takes it as a new one.
+def evaluation_failures(store: ObjectStore, reasons: Mapping[str, str]) -> dict[str, list[Failure]]:
+    """Return the failures of each model whose maps, by URL, could not be evaluated; others than of this store's scans
+    are left out.
+    """
+    scans = {experiment_name(scan.key): scan for scan in list_scans(store)} if reasons else {}
+    failures: dict[str, list[Failure]] = {}
+    for url, reason in reasons.items():
+        with suppress(InputError):  # it lies elsewhere
+            model = store.key_of(url).split("/")[1]
+            if (scan := scans.get(predicted_name(url))) is not None and layout.is_model_id(model):
+                failures.setdefault(model, []).append(Failure(scan, reason))
+    return failures
+
+
+def release(store: ObjectStore, name: str, *, tries: int) -> list[Attempt]:
+    """Forget what is quarantined of a scan, by its name or key, with any model: the next round takes it as a new one.
 
     Raises
     ------
     InputError
-        If no such scan is quarantined; the message lists those that are.
+        If nothing of such a scan is quarantined; the message lists what is.
     """
 
-    def named(known: Entries) -> list[Entry]:
-        return [entry for entry in known.values() if entry.state == "quarantined" and name in (entry.name, entry.key)]
+    def given_up(known: Attempts) -> list[Attempt]:
+        return [attempt for attempt in known.values() if attempt.tries >= tries]
 
-    def decide(known: Entries) -> Entries:
-        released = named(known)
+    def decide(known: Attempts) -> Attempts:
+        released = [item for item in given_up(known) if name in (scan_name(item.scan), item.scan)]
         if not released:
-            held = ", ".join(sorted(entry.name for entry in known.values() if entry.state == "quarantined"))
+            held = ", ".join(sorted({scan_name(item.scan) for item in given_up(known)}))
             raise InputError(f"expected a quarantined experiment ({held or 'there are none'}), found {name!r}")
-        return {key: entry for key, entry in known.items() if entry not in released}
+        return {subject: attempt for subject, attempt in known.items() if attempt not in released}
 
-    before, _ = change_entries(store, decide)
-    return named(before)[0]
+    before, after = change_attempts(store, decide)
+    return [attempt for subject, attempt in before.items() if subject not in after]
 
 
-def scans_to_predict(store: ObjectStore) -> tuple[list[str], list[Entry]]:
-    """Return the URLs of all scans of a store, and those left out: known to be unfinished or given up."""
-    known = read_entries(store)
-    usable, left = [], []
-    for info in list_scans(store):
-        entry = known.get(printable(info.key))
-        unsure = entry is not None and (entry.state in ("arriving", "quarantined") or entry.alone)
-        if entry is not None and unsure and same_content(entry, info):
-            left.append(entry)
-        elif name_problem(info.key) is None:
-            usable.append(scan_url(store, info.key))
+def scans_to_predict(
+    store: ObjectStore, model: str | None = None, *, tries: int = 1
+) -> tuple[list[str], dict[str, str]]:
+    """Return the URLs of the scans of a store, and why others are left out, by name.
+
+    Left out is what could not be read as it is, and what ``model`` has failed to map ``tries`` times.
+    """
+    attempts = read_attempts(store)
+    usable, left = list[str](), dict[str, str]()
+    for scan in list_scans(store):
+        if name_problem(scan.key) is not None:
+            continue
+        tried = [attempts.get((scan.key, None)), attempts.get((scan.key, model)) if model else None]
+        failed = [
+            attempt
+            for attempt in tried
+            if attempt is not None and attempt.is_about(scan) and (attempt.model is None or attempt.tries >= tries)
+        ]
+        if failed:
+            left[scan_name(scan.key)] = reason_of(failed[0])
+        else:
+            usable.append(scan_url(store, scan.key))
     return usable, left
-
-
-def _problem(store: ObjectStore, info: ObjectInfo, reader: ScanReader) -> str | None:
-    """Return why a scan does not read by its contract; None when it does."""
-    url = store.url(info.key)
-    try:
-        npz_limits().check_size(info.size)
-        return reader.problem(url)
-    except ScanReaderError:
-        raise
-    except InputError as error:
-        return f"{url}: {error}"
-    except Exception as error:  # noqa: BLE001 - whatever is wrong with one scan, the others go on
-        return f"{url}: cannot be read ({type(error).__name__}: {first_line(error)}); copy or make it again"

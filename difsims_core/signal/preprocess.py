@@ -10,11 +10,12 @@ from difsims_core.signal.resample import check_axis, check_sampling, range_used,
 _ROUNDING = 1e-12  # of the largest number of a profile: less is what float64 makes of a constant
 
 
-def normalise(profiles: np.ndarray) -> np.ndarray:
-    """Scale each profile to [0, 1] along the last axis, float32; a constant profile becomes zeros, never NaN."""
+def normalise(profiles: np.ndarray, n_dim: int = 1) -> np.ndarray:
+    """Scale each profile to [0, 1] along the last ``n_dim`` axes, float32; a constant one becomes zeros, never NaN."""
     profiles = np.asarray(profiles)
-    low = profiles.min(axis=-1, keepdims=True)
-    span = profiles.max(axis=-1, keepdims=True) - low
+    axes = _last(n_dim)
+    low = profiles.min(axis=axes, keepdims=True)
+    span = profiles.max(axis=axes, keepdims=True) - low
     scaled = (profiles - low) / np.where(span > 0, span, 1)
     return scaled.astype(np.float32, copy=False)
 
@@ -25,7 +26,7 @@ def square_root(profiles: np.ndarray) -> np.ndarray:
 
 
 def preprocess_measured(
-    profiles: np.ndarray, q_axis: np.ndarray, q_network: np.ndarray, *, sqrt: bool
+    profiles: np.ndarray, q_axis: np.ndarray, q_network: np.ndarray, *, sqrt: bool, n_dim: int = 1
 ) -> tuple[np.ndarray, np.ndarray]:
     """Bring measured profiles to a network's q axis and scale, as the simulated ones were.
 
@@ -37,6 +38,8 @@ def preprocess_measured(
         (n,) measured and (m,) wanted q axis, Å⁻¹.
     sqrt
         Whether the network was trained on square roots.
+    n_dim
+        Axes of one pattern: 1, profiles (…, n); 2, polar patterns (…, n, n_φ), which are scaled as a whole.
 
     Returns
     -------
@@ -51,11 +54,18 @@ def preprocess_measured(
     ExperimentError
         If the shapes do not fit, or the measured axis does not cover the wanted one or is too coarse for it.
     """
-    resampled, finite = measured_on_axis(profiles, q_axis, q_network)
+    q_last = profiles if n_dim == 1 else np.moveaxis(profiles, -n_dim, -1)
+    q_last, finite = measured_on_axis(q_last, q_axis, q_network)
+    resampled = np.moveaxis(q_last, -1, -n_dim)
     treated = square_root(resampled) if sqrt else resampled
-    contrast, size = np.ptp(treated, axis=-1), np.abs(treated).max(axis=-1)
-    invalid = ~finite | ~(contrast > _ROUNDING * size) | ~np.isfinite(contrast)
-    return normalise(np.where(invalid[..., None], 0, treated)), invalid
+    axes = _last(n_dim)
+    contrast, size = np.ptp(treated, axis=axes), np.abs(treated).max(axis=axes)
+    invalid = ~finite.all(axis=axes[1:]) | ~(contrast > _ROUNDING * size) | ~np.isfinite(contrast)
+    return normalise(np.where(np.expand_dims(invalid, axes), 0, treated), n_dim), invalid
+
+
+def _last(n_dim: int) -> tuple[int, ...]:
+    return tuple(range(-n_dim, 0))
 
 
 def measured_on_axis(profiles: np.ndarray, q_axis: np.ndarray, q_wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -14,10 +14,7 @@ from difsims_core.augment.noise import apply_counting_noise, apply_historical_no
 from difsims_core.augment.pixel_noise import apply_pixel_noise
 from difsims_core.augment.polar_noise import apply_polar_noise
 from difsims_core.config.simulation import SimulationSpec
-from difsims_core.diffraction.cake import noise_free_cakes
 from difsims_core.diffraction.draws import Draws
-from difsims_core.diffraction.image import noise_free_images
-from difsims_core.diffraction.profile import noise_free_profiles
 from difsims_core.kernels.image.images import add_radial
 from difsims_core.kernels.polar.cells import add_to_rows
 from difsims_core.signal.grid import AZIMUTH_DEG, pixel_counts, polar_pixel_counts
@@ -61,7 +58,7 @@ def read_profiles(
         Whether bins beside the pixel crop are wanted; when not, they stay noise-free.
     """
     geometry = tables.geometry
-    profiles, unit = noise_free_profiles(geometry, tables.phases, draws, labels, spec.seed)
+    profiles, unit = tables.engine.profiles(draws, labels, spec.seed)
     counts = pixel_counts(spec.detector.size_px, spec.detector.calibration_per_angstrom, geometry.grid)
     visible = _visible_parts(tables, draws)
     if visible is not None:
@@ -100,7 +97,7 @@ def read_cakes(
     geometry, detector = tables.geometry, spec.detector
     grid, historical = geometry.grid, spec.order == "historical"
     bins = slice(0, grid.n_bins) if full or historical else grid.crop
-    cakes, _ = noise_free_cakes(geometry, tables.phases, draws.without_cut_off(), labels, bins, spec.seed)
+    cakes, _ = tables.engine.polar_patterns(draws.without_cut_off(), labels, bins, spec.seed)
     pixels = _visible_cells(tables, draws)
     parts = smooth_parts(spec, grid.q, draws)
     if not historical:
@@ -129,9 +126,7 @@ def read_images(
     """Return the detector images (n, ny, nx) float32 of a run by the pixel route, before any post-processing."""
     readings = read_profiles(spec, tables, draws, labels, full=False)
     size = spec.detector.size_px
-    images, _ = noise_free_images(
-        tables.geometry, tables.phases, draws.without_cut_off(), labels, (size, size), spec.seed
-    )
+    images, _ = tables.engine.images(draws.without_cut_off(), labels, (size, size), spec.seed)
     offset = np.arange(size) - (size - 1) / 2
     q = np.hypot(offset[:, None], offset[None, :]) * spec.detector.calibration_per_angstrom
     points = np.linspace(0, q.max() * (1 + 1e-6), _RADIAL_POINTS)

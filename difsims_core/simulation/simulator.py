@@ -16,7 +16,6 @@ from difsims_core.config.simulation import PhaseSpec, SimulationSpec
 from difsims_core.crystal.catalogue import find_crystal
 from difsims_core.crystal.phases import Crystal, load_crystal
 from difsims_core.diffraction.draws import Draws, draw_patterns
-from difsims_core.diffraction.spots import most_spots
 from difsims_core.errors import InputError
 from difsims_core.signal.grid import AZIMUTH_DEG
 from difsims_core.signal.resample import q_crop_axis
@@ -24,10 +23,8 @@ from difsims_core.simulation.block import Block
 from difsims_core.simulation.detector_signal import read_images
 from difsims_core.simulation.slices import join_peaks, simulate_slice
 from difsims_core.simulation.tables import Tables, build_tables
+from difsims_core.simulation.versions import versions_of
 from difsims_core.storage.names import split_url
-
-ENGINE_VERSION = "2"
-"""Changes whenever the bytes of a simulation change for the same document; part of every fingerprint."""
 
 _SLICE = 1024
 _SLICE_WITH_CAKES = 32
@@ -105,9 +102,9 @@ class Simulator:
         return _prepared(spec, crystals)  # pyright: ignore[reportArgumentType] - frozen models have a hash
 
     @property
-    def engine_version(self) -> str:
-        """Version of the engine that makes the bytes."""
-        return ENGINE_VERSION
+    def versions(self) -> dict[str, str]:
+        """Versions of what makes the bytes, for fingerprints and attributes of datasets."""
+        return versions_of(type(self.tables.engine))
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -143,7 +140,8 @@ class Simulator:
     @property
     def most_peaks(self) -> int:
         """A number of spots that no pattern exceeds."""
-        return most_spots(self.tables.phases, two_grains=self.spec.overlap is not None)
+        engine, grains = self.tables.engine, 1 if self.spec.overlap is None else 2
+        return grains * max(engine.most_spots(label) for label in range(len(self.crystals)))
 
     @property
     def draw_templates(self) -> dict[str, tuple[tuple[int, ...], str]]:

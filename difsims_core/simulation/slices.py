@@ -7,12 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from difsims_core.augment.overlap import volume_fractions
 from difsims_core.config.signal import QCropSpec
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.diffraction.draws import Draws
+from difsims_core.diffraction.imperfections.overlap import volume_fractions
 from difsims_core.diffraction.quantities import round_mantissa
-from difsims_core.diffraction.spots import list_patterns_spots
 from difsims_core.errors import InputError
 from difsims_core.kernels.profile.normalise import normalise_rows
 from difsims_core.kernels.profile.rebin import rebin_rows
@@ -97,7 +96,7 @@ def _fractions(spec: SimulationSpec, draws: Draws, labels: np.ndarray) -> np.nda
 
 
 def _peaks(spec: SimulationSpec, tables: Tables, draws: Draws, labels: np.ndarray) -> Peaks:
-    spots = list_patterns_spots(tables.geometry, tables.phases, draws, labels, spec.seed)
+    spots = tables.engine.detected_spots(draws, labels, spec.seed)
     g, intensity = spots.g.astype(np.float32), spots.intensity.astype(np.float32)
     if spec.output.precision == "rounded":
         g, intensity = round_mantissa(g, _G_BITS), round_mantissa(intensity, _KEPT_BITS - 1)

@@ -1,4 +1,4 @@
-"""What a document needs before its first pattern, built once: reflections, spread operators, orientation lists."""
+"""What a document needs before its first pattern, built once: the engine, spread operators, orientation lists."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import numpy as np
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.crystal.orientations import orientation_grid, read_orientations
 from difsims_core.crystal.phases import Crystal
-from difsims_core.crystal.rows import ReflectionRows, reflection_rows
 from difsims_core.diffraction.draws import check_combinations
+from difsims_core.diffraction.engines.base import Engine
 from difsims_core.diffraction.geometry import Geometry
 from difsims_core.diffraction.imperfections.convergence import LARGEST_SIGMAS, disc_radius
 from difsims_core.diffraction.quantities import sigma_levels
 from difsims_core.errors import InputError
+from difsims_core.families import ENGINES
 from difsims_core.signal.grid import RadialGrid, pixel_counts
 from difsims_core.signal.resample import check_q_crop
 from difsims_core.units import electron_wavelength_angstrom
@@ -29,20 +30,22 @@ class Tables:
 
     Attributes
     ----------
-    phases : tuple of ReflectionRows
-        Reflections of each phase, in label order.
-    geometry : Geometry
-        Beam, detector and spread operators.
+    engine : Engine
+        Prepared for the phases.
     orientations : list of (m, 4) arrays, or None
         Quaternions to choose from, for each phase; ``None`` when they are uniform.
     orientation_sha256 : tuple of str, or None
         Checksums of the files that they come from.
     """
 
-    phases: tuple[ReflectionRows, ...]
-    geometry: Geometry
+    engine: Engine
     orientations: list[np.ndarray] | None
     orientation_sha256: tuple[str, ...] | None
+
+    @property
+    def geometry(self) -> Geometry:
+        """Beam, detector and spread operators."""
+        return self.engine.geometry
 
     @property
     def step_px(self) -> float:
@@ -56,34 +59,22 @@ def build_tables(spec: SimulationSpec, crystals: tuple[Crystal, ...]) -> Tables:
     Raises
     ------
     InputError
-        If a crystal has no allowed reflection or far too many, the detector does not fit the crop, a Debye–Waller
-        factor names an element that no phase holds, or a list of orientations cannot be read.
+        If no engine has the name, a crystal has no allowed reflection or far too many, the detector does not fit the
+        crop, a Debye–Waller factor names an element that no phase holds, or a list of orientations cannot be read.
     """
+    engine = ENGINES[spec.diffraction.engine]
     _check_detector(spec)
     _check_elements(spec, crystals)
     check_combinations(spec)
     geometry = Geometry.of(
         spec.microscope.beam_energy_kv,
-        spec.diffraction.max_excitation_error_per_angstrom,
-        spec.diffraction.shape_factor,
         spec.detector,
         sigma_levels(spec.spots.sigma_px),
         _largest_disc_px(spec),
-        two_beam=spec.intensities is not None and spec.intensities.model == "two_beam",
     )
     seen = _seen_per_angstrom(spec, geometry)
-    _check_precession(spec, seen, geometry.beam.k)
-    phases = tuple(
-        reflection_rows(
-            crystal,
-            seen,
-            spec.diffraction.scattering_factors,
-            spec.diffraction.debye_waller,
-            _lattice_scales(spec, label),
-        )
-        for label, crystal in enumerate(crystals)
-    )
-    return Tables(phases, geometry, *_orientations(spec, crystals))
+    _check_precession(spec, seen, geometry.k)
+    return Tables(engine.prepare(spec, crystals, geometry, seen), *_orientations(spec, crystals))
 
 
 def _largest_disc_px(spec: SimulationSpec) -> float:
@@ -123,10 +114,6 @@ def _seen_per_angstrom(spec: SimulationSpec, geometry: Geometry) -> float:
         reach += spec.distortion.centre_error_px.support()[1]
         stretch = (1 + spec.distortion.ellipticity.support()[1]) ** 0.5
     return reach * stretch * spec.detector.calibration_per_angstrom * spec.calibration_scale.support()[1]
-
-
-def _lattice_scales(spec: SimulationSpec, label: int) -> tuple[float, float]:
-    return spec.lattice_scale_of(label).support()
 
 
 def _orientations(

@@ -1,4 +1,4 @@
-"""What a place that keeps objects must be able to do; one file and one registration a place."""
+"""What a storage backend must be able to do; one file and one registration each."""
 
 from __future__ import annotations
 
@@ -28,18 +28,22 @@ class ObjectInfo:
         Another one when the object is written again: S3's ETag; of a file its time and size.
     modified : datetime
         When it was last written, UTC, by the clock of the store.
+    changed : datetime
+        When it came to lie there as it is, UTC; later than ``modified`` for a file that was copied or moved with its
+        time.
     """
 
     key: str
     size: int
     etag: str
     modified: datetime
+    changed: datetime
 
 
 class StorageBackend(ABC):
     """Objects by path: whole or in part, written whole or not at all.
 
-    A path is what follows ``scheme://`` in a URL. Every method translates the failures of its place into
+    A path is what follows ``scheme://`` in a URL. Every method translates the failures of its server or disk into
     ``StoreAccessError`` (another try will not help), ``MissingObjectError`` or ``StoreError``.
     """
 

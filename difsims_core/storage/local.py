@@ -125,9 +125,9 @@ class LocalFiles(StorageBackend):
             for entry in _files_below(path):
                 with suppress(FileNotFoundError):
                     state = entry.stat(follow_symlinks=False)
-                    modified = datetime.fromtimestamp(state.st_mtime, UTC)
+                    modified, changed = (datetime.fromtimestamp(at, UTC) for at in (state.st_mtime, state.st_ctime))
                     version = f"{state.st_mtime_ns:x}-{state.st_size:x}"
-                    found.append(ObjectInfo(entry.path, state.st_size, version, modified))
+                    found.append(ObjectInfo(entry.path, state.st_size, version, modified, changed))
         return sorted(found, key=lambda info: info.key)
 
     def signed_url(self, path: str, seconds: int) -> str | None:  # noqa: ARG002 the interface

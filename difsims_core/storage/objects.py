@@ -234,7 +234,7 @@ def locate(url: str | Path) -> tuple[ObjectStore, str]:
     Raises
     ------
     InputError
-        If there is no such place.
+        If the URL is malformed.
     """
     scheme, path = split_url(url)
     folder, _, name = path.rstrip("/").rpartition("/")

@@ -32,9 +32,9 @@ def unique_name() -> str:
 @contextmanager
 def temporary_folder() -> Iterator[Path]:
     """Yield an empty folder that only its owner may enter; it goes at the end, or at a later start after a kill."""
-    place = tempfile.gettempdir()
-    clear_abandoned(place, _COPIES, "")
-    folder = Path(place) / f"{_COPIES}{unique_name()}"
+    parent = tempfile.gettempdir()
+    clear_abandoned(parent, _COPIES, "")
+    folder = Path(parent) / f"{_COPIES}{unique_name()}"
     folder.mkdir(mode=0o700)
     try:
         yield folder

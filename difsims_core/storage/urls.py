@@ -98,7 +98,7 @@ def expand_urls(patterns: str | Path | Iterable[str | Path], suffix: str = ".npz
 def _check_wildcards(pattern: str | Path, path: str) -> None:
     """Refuse ``..`` behind a wildcard: each pair would walk through all folders once more for each of them."""
     parts = path.split("/")
-    wild = next((place for place, part in enumerate(parts) if glob.has_magic(part)), len(parts))
+    wild = next((position for position, part in enumerate(parts) if glob.has_magic(part)), len(parts))
     if ".." in parts[wild:]:
         raise InputError(f"{pattern}: '..' cannot stand behind a wildcard", "name the folder itself")
 
@@ -125,15 +125,15 @@ def _match_files(path: str, suffix: str) -> list[str]:
 
 def _match_objects(scheme: str, url: str, path: str, suffix: str) -> list[str]:
     """Match the keys below the longest part without wildcards."""
-    place = BACKENDS[scheme]
+    backend = BACKENDS[scheme]
     if not url.endswith("/") and not glob.has_magic(path):
-        return [join_url(scheme, path)] if place.exists(_checked(scheme, path)) else []
+        return [join_url(scheme, path)] if backend.exists(_checked(scheme, path)) else []
     if url.endswith("/"):
-        folder = place.check_root(path)
-        found, pattern = place.list(folder), [*map(glob.escape, folder.split("/")), f"*{suffix}"]
+        folder = backend.check_root(path)
+        found, pattern = backend.list(folder), [*map(glob.escape, folder.split("/")), f"*{suffix}"]
     else:
         wild = min(path.index(sign) for sign in "*?[" if sign in path)
-        found = place.list(place.check_root(path[:wild].rpartition("/")[0]))
+        found = backend.list(backend.check_root(path[:wild].rpartition("/")[0]))
         parts = path.split("/")
         known = _literal(parts, lambda part: any(f"{item}/".startswith(f"{part}/") for item in found))
         pattern = [*map(glob.escape, parts[:known]), *parts[known:]]
@@ -150,31 +150,31 @@ def _literal(parts: list[str], is_there: Callable[[str], bool]) -> int:
 
 def _walk(folder: str) -> Iterator[str]:
     """Yield the files below a folder, without hidden ones and what lies behind links to folders."""
-    for place, folders, names in os.walk(folder):
+    for parent, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (f"{place.rstrip('/')}/{name}" for name in names if not name.startswith("."))
+        yield from (f"{parent.rstrip('/')}/{name}" for name in names if not name.startswith("."))
 
 
 def _matches(parts: list[str], pattern: list[str]) -> bool:
     """Match part by part: ``*`` stops at a slash, ``**`` stands for any number of parts."""
-    places = _with_skipped({0}, pattern)  # how much of the pattern may be used up; a set, for each place once
+    positions = _with_skipped({0}, pattern)  # how much of the pattern may be used up; a set, for each position once
     for part in parts:
         used = {
-            place if pattern[place] == "**" else place + 1
-            for place in places
-            if place < len(pattern) and (pattern[place] == "**" or fnmatchcase(part, pattern[place]))
+            position if pattern[position] == "**" else position + 1
+            for position in positions
+            if position < len(pattern) and (pattern[position] == "**" or fnmatchcase(part, pattern[position]))
         }
-        places = _with_skipped(used, pattern)
-    return len(pattern) in places
+        positions = _with_skipped(used, pattern)
+    return len(pattern) in positions
 
 
-def _with_skipped(places: set[int], pattern: list[str]) -> set[int]:
-    """Add the places behind each ``**``, which may stand for nothing."""
-    for place in sorted(places):
-        while place < len(pattern) and pattern[place] == "**":
-            place += 1  # noqa: PLW2901
-            places.add(place)
-    return places
+def _with_skipped(positions: set[int], pattern: list[str]) -> set[int]:
+    """Add the positions behind each ``**``, which may stand for nothing."""
+    for position in sorted(positions):
+        while position < len(pattern) and pattern[position] == "**":
+            position += 1  # noqa: PLW2901
+            positions.add(position)
+    return positions
 
 
 def _checked(scheme: str, path: str) -> str:

@@ -141,8 +141,8 @@ def predict(
     from difsims_core.storage.objects import expand_urls, open_store
     from flows.cli import console
 
-    scans, place = expand_urls(experiments or ()), open_store(store)
-    model_id = load_bundle(resolve_model(place, model), place).id
+    scans, object_store = expand_urls(experiments or ()), open_store(store)
+    model_id = load_bundle(resolve_model(object_store, model), object_store).id
     with _flows(ctx, "flows.predict"):
         from flows.predict import predict as flow
 

@@ -11,7 +11,7 @@ from difsims_core.errors import DifsimsError, InputError
 from difsims_core.messages import first_line
 
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
-INTERRUPTION = "interrupted; finished work is kept, the same command goes on from there"
+INTERRUPTION = "interrupted; finished work is kept, the same command resumes from there"
 _EVERYWHERE = ("--debug", "--verbose")
 
 

@@ -1,4 +1,4 @@
-"""``difsims convert``: documents of the older platform, and one's own store of an earlier version."""
+"""``difsims convert``: legacy documents, and one's own store of an earlier version."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ def convert(
     store: Store = None,
     as_json: Json = False,
 ) -> None:
-    """Bring a document of the older platform, or a store of an earlier version, into today's form.
+    """Bring a legacy document, or a store of an earlier version, into today's form.
 
     A document goes to standard output, with a warning for each changed meaning.
 
-    What is in a store is converted where it lies, item by item; repeated, it goes on where it was stopped. Convert only
+    What is in a store is converted where it lies, item by item; repeated, it resumes where it was stopped. Convert only
     a store that you yourself wrote: its models are files of Keras, which can be made to attack whoever reads them.
     Nothing but this command reads them.
     """
@@ -66,7 +66,7 @@ def convert(
 
 
 def convert_document(old: Path, out: Path | None, *, overwrite: bool, as_json: bool) -> None:
-    """Write a document of the old form as one of ours; what there is to say goes to standard error."""
+    """Write a legacy document as one of ours; what there is to say goes to standard error."""
     from difsims_core.config.legacy.convert import convert_document as convert
     from difsims_core.config.legacy.write import write_conversion
     from difsims_core.errors import SpecError
@@ -130,54 +130,54 @@ def _steps(ids: list[str], stores: list[str], default: str | None) -> Iterator[S
     from difsims_core.storage.objects import open_store
 
     if ids:
-        place = open_store(default)
+        object_store = open_store(default)
         for item in ids:
-            yield _model(place, item) if layout.is_model_id(item) else _dataset(place, item)
+            yield _model(object_store, item) if layout.is_model_id(item) else _dataset(object_store, item)
     for url in stores:
         yield from _whole_store(open_store(url))
 
 
-def _whole_store(place: ObjectStore) -> Iterator[Step]:
+def _whole_store(object_store: ObjectStore) -> Iterator[Step]:
     """Yield what there is to do in a store; a model without a record is none, and a dataset that was never begun."""
     from difsims_core.dataset.open import list_simulations
     from difsims_core.learn.bundle import list_models
     from difsims_core.storage import layout
     from difsims_core.storage.zarr.arrays import ROOT_DOCUMENT
 
-    for name in list_simulations(place):
-        if place.exists(f"{layout.simulation(name)}/{ROOT_DOCUMENT}"):
-            yield _dataset(place, name)
-    for name in list_models(place):
-        if place.exists(layout.model_record(name)):
-            yield _model(place, name)
-    yield _records(place)
+    for name in list_simulations(object_store):
+        if object_store.exists(f"{layout.simulation(name)}/{ROOT_DOCUMENT}"):
+            yield _dataset(object_store, name)
+    for name in list_models(object_store):
+        if object_store.exists(layout.model_record(name)):
+            yield _model(object_store, name)
+    yield _records(object_store)
 
 
-def _model(place: ObjectStore, name: str) -> Step:
+def _model(object_store: ObjectStore, name: str) -> Step:
     def work() -> list[str]:
         from difsims_core.learn.convert import convert_model
 
-        return [f"converted {name}"] * convert_model(place, name)
+        return [f"converted {name}"] * convert_model(object_store, name)
 
     return name, work
 
 
-def _dataset(place: ObjectStore, name: str) -> Step:
+def _dataset(object_store: ObjectStore, name: str) -> Step:
     def work() -> list[str]:
         from difsims_core.dataset.convert import convert_dataset
 
-        return [f"converted {name}"] * convert_dataset(place, name)
+        return [f"converted {name}"] * convert_dataset(object_store, name)
 
     return name, work
 
 
-def _records(place: ObjectStore) -> Step:
+def _records(object_store: ObjectStore) -> Step:
     def work() -> list[str]:
         from difsims_core.housekeeping.convert import convert_records
 
-        return convert_records(place)
+        return convert_records(object_store)
 
-    return f"{place.root}: registry, intake, predictions and scores", work
+    return f"{object_store.root}: registry, intake, predictions and scores", work
 
 
 def _is_id(text: str) -> bool:

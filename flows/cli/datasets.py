@@ -83,16 +83,16 @@ def verify(
     from difsims_core.storage.objects import open_store
     from flows.cli import console
 
-    place, checked = open_store(store), []
+    opened, checked = open_store(store), []
     if resimulate and not items:
         raise InputError("--resimulate needs the ids of datasets: `difsims verify sim-… --resimulate 2`")
     with console.bar("verifying", len(items or ()), "items") as progress:
-        checking = (verify_item(place, item, resimulate) for item in items) if items else verify_store(place)
+        checking = (verify_item(opened, item, resimulate) for item in items) if items else verify_store(opened)
         for number, findings in enumerate(checking, start=1):
             checked.append(findings)
             progress(number)
     if not checked:
-        raise InputError(f"{place.root}: there is nothing to verify", "check the store (DIFSIMS_STORE)")
+        raise InputError(f"{opened.root}: there is nothing to verify", "check the store (DIFSIMS_STORE)")
     if as_json:
         console.show_json([{"ok": findings.ok, **asdict(findings)} for findings in checked])
     else:

@@ -33,14 +33,14 @@ def demo_spec(n_patterns: int, epochs: int) -> PipelineSpec:
 def run_demo(store: str | None, n_patterns: int, epochs: int, *, verbose: bool = False, as_json: bool = False) -> None:
     """Run the demo and print its table and the path of its report."""
     started = time.monotonic()
-    spec, place = demo_spec(n_patterns, epochs), open_store(store)
-    console.tell(f"difsims demo: crystal files to phase maps, store {place.root}")
+    spec, object_store = demo_spec(n_patterns, epochs), open_store(store)
+    console.tell(f"difsims demo: crystal files to phase maps, store {object_store.root}")
     with flow_session("flows.pipeline", verbose=verbose):
         from difsims_core.learn.bundle import load_bundle
         from flows.pipeline import pipeline
 
-        outcome = pipeline(spec, place.root, "difsims demo")
-        held_out = load_bundle(outcome["model"], place).metrics["accuracy"]
+        outcome = pipeline(spec, object_store.root, "difsims demo")
+        held_out = load_bundle(outcome["model"], object_store).metrics["accuracy"]
     seconds = time.monotonic() - started
     if as_json:
         console.show_json(outcome | {"held_out_accuracy": held_out, "seconds": round(seconds, 1)})

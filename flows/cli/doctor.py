@@ -50,6 +50,12 @@ def examine_all(store: str | None, *, as_json: bool) -> None:
         ]
         console.show_table("difsims doctor", rows)
         count = {status: sum(item.status == status for item in findings) for status in ("ok", "warn", "fail")}
-        console.show_line(f"{count['ok']} ok, {count['warn']} to mind, {count['fail']} to mend")
+        console.show_line(
+            f"{count['ok']} ok, {_counted(count['warn'], 'warning')}, {_counted(count['fail'], 'failure')}"
+        )
     if any(item.status == "fail" for item in findings):
         raise typer.Exit(FAILED)
+
+
+def _counted(n: int, what: str) -> str:
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"

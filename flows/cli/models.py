@@ -69,8 +69,8 @@ def promote(
     from difsims_core.models import registry
     from difsims_core.storage.objects import open_store
 
-    place = open_store(store)
-    _tell(registry.promote_by_hand(place, model, why=why), place.root, as_json=as_json)
+    object_store = open_store(store)
+    _tell(registry.promote_by_hand(object_store, model, why=why), object_store.root, as_json=as_json)
 
 
 def rollback(
@@ -85,8 +85,8 @@ def rollback(
     from difsims_core.models import registry
     from difsims_core.storage.objects import open_store
 
-    place = open_store(store)
-    _tell(registry.rollback(place, to, why=why), place.root, as_json=as_json)
+    object_store = open_store(store)
+    _tell(registry.rollback(object_store, to, why=why), object_store.root, as_json=as_json)
 
 
 def retention(
@@ -114,9 +114,9 @@ def retention(
     from difsims_core.storage.objects import open_store
     from flows.cli import console
 
-    place, now = open_store(store), datetime.now(UTC)
+    object_store, now = open_store(store), datetime.now(UTC)
     plan = plan_retention(
-        place,
+        object_store,
         now=now,
         keep_days=keep_days,
         keep_former=keep_former,
@@ -128,11 +128,11 @@ def retention(
         _show_plan(plan)
     if not delete:
         for objection in plan.objections:
-            console.warn(f"nothing of it would be deleted: {objection}")
+            console.warn(f"nothing would be deleted: {objection}")
     deleted: tuple[RetentionDecision, ...] = ()
     if delete and plan.going:
         with console.bar("deleting", len(plan.going), "items") as progress:
-            deleted = apply_retention(place, plan, progress)
+            deleted = apply_retention(object_store, plan, progress)
     if as_json:
         console.show_json(
             {
@@ -147,7 +147,7 @@ def retention(
         size = _bytes(sum(item.size for item in deleted))
         console.show_line(f"deleted {len(deleted)} of {len(plan.going)} items, {size}")
     else:
-        hint = "; --delete lets it go" if plan.going and not plan.objections else ""
+        hint = "; --delete deletes them" if plan.going and not plan.objections else ""
         console.show_line(f"{len(plan.going)} items may go, {_bytes(plan.size)}{hint}")
 
 

@@ -90,8 +90,8 @@ def _connect(address: str | None, modules: tuple[str, ...]) -> None:
     if isinstance(problem, PrefectUnavailableError):
         raise problem
     if problem is not None:
-        place = f"at {address}" if address else "on this machine"
-        raise PrefectUnavailableError(f"no Prefect server {place}: {first_line(problem)}", _REMEDY) from problem
+        where = f"at {address}" if address else "on this machine"
+        raise PrefectUnavailableError(f"no Prefect server {where}: {first_line(problem)}", _REMEDY) from problem
     if address is None:
         console.tell(f"Prefect is ready after {time.monotonic() - started:.0f} s")
 

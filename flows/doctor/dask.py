@@ -60,7 +60,7 @@ def workers_reach_the_store(context: DoctorContext) -> CheckResult | None:
     if bad:
         worker, problem = next(iter(bad.items()))
         return fail(
-            f"{len(bad)} of {len(problems)} workers cannot, such as {worker}: {problem}",
+            f"{len(bad)} of {len(problems)} workers cannot read it, such as {worker}: {problem}",
             "give the workers the same DIFSIMS_STORE and AWS_… variables; a folder must be mounted everywhere",
         )
     return ok(f"all {len(problems)} workers read {root}")
@@ -68,10 +68,10 @@ def workers_reach_the_store(context: DoctorContext) -> CheckResult | None:
 
 def installed() -> dict[str, str]:
     """Return the versions of what a block depends on, in the process that calls this."""
-    from difsims_core.simulation.simulator import ENGINE_VERSION
+    from difsims_core.simulation.versions import versions_of
     from difsims_core.version import __version__
 
-    return {"difsims": __version__, "engine": str(ENGINE_VERSION), **{name: version(name) for name in _PACKAGES}}
+    return {"difsims": __version__, **versions_of(), **{name: version(name) for name in _PACKAGES}}
 
 
 def problem_of_store(root: str) -> str | None:

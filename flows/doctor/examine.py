@@ -49,18 +49,18 @@ def examine(context: DoctorContext, checks: Sequence[Check] | None = None) -> It
             failed.add(check.name)
         yield Finding(check.name, answer.status, without_secrets(answer.found), without_secrets(answer.remedy))
     if waiting:
-        yield Finding("others", "warn", f"not looked at: {', '.join(waiting)}", "mend what fails above, then ask again")
+        yield Finding("others", "warn", f"skipped: {', '.join(waiting)}", "fix the failures above, then run it again")
 
 
 def all_checks() -> list[Check]:
     """Return every check, in the order of the families."""
     for family in _FAMILIES:
         import_module(f"flows.doctor.{family}")
-    return sorted((CHECKS[name] for name in CHECKS.names()), key=_place)
+    return sorted((CHECKS[name] for name in CHECKS.names()), key=_position)
 
 
-def _place(check: Check) -> tuple[int, int]:
-    """Return the place of a check: by family, whichever file was imported first, then as in its file."""
+def _position(check: Check) -> tuple[int, int]:
+    """Return the position of a check: by family, whichever file was imported first, then as in its file."""
     return _FAMILIES.index(check.ask.__module__.rpartition(".")[2]), check.number
 
 
@@ -71,7 +71,7 @@ def _asked(check: Check, context: DoctorContext) -> CheckResult | None:
     except TimeoutError:
         if not future.done():
             return CheckResult(
-                "fail", f"no answer within {check.seconds:.0f} s", "see whether it is overloaded or behind a firewall"
+                "fail", f"no answer within {check.seconds:.0f} s", "check whether it is overloaded or behind a firewall"
             )
         return _of_error(TimeoutError("timed out"))
     except Exception as error:  # noqa: BLE001 - whatever it is, it is what was found
@@ -85,4 +85,4 @@ def _of_error(error: Exception) -> CheckResult:
     if not known:
         found = f"{type(error).__name__}: {found}" if found else type(error).__name__
     remedy = error.remedy if known else ""
-    return CheckResult("fail", found, remedy or "the message says what failed; mend that and run the doctor again")
+    return CheckResult("fail", found, remedy or "fix the cause that the message names, then run the doctor again")

@@ -50,16 +50,16 @@ def kernel_cache(_context: DoctorContext) -> CheckResult:
         if os.access(_existing(folder), os.W_OK):
             return ok(f"can be written ({folder})")
     return warn(
-        "no folder to write to: each process compiles its kernels, which takes most of a minute",
-        "set NUMBA_CACHE_DIR to a folder that can be written",
+        "no writable folder: each process compiles its kernels, which takes up to a minute",
+        "set NUMBA_CACHE_DIR to a writable folder",
     )
 
 
 def space_in(folder: Path, remedy: str) -> CheckResult:
     """Return whether there is room in a folder, or in the one where it will be made."""
-    place = _existing(folder)
-    free = shutil.disk_usage(place).free
-    found = f"{_size(free)} free in {place}"
+    existing = _existing(folder)
+    free = shutil.disk_usage(existing).free
+    found = f"{_size(free)} free in {existing}"
     if free < _NO_DISK:
         return fail(found, remedy)
     return warn(found, remedy) if free < _LITTLE_DISK else ok(found)

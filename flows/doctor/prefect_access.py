@@ -24,14 +24,14 @@ def login(_context: DoctorContext) -> CheckResult | None:
     if code is None:
         return None
     if code in (401, 403):
-        return ok("asked")
+        return ok("required")
     if get_current_settings().api.auth_string:
         return fail(
-            f"this shell has one and the server asks for none ({code} to a stranger): is it the one that you mean?",
-            "find out who listens there; `difsims up` without --no-auth asks again, then source its environment anew",
+            f"this shell has a login, but the server requires none ({code} without one); is it the intended server?",
+            "find out who listens there; start `difsims up` without --no-auth, then source its environment again",
         )
     return warn(
-        f"none is asked ({code} to a stranger): whoever reaches the server starts and changes runs",
+        f"none is required ({code} without one): whoever reaches the server can start and change runs",
         f"{_OURS} PREFECT_SERVER_API_AUTH_STRING=user:password, and set PREFECT_API_AUTH_STRING for its clients",
     )
 
@@ -48,7 +48,7 @@ def other_sites(_context: DoctorContext) -> CheckResult | None:
     allowed = server_settings().get("server", {}).get("api", {}).get("cors_allowed_origins")
     if allowed is not None and "*" in allowed.split(","):
         return warn(
-            "pages of every site may ask it (CORS *)",
+            "pages of every site may use it (CORS *)",
             f"{_OURS} PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS=http://… of its own pages",
         )
     return _of_stranger({"Origin": f"http://{_STRANGER}"}, "the server answers to pages of other sites")
@@ -78,11 +78,11 @@ def jobs(_context: DoctorContext) -> CheckResult | None:
     if template != TEMPLATE:
         free = sorted(set(template.get("variables", {}).get("properties", {})) - {"hours"})
         return warn(
-            f"the template of the work pool {POOL!r} is not ours; it leaves open: {', '.join(free) or 'everything'}",
+            f"the template of the work pool {POOL!r} is not ours; runs may choose: {', '.join(free) or 'everything'}",
             "`difsims up` closes it again; take workers of difsims alone: "
             "`python -m flows.stack.services.prefect_worker`",
         )
-    return ok("a time limit is all that a run may choose")
+    return ok("runs can choose only a time limit")
 
 
 def _of_stranger(headers: dict[str, str], problem: str) -> CheckResult | None:

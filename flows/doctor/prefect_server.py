@@ -73,8 +73,8 @@ def ui(_context: DoctorContext) -> CheckResult | None:
         return None
     import httpx
 
-    place = address.rstrip("/").removesuffix("/api")
-    answer = httpx.get(f"{place}/ui-settings", timeout=20)
+    pages = address.rstrip("/").removesuffix("/api")
+    answer = httpx.get(f"{pages}/ui-settings", timeout=20)
     if answer.status_code != httpx.codes.OK:
         return None  # a server without UI
     told = str(answer.json().get("api_url", "")).rstrip("/")
@@ -83,7 +83,7 @@ def ui(_context: DoctorContext) -> CheckResult | None:
             f"its pages ask {told} and stay empty; the API is at {address}",
             "start the server with PREFECT_UI_API_URL, or PREFECT_API_URL, at the address that browsers use",
         )
-    return ok(f"{place}, asking {told}")
+    return ok(f"{pages}, asking {told}")
 
 
 @check("Prefect: leases", seconds=45, after="Prefect")
@@ -134,5 +134,5 @@ def ask(method: str, path: str, body: Any = None) -> Any:
 
 
 def server_settings() -> dict[str, Any]:
-    """Return what the server says of its settings; its secrets arrive blotted out, and none is shown anyway."""
+    """Return what the server says of its settings; its secrets arrive redacted, and none is shown anyway."""
     return ask("GET", "/admin/settings") if api_address() is not None else {}

@@ -28,7 +28,7 @@ def deployments(_context: DoctorContext) -> CheckResult | None:
     there = {f"{flows.get(item['flow_id'])}/{item['name']}" for item in ask("POST", "/deployments/filter", named)}
     missing = [name for name in wanted if name not in there]
     if len(missing) == len(wanted):
-        return warn("none: flows run from the command line alone", _DEPLOY)
+        return warn("none: flows run only from the command line", _DEPLOY)
     if missing:
         return warn(f"missing: {', '.join(missing)}", _DEPLOY)
     return ok(f"{len(wanted)} are there")
@@ -47,7 +47,7 @@ def worker(_context: DoctorContext) -> CheckResult | None:
     known = ask("POST", f"/work_pools/{POOL}/workers/filter", {"limit": 200})
     online = [item["name"] for item in known if item.get("status") == "ONLINE"]
     if not online:
-        return fail(f"no worker of the pool {POOL!r} is online; runs wait for ever", _WORKER)
+        return fail(f"no worker of the pool {POOL!r} is online; runs wait forever", _WORKER)
     return ok(f"{', '.join(online)} {'is' if len(online) == 1 else 'are'} online")
 
 
@@ -58,7 +58,7 @@ def late_runs(_context: DoctorContext) -> CheckResult | None:
         return None
     late = ask("POST", "/flow_runs/count", {"flow_runs": {"state": {"name": {"any_": ["Late"]}}}})
     if late:
-        return warn(f"{late} runs should have begun and wait", f"another worker, or fewer runs; {_WORKER}")
+        return warn(f"{late} runs are late", f"add a worker, or start fewer runs; {_WORKER}")
     return ok("none")
 
 

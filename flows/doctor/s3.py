@@ -31,14 +31,14 @@ def credentials(context: DoctorContext) -> CheckResult | None:
     there = [name for name in (*_KEYS, "AWS_SESSION_TOKEN", "AWS_PROFILE") if os.environ.get(name)]
     missing = [name for name in _KEYS if name not in there]
     if len(missing) == 1:
-        return fail(f"{missing[0]} is not set, its partner is", f"set both {' and '.join(_KEYS)}")
+        return fail(f"{missing[0]} is not set, {there[0]} is", f"set both {' and '.join(_KEYS)}")
     shared = Path(os.environ.get("AWS_SHARED_CREDENTIALS_FILE") or Path.home() / ".aws" / "credentials")
     if missing and "AWS_PROFILE" not in there and not shared.is_file():
         return warn(
-            "none in the environment, and no file of credentials",
+            "none in the environment and no credentials file",
             f"set {' and '.join(_KEYS)}, unless the machine itself has a role",
         )
-    return ok(f"{', '.join(there) or 'a file of credentials'} {'are' if len(there) > 1 else 'is'} there")
+    return ok(f"{', '.join(there) or 'a credentials file'} found")
 
 
 @check("S3", seconds=15, after="settings: store")
@@ -71,7 +71,7 @@ def clock(context: DoctorContext) -> CheckResult | None:
     return judge_clock(headers, (asked + time.time()) / 2, "signed requests are refused from 15 minutes on")
 
 
-@check("S3: side doors", seconds=30, after="S3")
+@check("S3: internal ports", seconds=30, after="S3")
 def side_doors(context: DoctorContext) -> CheckResult | None:
     """Look whether SeaweedFS, where this machine runs it, answers beside S3 without credentials."""
     parts = urlsplit(_address(context) or "")
@@ -83,11 +83,11 @@ def side_doors(context: DoctorContext) -> CheckResult | None:
     found = open_doors(beside)
     if found:
         return fail(
-            f"everybody on this machine reads and writes the store past S3, at {', '.join(map(str, found))}",
-            "stop it and start it by `difsims up`, which closes them; one of your own needs keys and certificates in "
-            "its security.toml",
+            f"anybody here can use the store without S3 credentials, at ports {', '.join(map(str, found))}",
+            "stop it and start it with `difsims up`, which closes them; for a SeaweedFS of your own, configure keys "
+            "and certificates in security.toml",
         )
-    return ok(f"{len(beside)} ports beside S3 answer nobody but SeaweedFS itself")
+    return ok(f"{len(beside)} ports beside S3 answer only SeaweedFS itself")
 
 
 def _other_ports(port: int) -> list[int]:
@@ -120,7 +120,7 @@ def judge_clock(headers: Mapping[str, str], here: float, why: str) -> CheckResul
     """
     date = headers.get("date")
     if date is None:
-        return warn("the server does not tell its time", "compare the clocks by hand: date -u on both machines")
+        return warn("the server does not report its time", "compare the clocks by hand: date -u on both machines")
     ahead = here - parsedate_to_datetime(date).timestamp()
     found = f"this machine is {abs(ahead):.0f} s {'ahead' if ahead > 0 else 'behind'}"
     if abs(ahead) < _STRANGE:

@@ -20,7 +20,7 @@ _OTHERS = (ALSO_READ, MARK, "DIFSIMS_VERSION")  # the last two are what `difsims
 def settings(_context: DoctorContext) -> CheckResult:
     """Look whether every variable can be used; those that are set are named."""
     changed = load_settings().model_dump(exclude_defaults=True)
-    return ok(", ".join(f"{name}={value}" for name, value in changed.items()) or "all as they come")
+    return ok(", ".join(f"{name}={value}" for name, value in changed.items()) or "all defaults")
 
 
 @check("settings: spelling")
@@ -53,6 +53,7 @@ def links_to_figures(context: DoctorContext) -> CheckResult:
         return warn("signed, but a folder has no signed links; figures are put inline", "DIFSIMS_FIGURE_LINKS=auto")
     if found.public_url and urlsplit(found.public_url).scheme not in ("http", "https"):
         return warn(
-            f"DIFSIMS_PUBLIC_URL={found.public_url}: no address for a browser", "expected https://host/path of the root"
+            f"DIFSIMS_PUBLIC_URL={found.public_url}: not an address for a browser",
+            "expected https://host/path of the root",
         )
     return ok(found.figure_links)

@@ -28,7 +28,7 @@ _WRITERS = 16
 _READS = 5
 _SLOW_SECONDS = 0.5
 _LINK_SECONDS = 60
-_UNSAFE = "two runs could both believe that they won; use a server that enforces it, such as SeaweedFS 4 or AWS S3"
+_UNSAFE = "two runs could both believe they won; use a server that enforces it, such as SeaweedFS 4 or AWS S3"
 
 
 @check("store", seconds=60, after="S3")
@@ -36,7 +36,7 @@ def reachable(context: DoctorContext) -> CheckResult:
     """Look whether the root can be listed: the bucket exists, the credentials are accepted."""
     store = open_store(context.store)
     folders = store.folders()
-    return ok(f"{store.root}: {', '.join(folders) if folders else 'empty as yet'}")
+    return ok(f"{store.root}: {', '.join(folders) if folders else 'empty'}")
 
 
 @check("store: writing", seconds=60, after="store")
@@ -46,10 +46,10 @@ def writing(context: DoctorContext) -> CheckResult:
         text = os.urandom(64)
         store.write(key, text)
         if store.read(key) != text:
-            return fail("an object that was just written reads otherwise", "the store is not consistent; use another")
+            return fail("an object reads differently from what was written", "the store is not consistent; use another")
     if store.exists(key):
-        return warn("a removed object is still there", "the identity lacks the right to delete; retention needs it")
-    return ok("objects are written, read and removed")
+        return warn("a deleted object still exists", "retention needs the right to delete; grant it")
+    return ok("objects are written, read and deleted")
 
 
 @check("store: conditional create", seconds=60, after="store: writing")

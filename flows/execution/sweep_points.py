@@ -198,9 +198,9 @@ def check_deployment(name: str) -> None:
             client.read_deployment_by_name(name)
         except (ObjectNotFound, ValueError):
             raise InputError(
-                f"there is no deployment {name!r} to simulate the points",
-                "expected flow/name, such as simulate/local: `difsims up` makes it. Without a deployment the points "
-                "run here, one after another",
+                f"there is no deployment {name!r}",
+                "expected flow/name, such as simulate/local: `difsims up` makes it. Without a deployment everything "
+                "runs here, one after another",
             ) from None
 
 

@@ -31,7 +31,7 @@ from flows.execution.retries import may_go_away
 from flows.ui.progress import progress_callback
 
 if TYPE_CHECKING:
-    from difsims_core.learn.fit import EpochProgress
+    from difsims_core.learn.classifiers.base import EpochProgress
 
 _SECONDS_BETWEEN_TRIES = [1, 5, 20]
 _PATIENT_SECONDS_BETWEEN_TRIES = [1, 5, 20, 60, 120]  # once work has begun: a store or a cluster that starts again

@@ -43,7 +43,7 @@ OPEN = (
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What is started, or goes on."""
+    """What is started, or was found running."""
 
     state: StackState
     services: Services
@@ -92,7 +92,7 @@ class Stack:
         with self._folder.locked():
             plan = self._plan()
             if plan.adopted and not self._supervisor.has(plan.programs):
-                self._tell("what runs was started by another version or in another way; it stops and starts anew")
+                self._tell("the running stack was started by another version or with other options; restarting it")
                 self._stop(plan)
                 plan = self._plan()
             try:
@@ -106,7 +106,7 @@ class Stack:
                 self._tell("stopping")
                 self._stop(plan)
                 again = f"difsims up --folder {shlex.quote(str(self._folder.root))}"
-                self._tell(f"everything is stopped; `{again}` goes on with it")
+                self._tell(f"everything is stopped; `{again}` resumes")
 
     def _plan(self) -> _Plan:
         """Choose services and ports, and write the files that speak of them."""
@@ -139,7 +139,7 @@ class Stack:
         """End what a killed supervisor has left behind: nobody watches over it any more."""
         left = stack_processes(stack)
         if left:
-            self._tell(f"ending what an earlier start has left behind: {described(left)}")
+            self._tell(f"ending processes that an earlier start left behind: {described(left)}")
             end(left)
 
     def _start(self, plan: _Plan, deadline: Deadline) -> None:
@@ -179,7 +179,7 @@ class Stack:
     def _start_worker(self, plan: _Plan, deadline: Deadline) -> None:
         """Start the worker, and make the deployments meanwhile when something of them is new."""
         if deploy.make_pool(plan.api):
-            self._tell("the work pool let runs choose their command; now its template leaves them a time limit alone")
+            self._tell("the work pool let runs choose their command; its template, reset, leaves only a time limit")
         digest = self._deployments.digest(plan.services.store)
         fresh = plan.state.deployed == digest and not deploy.missing(plan.api, self._deployments)
         making = None
@@ -218,13 +218,13 @@ class Stack:
     def _summary(self, plan: _Plan, seconds: float) -> str:
         services, folder = plan.services, self._folder
         secrets = folder.credentials if None in (services.s3, services.prefect_api) else "those of this environment"
-        place = f" at {services.endpoint}" if services.endpoint else ""
+        at_endpoint = f" at {services.endpoint}" if services.endpoint else ""
         return "\n".join(
             [
                 f"difsims is up after {seconds:.0f} s",
                 f"  pages        {plan.api.address}",
                 f"  login        {self._login(services)}",
-                f"  store        {services.store}{place}",
+                f"  store        {services.store}{at_endpoint}",
                 f"  credentials  {secrets}",
                 f"  logs         {folder.logs}",
                 "the first run, in another shell:",

@@ -48,6 +48,7 @@ BeamEnergy = Annotated[
     float | None,
     described("beam energy of the scans in kV, for the unit mrad alone; empty: that of the simulations"),
 ]
+Evaluate = Annotated[bool, described("whether maps without scores are evaluated as well")]
 Predictions = Annotated[
     list[str], described("files, folders, globs or URLs of predictions (npz); none: all of the champion")
 ]

@@ -130,7 +130,7 @@ def progress_callback(key: str, part: object) -> Callable[..., None]:
 
     def report(done: int, detail: str = "") -> None:
         if stop_requested.is_set():
-            raise Stopped("stopped; finished blocks are kept, the same command goes on from there")
+            raise Stopped("stopped; finished blocks are kept, the same command resumes from there")
         work = _works.get(key)
         if work is not None:
             work.update(part, done, detail)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from difsims_core.dataset.description import versions_in_words
 from difsims_core.dataset.open import Simulation, open_simulation
 from difsims_core.evaluate.scan_files import read_truth_of
 from difsims_core.learn.bundle import load_bundle
@@ -33,7 +34,7 @@ def show_dataset(root: str, simulation_id: str) -> None:
     )
     artifacts.summary(
         what=f"simulated {simulation.attrs['summary']}",
-        on=f"{', '.join(simulation.phases)} (engine version {simulation.attrs['engine_version']})",
+        on=f"{', '.join(simulation.phases)} ({versions_in_words(simulation.attrs)})",
         far=f"complete: {simulation.n_patterns:,} patterns in blocks of {simulation.block_rows:,}",
         good=f"every block has its checksum; `difsims verify {simulation.id}` reads them again",
         where={simulation.id: simulation.url},
@@ -69,9 +70,9 @@ def show_model(root: str, model_id: str) -> float:
     artifacts.figure(store, model_id, "learning-curves.png", draw_curves, f"Learning curves of {model_id}")
     artifacts.figure(store, model_id, "confusion.png", draw_confusion, f"Held-out confusion of {model_id}")
     artifacts.summary(
-        what=f"trained {bundle.training.network}, seed {bundle.training.seed}",
+        what=f"trained {bundle.training.label}, seed {bundle.training.seed}",
         on=f"{', '.join(bundle.sim_ids)}: {bundle.split['n_train']:,} patterns of {', '.join(bundle.phases)}",
-        far=f"complete: {len(history)} of at most {bundle.training.epochs} epochs",
+        far=f"complete: {len(history)} of at most {bundle.training.most_epochs} epochs",
         good=f"right on {metrics['accuracy']:.2%} of {metrics['n']:,} patterns that it has never seen",
         where={model_id: store.url(layout.model(model_id))},
     )

@@ -27,9 +27,13 @@ from difsims_core.housekeeping.retention import apply_retention, plan_retention
 from difsims_core.learn.bundle import load_bundle
 from difsims_core.learn.predict import predict_experiment
 from difsims_core.models.registry import promote, read_registry
+from difsims_core.models.wanted import wanted_models
 from difsims_core.results.scores import score_prediction
-from difsims_core.scans.intake import Outcome, look, read_entries, record
+from difsims_core.scans.attempts import read_attempts
+from difsims_core.scans.intake import Failure, record_failures
 from difsims_core.scans.listing import list_scans
+from difsims_core.scans.missing_maps import Inventory
+from difsims_core.scans.reconcile import reconcile
 from difsims_core.storage import layout
 from difsims_core.storage.npz.contracts import read_prediction
 from difsims_core.storage.records import to_record
@@ -176,7 +180,7 @@ class Promote(Operation):
 
 
 class Intake(Operation):
-    """New scans come in, are announced, and some of them predicted."""
+    """New scans come in, their runs are started, and some of them fail."""
 
     writes = (layout.INTAKE, layout.PROFILES)
 
@@ -186,25 +190,25 @@ class Intake(Operation):
             whole.store.write(layout.experiment_profiles(f"new{number}"), data)
 
     def work(self, whole: WholeStore) -> Iterator[str]:
-        for found in (look(whole.store, datetime.now(UTC), tries=3) for _ in range(2)):
-            for entry in found.announce:
-                yield entry.key
-        scans = list_scans(whole.store)
-        record(whole.store, whole.champion, [Outcome(scan) for scan in scans[:3]], tries=3)
+        inventory = Inventory.listed(whole.store, wanted_models(whole.store))
+        for request in reconcile(whole.store, inventory, datetime.now(UTC), tries=3, runs=100):
+            for scan in request.scans:
+                yield f"{scan.key} {request.model}"
+        failures = [Failure(scan, "a test") for scan in list_scans(whole.store)[:3]]
+        record_failures(whole.store, whole.champion, failures)
 
     def check(self, whole: WholeStore, told: list[str]) -> None:
-        entries = read_entries(whole.store)
-        lost = [key for key in told if key not in entries]
+        attempts = read_attempts(whole.store)
+        lost = [step for step in told if tuple(step.split()) not in attempts]
         if lost:
-            raise BrokenPromiseError(f"{lost[0]} was announced, and the record of the intake does not know it")
+            raise BrokenPromiseError(f"{lost[0]} was started, and the record of the intake does not know it")
 
     def check_done(self, whole: WholeStore) -> None:
-        entries = read_entries(whole.store)
-        states = {entry.state for entry in entries.values()}
-        if len(entries) != len(SCANS) + _NEW_SCANS or not states <= {"announced", "done"}:
-            raise BrokenPromiseError(
-                f"of {len(SCANS) + _NEW_SCANS} whole scans {len(entries)} are known: {sorted(states)}"
-            )
+        attempts = read_attempts(whole.store)
+        unknown = [key for key, model in attempts if model not in (None, *whole.models) or "new" not in key]
+        known = {layout.experiment_profiles(f"new{number}") for number in range(_NEW_SCANS)}
+        if known - {key for key, _ in attempts}:
+            raise BrokenPromiseError(f"of {len(known)} new scans some were never tried; known besides: {unknown}")
 
 
 class Retain(Operation):

@@ -17,9 +17,11 @@ from difsims_core.housekeeping.retention import plan_retention
 from difsims_core.learn.bundle import load_bundle
 from difsims_core.learn.train import find_trained
 from difsims_core.models.registry import promote, read_registry
+from difsims_core.models.wanted import wanted_models
 from difsims_core.results.scores import score_prediction
-from difsims_core.scans import intake
-from difsims_core.scans.intake import read_entries
+from difsims_core.scans import reconcile
+from difsims_core.scans.attempts import read_attempts
+from difsims_core.scans.missing_maps import Inventory
 from difsims_core.storage import layout
 from difsims_core.storage.npz.contracts import read_prediction, read_profiles
 from tests.attacks.oracles import BrokenPromiseError
@@ -81,11 +83,14 @@ class _InThisProcess:
 
 
 def _use_intake(whole: WholeStore, _key: str) -> None:
-    read_entries(whole.store)
-    with patch.object(intake, "ScanReader", _InThisProcess):
-        intake.look(whole.store, datetime.now(UTC), tries=3)
-    if len(read_entries(whole.store)) != len(SCANS):
+    read_attempts(whole.store)
+    inventory = Inventory.listed(whole.store, wanted_models(whole.store))
+    if set(inventory.scans) != set(map(layout.experiment_profiles, SCANS)):
         raise BrokenPromiseError("a round of the intake lost a scan, or invented one")
+    with patch.object(reconcile, "ScanReader", _InThisProcess):
+        list(reconcile.reconcile(whole.store, inventory, datetime.now(UTC), tries=3, runs=100))
+    if {key for key, _ in read_attempts(whole.store)} - set(inventory.scans):
+        raise BrokenPromiseError("a round of the intake has tried a scan that is not there")
 
 
 def _use_dataset(whole: WholeStore, key: str) -> None:

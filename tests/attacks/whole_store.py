@@ -73,7 +73,9 @@ def _make(folder: Path) -> None:
     from difsims_core.learn.train import train
     from difsims_core.models.registry import promote, read_registry
     from difsims_core.results.scores import score_prediction
-    from difsims_core.scans.intake import look, scans_to_predict
+    from difsims_core.scans.intake import scans_to_predict
+    from difsims_core.scans.missing_maps import Inventory
+    from difsims_core.scans.reconcile import reconcile
     from tests.fake_datasets import build_fake
 
     store = open_store(folder / "store")
@@ -82,8 +84,9 @@ def _make(folder: Path) -> None:
     put_scans(store, bundles[0].q_axis)
     for bundle in reversed(bundles):
         promote(store, read_registry(store), bundle.id, why="a test", scores={"accuracy": 0.5}, by="hand")
-    look(store, datetime.now(UTC), tries=3)
-    look(store, datetime.now(UTC), tries=3)
+    inventory = Inventory.listed(store, [bundle.id for bundle in bundles])
+    for _ in range(2):
+        list(reconcile(store, inventory, datetime.now(UTC), tries=3, runs=100))
     for bundle in bundles:
         for url in scans_to_predict(store)[0]:
             result = predict_experiment(store, bundle, url)

@@ -78,7 +78,7 @@ def measure(n_atoms: int, volume: float, share: float, *, own_u: bool) -> str:
     return (
         f"{n_atoms} atoms, {volume:,.0f} Å³, {n:,} reflections within {CORNER_PER_ANGSTROM} Å⁻¹\n"
         f"    two orientations {seconds_clean:.2f} s; reference document {seconds_tables:.2f} s of tables "
-        f"({seconds_small:.2f} s with a small cell), {len(tables.phases[0].hkl):,} reflections, and "
+        f"({seconds_small:.2f} s with a small cell), {len(tables.engine.phases[0].hkl):,} reflections, and "
         f"{1000 * seconds_block / 8:.1f} ms a pattern; peak memory + {peak:.0f} MB\n"
         f"    |F|²: {ratio:.0f} times as fast as the direct sum, largest difference {difference:.1e}"
     )

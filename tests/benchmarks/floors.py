@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from difsims_core.diffraction.draws import Draws
+from difsims_core.diffraction.engines.kinematical import KinematicalEngine
 from difsims_core.diffraction.grains import Grains
 from difsims_core.kernels.profile.spread import GROUP
 from difsims_core.kernels.random.poisson import _COARSE
-from difsims_core.simulation.tables import Tables
 from tests.benchmarks.rates import Rates
 
 _PER_ROW = 100  # single: vector, two quadratics with their roots, the frame, rounding; kernels/candidates.py
@@ -43,19 +43,19 @@ class Counted:
         """Return the mean of a pattern."""
         return self.sums[name] / self.patterns
 
-    def add_spots(self, tables: Tables, draws: Draws, items: list[Grains], found: np.ndarray) -> None:
+    def add_spots(self, engine: KinematicalEngine, draws: Draws, items: list[Grains], found: np.ndarray) -> None:
         """Count the noise-free part of one slice."""
-        spread = tables.geometry.spread
+        spread = engine.geometry.spread
         self.patterns += len(draws.patterns)
         removed = np.array([int(mask).bit_count() for mask in draws["removed_spots"]])
         self.add(draws=2 * len(removed) + _DRAWS_FIXED * len(removed) + removed.sum() - len(removed))
         self.add(candidates=found[0], excited=found[1], spots=found[2], beside=found[3])
         nodes_of = (spread.last - spread.first).sum(axis=1)
-        lowest = (tables.geometry.frame.half_x * spread.inverse_spacing).astype(int)[:, None]
+        lowest = (engine.geometry.frame.half_x * spread.inverse_spacing).astype(int)[:, None]
         whole = np.arange(spread.first.shape[1]) * GROUP < spread.whole
         beside_of = (np.clip(spread.last - np.maximum(spread.first, lowest), 0, None) * whole).sum(axis=1)
         for item in items:
-            level, lattice = item.conditions.level, item.rows.lattice
+            level, lattice = item.conditions.level, engine.rows[item.label].lattice
             self.add(
                 rows=len(level) * len(lattice.h),
                 line_bytes=len(level) * lattice.intensity.nbytes,

@@ -18,10 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from difsims_core import load_spec
-from difsims_core.diffraction.cake import noise_free_cakes
 from difsims_core.diffraction.draws import Draws, draw_patterns
-from difsims_core.diffraction.image import noise_free_images
-from difsims_core.diffraction.profile import noise_free_profiles
 from difsims_core.diffraction.spread import annulus_areas_px
 from difsims_core.resources import specs_folder
 from difsims_core.signal.grid import pixel_counts
@@ -50,9 +47,7 @@ class Routes:
         return draws, draws.patterns % len(self.spec.class_names)
 
     def clean_cakes(self, start: int, stop: int) -> np.ndarray:
-        return noise_free_cakes(self.geometry, self.tables.phases, *self.drawn(start, stop), self.crop, self.spec.seed)[
-            0
-        ]
+        return self.tables.engine.polar_patterns(*self.drawn(start, stop), self.crop, self.spec.seed)[0]
 
     def counted_cakes(self, start: int, stop: int) -> np.ndarray:
         draws, labels = self.drawn(start, stop)
@@ -67,7 +62,7 @@ class Routes:
     def clean_images(self, start: int, stop: int) -> np.ndarray:
         size = self.spec.detector.size_px
         drawn = self.drawn(start, stop)
-        return noise_free_images(self.geometry, self.tables.phases, *drawn, (size, size), self.spec.seed)[0]
+        return self.tables.engine.images(*drawn, (size, size), self.spec.seed)[0]
 
     def images_with_background(self, start: int, stop: int) -> np.ndarray:
         return self.simulator.images(start, stop, noise=False)
@@ -80,7 +75,7 @@ def check(routes: Routes, n: int) -> None:
     """Compare ``n`` patterns with their profiles, and counts with what they are counts of."""
     draws, labels = routes.drawn(0, n)
     grid, detector, crop = routes.geometry.grid, routes.geometry.detector, routes.crop
-    profiles, unit = noise_free_profiles(routes.geometry, routes.tables.phases, draws, labels, routes.spec.seed)
+    profiles, unit = routes.tables.engine.profiles(draws, labels, routes.spec.seed)
     cakes = routes.clean_cakes(0, n)
     top = profiles.max(axis=1, keepdims=True)
     off = np.abs(cakes.mean(axis=2) - profiles[:, crop]) / top

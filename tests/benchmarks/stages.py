@@ -24,15 +24,15 @@ from difsims_core import load_spec
 from difsims_core.augment.background import add_shapes
 from difsims_core.augment.noise import apply_counting_noise
 from difsims_core.diffraction.draws import Draws, draw_patterns
-from difsims_core.diffraction.grains import Grains, grains
-from difsims_core.diffraction.profile import noise_free_profiles
+from difsims_core.diffraction.engines.kinematical import KinematicalEngine
+from difsims_core.diffraction.grains import Grains
 from difsims_core.kernels.image.detector import brightest_of, remove_brightest, to_pixels
 from difsims_core.kernels.profile.normalise import normalise_rows
 from difsims_core.kernels.profile.pattern import turned_axes
 from difsims_core.kernels.profile.spread import deposit, gather
 from difsims_core.kernels.spots.candidates import expand, ranges_in_shell
 from difsims_core.kernels.spots.excite import excite
-from difsims_core.kernels.spots.records import room_for_spots
+from difsims_core.kernels.spots.records import spot_buffer
 from difsims_core.resources import specs_folder
 from difsims_core.signal.grid import pixel_counts
 from difsims_core.simulation.detector_signal import smooth_parts
@@ -119,17 +119,17 @@ class Stages:
         spec, geometry, taken = self.simulator.spec, self.geometry, {}
         draws, taken["draws"] = _timed(lambda: draw_patterns(spec, None, np.arange(start, stop)))
         labels = draws.patterns % len(spec.class_names)
-        phases = self.simulator.tables.phases
-        items, taken["sorting, records"] = _timed(lambda: list(grains(geometry, phases, draws, labels, spec.seed)))
+        engine = self.simulator.tables.engine
+        items, taken["sorting, records"] = _timed(lambda: list(engine.grains(draws, labels, spec.seed)))
         before = 0.0
         profiles = np.zeros((len(labels), geometry.grid.n_bins), np.float32)
         for name, last in STOPS.items():
             profiles[...] = 0
             found, seconds = self._until(last, items, profiles)
             taken[name], before = seconds - before, seconds
-        expected, unit = noise_free_profiles(geometry, phases, draws, labels, spec.seed)
+        expected, unit = engine.profiles(draws, labels, spec.seed)
         assert np.array_equal(profiles, expected)
-        self.counted.add_spots(self.simulator.tables, draws, items, found)
+        self.counted.add_spots(kinematical(self.simulator), draws, items, found)
         taken |= self._after(profiles, unit, draws)
         return taken
 
@@ -141,10 +141,11 @@ class Stages:
         return _timed(lambda: simulator.block(0, n_patterns, threads=1))[1]
 
     def _until(self, last: int, items: list[Grains], profiles: np.ndarray) -> tuple[np.ndarray, float]:
-        geometry, found, seconds = self.geometry, np.zeros(4, np.int64), 0.0
+        geometry, engine, found, seconds = self.geometry, kinematical(self.simulator), np.zeros(4, np.int64), 0.0
         for item in items:
-            spots = room_for_spots(item.rows.lattice)
-            shared = (item.rows.lattice, geometry.beam, geometry.frame, geometry.spread)
+            lattice = engine.rows[item.label].lattice
+            spots = spot_buffer(len(lattice.h), len(lattice.intensity))
+            shared = (lattice, engine.beam, geometry.frame, geometry.spread)
             arguments = (last, item.conditions, shared, spots, item.which, profiles, found)
             seconds += _timed(lambda arguments=arguments: until(*arguments))[1]
         return found, seconds
@@ -176,6 +177,13 @@ class Stages:
 
             taken[f"normalising, rounding, {name}"] = _timed(scale)[1]
         return taken
+
+
+def kinematical(simulator: Simulator) -> KinematicalEngine:
+    """Return the engine of the reference document, whose spots the kernels compute on the way."""
+    engine = simulator.tables.engine
+    assert isinstance(engine, KinematicalEngine)
+    return engine
 
 
 def _timed(call: Callable[[], Any]) -> tuple[Any, float]:

@@ -12,15 +12,12 @@ import pytest
 
 from difsims_core import load_spec
 from difsims_core.augment.noise import apply_counting_noise
-from difsims_core.diffraction.cake import noise_free_cakes
 from difsims_core.diffraction.draws import draw_patterns
-from difsims_core.diffraction.grains import grains
-from difsims_core.diffraction.profile import noise_free_profiles
 from difsims_core.kernels.profile.normalise import normalise_rows
 from difsims_core.kernels.profile.pattern import turned_axes
 from difsims_core.kernels.random.counter_rng import seed_stream
 from difsims_core.kernels.random.poisson import poisson_row
-from difsims_core.kernels.spots.records import Conditions, room_for_spots
+from difsims_core.kernels.spots.records import Conditions, spot_buffer
 from difsims_core.resources import specs_folder
 from difsims_core.signal.grid import pixel_counts
 from difsims_core.simulation.detector_signal import read_cakes, read_profiles
@@ -48,13 +45,13 @@ def labels(simulator, draws):
 
 @pytest.fixture(scope="module")
 def noise_free(simulator, draws, labels):
-    return noise_free_profiles(simulator.tables.geometry, simulator.tables.phases, draws, labels, simulator.spec.seed)
+    return simulator.tables.engine.profiles(draws, labels, simulator.spec.seed)
 
 
 @pytest.fixture(scope="module")
 def largest_phase(simulator, draws, labels):
-    items = grains(simulator.tables.geometry, simulator.tables.phases, draws, labels, simulator.spec.seed)
-    return max(items, key=lambda item: len(item.rows.hkl))
+    engine = simulator.tables.engine
+    return max(engine.grains(draws, labels, simulator.spec.seed), key=lambda item: len(engine.phases[item.label].hkl))
 
 
 def measured(benchmark, call, *arguments):
@@ -69,8 +66,10 @@ def test_draws(benchmark, simulator):
 def until(stop, simulator, item, profiles):
     """Run the noise-free part as far as a stage; return what was counted, and the room for spots."""
     geometry, found = simulator.tables.geometry, np.zeros(4, np.int64)
-    spots = room_for_spots(item.rows.lattice)
-    shared = (item.rows.lattice, geometry.beam, geometry.frame, geometry.spread)
+    engine = stages.kinematical(simulator)
+    lattice = engine.rows[item.label].lattice
+    spots = spot_buffer(len(lattice.h), len(lattice.intensity))
+    shared = (lattice, engine.beam, geometry.frame, geometry.spread)
     stages.until(stop, item.conditions, shared, spots, item.which, profiles, found)
     return found, spots
 
@@ -84,13 +83,14 @@ def test_excited_reflections(benchmark, simulator, largest_phase):
         conditions=Conditions(*(values[-1:] for values in largest_phase.conditions)),
     )
     found, spots = until(stages.EXCITED, simulator, last, np.zeros((N, 256), np.float32))
-    lattice, known, geometry = last.rows.lattice, last.conditions, simulator.tables.geometry
+    engine, known, geometry = stages.kinematical(simulator), last.conditions, simulator.tables.geometry
+    lattice = engine.rows[last.label].lattice
     g = indices(lattice) @ turned_axes(known.orientation[0], lattice.axes, known.lattice_scale[0])
-    k, half = geometry.beam.k, (geometry.frame.half_x + geometry.frame.rim) * known.per_px[0]
+    k, half = geometry.k, (geometry.frame.half_x + geometry.frame.rim) * known.per_px[0]
     s = k - np.sqrt(k * k - g[:, 0] ** 2 - g[:, 1] ** 2) - g[:, 2]
     seen = np.all(np.abs(g[:, :2]) <= half, axis=1)
-    excited = (np.abs(s) <= geometry.beam.s_max) & (lattice.intensity[:, 0] != 0)
-    kept = spots.place[: found[1]]
+    excited = (np.abs(s) <= engine.beam.s_max) & (lattice.intensity[:, 0] != 0)
+    kept = spots.reflection[: found[1]]
     assert np.all(excited[kept])
     assert len(set(kept.tolist())) == len(kept) >= 20
     assert set(np.flatnonzero(excited & seen)) == set(kept[seen[kept]].tolist())
@@ -117,10 +117,7 @@ def test_deposit_and_gather(benchmark, simulator, largest_phase, noise_free):
 
 
 def test_noise_free_profiles(benchmark, simulator, draws, labels, noise_free):
-    tables = simulator.tables
-    profiles, unit = measured(
-        benchmark, noise_free_profiles, tables.geometry, tables.phases, draws, labels, simulator.spec.seed
-    )
+    profiles, unit = measured(benchmark, simulator.tables.engine.profiles, draws, labels, simulator.spec.seed)
     assert np.array_equal(profiles, noise_free[0])
     assert np.array_equal(unit, noise_free[1])
     assert np.all(profiles.max(axis=1) > 0)
@@ -161,7 +158,7 @@ def test_noise_free_cakes(benchmark, simulator, draws, labels, noise_free):
     """The azimuthal mean of a cake is its profile."""
     tables, few = simulator.tables, draws_of(simulator, N_CAKES)
     crop = tables.geometry.grid.crop
-    cakes, _ = measured(benchmark, noise_free_cakes, tables.geometry, tables.phases, few, labels[:N_CAKES], crop)
+    cakes, _ = measured(benchmark, tables.engine.polar_patterns, few, labels[:N_CAKES], crop)
     profiles = noise_free[0][:N_CAKES]
     assert np.all(np.abs(cakes.mean(axis=2) - profiles[:, crop]) <= 2e-4 * profiles.max(axis=1, keepdims=True))
 

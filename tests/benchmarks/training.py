@@ -21,7 +21,7 @@ from difsims_core.dataset.open import open_simulation
 from difsims_core.learn.backend import make_deterministic, tf
 from difsims_core.learn.data.split import Part
 from difsims_core.learn.data.tf_dataset import BatchFeed
-from difsims_core.learn.data.training_data import gather
+from difsims_core.learn.data.training_data import load_training_data
 from difsims_core.learn.networks import build_network
 from difsims_core.storage.objects import open_store
 
@@ -42,7 +42,7 @@ def main() -> None:
 def compare(store_url: str, n_patterns: int, rounds: int, batch_size: int) -> None:
     store = open_store(store_url)
     simulation = open_simulation(build(store, SimulationSpec(n_patterns=n_patterns)), store)
-    stream = gather([simulation], TrainingSpec(batch_size=batch_size)).stream
+    stream = load_training_data([simulation], TrainingSpec(batch_size=batch_size)).stream
     n, steps = stream.count(Part.TRAIN), stream.n_batches(Part.TRAIN)
     print(f"{n} training patterns of {n_patterns}, {stream.n_q} values each, batches of {batch_size}, large_filter")
     started = time.perf_counter()

@@ -140,4 +140,4 @@ def test_ctrl_c_ends_cleanly(tmp_path):
     output, errors = process.communicate(timeout=30)
     assert process.returncode == 130
     assert output == ""
-    assert errors.splitlines() == ["interrupted; finished work is kept, the same command goes on from there"]
+    assert errors.splitlines() == ["interrupted; finished work is kept, the same command resumes from there"]

@@ -122,7 +122,7 @@ def test_retention_touches_nothing_unless_told(run, store, monkeypatch):
     assert contents(store) == before
     assert result.stdout.index("may go") < result.stdout.index(lost) < result.stdout.index("stays")
     assert "2 items may go" in result.stdout.splitlines()[-1]
-    assert "--delete lets it go" in result.stdout.splitlines()[-1]
+    assert "--delete deletes them" in result.stdout.splitlines()[-1]
     plan = json.loads(run("retention", "--json").stdout)
     assert [item["id"] for item in plan["going"]] == [report, lost]
     assert plan["deleted"] == []
@@ -141,7 +141,7 @@ def test_retention_refuses_what_nobody_has_proven(run, store, monkeypatch):
     before = contents(store)
     shown = run("retention")
     assert shown.exit_code == 0
-    assert "nothing of it would be deleted: there are 3 models and no registry" in " ".join(shown.stderr.split())
+    assert "nothing would be deleted: there are 3 models and no registry" in " ".join(shown.stderr.split())
     assert shown.stdout.splitlines()[-1].startswith("3 items may go")
     assert "lets it go" not in shown.stdout
     refused = run("retention", "--delete")

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from difsims_core.config.diffraction import DiffractionSpec
 from difsims_core.config.distributions import Choice, LogUniform
 from difsims_core.config.documents import apply_changes, dump_spec, load_spec, make_spec, read_document
 from difsims_core.config.learning import TrainingSpec
 from difsims_core.config.pipeline import PipelineSpec
-from difsims_core.config.simulation import DiffractionSpec, SimulationSpec
+from difsims_core.config.simulation import SimulationSpec
 from difsims_core.config.sweep import load_sweep
 from difsims_core.errors import SpecError
 from difsims_core.resources import specs_folder

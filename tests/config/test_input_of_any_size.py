@@ -79,7 +79,7 @@ def test_an_old_document_of_45_000_unknown_keys_has_hints_for_the_first(tmp_path
     old = changed({}) | {f"x{i}": 1 for i in range(45_000)}
     (tmp_path / "old.json").write_text(json.dumps(old))
     findings = convert_document(tmp_path / "old.json").findings
-    unknown = [finding for finding in findings if "unknown to the old form" in finding.text]
+    unknown = [finding for finding in findings if "unknown to the legacy form" in finding.text]
     assert len(unknown) == 51
     assert "44950 more keys" in unknown[-1].text
 

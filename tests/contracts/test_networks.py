@@ -3,11 +3,15 @@
 import numpy as np
 import pytest
 
+from difsims_core.config.learning import TrainingSpec
 from difsims_core.errors import InputError, ModelError
 from difsims_core.families import NETWORKS
 from difsims_core.learn.backend import keras
+from difsims_core.learn.classifiers.base import Recipe
+from difsims_core.learn.classifiers.keras_network import KerasNetwork
+from difsims_core.learn.classifiers.restore import expected_weights, restore, weights_to_store
 from difsims_core.learn.networks import build_network
-from difsims_core.learn.weights import Recipe, arrays_of_model, network_from, weights_of_model
+from difsims_core.learn.weights import describe
 from difsims_core.storage.npz.members import write_members
 
 pytestmark = pytest.mark.parametrize("name", NETWORKS.names())
@@ -43,15 +47,14 @@ def test_the_seed_decides_the_weights(name):
 
 
 def test_it_comes_back_from_its_name_and_its_weights(name, tmp_path):
-    recipe = Recipe(name, 147, 3, {})
+    recipe = Recipe(TrainingSpec(network=name), (147,), 3)
     network = build_network(name, (147, 1), 3)
-    assert weights_of_model(network) == recipe.weights()
-    data = write_members(tmp_path / "weights.npz", arrays_of_model(network))
-    again = network_from(data, recipe, recipe.weights(), "weights.npz")
-    profiles = np.random.default_rng(2).random((4, 147, 1), np.float32)
-    np.testing.assert_array_equal(
-        np.asarray(again(profiles, training=False)), np.asarray(network(profiles, training=False))
-    )
+    weights = weights_to_store(KerasNetwork(network), recipe, "a new network")
+    assert describe(weights) == expected_weights(recipe)
+    data = write_members(tmp_path / "weights.npz", weights)
+    again = restore(data, recipe, expected_weights(recipe), "weights.npz")
+    profiles = np.random.default_rng(2).random((4, 147), np.float32)
+    np.testing.assert_array_equal(again.predict(profiles), KerasNetwork(network).predict(profiles))
 
 
 def test_every_weight_is_trained(name):

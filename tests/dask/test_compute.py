@@ -91,8 +91,10 @@ def test_what_is_no_address_is_refused(address):
 
 def test_another_engine_is_refused(store, spec, monkeypatch):
     order = block_order(spec, _begin(store, spec), store.root)
-    monkeypatch.setattr("difsims_core.simulation.simulator.ENGINE_VERSION", "older")
-    with pytest.raises(InputError, match=r"worker on .* with engine older.*Install the same version") as refused:
+    monkeypatch.setattr("difsims_core.simulation.versions.SIMULATION_VERSION", "older")
+    with pytest.raises(
+        InputError, match=r"worker on .* with engine kinematical 2, simulation older.*Install the same version"
+    ) as refused:
         write_remote_block(0, **order)
     assert f"begun by {order['made_by']}" in str(refused.value)
 

@@ -69,7 +69,7 @@ def test_what_needs_a_failed_check_is_not_asked_but_named():
         check("late runs", never, after="worker"),
     )
     assert list(findings) == ["server", "others"]
-    assert findings["others"].found == "not looked at: worker, late runs"
+    assert findings["others"].found == "skipped: worker, late runs"
 
 
 def test_what_does_not_apply_is_not_shown_and_holds_up_nothing():
@@ -85,7 +85,7 @@ def test_what_does_not_apply_is_not_shown_and_holds_up_nothing():
         ("sqlite:///x?y", "sqlite:///x?y"),
     ],
 )
-def test_secrets_of_the_environment_are_blotted_out(text, expected, monkeypatch):
+def test_secrets_of_the_environment_are_redacted(text, expected, monkeypatch):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s3cr3t-value")
     monkeypatch.setenv("PREFECT_API_AUTH_STRING", "difsims:pass-word")
     assert without_secrets(text) == expected
@@ -126,4 +126,4 @@ def test_the_table_shows_what_to_do(only):
     assert result.exit_code == 1
     assert "no [server]" in result.stdout
     assert "start it" in result.stdout
-    assert result.stdout.splitlines()[-1] == "0 ok, 0 to mind, 1 to mend"
+    assert result.stdout.splitlines()[-1] == "0 ok, 0 warnings, 1 failure"

@@ -101,7 +101,7 @@ def test_an_unreachable_server_is_found_before_the_store_is_asked(monkeypatch):
     findings = look("s3://lab/difsims")
     assert findings["S3"][0] == "fail"
     assert "AWS_ENDPOINT_URL" in findings["S3"][2]
-    assert findings["S3: credentials"][:2] == ("fail", "AWS_SECRET_ACCESS_KEY is not set, its partner is")
+    assert findings["S3: credentials"][:2] == ("fail", "AWS_SECRET_ACCESS_KEY is not set, AWS_ACCESS_KEY_ID is")
     assert "store: writing" in findings["others"][1]
 
 

@@ -16,7 +16,7 @@ from rich.progress import Progress
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.config.sweep import SweepPoint
 from difsims_core.errors import InputError
-from difsims_core.scans.intake import Entry
+from difsims_core.scans.intake import ScanState
 from difsims_core.storage.objects import open_store
 from flows.cli import console
 from flows.execution.no_persistence import flow
@@ -200,8 +200,8 @@ def test_names_of_runs_and_tags_are_one_line_of_some_length():
 
 
 def test_tables_of_intake_and_sweeps_pass_through_the_same_door(monkeypatch):
-    entry = Entry("experiments/profiles/x", "[open](javascript:x)", 1, "e", "arriving", "now", looked="now")
-    (row,) = artifacts.cells([row_of(entry)])
+    state = ScanState("experiments/profiles/x", "[open](javascript:x)", 1, "pending", 0, 1)
+    (row,) = artifacts.cells([row_of(state)])
     assert row["experiment"] == r"\[open\](javascript\:x)"
     made: list[list[dict[str, str]]] = []
     monkeypatch.setattr("flows.sweep.create_table_artifact", lambda rows, **_: made.append(rows))

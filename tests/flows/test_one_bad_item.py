@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import pytest
 
 from difsims_core.errors import PartlyFailedError, StoreError
 from difsims_core.learn import predict as core
-from difsims_core.scans import intake_steps
 from difsims_core.storage import layout
 from difsims_core.storage.objects import ObjectStore, open_store
 from flows import evaluate as evaluating
 from flows.evaluate import evaluate
 from flows.execution import tasks
 from flows.predict import predict
-from flows.watch import watch_experiments
 from tests.flows.prefect_records import latest_run
 from tests.flows.test_watch import MODEL, put, states
 from tests.learn.test_predict import bundle_of
@@ -26,16 +22,13 @@ NAMES = ["a", "b", "c"]
 
 @pytest.fixture
 def place(store: str, monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
-    """A store with a champion and three scans that were announced."""
-    monkeypatch.setattr(intake_steps, "_ROUND_SECONDS", 0)
+    """A store with a champion and three scans."""
     monkeypatch.setattr(tasks, "_bundle", lambda _store, _model: bundle_of())
-    monkeypatch.setattr("difsims_core.learn.predict._compiled", lambda model: partial(model, training=False))
     monkeypatch.setattr(tasks, "_SECONDS_BETWEEN_TRIES", [0])
     opened = open_store(store)
     crown(opened, MODEL)
     for name in NAMES:
         put(opened, name)
-    assert len(watch_experiments(store)) == len(NAMES)
     return opened
 
 
@@ -60,7 +53,7 @@ def test_a_scan_that_raises_anything_fails_alone(place, monkeypatch, error):
     with pytest.raises(PartlyFailedError, match=words):
         predict(store=place.root)
     assert latest_run("predict").state_name == "Failed"
-    assert states(place) == {"a": "done", "b": "failed", "c": "done"}
+    assert states(place) == {"a": "pending", "b": "retry", "c": "pending"}, "maps without scores"
 
 
 def test_a_store_that_fails_says_nothing_of_the_scan(place, monkeypatch):
@@ -68,7 +61,7 @@ def test_a_store_that_fails_says_nothing_of_the_scan(place, monkeypatch):
     monkeypatch.setattr(tasks.predict_one, "retries", 0)
     with pytest.raises(PartlyFailedError, match=r"1 of 3 .*took too long"):
         predict(store=place.root)
-    assert states(place) == {"a": "done", "b": "announced", "c": "done"}
+    assert states(place) == {"a": "pending", "b": "pending", "c": "pending"}
 
 
 def test_folders_in_the_places_of_results_stop_no_other(place):
@@ -104,12 +97,3 @@ def test_a_map_whose_scores_or_pictures_cannot_be_made_fails_alone(place, monkey
         evaluate(urls, store=place.root)
     assert latest_run("evaluate").state_name == "Failed"
     assert [url.rsplit("/", 1)[-1][:2] for url in (*scored, *shown)] == ["b_", "c_", "c_"]
-
-
-def test_a_run_of_predict_with_odd_parameters_ends_no_round(place, monkeypatch):
-    from types import SimpleNamespace
-
-    odd = [{"experiments": 5}, {"experiments": [None]}, {"store": ["x"]}, {"store": "gopher://x"}]
-    runs = [SimpleNamespace(parameters=parameters) for parameters in odd]
-    monkeypatch.setattr("flows.watch.find_runs", lambda **_: runs)
-    assert watch_experiments(place.root) == []

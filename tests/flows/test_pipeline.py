@@ -14,8 +14,9 @@ from difsims_core.config.pipeline import PipelineSpec
 from difsims_core.dataset.open import list_simulations
 from difsims_core.errors import ExperimentError, InputError, PartlyFailedError
 from difsims_core.evaluate import peak_positions
-from difsims_core.learn import fit, predict
+from difsims_core.learn import predict
 from difsims_core.learn.bundle import load_bundle
+from difsims_core.learn.classifiers.keras_network import KerasNetwork
 from difsims_core.resources import crystal_folder, samples_folder
 from difsims_core.results.scores import crystals_of
 from difsims_core.simulation.simulator import Simulator
@@ -126,7 +127,7 @@ def test_a_second_run_makes_nothing_and_says_so(outcome, spec, root, monkeypatch
         raise AssertionError("work was done again")
 
     monkeypatch.setattr(Simulator, "block", never)
-    monkeypatch.setattr(fit, "fit", never)
+    monkeypatch.setattr(KerasNetwork, "fit", never)
     monkeypatch.setattr(predict, "classify", never)
     monkeypatch.setattr(peak_positions, "evaluate_experiment", never)
     again = pipeline(spec, root)

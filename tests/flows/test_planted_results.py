@@ -26,7 +26,8 @@ from prefect.settings import (
 from prefect.states import Scheduled, get_state_exception
 
 from difsims_core.dataset import build
-from difsims_core.simulation.simulator import ENGINE_VERSION, Simulator
+from difsims_core.simulation.simulator import Simulator
+from difsims_core.simulation.versions import SIMULATION_VERSION
 from difsims_core.storage import layout
 from difsims_core.storage.objects import open_store
 from flows.execution.no_persistence import PlantedResultError, flow
@@ -86,7 +87,7 @@ def test_a_record_planted_in_the_store_is_not_read(store, tiny, marker, tmp_path
     plan = build.begin(place, tiny)
     build.write_block(place, plan, Simulator.prepare(tiny), 0)
     # The key that groups of blocks once had in Prefect's cache.
-    named = (place.root, plan.id, plan.fingerprint, ENGINE_VERSION, 0, 0)
+    named = (place.root, plan.id, plan.fingerprint, SIMULATION_VERSION, 0, 0)
     key = "blocks-" + hashlib.sha256("\n".join(map(str, named)).encode()).hexdigest()
     _, record = planted(serializer, key, marker)
     place.write(f"cache/results/{key}", record.encode())

@@ -13,8 +13,8 @@ from difsims_core.config.retraining import RetrainingSpec
 from difsims_core.dataset.build import build
 from difsims_core.dataset.open import list_simulations
 from difsims_core.errors import InputError
-from difsims_core.learn import fit
 from difsims_core.learn.bundle import list_models, load_bundle
+from difsims_core.learn.classifiers.keras_network import KerasNetwork
 from difsims_core.models.registry import read_registry, rollback
 from difsims_core.resources import samples_folder
 from difsims_core.storage import layout
@@ -107,7 +107,7 @@ def test_its_run_shows_what_was_decided_and_why(root, first):
 
 
 def test_nothing_new_is_no_work(root, first, monkeypatch):
-    monkeypatch.setattr(fit, "fit", lambda *_args: pytest.fail("trained again"))
+    monkeypatch.setattr(KerasNetwork, "fit", lambda *_args: pytest.fail("trained again"))
     before = read_registry(open_store(root))
     again = retrain(document(simulation=SIMULATION), root)
     assert (again["model"], again["promoted"], again["champion"]) == (first["model"], False, first["model"])
@@ -128,7 +128,7 @@ def second(root: str, first) -> dict[str, Any]:
             retrain(spec, root)
     stopped = {"models": list_models(place), "considered": len(read_registry(place).considered)}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fit, "fit", lambda *_args: pytest.fail("trained again"))
+        patch.setattr(KerasNetwork, "fit", lambda *_args: pytest.fail("trained again"))
         return retrain(spec, root) | {"stopped": stopped}
 
 

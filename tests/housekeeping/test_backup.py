@@ -9,7 +9,7 @@ import pytest
 
 from difsims_core.errors import CorruptDataError, InputError, MissingObjectError, StoreError
 from difsims_core.housekeeping.backup import MANIFEST, backup, restore
-from difsims_core.learn.bundle_record import NETWORK
+from difsims_core.learn.weights import WEIGHTS
 from difsims_core.models.registry import promote, read_registry
 from difsims_core.storage import layout
 from difsims_core.storage.names import split_url
@@ -28,7 +28,7 @@ def filled(store: ObjectStore) -> tuple[str, str]:
     """Fill a store and return its dataset and its champion."""
     data = put_dataset(store)
     model = put_model(store, datasets=[data], scans=["roi_1"])
-    store.write_record(layout.INTAKE, {"format": 2, "scans": []})
+    store.write_record(layout.INTAKE, {"format": 3, "attempts": []})
     crown(store, model)
     return data, model
 
@@ -257,7 +257,7 @@ def test_the_record_of_a_model_that_is_gone_does_not_make_it_look_whole(files, f
     backup(files, folder)
     key = f"{layout.model(model)}/bundle.json"
     files.delete(key)
-    files.write(f"{layout.model(model)}/{NETWORK}", b"another one")
+    files.write(f"{layout.model(model)}/{WEIGHTS}", b"another one")
     assert "is another one" in restore(files, folder).left[key]
     files.delete_tree(layout.model(model))
     assert "its network is gone" in restore(files, folder, overwrite=True).left[key]

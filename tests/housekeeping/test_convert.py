@@ -11,7 +11,7 @@ import pytest
 from difsims_core.errors import CorruptDataError
 from difsims_core.housekeeping.convert import convert_records
 from difsims_core.models.registry import read_registry
-from difsims_core.scans.intake import read_entries
+from difsims_core.scans.attempts import read_attempts
 from difsims_core.storage import layout
 from difsims_core.storage.npz.contracts import read_prediction
 from difsims_core.storage.npz.members import is_sealed
@@ -33,19 +33,6 @@ def earlier_registry(*models: str) -> dict[str, object]:
     return {"format": 1, "champion": entries[0], "former": entries[1:], "considered": [decision]}
 
 
-SCAN = {
-    "key": "experiments/profiles/roi_1_radial_crop.npz",
-    "name": "roi_1",
-    "size": 7,
-    "etag": "e",
-    "state": "done",
-    "since": LONG_AGO,
-    "tries": 0,
-    "reason": "",
-    "looked": LONG_AGO,
-    "rounds": 0,
-    "model": None,
-}
 EVALUATION = {"experiment": "roi_1", "phases": [{"phase": "a", "match": {"f1": 0.7}, "null_f1": 0.4}], "truth": None}
 
 
@@ -54,7 +41,7 @@ def models(files: ObjectStore) -> tuple[str, str]:
     """A store of the earlier form and its champion and former one."""
     first, second = put_model(files), put_model(files)
     write_earlier(files, REGISTRY, earlier_registry(second, first))
-    write_earlier(files, layout.INTAKE, {"format": 1, "scans": [SCAN]})
+    write_earlier(files, layout.INTAKE, {"format": 1, "scans": []})
     write_earlier(files, layout.evaluation(first, "roi_1"), EVALUATION)
     return second, first
 
@@ -64,16 +51,17 @@ def test_everything_is_brought_over(files, models):
     with pytest.raises(CorruptDataError, match="`difsims convert`"):
         read_registry(files)
     lines = convert_records(files)
-    keys = [layout.evaluation(first, "roi_1"), layout.INTAKE, REGISTRY]
-    assert lines == [f"converted {key}" for key in keys]
+    scored = layout.evaluation(first, "roi_1")
+    assert [line.split(",")[0] for line in lines] == [
+        f"converted {scored}", f"dropped {layout.INTAKE}", f"converted {REGISTRY}",
+    ]  # fmt: skip
     registry = read_registry(files)
     assert [champion.model for champion in registry.champions] == [second, first]
     assert registry.champion.scores == {"f1": 1.0}
     assert (registry.serial, len(registry.considered)) == (1, 1)
     assert files.list(layout.CHAMPION_NOTES) == sorted(map(layout.champion_note, models))
-    (entry,) = read_entries(files).values()
-    assert (entry.name, entry.state) == ("roi_1", "done")
-    assert files.read_record(keys[0]) == EVALUATION
+    assert read_attempts(files) == {}
+    assert files.read_record(scored) == EVALUATION
 
 
 def test_again_is_no_change(files, models):
@@ -123,7 +111,7 @@ def test_a_damaged_registry_is_refused_and_left(files, models, content):
     with pytest.raises(CorruptDataError, match="restore"):
         convert_records(files)
     assert files.read(REGISTRY) == content
-    assert read_entries(files), "the others are brought over by then"
+    assert files.read_record(layout.evaluation(models[1], "roi_1")) == EVALUATION, "the others are brought over by then"
 
 
 def test_a_damaged_record_of_today_is_not_taken_for_one_of_earlier(files, models):

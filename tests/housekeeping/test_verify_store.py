@@ -15,6 +15,7 @@ from difsims_core.errors import InputError
 from difsims_core.housekeeping import verify_store as module
 from difsims_core.housekeeping.verify_store import verify_item, verify_store
 from difsims_core.learn.bundle import save_bundle
+from difsims_core.learn.classifiers.keras_network import KerasNetwork
 from difsims_core.learn.index import write_index
 from difsims_core.learn.networks import build_network
 from difsims_core.models.registry import promote_by_hand
@@ -39,7 +40,7 @@ def template(tmp_path_factory):
     root = tmp_path_factory.mktemp("template")
     store = open_store(root)
     simulation = build_fake(store, SimulationSpec(n_patterns=30, seed=3))
-    bundle = save_bundle(store, bundle_of(), build_network("large_filter", (len(Q), 1), 2))
+    bundle = save_bundle(store, bundle_of(), KerasNetwork(build_network("large_filter", (len(Q), 1), 2)))
     write_index(store, bundle)
     promote_by_hand(store, bundle.id, why="a test")
     put(store, SCAN)

@@ -14,7 +14,7 @@ from difsims_core.errors import InputError, MissingObjectError
 from difsims_core.learn.backend import tf
 from difsims_core.learn.bundle import list_models, load_bundle
 from difsims_core.learn.data.split import Part, part_of
-from difsims_core.learn.data.training_data import gather
+from difsims_core.learn.data.training_data import load_training_data
 from difsims_core.learn.predict import predict_experiment, predict_profiles
 from difsims_core.learn.train import find_trained, train
 from difsims_core.learn.wanted import request_evaluation
@@ -52,7 +52,7 @@ def test_it_learns_and_says_what_from(store, simulation, trained):
     np.testing.assert_array_equal(bundle.q_axis, open_simulation(simulation, store).q_px)
     assert bundle.sim_ids == (simulation,)
     assert bundle.sim_fingerprints == (open_simulation(simulation, store).fingerprint,)
-    assert bundle.model.count_params() == 164_931
+    assert bundle.classifier.network.count_params() == 164_931
     assert [p.epoch for p in seen] == [1, 2]
     assert bundle.split["n_train"] + bundle.split["n_validation"] + bundle.split["n_test"] == 3000
     assert bundle.metrics["n"] == bundle.split["n_test"]
@@ -108,7 +108,7 @@ def test_a_lost_model_is_trained_again_to_the_same_weights(simulation, store, tr
     copy.delete(f"models/{bundle.id}/bundle.json")
     again = train(copy, [simulation], SPEC)
     assert again.id != bundle.id
-    for old, new in zip(bundle.model.get_weights(), again.model.get_weights(), strict=True):
+    for old, new in zip(bundle.classifier.network.get_weights(), again.classifier.network.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
     assert again.metrics == bundle.metrics
     assert find_trained(copy, [simulation], SPEC).id == again.id
@@ -129,12 +129,12 @@ def test_a_training_that_is_stopped_leaves_nothing_to_reuse(store, simulation):
 def test_several_datasets_are_trained_on_together(store, simulation):
     other = build(store, small(seed=11, phases=["pbi2_2h", "gratia_2h", "p4mbm_scaled_mixed_halide"]))
     sims = [open_simulation(item, store) for item in (simulation, other)]
-    material = gather(sims, SPEC)
-    assert material.stream.count(Part.TRAIN) == 2 * gather(sims[:1], SPEC).stream.count(Part.TRAIN)
-    assert set(material.sim_ids) == {simulation, other}
-    for source, name in zip(material.stream.sources, material.sim_ids, strict=True):
-        assert [material.phases[c] for c in source.classes] == list(open_simulation(name, store).phases)
-    assert gather(sims, SPEC.model_copy(update={"max_patterns": 1000})).stream.count(Part.TRAIN) < 1000
+    data = load_training_data(sims, SPEC)
+    assert data.stream.count(Part.TRAIN) == 2 * load_training_data(sims[:1], SPEC).stream.count(Part.TRAIN)
+    assert set(data.sim_ids) == {simulation, other}
+    for source, name in zip(data.stream.sources, data.sim_ids, strict=True):
+        assert [data.phases[c] for c in source.classes] == list(open_simulation(name, store).phases)
+    assert load_training_data(sims, SPEC.model_copy(update={"max_patterns": 1000})).stream.count(Part.TRAIN) < 1000
 
 
 def test_datasets_that_do_not_fit_are_refused(store, simulation):
@@ -142,15 +142,15 @@ def test_datasets_that_do_not_fit_are_refused(store, simulation):
     fewer = open_simulation(build(store, small(n_patterns=50, phases=["gratia_2h", "pbi2_2h"])), store)
     rooted = open_simulation(build(store, small(n_patterns=50, postprocessing={"sqrt": True})), store)
     with pytest.raises(InputError, match="datasets of the same classes"):
-        gather([first, fewer], SPEC)
+        load_training_data([first, fewer], SPEC)
     with pytest.raises(InputError, match="square roots"):
-        gather([first, rooted], SPEC)
-    with pytest.raises(InputError, match=r"no 1d/x_q; simulate with a postprocessing\.q_crop"):
-        gather([first], SPEC.model_copy(update={"profiles": "x_q"}))
+        load_training_data([first, rooted], SPEC)
+    with pytest.raises(InputError, match=r"no 1d/x_q, .*; simulate with a postprocessing\.q_crop"):
+        load_training_data([first], SPEC.model_copy(update={"profiles": "x_q"}))
     with pytest.raises(InputError, match="found none"):
-        gather([], SPEC)
+        load_training_data([], SPEC)
     with pytest.raises(InputError, match="3 patterns leave none for"):
-        gather([first], SPEC.model_copy(update={"max_patterns": 3}))
+        load_training_data([first], SPEC.model_copy(update={"max_patterns": 3}))
     with pytest.raises(MissingObjectError):
         train(store, ["sim-00000000-0000-4000-8000-000000000000"], SPEC)
 

@@ -40,7 +40,9 @@ def test_a_dataset_says_what_it_is(store, plan, small_spec):
         "fingerprint",
         "versions",
         "crystals",
+        "engine",
         "engine_version",
+        "simulation_version",
     ):
         assert sim.attrs[name] == sim.group["metadata"].attrs[name]
     assert sim.attrs["crystals"][0]["sha256"] == "0" * 64

@@ -76,9 +76,11 @@ def _changed(block):
 
 def test_another_engine_cannot_simulate_it_again(store, plan, small_spec):
     newer = fake(small_spec)
-    newer.engine_version = "fake-2"
+    newer.engine_version = "2"
     report = verify(store, plan.id, 1, simulator=newer)
-    assert report.failures == ("cannot be simulated again: made by engine fake-1, this is fake-2",)
+    assert report.failures == (
+        "cannot be simulated again: made by engine fake 1, simulation 1, this is engine fake 2, simulation 1",
+    )
     assert report.resimulated == ()
 
 

@@ -11,10 +11,10 @@ from scipy.integrate import quad
 
 from difsims_core.crystal.phases import load_crystal
 from difsims_core.crystal.rows import reflection_rows
-from difsims_core.diffraction.geometry import SHAPE_FACTORS
+from difsims_core.diffraction.engines.kinematical import SHAPE_FACTORS
 from difsims_core.kernels.profile import pattern
 from difsims_core.kernels.spots import candidates, ewald
-from difsims_core.kernels.spots.records import room_for_spots
+from difsims_core.kernels.spots.records import spot_buffer
 from tests.oracles.orientations import uniform_orientations
 
 
@@ -63,7 +63,7 @@ def test_the_ranges_of_rows_hold_every_excited_reflection(name, angle_deg):
     """Random orientations and the awkward ones, with rows of reflections along the beam and across it."""
     k, s_max, half = 1 / 0.0250793, 0.03, 1.5
     lattice = reflection_rows(load_crystal(name), 2.2, "lobato", "none", (1.0, 1.0)).lattice
-    spots = room_for_spots(lattice)
+    spots = spot_buffer(len(lattice.h), len(lattice.intensity))
     quaternions = np.vstack([uniform_orientations(40, 3).data, np.eye(4), [[1, 1, 0, 0], [1, 0, 1, 0], [1, 1, 1, 1]]])
     for quaternion in quaternions:
         axes = pattern.turned_axes(quaternion, lattice.axes, 1.0)
@@ -73,7 +73,7 @@ def test_the_ranges_of_rows_hold_every_excited_reflection(name, angle_deg):
         else:
             candidates.ranges_in_shell(axes, lattice, k, s_max, half, spots.low, spots.high)
         n = candidates.expand(axes, lattice, spots)
-        found = set(spots.place[:n].tolist())
+        found = set(spots.reflection[:n].tolist())
         assert len(found) == n
         indices = [
             (h, j, t)

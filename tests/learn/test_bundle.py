@@ -11,6 +11,7 @@ import pytest
 from difsims_core.errors import CorruptDataError, InputError, MissingObjectError, ModelError
 from difsims_core.learn.backend import keras
 from difsims_core.learn.bundle import list_models, load_bundle, save_bundle
+from difsims_core.learn.classifiers.keras_network import KerasNetwork
 from difsims_core.learn.export import export_keras
 from difsims_core.learn.networks import build_network
 from difsims_core.learn.verify import verify_model
@@ -38,7 +39,7 @@ def network():
 def saved(store, network, tmp_path):
     (tmp_path / "events").write_bytes(b"curves")
     extra = {"tensorboard/train/events": tmp_path / "events"}
-    return save_bundle(store, replace(bundle_of(), history=(EPOCH,)), network, extra)
+    return save_bundle(store, replace(bundle_of(), history=(EPOCH,)), KerasNetwork(network), extra)
 
 
 def change(store, bundle, **values):
@@ -54,9 +55,9 @@ def test_a_model_returns_whole(store, network, saved):
         assert (again.phases, again.metrics["accuracy"], again.seed) == (("a", "b"), 0.5, 0)
         assert again.history == (EPOCH,)
         np.testing.assert_array_equal(again.q_axis, Q)
-    profiles = np.random.default_rng(0).random((4, len(Q), 1), np.float32)
+    profiles = np.random.default_rng(0).random((4, len(Q)), np.float32)
     np.testing.assert_array_equal(
-        np.asarray(again.model(profiles, training=False)), np.asarray(network(profiles, training=False))
+        again.classifier.predict(profiles), np.asarray(network(profiles[..., None], training=False))
     )
     assert list_models(store) == [saved.id]
 
@@ -65,7 +66,7 @@ def test_the_record_is_plain_json_with_the_lineage_and_every_checksum(store, sav
     folder = layout.model(saved.id)
     document = json.loads(store.read(f"{folder}/bundle.json"))
     lineage = {"phases", "q_axis_per_angstrom", "preprocessing", "sim_ids", "sim_fingerprints", "training"}
-    assert lineage | {"split", "metrics", "history", "versions", "created", "network_parameters"} <= set(document)
+    assert lineage | {"split", "metrics", "history", "versions", "created", "kind", "input_shape"} <= set(document)
     sums = {
         key.removeprefix(f"{folder}/"): hashlib.sha256(store.read(key)).hexdigest()
         for key in store.list(folder)
@@ -90,7 +91,7 @@ def test_a_folder_elsewhere_is_a_model_too_under_its_own_name(store, saved, tmp_
     moved = (Path(store.root.removeprefix("file://")) / "models" / saved.id).rename(elsewhere / saved.id)
     monkeypatch.chdir(elsewhere)
     for place in (moved, f"./{saved.id}", moved.as_uri()):
-        assert load_bundle(place).model.output_shape == (None, 2)
+        assert load_bundle(place).classifier.network.output_shape == (None, 2)
     other = layout.new_model_id()
     moved.rename(elsewhere / other)
     with pytest.raises(ModelError, match=rf"expected the model of its folder, {other}, found that of {saved.id}"):
@@ -108,7 +109,7 @@ def test_changed_weights_are_noticed(store, saved, change):
     key = f"models/{saved.id}/weights.npz"
     store.write(key, change(store.read(key)))
     with pytest.raises(CorruptDataError, match="checksum"):
-        _ = load_bundle(saved.id, store).model
+        _ = load_bundle(saved.id, store).classifier
 
 
 def test_the_record_of_an_earlier_version_says_what_to_do(store, saved):
@@ -120,15 +121,15 @@ def test_the_record_of_an_earlier_version_says_what_to_do(store, saved):
 def test_a_network_that_brings_code_is_not_stored(store):
     inputs = keras.Input((len(Q), 1))
     outputs = keras.layers.Dense(2)(keras.layers.Lambda(lambda values: values[..., 0])(inputs))
-    with pytest.raises(ModelError, match="not those of the network large_filter"):
-        save_bundle(store, bundle_of(), keras.Model(inputs, outputs))
+    with pytest.raises(ModelError, match="not those of large_filter"):
+        save_bundle(store, bundle_of(), KerasNetwork(keras.Model(inputs, outputs)))
     assert store.list() == []
 
 
 def test_a_file_of_keras_that_lies_there_is_never_read(store, saved, monkeypatch):
     store.write(f"models/{saved.id}/model.keras", b"whatever")
     monkeypatch.setattr(keras.saving, "load_model", lambda *_a, **_k: pytest.fail("read"))
-    assert load_bundle(saved.id, store).model.output_shape == (None, 2)
+    assert load_bundle(saved.id, store).classifier.network.output_shape == (None, 2)
 
 
 def test_an_export_is_a_file_of_keras(store, saved, network, tmp_path):
@@ -182,8 +183,8 @@ def test_verify_names_what_does_not_belong(store, saved):
 @pytest.mark.parametrize("other", ["weights.npz", "bundle.json"])
 def test_another_models_files_in_a_folder_are_noticed(store, saved, other):
     network = build_network("large_filter", (len(Q), 1), 2)
-    second = save_bundle(store, replace(bundle_of(), id=layout.new_model_id()), network)
+    second = save_bundle(store, replace(bundle_of(), id=layout.new_model_id()), KerasNetwork(network))
     store.write(f"models/{saved.id}/{other}", store.read(f"models/{second.id}/{other}"))
     assert not verify_model(store, saved.id).ok
     with pytest.raises((ModelError, CorruptDataError)):
-        _ = load_bundle(saved.id, store).model
+        _ = load_bundle(saved.id, store).classifier

@@ -11,6 +11,7 @@ from difsims_core.errors import CorruptDataError, MissingObjectError, ModelError
 from difsims_core.learn import convert as module
 from difsims_core.learn.backend import keras
 from difsims_core.learn.bundle import load_bundle, save_bundle
+from difsims_core.learn.classifiers.keras_network import KerasNetwork
 from difsims_core.learn.convert import convert_model
 from difsims_core.learn.index import find_indexed
 from difsims_core.learn.networks import build_network
@@ -46,7 +47,7 @@ def put_earlier(store, network, tmp_path):
     network.save(tmp_path / "model.keras")
     data = (tmp_path / "model.keras").read_bytes()
     document = bundle_of().to_document() | {"format": 1, "seed": 0, "history": [EPOCH]}
-    for name in ("network_parameters", "weights", "objects"):
+    for name in ("kind", "input_shape", "weights", "objects"):
         del document[name]
     document["model_sha256"] = hashlib.sha256(data).hexdigest()
     store.write(f"{FOLDER}/model.keras", data)
@@ -66,7 +67,7 @@ def test_a_model_is_brought_over_whole(store, earlier, network):
     assert find_indexed(store, "1" * 64) is None
     convert_model(store, MODEL)
     bundle = load_bundle(MODEL, store)
-    for one, other in zip(bundle.model.get_weights(), network.get_weights(), strict=True):
+    for one, other in zip(bundle.classifier.network.get_weights(), network.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
     assert bundle.history == (EPOCH,)
     assert set(bundle.objects) == {"weights.npz", "tensorboard/train/events"}
@@ -161,7 +162,7 @@ def test_an_index_that_names_another_model_stays(store, earlier):
 
 
 def test_an_index_that_names_a_model_of_another_fingerprint_is_not_used(store, network):
-    bundle = save_bundle(store, bundle_of(), network)
+    bundle = save_bundle(store, bundle_of(), KerasNetwork(network))
     key = layout.model_index("2" * 64)
     store.write_record(key, {"id": bundle.id, "fingerprint": "2" * 64})
     assert find_indexed(store, "2" * 64) is None

@@ -8,12 +8,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from difsims_core.config.learning import TrainingSpec
 from difsims_core.errors import DifsimsError, InputError, ModelError
 from difsims_core.families import NETWORKS
 from difsims_core.learn.backend import keras
-from difsims_core.learn.bundle import load_bundle, save_bundle, stored
+from difsims_core.learn.bundle import describe_object, load_bundle, save_bundle
+from difsims_core.learn.classifiers.base import Recipe
+from difsims_core.learn.classifiers.keras_network import KerasNetwork
+from difsims_core.learn.classifiers.restore import expected_weights, restore
 from difsims_core.learn.networks import build_network, weights_of
-from difsims_core.learn.weights import Recipe, network_from
 from difsims_core.storage import layout
 from difsims_core.storage.npz.members import write_members
 from difsims_core.storage.objects import open_store
@@ -37,7 +40,7 @@ def store(tmp_path_factory):
 @pytest.fixture(scope="module")
 def good(store):
     network = build_network("large_filter", (len(Q), 1), 2)
-    bundle = save_bundle(store, replace(bundle_of(), history=(EPOCH,)), network)
+    bundle = save_bundle(store, replace(bundle_of(), history=(EPOCH,)), KerasNetwork(network))
     return bundle, store.read_record(layout.model_record(bundle.id))
 
 
@@ -53,19 +56,19 @@ def saved(store, good):
 def put_weights(store, bundle, arrays):
     """Write weights with a record that knows their checksum."""
     data = write_members(store.url(f"models/{bundle.id}/weights.npz"), arrays)
-    change(store, bundle, objects={"weights.npz": stored(data).model_dump()})
+    change(store, bundle, objects={"weights.npz": describe_object(data).model_dump()})
 
 
 def arrays_of(bundle):
-    return dict(zip((w.name for w in bundle.weights), bundle.model.get_weights(), strict=True))
+    return dict(zip((w.name for w in bundle.weights), bundle.classifier.network.get_weights(), strict=True))
 
 
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"format": 99}, "format: .*should be 2"),
-        ({"phases": None}, "phases: Field required"),
-        ({"phases": "a"}, "phases: .*valid list"),
+        ({"format": 99}, "format: expected 3"),
+        ({"phases": None}, "expected phases, found none"),
+        ({"phases": "a"}, "phases: expected a list"),
         ({"phases": ["a", "a"]}, "twice"),
         ({"phases": ["b", "a"]}, "confusion of the 2 phases, in their order"),
         ({"phases": ["a", "b\nc"]}, "control characters"),
@@ -75,10 +78,13 @@ def arrays_of(bundle):
         ({"q_axis_per_angstrom": ["0.1", "0.2"]}, "valid number"),
         ({"training": {"epoch": 3}}, "did you mean 'epochs'"),
         ({"metrics": {"accuracy": 0.5}}, "metrics.n"),
-        ({"created": "2026-01-01T00:00:00"}, "no time zone"),
+        ({"created": "2026-01-01T00:00:00"}, "with its zone"),
+        ({"kind": "nearest_mean"}, "the training is that of a keras_network"),
+        ({"input_shape": [60]}, "input_shape"),
+        ({"input_shape": [61, 10**9]}, "input_shape"),
         ({"objects": {"../weights.npz": {"size": 1, "sha256": "0" * 64}}}, r"relative and free of '\.\.'"),
         ({"objects": {}}, "no weights.npz"),
-        ({"more": 1}, "more: Extra"),
+        ({"more": 1}, "unknown key more"),
     ],
 )
 def test_a_malformed_record_is_refused(store, saved, values, message):
@@ -91,7 +97,7 @@ def test_a_malformed_record_is_refused(store, saved, values, message):
     ("values", "message"),
     [
         ({"training": {"network": "pickle"}}, "no network is called 'pickle'"),
-        ({"network_parameters": {"filters": 10**6}}, "large_filter has no parameter 'filters'"),
+        ({"training": {"network_parameters": {"filters": 10**6}}}, "large_filter has no parameter 'filters'"),
         ({"phases": ["a", "b", "c"]}, "expected the weights of large_filter"),
         ({"weights": [{"name": "00_kernel", "shape": [6, 1, 64], "dtype": "float32"}]}, "expected the weights"),
         (
@@ -103,10 +109,11 @@ def test_a_malformed_record_is_refused(store, saved, values, message):
 def test_another_network_than_the_records_is_refused(store, saved, values, message):
     if phases := values.get("phases"):
         counts = [[0] * len(phases)] * len(phases)
+        values = {**values, "input_shape": [len(values.get("q_axis_per_angstrom", Q))]}
         values = {**values, "metrics": {**saved.metrics, "confusion": {"class_names": phases, "counts": counts}}}
     change(store, saved, **values)
     with pytest.raises(ModelError, match=message):
-        _ = load_bundle(saved.id, store).model
+        _ = load_bundle(saved.id, store).classifier
 
 
 @pytest.mark.parametrize(
@@ -117,8 +124,8 @@ def test_another_network_than_the_records_is_refused(store, saved, values, messa
         (lambda a: {**a, "00_kernel": a["00_kernel"].astype(np.float64)}, "found 00_bias|found 00_kernel|float64"),
         (lambda a: {**a, "00_kernel": a["00_kernel"][::2]}, "expected 00_kernel of shape"),
         (lambda a: {**a, "00_kernel": a["00_kernel"].reshape(64, 1, 6)}, "expected 00_kernel of shape"),
-        (lambda a: {name: a[name] for name in list(a)[1:]}, "the 10 arrays of the network"),
-        (lambda a: {**a, "more": np.zeros(3)}, "the 10 arrays of the network"),
+        (lambda a: {name: a[name] for name in list(a)[1:]}, "the 10 arrays of the model"),
+        (lambda a: {**a, "more": np.zeros(3)}, "the 10 arrays of the model"),
         (lambda a: {**a, "00_kernel": np.zeros((300, 1, 64))}, "expected 00_kernel of shape"),
         (lambda a: {**a, "00_kernel": np.zeros(2**21)}, "holds '00_kernel.npy' of 16,777,344 bytes"),
         (lambda a: a | {f"more_{i}": np.zeros(1) for i in range(200)}, "lists 210 members in a directory"),
@@ -128,7 +135,7 @@ def test_another_network_than_the_records_is_refused(store, saved, values, messa
 def test_weights_of_another_form_are_refused(store, saved, alter, message):
     put_weights(store, saved, alter(arrays_of(load_bundle(saved.id, store))))
     with pytest.raises(ModelError, match=message):
-        _ = load_bundle(saved.id, store).model
+        _ = load_bundle(saved.id, store).classifier
 
 
 def test_a_file_that_holds_an_array_twice_is_refused(store, saved, tmp_path):
@@ -139,8 +146,8 @@ def test_a_file_that_holds_an_array_twice_is_refused(store, saved, tmp_path):
         again = archive.read(first)
     with zipfile.ZipFile(tmp_path / "w.npz", "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
         archive.writestr(first, again)
-    with pytest.raises(ModelError, match="the 10 arrays of the network"):
-        network_from((tmp_path / "w.npz").read_bytes(), saved.recipe, saved.weights, "w.npz")
+    with pytest.raises(ModelError, match="the 10 arrays of the model"):
+        restore((tmp_path / "w.npz").read_bytes(), saved.recipe, saved.weights, "w.npz")
 
 
 def test_whatever_is_in_a_record_only_our_errors_come_of_it(store, saved, good):
@@ -178,10 +185,13 @@ def test_a_network_is_counted_before_it_is_built(monkeypatch):
         hidden = keras.layers.Dense(width)(keras.layers.Flatten()(inputs))
         return keras.Model(inputs, keras.layers.Dense(n_classes, activation="softmax")(hidden))
 
+    def recipe_of(parameters):
+        return Recipe(TrainingSpec().model_copy(update={"network": "vast", "network_parameters": parameters}), (50,), 2)
+
     monkeypatch.setitem(NETWORKS._members, "vast", vast)
     assert sum(np.prod(w.shape) for w in weights_of("vast", (50, 1), 2, {"width": 10**12})) > 5e13
     with pytest.raises(ModelError, match="would have 53,000,000,000,002 weights"):
-        Recipe("vast", 50, 2, {"width": 10**12}).weights()
+        expected_weights(recipe_of({"width": 10**12}))
     assert build_network("vast", (50, 1), 2, width=3).count_params() == 161
     for bad, words in (
         ({"width": -1}, "cannot be built"),
@@ -191,7 +201,7 @@ def test_a_network_is_counted_before_it_is_built(monkeypatch):
         ({"input_shape": 1}, "no parameter 'input_shape' .parameters here: width"),
     ):
         with pytest.raises(InputError, match=words):
-            Recipe("vast", 50, 2, bad).weights()
+            expected_weights(recipe_of(bad))
 
 
 def test_what_gives_no_probabilities_is_neither_stored_nor_used(store, monkeypatch):
@@ -202,8 +212,8 @@ def test_what_gives_no_probabilities_is_neither_stored_nor_used(store, monkeypat
     monkeypatch.setitem(NETWORKS._members, "raw", raw)
     bundle = bundle_of()
     bundle = replace(bundle, id=layout.new_model_id(), training=bundle.training.model_copy(update={"network": "raw"}))
-    with pytest.raises(ModelError, match="expected probabilities from this network"):
-        save_bundle(store, bundle, raw((len(Q), 1), 2))
+    with pytest.raises(ModelError, match="expected probabilities from this model"):
+        save_bundle(store, bundle, KerasNetwork(raw((len(Q), 1), 2)))
     assert not store.exists(layout.model_record(bundle.id))
 
 
@@ -215,16 +225,16 @@ def test_an_own_network_and_its_parameters_come_back(store, monkeypatch):
 
     monkeypatch.setitem(NETWORKS._members, "narrow", narrow)
     bundle = bundle_of()
-    training = bundle.training.model_copy(update={"network": "narrow"})
-    bundle = replace(bundle, id=layout.new_model_id(), training=training, network_parameters={"filters": 7})
+    training = TrainingSpec(network="narrow", network_parameters={"filters": 7})
+    bundle = replace(bundle, id=layout.new_model_id(), training=training)
     network = build_network("narrow", (len(Q), 1), 2, filters=7)
-    again = save_bundle(store, bundle, network)
-    assert again.network_parameters == {"filters": 7}
-    for one, other in zip(again.model.get_weights(), network.get_weights(), strict=True):
+    again = save_bundle(store, bundle, KerasNetwork(network))
+    assert again.training.network_parameters == {"filters": 7}
+    for one, other in zip(again.classifier.network.get_weights(), network.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
-    change(store, again, network_parameters={"filters": 8})
+    change(store, again, training={**training.to_document(), "network_parameters": {"filters": 8}})
     with pytest.raises(ModelError, match=r"expected the weights of narrow, .*8.*found .*7"):
-        _ = load_bundle(again.id, store).model
+        _ = load_bundle(again.id, store).classifier
 
 
 def _our_error_or_a_bundle(store, name):

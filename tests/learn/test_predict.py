@@ -1,7 +1,6 @@
-"""Prediction around the network, with a stand-in network; the real one runs in the integration tests."""
+"""Prediction around the classifier, with a stand-in; the real one runs in the integration tests."""
 
 import logging
-from functools import partial
 
 import numpy as np
 import pytest
@@ -11,7 +10,7 @@ from difsims_core.config.signal import PostprocessingSpec
 from difsims_core.errors import ExperimentError
 from difsims_core.evaluate.scan_files import find_scan
 from difsims_core.learn.bundle import ModelBundle
-from difsims_core.learn.predict import classify, predict_experiment, predict_profiles, prepare_profiles
+from difsims_core.learn.predict import classify, predict_experiment, predict_profiles, prepare_patterns
 from difsims_core.storage.names import same_place
 from difsims_core.storage.npz.contracts import predicted_name, read_prediction, read_profiles, write_profiles
 from difsims_core.storage.objects import expand_urls, open_store
@@ -22,18 +21,15 @@ Q = np.linspace(0.1, 1.3, 61)
 class Standin:
     """Probabilities from the centre of mass of a profile; counts its calls."""
 
-    output_shape = (None, 2)
-
     def __init__(self):
         self.rows = 0
 
-    def __call__(self, profiles, training):
-        assert training is False
+    def predict(self, profiles):
         assert profiles.dtype == np.float32
         assert profiles.min() == 0
         assert profiles.max() == 1
         self.rows += len(profiles)
-        centre = (profiles[..., 0] * np.linspace(0, 1, profiles.shape[1])).sum(1) / profiles[..., 0].sum(1)
+        centre = (profiles * np.linspace(0, 1, profiles.shape[1])).sum(1) / profiles.sum(1)
         return np.stack([1 - centre, centre], axis=1).astype(np.float32)
 
 
@@ -58,13 +54,8 @@ def bundle_of(*, sqrt=False):
         versions={},
         created="2026-01-01T00:00:00+00:00",
     )
-    vars(bundle)["model"] = Standin()
+    vars(bundle)["classifier"] = Standin()
     return bundle
-
-
-@pytest.fixture
-def without_graphs(monkeypatch):
-    monkeypatch.setattr("difsims_core.learn.predict._compiled", lambda model: partial(model, training=False))
 
 
 def measured(*shape, q=Q, seed=0):
@@ -73,7 +64,7 @@ def measured(*shape, q=Q, seed=0):
 
 
 @pytest.mark.parametrize("shape", [(), (1,), (7,), (3, 4), (2, 3, 4), (0,), (40, 500)])
-def test_the_navigation_shape_is_kept(without_graphs, shape):
+def test_the_navigation_shape_is_kept(shape):
     y = measured(*shape)
     pred = predict_profiles(bundle_of(), y, Q)
     assert pred.shape == (*shape, 2)
@@ -84,7 +75,7 @@ def test_the_navigation_shape_is_kept(without_graphs, shape):
         np.testing.assert_array_equal(pred[last], predict_profiles(bundle_of(), y[last], Q))
 
 
-def test_profiles_beyond_one_preparation_are_all_predicted(without_graphs):
+def test_profiles_beyond_one_preparation_are_all_predicted():
     y = measured(20_000)
     pred = predict_profiles(bundle_of(), y, Q)
     np.testing.assert_array_equal(pred[-3:], predict_profiles(bundle_of(), y[-3:], Q))
@@ -109,12 +100,12 @@ def test_nothing_usable_at_all():
     pred, invalid = classify(bundle, np.zeros((3, 61)), Q)
     assert invalid.all()
     np.testing.assert_array_equal(pred, 0.5)
-    assert bundle.model.rows == 0
+    assert bundle.classifier.rows == 0
 
 
 def test_an_axis_within_the_tolerance_leaves_the_profiles_alone():
-    same, _ = prepare_profiles(bundle_of(), measured(3), Q + 9e-7)
-    exact, _ = prepare_profiles(bundle_of(), measured(3), Q)
+    same, _ = prepare_patterns(bundle_of(), measured(3), Q + 9e-7)
+    exact, _ = prepare_patterns(bundle_of(), measured(3), Q)
     np.testing.assert_array_equal(same, exact)
 
 
@@ -146,8 +137,8 @@ def test_a_single_number_is_refused():
 
 
 def test_the_square_root_of_training_is_repeated():
-    plain, _ = prepare_profiles(bundle_of(), measured(3), Q)
-    root, _ = prepare_profiles(bundle_of(sqrt=True), measured(3), Q)
+    plain, _ = prepare_patterns(bundle_of(), measured(3), Q)
+    root, _ = prepare_patterns(bundle_of(sqrt=True), measured(3), Q)
     expected = np.sqrt(measured(3).astype(float))
     expected = (expected - expected.min(-1, keepdims=True)) / np.ptp(expected, axis=-1, keepdims=True)
     np.testing.assert_allclose(root, expected, atol=1e-6)
@@ -172,9 +163,9 @@ def test_an_experiment_is_predicted_once_until_it_changes(tmp_path):
     assert (prediction.phases, prediction.cnn_id, prediction.sim_ids) == (bundle.phases, bundle.id, bundle.sim_ids)
     assert prediction.experiment == str(path)
 
-    rows = bundle.model.rows
+    rows = bundle.classifier.rows
     assert predict_experiment(store, bundle, path) == type(first)(first.url, "scan_radial_crop", True, 1, 12)
-    assert bundle.model.rows == rows
+    assert bundle.classifier.rows == rows
     write_profiles(path, Q, measured(3, 4, seed=1))
     changed = predict_experiment(store, bundle, path)
     assert (changed.reused, changed.n_invalid) == (False, 0)

@@ -53,7 +53,7 @@ def test_angles_take_the_beam_energy_of_the_simulations_or_that_of_the_scan(monk
 
     monkeypatch.setattr(measured_axis, "open_simulation", opened)
     bundle = dataclasses.replace(bundle_of(), store=object())
-    vars(bundle)["model"] = bundle_of().model
+    vars(bundle)["classifier"] = bundle_of().classifier
     y, expected = measured(5), predict_profiles(bundle_of(), measured(5), Q)
     for wavelength, energy in ((0.025079, None), (0.019687, 300)):
         x = 2000 * np.arcsin(Q * wavelength / 2)

@@ -6,6 +6,7 @@ import pytest
 
 from difsims_core.config.learning import TrainingSpec
 from difsims_core.learn.bundle import load_bundle, save_bundle
+from difsims_core.learn.classifiers.keras_network import KerasNetwork
 from difsims_core.learn.data.training_data import training_fingerprint
 from difsims_core.learn.networks import build_network
 from difsims_core.learn.wanted import models_to_evaluate, request_evaluation
@@ -26,7 +27,7 @@ def network():
 
 def put(store, network, created, **training):
     made = replace(bundle_of(), id=layout.new_model_id(), created=created, training=TrainingSpec(**training))
-    return save_bundle(store, made, network)
+    return save_bundle(store, made, KerasNetwork(network))
 
 
 def test_the_models_that_asked_for_it_are_listed_latest_first_without_their_weights(store, network):
@@ -49,7 +50,7 @@ def test_asking_later_changes_the_record_alone(store, network):
         "training": {**silent.training.to_document(), "evaluate": True},
     }
     assert [bundle.id for bundle in models_to_evaluate(store)] == [silent.id]
-    assert load_bundle(silent.id, store).model.output_shape == (None, 2)
+    assert load_bundle(silent.id, store).classifier.network.output_shape == (None, 2)
 
 
 def test_it_decides_no_weights():

@@ -25,9 +25,7 @@ A, B = (f"cnn-00000000-0000-4000-8000-00000000000{digit}" for digit in "ab")
 
 
 class Knowing:
-    """A network that recognises each pattern of some datasets and answers by a formula of its index."""
-
-    output_shape = (None, 3)
+    """A classifier that recognises each pattern of some datasets and answers by a formula of its index."""
 
     def __init__(self, simulations, answer):
         self.known = {
@@ -37,9 +35,8 @@ class Knowing:
         }
         self.answer = answer
 
-    def __call__(self, profiles, training):
-        assert training is False
-        answers = [self.answer(*self.known[profile.tobytes()]) for profile in profiles[..., 0]]
+    def predict(self, patterns):
+        answers = [self.answer(*self.known[pattern.tobytes()]) for pattern in patterns]
         return np.eye(3, dtype=np.float32)[answers]
 
 
@@ -81,11 +78,6 @@ def stranger(store):
     return dataset(store, seed=8)
 
 
-@pytest.fixture
-def eager(monkeypatch):
-    monkeypatch.setattr("difsims_core.learn.predict._compiled", lambda model: lambda x: model(x, training=False))
-
-
 def bundle(name, simulations, answer=None, *, phases=NAMES, **training):
     made = ModelBundle(
         id=name,
@@ -103,7 +95,7 @@ def bundle(name, simulations, answer=None, *, phases=NAMES, **training):
         created="2026-01-01T00:00:00+00:00",
     )
     if answer is not None:
-        vars(made)["model"] = answer
+        vars(made)["classifier"] = answer
     return made
 
 
@@ -116,7 +108,7 @@ def expected(rows, challenger, champion):
     return counts
 
 
-def test_the_test_part_of_both_is_counted_by_class(store, first, eager):
+def test_the_test_part_of_both_is_counted_by_class(store, first):
     one, other = wrong_every(7), wrong_every(5, offset=1)
     challenger = bundle(A, [first], Knowing([first], one))
     champion = bundle(B, [first], Knowing([first], other))
@@ -129,7 +121,7 @@ def test_the_test_part_of_both_is_counted_by_class(store, first, eager):
     assert 0.1 < len(rows) / N < 0.15
 
 
-def test_another_split_leaves_only_what_both_have_held_out(store, first, eager):
+def test_another_split_leaves_only_what_both_have_held_out(store, first):
     one, other = wrong_every(7), wrong_every(5)
     challenger = bundle(A, [first], Knowing([first], one), seed=1)
     champion = bundle(B, [first], Knowing([first], other), seed=2, held_out_fraction=0.5)
@@ -139,7 +131,7 @@ def test_another_split_leaves_only_what_both_have_held_out(store, first, eager):
     np.testing.assert_array_equal(found.counts, expected(rows, one, other))
 
 
-def test_a_dataset_of_another_seed_counts_whole_and_a_relative_does_not(store, first, relative, stranger, eager):
+def test_a_dataset_of_another_seed_counts_whole_and_a_relative_does_not(store, first, relative, stranger):
     sims = [first, relative, stranger]
     one = wrong_every(7)
     challenger = bundle(A, sims, Knowing(sims, one), seed=1)
@@ -150,17 +142,17 @@ def test_a_dataset_of_another_seed_counts_whole_and_a_relative_does_not(store, f
     np.testing.assert_array_equal(found.counts, expected([*common, *common, *whole], one, one))
 
 
-def test_when_a_dataset_of_the_champion_is_gone_all_are_taken_as_seen(store, first, stranger, eager):
+def test_when_a_dataset_of_the_champion_is_gone_all_are_taken_as_seen(store, first, stranger):
     one = wrong_every(7)
     challenger = bundle(A, [stranger], Knowing([stranger], one), seed=1)
     lost = replace(bundle(B, [first], seed=2), sim_ids=("sim-00000000-0000-4000-8000-000000000000",))
-    vars(lost)["model"] = Knowing([stranger], one)
+    vars(lost)["classifier"] = Knowing([stranger], one)
     assert seen_seeds(store, lost) is None
     rows = rows_held_out_by(8, challenger, lost)
     assert compare(store, challenger, lost).held_out.n == len(rows)
 
 
-def test_rows_that_the_challenger_was_not_given_do_not_count(store, first, eager):
+def test_rows_that_the_challenger_was_not_given_do_not_count(store, first):
     one = wrong_every(7)
     challenger = bundle(A, [first], Knowing([first], one), max_patterns=1000)
     champion = bundle(B, [first], Knowing([first], one))
@@ -168,7 +160,7 @@ def test_rows_that_the_challenger_was_not_given_do_not_count(store, first, eager
     assert compare(store, challenger, champion).held_out.n == len(rows)
 
 
-def test_classes_are_matched_by_name(store, first, eager):
+def test_classes_are_matched_by_name(store, first):
     one = wrong_every(7)
     turned = NAMES[::-1]
 

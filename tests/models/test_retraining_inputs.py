@@ -80,7 +80,7 @@ def test_a_damaged_dataset_is_left_out_and_the_others_are_taken(store, caplog, m
 def test_of_the_same_document_the_latest_engine_counts(store, monkeypatch):
     old = build_fake(store, spec())
     monkeypatch.setattr("difsims_core.dataset.build.now_text", lambda: "2999-01-01T00:00:00+00:00")
-    new = build_fake(store, spec(), engine_version="fake-2")
+    new = build_fake(store, spec(), engine_version="2")
     assert old.id != new.id
     assert chosen(store) == {new.id}
     assert chosen(store, datasets=[old.id]) == {old.id}, "one that is listed is taken"
@@ -184,7 +184,7 @@ def test_everything_that_decides_is_new(changed):
 
 @pytest.mark.parametrize(
     "name", ["difsims_core.models.retraining_inputs.__version__",
-             "difsims_core.models.retraining_inputs.ENGINE_VERSION",
+             "difsims_core.simulation.versions.SIMULATION_VERSION",
              "difsims_core.learn.data.training_data._RECIPE"],
 )  # fmt: skip
 def test_other_code_is_new(name, monkeypatch):

@@ -15,7 +15,7 @@ from difsims_core.config.documents import make_spec
 from difsims_core.config.learning import TrainingSpec
 from difsims_core.errors import InputError, SpecError
 from difsims_core.evaluate.classification import classification_scores
-from difsims_core.families import METRICS, NETWORKS
+from difsims_core.families import ENGINES, METRICS, NETWORKS
 from difsims_core.plugins import Family
 from tests.plugins.packages import install
 
@@ -111,7 +111,9 @@ def test_a_package_that_cannot_be_imported_is_named(site):
 def test_a_member_of_another_kind_is_refused(site):
     places = {"difsims.metrics": {"odd": "odd:A"}, "difsims.networks": {"odd": "odd:A", "lost": "odd:B"}}
     install(site, "odd", "A = 3\n", places)
-    with pytest.raises(InputError, match=r"odd 1\.0: expected an instance of difsims_core\.evaluate\.base\.Metric"):
+    with pytest.raises(
+        InputError, match=r"odd 1\.0: expected an instance or a subclass of difsims_core\.evaluate\.base\.Metric"
+    ):
         METRICS["odd"]
     with pytest.raises(InputError, match="expected something callable, found 3"):
         NETWORKS["odd"]
@@ -156,7 +158,7 @@ def test_a_stored_document_may_name_what_is_not_installed():
 
 
 def test_our_own_members_are_where_the_families_say():
-    for family in (METRICS, NETWORKS):
+    for family in (ENGINES, METRICS, NETWORKS):
         assert [name for name in family.names() if family[name] is None] == []
 
 

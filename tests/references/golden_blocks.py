@@ -14,8 +14,8 @@ import numpy as np
 from difsims_core import load_spec, simulate
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.crystal.catalogue import list_catalogue
+from difsims_core.diffraction.engines.kinematical import KinematicalEngine
 from difsims_core.resources import specs_folder
-from difsims_core.simulation.simulator import ENGINE_VERSION
 
 PATH = Path(__file__).with_suffix(".npz")
 N = 64
@@ -29,7 +29,7 @@ def golden_spec(phase: str) -> SimulationSpec:
 
 def main() -> None:
     blocks = {name: simulate(golden_spec(name)).x_px for name in phases()}
-    np.savez_compressed(PATH, engine_version=np.array(ENGINE_VERSION), **blocks)
+    np.savez_compressed(PATH, engine_version=np.array(KinematicalEngine.version), **blocks)
 
 
 def phases() -> list[str]:

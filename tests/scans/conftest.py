@@ -1,31 +1,29 @@
-"""Stores with scans and a champion, and rounds of the intake."""
+"""Stores with scans, and rounds of the intake."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from difsims_core.scans import intake
-from difsims_core.scans.intake import Round, look
+from difsims_core.scans import reconcile
+from difsims_core.scans.reconcile import RunRequest
 from difsims_core.storage.objects import ObjectStore, open_store
-from tests.uploads import START, TRIES, ReaderHere, crown
+from tests.uploads import FIRST, START, ReaderHere, one_round
 
 
 @pytest.fixture(autouse=True)
 def read_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Scans are read in this process, which takes no time to start."""
-    monkeypatch.setattr(intake, "ScanReader", ReaderHere)
+    monkeypatch.setattr(reconcile, "ScanReader", ReaderHere)
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> ObjectStore:
-    """A store on this machine that has a champion."""
-    place = open_store(tmp_path / "store")
-    crown(place)
-    return place
+    """A store on this machine."""
+    return open_store(tmp_path / "store")
 
 
 class Clock:
@@ -45,13 +43,12 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def go(clock: Clock) -> Callable[..., Round]:
-    """Rounds a minute apart."""
+def go(clock: Clock) -> Callable[..., list[RunRequest]]:
+    """Rounds ten minutes apart: longer than an attempt may be on its way."""
 
-    def one(store: ObjectStore, **options) -> Round:
-        found = look(store, clock.now, tries=TRIES, **options)
-        clock.pass_by(minutes=1)
-        return found
+    def one(store: ObjectStore, models: Sequence[str] = (FIRST,), **options) -> list[RunRequest]:
+        clock.pass_by(minutes=10)
+        return one_round(store, clock.now, models, **options)
 
     return one
 

@@ -1,9 +1,10 @@
-"""The intake whatever happens, in any order: uploads, rounds, killed rounds, predictions, new champions."""
+"""The intake whatever happens, in any order: uploads, rounds, killed runs, predictions, failures, new models."""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
+import time
 import uuid
 from datetime import timedelta
 from itertools import count
@@ -14,85 +15,83 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from difsims_core.scans import intake
-from difsims_core.scans.intake import Outcome, look, read_entries, record
+from difsims_core.scans import reconcile
+from difsims_core.scans.attempts import read_attempts
 from difsims_core.storage import layout
 from difsims_core.storage.objects import open_store
-from tests.uploads import START, TRIES, ReaderHere, crown, listed, put, scan_bytes
+from tests.uploads import START, TRIES, ReaderHere, fail, map_scan, names, one_round, put, scan_bytes
 
 NAMES = st.sampled_from(["a", "b", "c"])
 
 
 class Intake(RuleBasedStateMachine):
-    @initialize(crowned=st.booleans())
-    def begin(self, crowned):
+    @initialize(models=st.integers(0, 2))
+    def begin(self, models):
         self.folder = Path(tempfile.mkdtemp())
         self.store = open_store(self.folder / "store")
-        self.sizes, self.now, self.model = count(1), START, None
-        self.scans: dict[str, tuple[bool, int]] = {}  # name → whether it is whole, size: another one each time
-        self.announcements: dict[tuple[str, int], int] = {}  # since the content was last predicted
-        if crowned:
-            self.new_champion()
+        self.sizes, self.now = count(1), START
+        self.models: list[str] = []
+        self.whole: dict[str, bool] = {}
+        self.mapped: set[tuple[str, str]] = set()  # of the present content
+        self.starts: dict[tuple[str, str], int] = {}  # with the present content, since it was last mapped
+        for _ in range(models):
+            self.new_model()
 
     @rule(name=NAMES, whole=st.booleans())
     def upload(self, name, whole):
+        time.sleep(0.02)  # times of files are not finer
         data = scan_bytes(next(self.sizes))
-        data = data if whole else data[:-30]
-        put(self.store, name, data)
-        self.scans[name] = (whole, len(data))
+        put(self.store, name, data if whole else data[:-30])
+        self._forget(name)
+        self.whole[name] = whole
 
     @rule(name=NAMES)
     def delete(self, name):
         self.store.delete(layout.experiment_profiles(name))
-        self.scans.pop(name, None)
-        self.announcements = {key: value for key, value in self.announcements.items() if key[0] != name}
+        self._forget(name)
+        self.whole.pop(name, None)
+
+    def _forget(self, name):
+        self.mapped = {pair for pair in self.mapped if pair[0] != name}
+        self.starts = {pair: value for pair, value in self.starts.items() if pair[0] != name}
 
     @rule()
-    def new_champion(self):
-        self.model = f"cnn-{uuid.uuid4()}"
-        crown(self.store, self.model)
-        self.announcements.clear()
+    def new_model(self):
+        self.models.insert(0, f"cnn-{uuid.uuid4()}")
 
-    @rule(name=NAMES, good=st.booleans())
-    def predict(self, name, good):
-        if self.model is None or not self.scans.get(name, (False, 0))[0]:
+    @rule(name=NAMES, good=st.booleans(), data=st.data())
+    def predict(self, name, good, data):
+        if not self.models or not self.whole.get(name):
             return
-        known = self.entries().get(name)
-        record(self.store, self.model, [Outcome(listed(self.store, name), None if good else "no")], tries=TRIES)
-        # A round that has not seen this content yet will announce it, and the prediction is found again.
-        if good and (known is None or known.size == self.scans[name][1]):
-            self.announcements.pop((name, self.scans[name][1]), None)
-            assert self.entries()[name].state == "done"
+        model = data.draw(st.sampled_from(self.models))
+        if good:
+            map_scan(self.store, name, model)
+            self.mapped.add((name, model))
+            self.starts.pop((name, model), None)
+        else:
+            fail(self.store, name, "no", model)
 
-    @rule(minutes=st.sampled_from([0, 1, 1, 1]), busy=st.booleans())
+    @rule(minutes=st.sampled_from([0, 1, 10, 10]), busy=st.booleans())
     def round(self, minutes, busy):
         self.now += timedelta(minutes=minutes)
-        before, read = self.entries(), []
-        with mock.patch.object(intake, "ScanReader", ReaderHere), mock.patch.object(ReaderHere, "reads", read):
-            found = look(self.store, self.now, tries=TRIES, at_work=lambda _url: busy)
-        announced, after = {entry.name for entry in found.announce}, self.entries()
-        assert {name: entry.size for name, entry in after.items()} == {name: s for name, (_, s) in self.scans.items()}
-        for name, (whole, size) in self.scans.items():
-            old = before.get(name)
-            entry, anew = after[name], old is None or old.size != size
-            assert entry.tries <= TRIES
-            if whole and anew:
-                assert (name in announced) is (self.model is not None)
-                assert entry.state == ("announced" if self.model else "waiting")
-            if not whole:
-                assert name not in announced
-                assert entry.state in ("arriving", "failed", "quarantined")
-                assert not anew or (entry.state, entry.tries) == ("arriving", 0)
-            if not anew and old.state in ("done", "waiting", "quarantined", "announced"):
-                assert self.store.url(entry.key) not in read
-            if not anew and old.state == "quarantined":
-                assert entry == old
-            if name in announced:
-                self.announcements[name, size] = self.announcements.get((name, size), 0) + 1
-                assert self.announcements[name, size] <= TRIES
-
-    def entries(self):
-        return {entry.name: entry for entry in read_entries(self.store).values()}
+        before = read_attempts(self.store)
+        with mock.patch.object(reconcile, "ScanReader", ReaderHere):
+            found = one_round(self.store, self.now, self.models, at_work=lambda _model, _scan: busy)
+        started = [(name, request.model) for request in found for name in names([request])]
+        assert len(started) == len(set(started))
+        for name, model in started:
+            assert self.whole[name], "what cannot be read is never started"
+            assert (name, model) not in self.mapped or before, "what is mapped is not mapped again"
+            self.starts[name, model] = self.starts.get((name, model), 0) + 1
+            assert self.starts[name, model] <= TRIES
+        for name, whole in self.whole.items():
+            for model in self.models:
+                key = layout.experiment_profiles(name)
+                tried = (key, None) in before or (key, model) in before
+                if whole and not busy and (name, model) not in self.mapped and not tried:
+                    assert (name, model) in started, "what is missing and was never tried is started"
+        for attempt in read_attempts(self.store).values():
+            assert attempt.tries <= max(TRIES, before[attempt.subject].tries if attempt.subject in before else 0)
 
     def teardown(self):
         if hasattr(self, "folder"):

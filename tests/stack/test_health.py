@@ -50,8 +50,8 @@ def test_a_program_that_does_its_work_is_waited_for():
     [
         ([("RUNNING", 7)], 0.1, "s3 is not ready: no answer"),
         ([("BACKOFF", 0)], 0.1, r"s3 is not ready: no process \(a note\)"),
-        ([("FATAL", 0)], 60, "s3 is not ready: it dies again and again"),
-        ([("RUNNING", 7), ("RUNNING", 8), ("RUNNING", 9)], 60, "s3 is not ready: it dies again and again"),
+        ([("FATAL", 0)], 60, "s3 is not ready: it keeps crashing"),
+        ([("RUNNING", 7), ("RUNNING", 8), ("RUNNING", 9)], 60, "s3 is not ready: it keeps crashing"),
     ],
 )
 def test_a_program_that_does_not_is_an_error_with_its_log_and_a_remedy(script, seconds, said):
@@ -98,8 +98,8 @@ def test_deaths_are_told_once(monkeypatch):
             stop.set()
 
     watch_over(programs, None, stop, tell)
-    assert told[0] == "s3 had died and was started again; see /logs/s3.log"
-    assert told[1].startswith("s3 dies again and again and is given up:")
+    assert told[0] == "s3 died and was restarted; see /logs/s3.log"
+    assert told[1].startswith("s3 keeps crashing and was given up:")
 
 
 def test_a_supervisor_that_is_gone_ends_the_watch(monkeypatch):

@@ -278,8 +278,8 @@ def test_ctrl_c_stops_everything_and_leaves_nothing(stack, first):
     assert len(limits) == 6
     assert stack.interrupt() == 0, stack.story
     assert stack_processes(stack.id) == []
-    assert "stopped half-way: simulate 30M" in stack.story
-    assert "still there" not in stack.story
+    assert "interrupted: simulate 30M" in stack.story
+    assert "still running" not in stack.story
 
 
 def test_a_stopped_stack_goes_on_with_its_data_ports_and_credentials_and_without_lost_slots(stack, first):

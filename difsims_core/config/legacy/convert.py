@@ -1,4 +1,4 @@
-"""A document of the old form as one of ours: ``convert_document`` (the command ``difsims convert``).
+"""A legacy document as one of ours: ``convert_document`` (the command ``difsims convert``).
 
 The meaning of every key is told where it is read: what is drawn in ``quantities``, the rest in ``sections``, swept
 values in ``dimensions``. What holds for the whole document:
@@ -65,7 +65,7 @@ class Conversion:
 
 
 def convert_document(path: str | Path) -> Conversion:
-    """Read a document of the old form, YAML or JSON, and return ours.
+    """Read a legacy document, YAML or JSON, and return ours.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def convert_document(path: str | Path) -> Conversion:
         beside = []
     if not isinstance(tree, dict) or not looks_old(tree):
         raise SpecError(
-            f"{source}: not a document of the old form, which has {_TOP} or sections such as structure_parameters",
+            f"{source}: not a legacy document, which has {_TOP} or sections such as structure_parameters",
             "a document of difsims needs no conversion",
         )
     findings: dict[str, Finding] = {}
@@ -112,7 +112,7 @@ def convert_document(path: str | Path) -> Conversion:
 
 
 def convert_values(values: Any, source: str) -> tuple[list[Entry], list[Finding]]:
-    """Return the keys of our document for plain values of the old form, and what there is to say."""
+    """Return the keys of our document for plain values of the legacy form, and what there is to say."""
     old = OldDocument(values, source)
     check_keys(old)
     drawn = read_quantities(old)

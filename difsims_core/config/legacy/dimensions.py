@@ -1,4 +1,4 @@
-"""Swept values of the old form: what the points are, and how the same points are written as axes of a sweep.
+"""Swept values of the legacy form: what the points are, and how the same points are written as axes of a sweep.
 
 One old key may set several keys here, and two old keys may set the same one (the number of patterns is a product), so
 the axes are found by converting every point and comparing: an axis that changes one key is written as such, several

@@ -1,4 +1,4 @@
-"""Every key that documents of the old form have had, over all its versions."""
+"""Every key that legacy documents have had, over all its versions."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ _SECTIONS = {key.rsplit(".", depth)[0] for key in _KNOWN for depth in range(1, k
 
 
 def looks_old(values: Mapping[str, Any]) -> bool:
-    """Return whether plain values have a section of the old form."""
+    """Return whether plain values have a section of the legacy form."""
     return any(key in _SECTIONS for key in values)
 
 
@@ -106,9 +106,9 @@ def check_keys(old: OldDocument) -> None:
         elif key not in _USED:
             unknown.append(key)
     for key in unknown[:_MOST_HINTS]:
-        old.warn(key, f"unknown to the old form and left out{_hint(key)}")
+        old.warn(key, f"unknown to the legacy form and left out{_hint(key)}")
     if len(unknown) > _MOST_HINTS:
-        old.warn("unknown", f"{len(unknown) - _MOST_HINTS} more keys are unknown to the old form and left out")
+        old.warn("unknown", f"{len(unknown) - _MOST_HINTS} more keys are unknown to the legacy form and left out")
     if left_out:
         old.warn("left out", f"{', '.join(sorted(left_out))} (without a counterpart; --store says where datasets go)")
 

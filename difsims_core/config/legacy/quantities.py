@@ -1,4 +1,4 @@
-"""Drawn quantities of the old form: lists that were gone through, or drawn from (PHYSICS §§4–7).
+"""Drawn quantities of the legacy form: lists that were gone through, or drawn from (PHYSICS §§4–7).
 
 - ``relrod_list`` reached diffsims' third positional parameter: it was the precession angle in degrees. The width of the
   relrod and the largest excitation error were never set and were diffsims' defaults, 0.01 Å⁻¹ both.
@@ -82,7 +82,7 @@ class Drawn:
     combinations
         Keys of the new document whose values are all gone through for each orientation.
     copies
-        Patterns that the old form made of one orientation.
+        Patterns that the legacy form made of one orientation.
     """
 
     entries: list[Entry]

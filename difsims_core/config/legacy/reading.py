@@ -33,7 +33,7 @@ class Finding:
 
 @dataclass(slots=True)
 class OldDocument:
-    """Plain values of the old form; reading a key checks its kind.
+    """Plain values of the legacy form; reading a key checks its kind.
 
     Attributes
     ----------

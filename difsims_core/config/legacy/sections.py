@@ -1,4 +1,4 @@
-"""Crystals, orientations, detector and what is kept, from the old form (PHYSICS §§2, 3, 5).
+"""Crystals, orientations, detector and what is kept, from the legacy form (PHYSICS §§2, 3, 5).
 
 - ``phase_files`` lost everything from the first dot; the folder is used where it exists.
 - ``n_points`` counted orientations of one phase; ``n_patterns`` counts patterns of all of them together.

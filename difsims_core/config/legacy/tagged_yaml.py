@@ -1,4 +1,4 @@
-"""The old form as text: YAML with the tags of the paramspace library, or JSON; nothing is executed.
+"""The legacy form as text: YAML with the tags of the paramspace library, or JSON; nothing is executed.
 
 Known tags: ``!pspace`` (a mapping whose dimensions are swept) and ``!pdim`` or ``!sweep`` (one dimension: a default
 and one of values, range, linspace, logspace), with ``-unsorted`` and ``-default`` variants; facts: paramspace 2.8,
@@ -154,7 +154,7 @@ def _coupled(_found: Any, tag: str, line: int) -> Any:
 
 
 def _date(found: str, _tag: str, line: int) -> Any:
-    raise MalformedError.at(line, f"{found} is a date to the older platform", "write it in quotes")
+    raise MalformedError.at(line, f"{found} is a date to the legacy platform", "write it in quotes")
 
 
 _TAGS: dict[str, TagReader] = {

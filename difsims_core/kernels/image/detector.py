@@ -21,7 +21,7 @@ def to_pixels(spots, n, per_px, distortion, frame):
     Parameters
     ----------
     spots, n
-        ``Spots`` and how many.
+        ``SpotBuffer`` and how many.
     per_px
         Å⁻¹ per pixel.
     distortion
@@ -45,7 +45,7 @@ def to_pixels(spots, n, per_px, distortion, frame):
         seen = (r2 <= reach2) & (near | (not outside))
         spots.x_px[kept], spots.y_px[kept], spots.beside[kept] = x, y, outside
         spots.x[kept], spots.y[kept], spots.z[kept] = spots.x[i], spots.y[i], spots.z[i]
-        spots.place[kept], spots.s[kept] = spots.place[i], spots.s[i]
+        spots.reflection[kept], spots.s[kept] = spots.reflection[i], spots.s[i]
         spots.factor[kept], spots.intensity[kept] = spots.factor[i], spots.intensity[i]
         kept += seen
     return kept
@@ -98,18 +98,36 @@ def into_discs(spots, n, points, radius, beam, width, angle, per_px, distortion,
 
     The beam of transverse component u reaches the detector at g + u.
     """
-    xx, xy, yy = distortion[0], distortion[1], distortion[2]
     for i in range(n - 1, -1, -1):  # from the back, so that no spot is overwritten before its turn
         x_px, y_px = spots.x_px[i], spots.y_px[i]
         share = spots.intensity[i] / (spots.factor[i] * points)
         for p in range(points - 1, -1, -1):
-            ux, uy = point_of_disc(p, points, radius)
-            place = i * points + p
-            x, y = x_px + (xx * ux + xy * uy) / per_px, y_px + (xy * ux + yy * uy) / per_px
-            spots.intensity[place] = share * point_factor(spots, i, p, points, radius, beam, width, angle)
-            spots.x_px[place], spots.y_px[place] = x, y
-            spots.beside[place] = (abs(x) > frame.half_x) | (abs(y) > frame.half_y)
+            value = share * point_factor(spots, i, p, points, radius, beam, width, angle)
+            _add_point(spots, i * points + p, x_px, y_px, value, p, points, radius, per_px, distortion, frame)
     return n * points
+
+
+@kernel
+def given_into_discs(spots, n, points, radius, given, disc_start, per_px, distortion, frame):
+    """As ``into_discs`` for spots of ``given``, whose points are in ``given.disc`` from ``disc_start`` on."""
+    for i in range(n - 1, -1, -1):
+        x_px, y_px = spots.x_px[i], spots.y_px[i]
+        share = spots.intensity[i] / points
+        first = disc_start + int(spots.z[i]) * points
+        for p in range(points - 1, -1, -1):
+            value = share * given.disc[first + p]
+            _add_point(spots, i * points + p, x_px, y_px, value, p, points, radius, per_px, distortion, frame)
+    return n * points
+
+
+@kernel
+def _add_point(spots, place, x_px, y_px, intensity, p, points, radius, per_px, distortion, frame):
+    """Write point ``p`` of the disc about a spot to ``place``."""
+    ux, uy = point_of_disc(p, points, radius)
+    x = x_px + (distortion[0] * ux + distortion[1] * uy) / per_px
+    y = y_px + (distortion[1] * ux + distortion[2] * uy) / per_px
+    spots.x_px[place], spots.y_px[place], spots.intensity[place] = x, y, intensity
+    spots.beside[place] = (abs(x) > frame.half_x) | (abs(y) > frame.half_y)
 
 
 @kernel

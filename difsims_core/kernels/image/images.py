@@ -46,12 +46,12 @@ def render_spot(image, x, y, intensity, sigma, reach, across):
 
 
 @kernel
-def phase_images(conditions, lattice, beam, frame, reach_sigma, random, spots, where, images):
+def phase_images(conditions, lattice, beam, given, frame, reach_sigma, random, spots, where, images):
     """Add the noise-free images of patterns of one phase, and return the intensity of the brightest spot of each.
 
     Parameters
     ----------
-    conditions, lattice, beam, frame, random, spots, where
+    conditions, lattice, beam, given, frame, random, spots, where
         As ``phase_profiles``; the beam is at the centre of the frame, x runs along columns, y along rows.
     reach_sigma
         Where a spot ends, σ.
@@ -62,7 +62,7 @@ def phase_images(conditions, lattice, beam, frame, reach_sigma, random, spots, w
     brightest = np.zeros(where.shape[0])
     across = np.empty(nx, np.float32)
     for i in range(where.shape[0]):
-        n, top = spots_of_pattern(i, conditions, lattice, beam, frame, random, spots)
+        n, top = spots_of_pattern(i, conditions, lattice, beam, given, frame, random, spots)
         brightest[i] = top
         sigma = conditions.sigma[i]
         for j in range(n):

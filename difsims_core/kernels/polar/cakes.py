@@ -156,12 +156,12 @@ def add_spot(cake, first_bin, x, y, intensity, sigma, step_px, low, high, share,
 
 
 @kernel
-def phase_cakes(conditions, lattice, beam, frame, spread, polar, random, spots, where, cakes):
+def phase_cakes(conditions, lattice, beam, given, frame, spread, polar, random, spots, where, cakes):
     """Add the noise-free polar patterns of one phase, and return the intensity of the brightest spot of each.
 
     Parameters
     ----------
-    conditions, lattice, beam, frame, spread, random, spots, where
+    conditions, lattice, beam, given, frame, spread, random, spots, where
         As ``phase_profiles``.
     polar
         First annulus of ``cakes``, number of annuli of the grid, width of an annulus in pixels, reach of a spot in σ,
@@ -176,7 +176,7 @@ def phase_cakes(conditions, lattice, beam, frame, spread, polar, random, spots, 
     arcs = np.empty((3, N_AZIMUTH + 1), np.float32)
     work = (chords, below, arcs[0], arcs[1], arcs[2])
     for i in range(where.shape[0]):
-        n, top = spots_of_pattern(i, conditions, lattice, beam, frame, random, spots)
+        n, top = spots_of_pattern(i, conditions, lattice, beam, given, frame, random, spots)
         brightest[i] = top
         level, sigma = conditions.level[i], conditions.sigma[i]
         reach = reach_sigma * sigma

@@ -47,7 +47,7 @@ def count_cells(
     first_bin
         Annulus of the first row of ``cakes``.
     maximum
-        (n,) 0 for counting; the noise of the old platform otherwise, as ``old_profiles``.
+        (n,) 0 for counting; the noise of the legacy platform otherwise, as ``old_profiles``.
     """
     n_azimuth = cakes.shape[2]
     state = np.empty(4, np.uint64)

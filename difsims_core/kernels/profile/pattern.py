@@ -7,9 +7,17 @@ import math
 import numpy as np
 
 from difsims_core.kernels.compile import kernel
-from difsims_core.kernels.image.detector import add_direct_beam, brightest_of, into_discs, remove_brightest, to_pixels
+from difsims_core.kernels.image.detector import (
+    add_direct_beam,
+    brightest_of,
+    given_into_discs,
+    into_discs,
+    remove_brightest,
+    to_pixels,
+)
 from difsims_core.kernels.spots.candidates import expand, ranges_in_shell, ranges_in_slab
 from difsims_core.kernels.spots.excite import excite
+from difsims_core.kernels.spots.given import take_given
 from difsims_core.kernels.spots.intensities import randomise, two_beam
 
 
@@ -40,10 +48,12 @@ def turned_axes(quaternion, axes, scale):
 
 
 @kernel
-def excited_reflections(i, conditions, lattice, beam, frame, spots):
-    """Collect the excited reflections of pattern ``i`` with kinematical intensities; return their number.
+def excited_reflections(i, conditions, lattice, beam, frame, table, per_unit, spots):
+    """Collect the excited reflections of pattern ``i``; return their number.
 
-    Those that no frame can see are left out already where that is cheap.
+    Their intensities are kinematical, and those of Blackman's theory where ``Conditions.extinction`` asks for it;
+    ``table`` and ``per_unit`` are those of ``two_beam``. Those that no frame can see are left out already where that is
+    cheap.
     """
     per_px, angle, disc = conditions.per_px[i], conditions.angle[i], conditions.disc[i]
     xx, xy, yy = conditions.distortion[i, 0], conditions.distortion[i, 1], conditions.distortion[i, 2]
@@ -59,32 +69,40 @@ def excited_reflections(i, conditions, lattice, beam, frame, spots):
         ranges_in_shell(axes, lattice, beam.k, widened, half, spots.low, spots.high)
     n = expand(axes, lattice, spots)
     scale_u = (conditions.lattice_scale[i] - lattice.centre) / lattice.half
-    return excite(
+    n = excite(
         spots, n, lattice, beam, conditions.width[i], angle, disc, conditions.points[i], widened, scale_u,
         conditions.weight[i],
     )  # fmt: skip
+    if conditions.extinction[i] > 0.0:
+        two_beam(spots, n, conditions.extinction[i], conditions.weight[i], table, per_unit)
+    return n
 
 
 @kernel
-def whole_spots(i, conditions, lattice, beam, frame, random, spots):
+def whole_spots(i, conditions, lattice, beam, given, frame, random, spots):
     """Collect the spots of pattern ``i`` on the detector, a convergence disc as one; return their number.
 
     Parameters
     ----------
     i, conditions
         Which pattern, and ``Conditions``.
-    lattice, beam, frame
-        ``Lattice``, ``Beam``, ``Frame``.
+    lattice, beam, given
+        ``Lattice`` and ``Beam``, from which kinematical spots are computed on the way, or ``GivenSpots``; what is not
+        given is None, and the compiled kernel does not know of it.
+    frame
+        ``Frame``.
     random
         Seed, purpose of the scatter of intensities, table of Blackman's factor and its nodes per unit of A.
     spots
-        ``Spots``, overwritten.
+        ``SpotBuffer``, overwritten.
     """
     seed, purpose, table, per_unit = random
-    n = excited_reflections(i, conditions, lattice, beam, frame, spots)
+    n = 0
+    if lattice is not None:  # a test of its own for each source: numba leaves out what is None, and nothing else
+        n = excited_reflections(i, conditions, lattice, beam, frame, table, per_unit, spots)
+    if given is not None:
+        n = take_given(i, given, conditions.weight[i], spots)
     n = to_pixels(spots, n, conditions.per_px[i], conditions.distortion[i], frame)
-    if conditions.extinction[i] > 0.0:
-        two_beam(spots, n, conditions.extinction[i], conditions.weight[i], table, per_unit)
     if conditions.exponent[i] != 1.0 or conditions.scatter[i] > 0.0:
         randomise(spots, n, conditions.exponent[i], conditions.scatter[i], seed, conditions.pattern[i], purpose)
     if conditions.removed[i] != np.uint64(0):
@@ -93,19 +111,25 @@ def whole_spots(i, conditions, lattice, beam, frame, random, spots):
 
 
 @kernel
-def spots_of_pattern(i, conditions, lattice, beam, frame, random, spots):
+def spots_of_pattern(i, conditions, lattice, beam, given, frame, random, spots):
     """Collect what pattern ``i`` shows on the detector, discs as points, room for which must be in ``spots``.
 
     Parameters as ``whole_spots``. Returns the number of spots, the direct beam included, and the intensity of the
     brightest reflection on the detector, its disc counted whole, whatever a beam stop or a gap hides.
     """
-    n = whole_spots(i, conditions, lattice, beam, frame, random, spots)
+    n = whole_spots(i, conditions, lattice, beam, given, frame, random, spots)
     brightest = brightest_of(spots, n)
     if conditions.disc[i] > 0.0:
-        n = into_discs(
-            spots, n, conditions.points[i], conditions.disc[i], beam, conditions.width[i], conditions.angle[i],
-            conditions.per_px[i], conditions.distortion[i], frame,
-        )  # fmt: skip
+        if lattice is not None:
+            n = into_discs(
+                spots, n, conditions.points[i], conditions.disc[i], beam, conditions.width[i], conditions.angle[i],
+                conditions.per_px[i], conditions.distortion[i], frame,
+            )  # fmt: skip
+        if given is not None:
+            n = given_into_discs(
+                spots, n, conditions.points[i], conditions.disc[i], given, given.disc_start[i], conditions.per_px[i],
+                conditions.distortion[i], frame,
+            )  # fmt: skip
     if conditions.beam[i] > 0.0:
         n = add_direct_beam(
             spots, n, conditions.beam[i] * brightest, conditions.points[i], conditions.disc[i] / conditions.per_px[i],

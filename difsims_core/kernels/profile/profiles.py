@@ -13,13 +13,15 @@ _ZERO = np.float32(0)
 
 
 @kernel
-def phase_profiles(conditions, lattice, beam, frame, spread, annuli, random, spots, where, profiles):
+def phase_profiles(conditions, lattice, beam, given, frame, spread, annuli, random, spots, where, profiles):
     """Add the noise-free profiles of patterns of one phase, and return the intensity of the brightest spot of each.
 
     Parameters
     ----------
-    conditions, lattice, beam, frame, spread
+    conditions, frame, spread
         The records of these names.
+    lattice, beam, given
+        As ``whole_spots``.
     annuli
         Width of an annulus, pixels, and (n_bins,) areas on the detector, px².
     random, spots
@@ -38,7 +40,7 @@ def phase_profiles(conditions, lattice, beam, frame, spread, annuli, random, spo
     cells = np.empty(2 * (spread.n_nodes.max() + 4), np.float32)
     n_bins = profiles.shape[1]
     for i in range(where.shape[0]):
-        n, top = spots_of_pattern(i, conditions, lattice, beam, frame, random, spots)
+        n, top = spots_of_pattern(i, conditions, lattice, beam, given, frame, random, spots)
         brightest[i] = top
         level = conditions.level[i]
         size = spread.n_nodes[level]

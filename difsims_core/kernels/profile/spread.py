@@ -20,7 +20,7 @@ def deposit(spots, n, inverse_spacing, n_nodes, places, weights, cells):
     Parameters
     ----------
     spots, n
-        ``Spots`` and how many.
+        ``SpotBuffer`` and how many.
     inverse_spacing, n_nodes
         Nodes a pixel, and how many.
     places, weights

@@ -118,12 +118,12 @@ def expand(axes, lattice, spots):
         spots.x[r] = h * axes[0, 0] + j * axes[1, 0] + t * ax
         spots.y[r] = h * axes[0, 1] + j * axes[1, 1] + t * ay
         spots.z[r] = h * axes[0, 2] + j * axes[1, 2] + t * az
-        spots.place[r] = lattice.offsets[i] + int(low[i])
+        spots.reflection[r] = lattice.offsets[i] + int(low[i])
     n_rows = n
     for r in range(n_rows):  # most rows have but one
         i = rows[r]
         for more in range(1, int(high[i] - low[i]) + 1):
             spots.x[n], spots.y[n], spots.z[n] = spots.x[r] + more * ax, spots.y[r] + more * ay, spots.z[r] + more * az
-            spots.place[n] = spots.place[r] + more
+            spots.reflection[n] = spots.reflection[r] + more
             n += 1
     return n

@@ -88,12 +88,12 @@ def keep_excited(spots, n, lattice, scale_u, weight):
     degree = lattice.intensity.shape[1]
     kept = 0
     for i in range(n):
-        place = spots.place[i]
+        place = spots.reflection[i]
         squared = 0.0
         for d in range(degree - 1, -1, -1):
             squared = squared * scale_u + lattice.intensity[place, d]
         spots.x[kept], spots.y[kept], spots.z[kept] = spots.x[i], spots.y[i], spots.z[i]
-        spots.s[kept], spots.place[kept] = spots.s[i], place
+        spots.s[kept], spots.reflection[kept] = spots.s[i], place
         factor = spots.factor[i]
         spots.factor[kept] = factor
         spots.intensity[kept] = weight * max(squared, 0.0) * factor
@@ -108,7 +108,7 @@ def excite(spots, n, lattice, beam, width, angle, disc, points, widened, scale_u
     Parameters
     ----------
     spots, n
-        ``Spots`` and the number of candidates in it.
+        ``SpotBuffer`` and the number of candidates in it.
     lattice, beam
         ``Lattice`` and ``Beam``.
     width, angle
@@ -124,7 +124,7 @@ def excite(spots, n, lattice, beam, width, angle, disc, points, widened, scale_u
         kept = 0
         for i in range(n):
             spots.x[kept], spots.y[kept], spots.z[kept] = spots.x[i], spots.y[i], spots.z[i]
-            spots.s[kept], spots.place[kept] = spots.s[i], spots.place[i]
+            spots.s[kept], spots.reflection[kept] = spots.s[i], spots.reflection[i]
             if angle > 0.0:
                 rho = math.sqrt(spots.x[i] * spots.x[i] + spots.y[i] * spots.y[i])
                 kept += crossed_by_cone(rho, spots.z[i], beam.k, widened, angle)

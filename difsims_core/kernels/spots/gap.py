@@ -19,7 +19,7 @@ def lose_in_gap(spots, n, sigma, hidden, step_px, areas, whole, profile):
     Parameters
     ----------
     spots, n, sigma
-        ``Spots``, how many, and their standard deviation, pixels.
+        ``SpotBuffer``, how many, and their standard deviation, pixels.
     hidden
         As ``Conditions``.
     step_px, areas, whole

@@ -38,7 +38,7 @@ def randomise(spots, n, exponent, scatter, seed, pattern, purpose):
         if exponent != 1.0 and value > 0.0:
             value = math.exp(exponent * math.log(value))
         if scatter > 0.0:
-            word, other = philox(seed, pattern, purpose, spots.place[i])
+            word, other = philox(seed, pattern, purpose, spots.reflection[i])
             radius = math.sqrt(-2.0 * math.log(1.0 - to_unit(word)))
             value *= math.exp(scatter * radius * math.cos(2.0 * math.pi * to_unit(other)))
         spots.intensity[i] = value * brightest

@@ -22,7 +22,7 @@ class Lattice(NamedTuple):
     low, high : (m,) float32
         First and last third index of each row.
     offsets : (m,) int32
-        Place of the reflection with the third index 0; the one with index t lies at ``offsets + t``.
+        Index of the reflection with the third index 0; the one with index t lies at ``offsets + t``.
     intensity : (n, d) float32
         Coefficients of |F|² as a polynomial in (scale − centre) / half, lowest first; zeros where extinct.
     centre, half : float
@@ -80,8 +80,8 @@ class Conditions(NamedTuple):
         Global index, the address of random numbers.
     orientation : (m, 4) float64
         Quaternions of the orix rotations (crystal ← sample).
-    lattice_scale, per_px, width, angle : (m,) float64
-        Lattice scale, Å⁻¹ per pixel, relrod width (Å⁻¹), precession angle (radians).
+    lattice_scale, per_px, thickness, width, angle : (m,) float64
+        Lattice scale, Å⁻¹ per pixel, thickness (Å; 0: not given), relrod width (Å⁻¹), precession angle (radians).
     sigma, level : (m,) float64 and int64
         Standard deviation of a spot, pixels, and which spread operator belongs to it.
     weight : (m,) float64
@@ -108,6 +108,7 @@ class Conditions(NamedTuple):
     orientation: np.ndarray
     lattice_scale: np.ndarray
     per_px: np.ndarray
+    thickness: np.ndarray
     width: np.ndarray
     angle: np.ndarray
     sigma: np.ndarray
@@ -152,15 +153,45 @@ class Spread(NamedTuple):
     whole: int
 
 
-class Spots(NamedTuple):
+class GivenSpots(NamedTuple):
+    """Spots of several patterns that were computed elsewhere, end to end, as the kernels take them to the detector.
+
+    Attributes
+    ----------
+    start : (m + 1,) int64
+        Spots of pattern ``i`` are ``start[i]:start[i + 1]``.
+    x, y : (n,) float64
+        In-plane scattering vectors in the laboratory, Å⁻¹.
+    reflection : (n,) int64
+        Number of the reflection in the phase, the address of its random numbers.
+    intensity, s : (n,) float64
+        Intensity of a grain that fills the beam, and excitation error, Å⁻¹.
+    disc : (k,) float64
+        Where discs converge: the intensities of their points over ``intensity``, spot by spot.
+    disc_start : (m,) int64
+        Where those of a pattern begin.
+    """
+
+    start: np.ndarray
+    x: np.ndarray
+    y: np.ndarray
+    reflection: np.ndarray
+    intensity: np.ndarray
+    s: np.ndarray
+    disc: np.ndarray
+    disc_start: np.ndarray
+
+
+class SpotBuffer(NamedTuple):
     """Room for the spots of one pattern, and for what is needed on the way to them.
 
     Attributes
     ----------
     low, high : (m,) float32 · rows : (m,) int32
         Range of indices of each row that may be excited; rows where there is one.
-    x, y, z : (n,) float64 · place : (n,) int32
-        Vectors, Å⁻¹, first of candidates, then of excited reflections; their places in ``Lattice.intensity``.
+    x, y, z : (n,) float64 · reflection : (n,) int32
+        Vectors, Å⁻¹, first of candidates, then of excited reflections; their indices in ``Lattice.intensity``. Of given
+        spots, ``z`` holds which one of the pattern it is.
     s, factor, intensity : (n,) float64
         Excitation error, shape factor, intensity.
     x_px, y_px : (n,) float64
@@ -175,7 +206,7 @@ class Spots(NamedTuple):
     x: np.ndarray
     y: np.ndarray
     z: np.ndarray
-    place: np.ndarray
+    reflection: np.ndarray
     s: np.ndarray
     factor: np.ndarray
     intensity: np.ndarray
@@ -184,11 +215,11 @@ class Spots(NamedTuple):
     beside: np.ndarray
 
 
-def room_for_spots(lattice: Lattice, n_points: int = 0) -> Spots:
-    """Return room for the spots of any pattern of a phase, and for ``n_points`` points of convergence discs."""
-    m, n = len(lattice.h), len(lattice.intensity) + 1
+def spot_buffer(n_rows: int, n_reflections: int, n_points: int = 0) -> SpotBuffer:
+    """Return room for as many rows and reflections, and for ``n_points`` points of convergence discs."""
+    m, n = n_rows, n_reflections + 1
     size = max(n, n_points)
-    return Spots(
+    return SpotBuffer(
         np.empty(m, np.float32), np.empty(m, np.float32), np.empty(m, np.int32),
         np.empty(n), np.empty(n), np.empty(n), np.empty(n, np.int32), np.empty(n), np.empty(n),
         np.empty(size), np.empty(size), np.empty(size), np.zeros(size, np.int64),

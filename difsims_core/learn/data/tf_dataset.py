@@ -1,4 +1,4 @@
-"""Stored profiles as a ``tf.data`` pipeline: the one file outside ``learn`` that knows TensorFlow."""
+"""Stored patterns as a ``tf.data`` pipeline: the one file outside ``learn`` that knows TensorFlow."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from difsims_core.learn.data.profile_stream import POOL_ROWS, ProfileStream
+from difsims_core.learn.data.pattern_stream import PatternStream, rows_in_memory
 from difsims_core.learn.data.split import Part
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ class BatchFeed:
     TensorFlow turns an exception of a generator into a text within an error of its own; ``failure`` is the real one.
     """
 
-    def __init__(self, stream: ProfileStream) -> None:
+    def __init__(self, stream: PatternStream) -> None:
         self.stream = stream
         self.failure: Exception | None = None
 
@@ -36,7 +36,7 @@ class BatchFeed:
         import tensorflow as tf
 
         dataset = self._dataset(lambda: self.stream.batches(Part.VALIDATION))
-        if self.stream.count(Part.VALIDATION) <= POOL_ROWS:
+        if self.stream.count(Part.VALIDATION) <= rows_in_memory(self.stream.input_shape, self.stream.pool_rows):
             dataset = dataset.cache()
         return dataset.apply(tf.data.experimental.assert_cardinality(self.stream.n_batches(Part.VALIDATION)))
 
@@ -52,7 +52,7 @@ class BatchFeed:
                 raise
 
         signature = (
-            tf.TensorSpec((None, self.stream.n_q, 1), tf.float32),  # pyright: ignore[reportArgumentType]
+            tf.TensorSpec((None, *self.stream.input_shape, 1), tf.float32),  # pyright: ignore[reportArgumentType]
             tf.TensorSpec((None,), tf.int32),  # pyright: ignore[reportArgumentType]
         )
         options = tf.data.Options()

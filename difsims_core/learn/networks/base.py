@@ -14,7 +14,7 @@ from difsims_core.learn.backend import keras
 from difsims_core.messages import first_line
 
 NetworkBuilder = Callable[..., keras.Model]
-"""From the input shape (n_q, channels) and the number of classes to a model whose outputs are probabilities.
+"""From the input shape and the number of classes to a model whose outputs are probabilities.
 
 What can be chosen of it are keywords with defaults: plain numbers, texts and truth values.
 """
@@ -22,7 +22,7 @@ What can be chosen of it are keywords with defaults: plain numbers, texts and tr
 _LONGEST_TEXT = 200
 
 
-def build_network(name: str, input_shape: tuple[int, int], n_classes: int, **parameters: Any) -> keras.Model:
+def build_network(name: str, input_shape: tuple[int, ...], n_classes: int, **parameters: Any) -> keras.Model:
     """Build an untrained network.
 
     Parameters
@@ -30,7 +30,7 @@ def build_network(name: str, input_shape: tuple[int, int], n_classes: int, **par
     name
         A registered network.
     input_shape
-        (values of a profile, channels); profiles have one channel.
+        (values of a profile, channels), or (n_q, n_φ, channels); patterns have one channel.
     n_classes
         At least 2.
     **parameters
@@ -51,11 +51,11 @@ def build_network(name: str, input_shape: tuple[int, int], n_classes: int, **par
     return build_chosen(name, input_shape, n_classes, parameters)
 
 
-def build_chosen(name: str, input_shape: tuple[int, int], n_classes: int, parameters: Mapping[str, Any]) -> keras.Model:
+def build_chosen(name: str, input_shape: tuple[int, ...], n_classes: int, parameters: Mapping[str, Any]) -> keras.Model:
     """Build an untrained network whose parameters somebody else has chosen (`build_network`)."""
     builder: NetworkBuilder = NETWORKS[name]
     shape = tuple(int(size) for size in input_shape)
-    if len(shape) != 2 or min(shape) < 1:
+    if len(shape) < 2 or min(shape) < 1:
         raise ModelError(f"expected an input shape (values, channels), such as (147, 1), found {input_shape!r}")
     if n_classes < 2:
         raise ModelError(f"a classifier needs at least 2 classes, found {n_classes}", "simulate more phases")
@@ -69,7 +69,7 @@ def build_chosen(name: str, input_shape: tuple[int, int], n_classes: int, parame
         raise ModelError(f"{name} cannot be built for {shape}{chosen} ({first_line(error)})", "correct them") from error
 
 
-def weights_of(name: str, input_shape: tuple[int, int], n_classes: int, parameters: Mapping[str, Any]) -> list[Any]:
+def weights_of(name: str, input_shape: tuple[int, ...], n_classes: int, parameters: Mapping[str, Any]) -> list[Any]:
     """Return the weights that a network would have, names, shapes and types alone: however many, none is allocated.
 
     Raises

@@ -9,14 +9,18 @@ _FILTERS, _WIDTH = 64, 6
 _FEWEST_VALUES = 43  # three times a filter of 6 and a halving leave one value
 
 
-def large_filter(input_shape: tuple[int, int], n_classes: int) -> keras.Model:
+def large_filter(input_shape: tuple[int, ...], n_classes: int) -> keras.Model:
     """Build the network; 164 931 weights for (147, 1) and 3 classes.
 
     Raises
     ------
     ModelError
-        If the profiles are too short for three filters.
+        If the patterns are no profiles, or too short for three filters.
     """
+    if len(input_shape) != 2:
+        raise ModelError(
+            f"large_filter takes profiles, (values, channels), found {input_shape}", "choose another network"
+        )
     if input_shape[0] < _FEWEST_VALUES:
         raise ModelError(f"large_filter needs profiles of at least {_FEWEST_VALUES} values, found {input_shape[0]}")
     layers = keras.layers

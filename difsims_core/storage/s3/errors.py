@@ -77,7 +77,8 @@ def check_deleted(path: str, answer: dict[str, Any]) -> None:
 def _meaning(path: str, error: Exception) -> StoreError:
     url, code, kind = f"s3://{path}", error_code(error), type(error).__name__
     if refusal := _refusal(path, error, code):
-        return StoreAccessError(f"{url}: {refusal}")
+        problem, remedy = refusal
+        return StoreAccessError(f"{url}: {problem}", remedy)
     if isinstance(error, FileNotFoundError) or code in {"NoSuchKey", "404", "NotFound"}:
         return MissingObjectError(f"{url}: no such object", "check the name")
     if code in _FULL or _metadata(error).get("HTTPStatusCode") == 507:
@@ -89,53 +90,55 @@ def _meaning(path: str, error: Exception) -> StoreError:
     if code == "InternalError" and _operation(error) in _WRITES:
         # SeaweedFS tells its own log alone that no volume has room: `No writable volumes and no free volumes left`
         hint = f"try again. Servers that are full may answer so too: look at the disk of the store; {_FREE_SPACE}"
-    return StoreError(f"{url}: the store failed ({reason}: {without_secrets(str(error))}); it may be temporary: {hint}")
+    text = without_secrets(str(error))
+    return StoreError(f"{url}: the store failed ({reason}: {text})", f"it may be temporary: {hint}")
 
 
-def _refusal(path: str, error: Exception, code: str) -> str | None:  # noqa: PLR0911 one a cause
-    """Return why another try will not help, and what would."""
+def _refusal(path: str, error: Exception, code: str) -> tuple[str, str] | None:  # noqa: PLR0911 one a cause
+    """Return (why another try will not help, what would), None where it may."""
     kind = type(error).__name__
     if code == "NoSuchBucket":
-        return f"the bucket {path.split('/', 1)[0]!r} does not exist; create it, or correct DIFSIMS_STORE"
+        return f"the bucket {path.split('/', 1)[0]!r} does not exist", "create it, or correct DIFSIMS_STORE"
     if kind in _NO_CREDENTIALS:
-        return f"no credentials found ({kind}); set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        return f"no credentials found ({kind})", "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
     if code in _REFUSED or isinstance(error, PermissionError):
         return _refused(error, code or kind)
     if code in _ELSEWHERE:
-        return f"the bucket lives in another region ({code}); set AWS_REGION"
+        return f"the bucket lives in another region ({code})", "set AWS_REGION"
     if kind == "SSLError":
         return _not_trusted(error)
     if isinstance(error, ValueError):
-        return f"{without_secrets(str(error))}; check AWS_ENDPOINT_URL, AWS_REGION and the URL"
+        return f"{without_secrets(str(error))}", "check AWS_ENDPOINT_URL, AWS_REGION and the URL"
     return None
 
 
-def _not_trusted(error: Exception) -> str:
+def _not_trusted(error: Exception) -> tuple[str, str]:
     reason = without_secrets(str(error)).rsplit("] ", 1)[-1]
     return (
-        f"the certificate of the store is not trusted, or it does not speak TLS ({reason}); set AWS_CA_BUNDLE to the "
-        "file of the authority that signed it, and check AWS_ENDPOINT_URL"
+        f"the certificate of the store is not trusted, or it does not speak TLS ({reason})",
+        "set AWS_CA_BUNDLE to the file of the authority that signed it, and check AWS_ENDPOINT_URL",
     )
 
 
-def _refused(error: Exception, code: str) -> str:
-    """Return what is wrong with the credentials, or with the clock that signed the request.
+def _refused(error: Exception, code: str) -> tuple[str, str]:
+    """Return what is wrong with the credentials, or with the clock that signed the request, and the remedy.
 
     The answer to a HEAD request names no reason; its ``Date`` tells whether it is the clock.
     """
     ahead = _seconds_ahead(error)
     if code != "RequestTimeTooSkewed" and abs(ahead) < _SKEW_SECONDS:
         operation = _operation(error)
+        answer = f"{code} to {operation}" if operation else code
         if code == "AccessDenied":
             return (
-                f"this identity may not do that here ({code}{f' to {operation}' if operation else ''}); give it the "
-                "right, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to one that has it"
+                f"this identity may not do that here ({answer})",
+                "give it the right, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to one that has it",
             )
-        return f"the store refuses these credentials ({code}{f' to {operation}' if operation else ''}); {_CREDENTIALS}"
+        return f"the store refuses these credentials ({answer})", _CREDENTIALS
     amount = f" by {abs(ahead) / 60:.0f} minutes, {'ahead' if ahead > 0 else 'behind'}" if abs(ahead) > 60 else ""
     return (
-        f"the clock of this machine differs from that of the store{amount} (RequestTimeTooSkewed); set it right, for "
-        "example with `timedatectl set-ntp true`"
+        f"the clock of this machine differs from that of the store{amount} (RequestTimeTooSkewed)",
+        "set it right, for example with `timedatectl set-ntp true`",
     )
 
 

@@ -95,13 +95,12 @@ class S3Objects(StorageBackend):
     def describe(self, path: str) -> list[ObjectInfo]:
         """Return what a listing says of all objects below a prefix, a thousand a request, sorted by path."""
         bucket = path.split("/", 1)[0]
-        found = [
-            ObjectInfo(
-                f"{bucket}/{item['Key']}", item["Size"], item["ETag"].strip('"'), item["LastModified"].astimezone(UTC)
-            )
-            for item in self._listed(path, "Contents")
-            if not item["Key"].endswith("/")
-        ]
+        found = []
+        for item in self._listed(path, "Contents"):
+            if not item["Key"].endswith("/"):
+                written = item["LastModified"].astimezone(UTC)
+                etag = item["ETag"].strip('"')
+                found.append(ObjectInfo(f"{bucket}/{item['Key']}", item["Size"], etag, written, written))
         return sorted(found, key=lambda info: info.key)
 
     def signed_url(self, path: str, seconds: int) -> str | None:

@@ -186,7 +186,7 @@ def write_environments(folder: StackFolder, services: Services) -> None:
 
 def _python_path(inherited: str) -> str:
     """Return a path on which the flows are found from any directory; an installed package needs none."""
-    place = Path(flows.__file__).resolve().parent.parent
-    if place in {Path(sysconfig.get_path(name)).resolve() for name in ("purelib", "platlib")}:
+    root = Path(flows.__file__).resolve().parent.parent
+    if root in {Path(sysconfig.get_path(name)).resolve() for name in ("purelib", "platlib")}:
         return inherited
-    return os.pathsep.join(dict.fromkeys([str(place), *filter(None, inherited.split(os.pathsep))]))
+    return os.pathsep.join(dict.fromkeys([str(root), *filter(None, inherited.split(os.pathsep))]))

@@ -79,7 +79,7 @@ def await_health(name: str, problem: Problem, supervisor: Supervisor, deadline: 
         if found is None:
             return
         if state.state == "FATAL" or len(seen) >= _MOST_STARTS:
-            found = "it dies again and again"
+            found = "it keeps crashing"
             break
     raise StackError(
         f"{name} is not ready: {found}; the last lines of {supervisor.log_file(name)}:\n{supervisor.last_lines(name)}\n"

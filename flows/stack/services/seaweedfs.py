@@ -65,10 +65,10 @@ def _certificates(key: EllipticCurvePrivateKey) -> tuple[Certificate, Certificat
 
     signer = ec.generate_private_key(ec.SECP256R1())
     authority = begun("difsims-authority", signer.public_key()).add_extension(x509.BasicConstraints(True, 0), True)
-    place = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(LOOPBACK))])
+    alternative_name = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(LOOPBACK))])
     uses = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])
     own = begun("difsims", key.public_key()).add_extension(x509.BasicConstraints(False, None), True)
-    own = own.add_extension(place, False).add_extension(uses, False)
+    own = own.add_extension(alternative_name, False).add_extension(uses, False)
     return authority.sign(signer, hashes.SHA256()), own.sign(signer, hashes.SHA256())
 
 

@@ -36,17 +36,17 @@ def repair_records(api: PrefectApi) -> list[str]:
     for run in lost:
         crash(api, run, _STOPPED)
     if lost:
-        done.append(f"{len(lost)} runs that were lost with an earlier stop are Crashed now: {_names(lost)}")
+        done.append(f"{len(lost)} runs that an earlier stop interrupted are marked Crashed: {_names(lost)}")
     held = [limit for limit in api.all("/v2/concurrency_limits/filter", {}) if limit["active_slots"]]
     for limit in held:
         api.patch(f"/v2/concurrency_limits/{limit['id']}", {"active_slots": 0})
     if held:
-        done.append(f"slots that nobody held any more are free: {', '.join(limit['name'] for limit in held)}")
+        done.append(f"slots without a holder are released: {', '.join(limit['name'] for limit in held)}")
     missed = _missed(pool_runs(api, ["SCHEDULED"]))
     for run in missed:
         api.delete(f"/flow_runs/{run['id']}")
     if missed:
-        done.append(f"{len(missed)} scheduled runs were missed; the latest of each schedule is made up for")
+        done.append(f"{len(missed)} missed scheduled runs are dropped; the latest of each schedule will run")
     return done
 
 

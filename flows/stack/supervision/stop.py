@@ -32,7 +32,7 @@ def stop_flow_runs(supervisor: Supervisor, stack: str, api: PrefectApi, tell: Te
     except StackError:
         return  # without a server there is nobody to tell; the next start puts its records right
     if names:
-        tell(f"stopped half-way: {', '.join(names)}; what they finished is kept, run them again to go on")
+        tell(f"interrupted: {', '.join(names)}; what they finished is kept, run them again to resume")
 
 
 def stop_programs(supervisor: Supervisor, stack: str, seconds: float, tell: Tell) -> None:
@@ -60,13 +60,13 @@ def stop_programs(supervisor: Supervisor, stack: str, seconds: float, tell: Tell
         try:
             process.wait(seconds + _MARGIN_SECONDS)
         except psutil.TimeoutExpired:
-            tell("supervisord did not end in time and is killed")
+            tell("supervisord did not stop in time and was killed")
             process.kill()
             process.wait()
     left = stack_processes(stack)
     if left:
-        tell(f"still there after the stop, ended by process id: {described(left)}")
+        tell(f"still running after the stop, ended by process id: {described(left)}")
         end(left)
     left = stack_processes(stack)
     if left:
-        raise StackError(f"these processes cannot be ended: {described(left)}", "end them by hand (kill -9)")
+        raise StackError(f"these processes cannot be stopped: {described(left)}", "end them by hand (kill -9)")

@@ -59,12 +59,12 @@ class _Deaths:
         """Tell what has changed."""
         for name, state in states.items():
             if state.pid and state.pid != self._known[name]:
-                self._tell(f"{name} had died and was started again; see {self._supervisor.log_file(name)}")
+                self._tell(f"{name} died and was restarted; see {self._supervisor.log_file(name)}")
                 self._known[name] = state.pid
                 self._given_up.discard(name)
             if state.state == "FATAL" and name not in self._given_up:
                 self._given_up.add(name)
-                self._tell(f"{name} dies again and again and is given up:\n{self._supervisor.last_lines(name)}")
+                self._tell(f"{name} keeps crashing and was given up:\n{self._supervisor.last_lines(name)}")
 
 
 def _tell_of_lost(lost: OrphanedRuns, tell: Tell) -> None:
@@ -73,4 +73,4 @@ def _tell_of_lost(lost: OrphanedRuns, tell: Tell) -> None:
     except StackError:
         return  # a server that is just being started again; there is a next look
     for name in names:
-        tell(f"the process of {name} is gone; it is Crashed now, run it again to go on")
+        tell(f"{name} lost its process and is marked Crashed; run it again to resume")

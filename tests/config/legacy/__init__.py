@@ -1,1 +1,1 @@
-"""Documents of the older platform's form, and what becomes of them."""
+"""Legacy documents, and what becomes of them."""

@@ -1,4 +1,4 @@
-"""Small documents in the old form, one value away from each other."""
+"""Small documents in the legacy form, one value away from each other."""
 
 from __future__ import annotations
 

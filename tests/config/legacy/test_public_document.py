@@ -1,4 +1,4 @@
-"""The shipped historical document is what becomes of the older platform's public parameter document."""
+"""The shipped historical document is what becomes of the legacy platform's public parameter document."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The text of the old form: tags of paramspace, what is refused, and nothing that is executed."""
+"""The text of the legacy form: tags of paramspace, what is refused, and nothing that is executed."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_a_mark_of_windows_at_the_beginning_is_no_matter(tmp_path):
         ("a: !pdimm {default: 1, values: [1]}", "did you mean '!pdim'"),
         ("a: !pdim {default: 1, values: [1], order: 1" + "0" * 400 + "}", "order must be a number below"),
         ("a: !pdim {default: 1, values: [.inf], as_type: int}", "does not fit"),
-        ("a: 2020-01-01", "2020-01-01 is a date to the older platform; write it in quotes"),
+        ("a: 2020-01-01", "2020-01-01 is a date to the legacy platform; write it in quotes"),
         ("%YAML 1.1\n---\na: 010", "documents are read as YAML 1.2"),
         ("b: {<<: {a: 1}}", "<< does not merge"),
         ("a: &x 1\nb: *x", "aliases are not allowed"),
@@ -134,7 +134,7 @@ def test_json_is_read_as_strictly(tmp_path, text, expected):
 def test_a_document_of_another_form_is_refused(tmp_path, text):
     path = tmp_path / "old.yml"
     path.write_text(text)
-    with pytest.raises(SpecError, match="not a document of the old form"):
+    with pytest.raises(SpecError, match="not a legacy document"):
         convert_document(path)
 
 

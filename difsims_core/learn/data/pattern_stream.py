@@ -1,4 +1,4 @@
-"""Shuffled batches of labelled profiles out of any number of stored datasets, in bounded memory.
+"""Shuffled batches of labelled patterns out of any number of stored datasets, in bounded memory.
 
 Shuffling has two steps. Windows (runs of whole chunks, read with few requests) are taken in random order
 over all datasets and shards, and pooled; the rows of a pool are then permuted. While a pool is used the next is read.
@@ -6,6 +6,7 @@ over all datasets and shards, and pooled; the rows of a pool are then permuted. 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -18,27 +19,33 @@ from difsims_core.learn.data.split import Part, part_of
 
 WINDOW_ROWS = 4096
 POOL_ROWS = 65_536  # 39 MB of 147 float32 values; two pools are in memory at a time
+_POOL_BYTES = 1 << 28  # of patterns so large that fewer rows are pooled
 _READERS = 2
 _COUNT_ROWS = 1 << 20
 _SHUFFLING = 0x4F52444552  # "ORDER": apart from everything else that is derived from a seed
 
 
+def rows_in_memory(shape: tuple[int, ...], at_most: int) -> int:
+    """Return how many patterns of a shape are worked on at a time: fewer where they are large."""
+    return max(1, min(at_most, _POOL_BYTES // max(1, 4 * math.prod(shape))))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
-class ProfileSource:
-    """Profiles and labels of one dataset.
+class PatternSource:
+    """Patterns and labels of one dataset.
 
     Attributes
     ----------
     name : str
         For error messages.
-    x : (n, nq) float32 array
-        Profiles; anything that can be sliced, read piece by piece.
+    x : (n, *input_shape) float32 array
+        Patterns; anything that can be sliced, read a chunk at a time.
     y : (n, 1) or (n,) integer array
         Labels.
     n_rows : int
         Use the first so many rows.
     classes : (k,) int64
-        Class of the network for each label of this dataset.
+        Class of the classifier for each label of this dataset.
     """
 
     name: str
@@ -50,11 +57,11 @@ class ProfileSource:
     @property
     def window_rows(self) -> int:
         """Rows of a window: whole chunks, about `WINDOW_ROWS`."""
-        piece = int(getattr(self.x, "chunks", (1024,))[0])
-        return piece * max(1, WINDOW_ROWS // piece)
+        chunk = int(getattr(self.x, "chunks", (1024,))[0])
+        return chunk * max(1, rows_in_memory(self.x.shape[1:], WINDOW_ROWS) // chunk)
 
     def read(self, start: int, stop: int, keep: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return profiles (m, nq) float32 and classes (m,) int32 of the rows to keep within ``start:stop``."""
+        """Return patterns (m, *input_shape) float32 and classes (m,) int32 of the rows to keep of ``start:stop``."""
         return np.asarray(self.x[start:stop], np.float32)[keep], self.read_classes(start, stop, keep)
 
     def read_classes(self, start: int, stop: int, keep: np.ndarray) -> np.ndarray:
@@ -77,22 +84,22 @@ class _Window:
 
 
 @dataclass(frozen=True, eq=False)
-class ProfileStream:
-    """Batches of labelled profiles of a part of the patterns.
+class PatternStream:
+    """Batches of the labelled patterns of a part of them.
 
     Attributes
     ----------
-    sources : tuple of ProfileSource
-        All with the same q axis.
+    sources : tuple of PatternSource
+        All with the same axes.
     held_out_fraction, seed
         Of the split (`learn.data.split`); the seed also decides the order.
     batch_size : int
         Rows of a batch; the last of an epoch may be smaller.
     pool_rows : int
-        Rows among which a batch is drawn; memory is proportional to it, not to the data.
+        Rows among which a batch is drawn, at most; memory is proportional to it, not to the data.
     """
 
-    sources: tuple[ProfileSource, ...]
+    sources: tuple[PatternSource, ...]
     held_out_fraction: float
     seed: int
     batch_size: int
@@ -106,9 +113,9 @@ class ProfileStream:
             raise InputError(f"batch_size and pool_rows must be positive, found {self.batch_size}, {self.pool_rows}")
 
     @property
-    def n_q(self) -> int:
-        """Values of a profile."""
-        return int(self.sources[0].x.shape[1])
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one pattern: (n_q,) or (n_q, n_φ)."""
+        return tuple(int(edge) for edge in self.sources[0].x.shape[1:])
 
     def count(self, part: Part) -> int:
         """Return how many patterns a part has."""
@@ -135,7 +142,7 @@ class ProfileStream:
         return counts
 
     def batches(self, part: Part, epoch: int | None = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield (profiles (b, nq) float32, classes (b,) int32), every pattern of the part once.
+        """Yield (patterns (b, *input_shape) float32, classes (b,) int32), every pattern of the part once.
 
         Parameters
         ----------
@@ -145,7 +152,7 @@ class ProfileStream:
             Number of the pass: each has its own order, the same for the same seed. None: in stored order.
         """
         rng = None if epoch is None else np.random.default_rng((_SHUFFLING, self.seed, epoch))
-        rest_x, rest_y = np.empty((0, self.n_q), np.float32), np.empty(0, np.int32)
+        rest_x, rest_y = np.empty((0, *self.input_shape), np.float32), np.empty(0, np.int32)
         for pool_x, pool_y in self._pools(part, rng):
             x, y = np.concatenate([rest_x, pool_x]), np.concatenate([rest_y, pool_y])
             order = np.arange(len(y)) if rng is None else rng.permutation(len(y))
@@ -162,17 +169,18 @@ class ProfileStream:
         if rng is not None:
             windows = [windows[i] for i in rng.permutation(len(windows))]
         rows = sum(window.stop - window.start for window in windows)
-        n_pools = min(len(windows), -(-rows // self.pool_rows))
+        pool_rows = rows_in_memory(self.input_shape, self.pool_rows)
+        n_pools = min(len(windows), -(-rows // pool_rows))
         edges = [len(windows) * i // n_pools for i in range(n_pools + 1)]
-        with ThreadPoolExecutor(_READERS, thread_name_prefix="profiles") as readers:
+        with ThreadPoolExecutor(_READERS, thread_name_prefix="patterns") as readers:
             try:
                 coming = self._start_reading(readers, part, windows[: edges[1]])
                 for i in range(n_pools):
-                    pieces = [piece.result() for piece in coming]
+                    parts = [window.result() for window in coming]
                     following = windows[edges[i + 1] : edges[i + 2]] if i + 2 <= n_pools else []
                     coming = self._start_reading(readers, part, following)
-                    x, y = (np.concatenate(arrays) for arrays in zip(*pieces, strict=True))
-                    del pieces
+                    x, y = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+                    del parts
                     yield x, y
             finally:
                 readers.shutdown(wait=False, cancel_futures=True)

@@ -6,10 +6,10 @@ import pytest
 from difsims_core.config.learning import TrainingSpec
 from difsims_core.errors import InputError, ModelError, StoreError
 from difsims_core.learn.backend import keras
-from difsims_core.learn.data.profile_stream import ProfileSource, ProfileStream
+from difsims_core.learn.classifiers.keras_fit import fit_network
+from difsims_core.learn.data.pattern_stream import PatternSource, PatternStream
 from difsims_core.learn.data.split import Part
 from difsims_core.learn.data.tf_dataset import BatchFeed
-from difsims_core.learn.fit import fit
 
 N_Q = 48
 
@@ -20,8 +20,8 @@ def stream_of(spec, n=600, *, learnable=True, y=None, x=None):
     profiles = rng.random((n, N_Q), np.float32)
     if learnable:
         profiles[np.arange(n), 5 + 15 * labels.astype(int)] += 3
-    data = ProfileSource("sim", profiles if x is None else x(profiles), labels, n, np.arange(3))
-    return ProfileStream((data,), spec.held_out_fraction, spec.seed, spec.batch_size)
+    data = PatternSource("sim", profiles if x is None else x(profiles), labels, n, np.arange(3))
+    return PatternStream((data,), spec.held_out_fraction, spec.seed, spec.batch_size)
 
 
 def weights_of(network):
@@ -31,11 +31,11 @@ def weights_of(network):
 def test_same_seed_and_data_give_the_same_weights():
     spec = TrainingSpec(epochs=2, seed=3)
     seen = []
-    first, history = fit(stream_of(spec), 3, spec, seen.append)
+    first, history = fit_network(stream_of(spec), 3, spec, seen.append)
     np.random.default_rng(9).random(5)
-    again, _ = fit(stream_of(spec), 3, spec)
+    again, _ = fit_network(stream_of(spec), 3, spec)
     np.testing.assert_array_equal(weights_of(first), weights_of(again))
-    other, _ = fit(stream_of(spec), 3, spec.model_copy(update={"seed": 4}))
+    other, _ = fit_network(stream_of(spec), 3, spec.model_copy(update={"seed": 4}))
     assert np.any(weights_of(first) != weights_of(other))
 
     assert [(p.epoch, p.epochs) for p in seen] == [(1, 2), (2, 2)]
@@ -47,7 +47,7 @@ def test_same_seed_and_data_give_the_same_weights():
 def test_noise_stops_early_with_the_best_weights():
     spec = TrainingSpec(epochs=40, patience=2, learning_rate=0.003)
     noise = stream_of(spec, learnable=False)
-    network, history = fit(noise, 3, spec)
+    network, history = fit_network(noise, 3, spec)
     losses = [epoch["val_loss"] for epoch in history]
     assert len(losses) < 40
     assert int(np.argmin(losses)) == len(losses) - 1 - spec.patience
@@ -64,10 +64,10 @@ def test_class_weights_lift_a_rare_class():
     for weighted in (False, True):
         spec = spec.model_copy(update={"class_weights": weighted})
         stream = stream_of(spec, learnable=False, y=rare)
-        stream = ProfileStream(
-            (ProfileSource("sim", stream.sources[0].x, rare, 600, np.arange(2)),), 0.25, spec.seed, spec.batch_size
+        stream = PatternStream(
+            (PatternSource("sim", stream.sources[0].x, rare, 600, np.arange(2)),), 0.25, spec.seed, spec.batch_size
         )
-        network, _ = fit(stream, 2, spec)
+        network, _ = fit_network(stream, 2, spec)
         confidence.append(np.asarray(network(stream.sources[0].x[:100, :, None], training=False))[:, 1].mean())
     assert confidence[0] < 0.3
     assert confidence[1] > 0.35
@@ -82,7 +82,7 @@ def test_pipelines_have_no_tuning_thread_that_delays_their_end():
 def test_class_weights_need_patterns_of_every_class():
     spec = TrainingSpec(class_weights=True)
     with pytest.raises(InputError, match="class 2 has no pattern"):
-        fit(stream_of(spec, y=(np.arange(600) % 2).astype(np.uint8)), 3, spec)
+        fit_network(stream_of(spec, y=(np.arange(600) % 2).astype(np.uint8)), 3, spec)
 
 
 def test_an_error_of_the_store_comes_out_as_itself():
@@ -97,18 +97,18 @@ def test_an_error_of_the_store_comes_out_as_itself():
 
     spec = TrainingSpec(epochs=1)
     with pytest.raises(StoreError, match="connection reset"):
-        fit(stream_of(spec, x=Failing), 3, spec)
+        fit_network(stream_of(spec, x=Failing), 3, spec)
 
 
 def test_a_diverging_training_is_an_error():
     spec = TrainingSpec(epochs=3)
     with pytest.raises(ModelError, match="lower learning_rate"):
-        fit(stream_of(spec, x=lambda profiles: np.full_like(profiles, np.nan)), 3, spec)
+        fit_network(stream_of(spec, x=lambda profiles: np.full_like(profiles, np.nan)), 3, spec)
 
 
 def test_bfloat16_leaves_a_float32_network_and_no_trace():
     spec = TrainingSpec(epochs=2, precision="bfloat16")
-    network, history = fit(stream_of(spec), 3, spec)
+    network, history = fit_network(stream_of(spec), 3, spec)
     assert {weight.dtype for weight in network.get_weights()} == {np.dtype(np.float32)}
     assert {layer.dtype_policy.name for layer in network.layers} == {"float32"}
     assert keras.config.dtype_policy().name == "float32"

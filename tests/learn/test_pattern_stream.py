@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from difsims_core.errors import CorruptDataError, InputError, StoreError
-from difsims_core.learn.data.profile_stream import ProfileSource, ProfileStream
+from difsims_core.learn.data.pattern_stream import PatternSource, PatternStream
 from difsims_core.learn.data.split import Part, part_of
 
 CHUNK = 256
@@ -28,11 +28,11 @@ class StoredRows:
 
 def source(dataset, n, n_rows=None, classes=(0, 1, 2)):
     labels = (np.arange(n) % len(classes)).astype(np.uint8)[:, None]
-    return ProfileSource(f"sim-{dataset}", StoredRows(dataset, n), labels, n_rows or n, np.array(classes))
+    return PatternSource(f"sim-{dataset}", StoredRows(dataset, n), labels, n_rows or n, np.array(classes))
 
 
 def stream(*sources, batch_size=50, pool_rows=1000, seed=5):
-    return ProfileStream(sources, 0.25, seed, batch_size, pool_rows)
+    return PatternStream(sources, 0.25, seed, batch_size, pool_rows)
 
 
 def rows_of(batches):
@@ -42,7 +42,7 @@ def rows_of(batches):
 
 @pytest.fixture
 def small_windows(monkeypatch):
-    monkeypatch.setattr("difsims_core.learn.data.profile_stream.WINDOW_ROWS", CHUNK)
+    monkeypatch.setattr("difsims_core.learn.data.pattern_stream.WINDOW_ROWS", CHUNK)
 
 
 @pytest.mark.parametrize("epoch", [None, 0, 3])
@@ -111,11 +111,11 @@ def test_class_counts_are_those_of_the_part():
 
 def test_memory_follows_the_pool_not_the_data(small_windows):
     n_q = 128
-    big = ProfileSource("big", StoredRows(0, 400_000, n_q), np.zeros((400_000, 1), np.uint8), 400_000, np.array([0]))
+    big = PatternSource("big", StoredRows(0, 400_000, n_q), np.zeros((400_000, 1), np.uint8), 400_000, np.array([0]))
     pool_bytes = 4 * n_q * 8192
     tracemalloc.start()
     try:
-        seen = sum(len(y) for _, y in ProfileStream((big,), 0.25, 0, 256, 8192).batches(Part.TRAIN, 0))
+        seen = sum(len(y) for _, y in PatternStream((big,), 0.25, 0, 256, 8192).batches(Part.TRAIN, 0))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -130,13 +130,13 @@ def test_a_read_that_fails_stops_the_stream_with_its_own_error():
                 raise StoreError("the disk is gone")
             return super().__getitem__(rows)
 
-    broken = ProfileSource("sim", Broken(0, 9000), np.zeros((9000, 1), np.uint8), 9000, np.array([0, 1]))
+    broken = PatternSource("sim", Broken(0, 9000), np.zeros((9000, 1), np.uint8), 9000, np.array([0, 1]))
     with pytest.raises(StoreError, match="the disk is gone"):
         list(stream(broken).batches(Part.TRAIN, 0))
 
 
 def test_an_impossible_label_is_named():
-    bad = ProfileSource("sim-x", StoredRows(0, 900), np.full((900, 1), 3, np.uint8), 900, np.array([0, 1, 2]))
+    bad = PatternSource("sim-x", StoredRows(0, 900), np.full((900, 1), 3, np.uint8), 900, np.array([0, 1, 2]))
     with pytest.raises(CorruptDataError, match=r"sim-x: expected labels 0 … 2, found 3"):
         list(stream(bad).batches(Part.TRAIN, 0))
 

@@ -1,13 +1,13 @@
-"""Fit a network to streamed batches: early stopping, progress, nothing stored."""
+"""Fit a Keras network to streamed batches: early stopping, progress, nothing stored."""
 
 from __future__ import annotations
 
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -15,46 +15,19 @@ import numpy as np
 from difsims_core.config.learning import TrainingSpec
 from difsims_core.errors import InputError, ModelError
 from difsims_core.learn.backend import keras, make_deterministic, tf
-from difsims_core.learn.data.profile_stream import ProfileStream
+from difsims_core.learn.classifiers.base import EpochProgress, ProgressCallback
+from difsims_core.learn.data.pattern_stream import PatternStream
 from difsims_core.learn.data.split import Part
 from difsims_core.learn.data.tf_dataset import BatchFeed
-from difsims_core.learn.networks import build_network
+from difsims_core.learn.networks import build_chosen
 
 logger = logging.getLogger(__name__)
 
 _POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
 
-@dataclass(frozen=True, slots=True)
-class EpochProgress:
-    """How far a training is, after an epoch.
-
-    Attributes
-    ----------
-    epoch, epochs : int
-        Epochs done, and at most to do.
-    loss, accuracy : float
-        Mean over the epoch, with dropout.
-    val_loss, val_accuracy : float
-        On the validation part.
-    samples_per_second : float
-        Patterns trained on in a second, without the validation.
-    """
-
-    epoch: int
-    epochs: int
-    loss: float
-    accuracy: float
-    val_loss: float
-    val_accuracy: float
-    samples_per_second: float
-
-
-ProgressCallback = Callable[[EpochProgress], None]
-
-
-def fit(
-    stream: ProfileStream, n_classes: int, spec: TrainingSpec, progress: ProgressCallback | None = None
+def fit_network(
+    stream: PatternStream, n_classes: int, spec: TrainingSpec, progress: ProgressCallback | None = None
 ) -> tuple[keras.Model, list[dict[str, Any]]]:
     """Train a new network until the validation loss stops falling.
 
@@ -74,9 +47,9 @@ def fit(
     """
     weights = _class_weights(stream.class_counts(Part.TRAIN)) if spec.class_weights else None
     make_deterministic(spec.seed)
-    shape = (stream.n_q, 1)
+    shape = (*stream.input_shape, 1)
     with _precision(spec.precision):
-        network = build_network(spec.network, shape, n_classes)
+        network = build_chosen(spec.network, shape, n_classes, spec.network_parameters)
     # Compiled with XLA the convolutions take 8 times as long on a CPU (TensorFlow 2.21).
     network.compile(
         optimizer=keras.optimizers.Adam(spec.learning_rate),  # pyright: ignore[reportArgumentType]
@@ -102,7 +75,7 @@ def fit(
         if feed.failure is not None:
             raise feed.failure from None
         raise
-    trained = build_network(spec.network, shape, n_classes)
+    trained = build_chosen(spec.network, shape, n_classes, spec.network_parameters)
     trained.set_weights(network.get_weights())
     return trained, record.history
 

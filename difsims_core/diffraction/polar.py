@@ -1,0 +1,33 @@
+"""Noise-free polar patterns of many patterns, drawn into their cells without an image (PHYSICS §§2, 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from difsims_core.diffraction.geometry import Geometry
+from difsims_core.diffraction.sources import SpotSource, render
+from difsims_core.diffraction.spread import annulus_areas_px
+from difsims_core.kernels.polar.cakes import phase_cakes
+from difsims_core.kernels.spots.records import N_AZIMUTH
+
+_REACH_SIGMA = 4.8  # across the annuli: there a spot has fallen to 10⁻⁵ of its height
+
+
+def noise_free_polar_patterns(
+    geometry: Geometry, sources: Iterator[SpotSource], n: int, bins: slice
+) -> tuple[np.ndarray, np.ndarray]:
+    """Compute ``n`` polar patterns from their spots on ``geometry.frame``; see ``Engine.polar_patterns``."""
+    first, stop, _ = bins.indices(geometry.grid.n_bins)
+    step_px = geometry.grid.step_per_angstrom / geometry.detector.calibration_per_angstrom
+    outer = (np.arange(geometry.grid.n_bins) + 0.5) * step_px
+    whole = np.pi * (outer**2 - np.maximum(outer - step_px, 0) ** 2)
+    density = annulus_areas_px(geometry.detector, geometry.grid) / whole
+    patterns = np.zeros((n, stop - first, N_AZIMUTH), np.float32)
+    polar = (first, geometry.grid.n_bins, step_px, _REACH_SIGMA, density)
+
+    def draw(source: SpotSource, common: tuple) -> np.ndarray:
+        return phase_cakes(*common[:5], geometry.spread, polar, *common[5:], source.grains.which, patterns)
+
+    return patterns, render(sources, n, geometry.frame, draw)

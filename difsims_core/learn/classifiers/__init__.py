@@ -1,0 +1,1 @@
+"""Classifiers: an interface, and a file for each kind; found by name in `families.CLASSIFIERS`."""

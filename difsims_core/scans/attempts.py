@@ -1,0 +1,137 @@
+"""What was tried with scans and did not succeed, so far: ``experiments/intake.json``, all that no listing tells.
+
+Before anything is tried with a scan, the attempt is written down; what fails adds its reason, and what succeeds is seen
+in the store and forgotten here. An attempt without a reason is under way, or was ended before it could say anything.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Literal
+
+from pydantic import model_validator
+
+from difsims_core.errors import MissingObjectError, StoreError
+from difsims_core.storage import layout
+from difsims_core.storage.objects import ObjectInfo, ObjectStore
+from difsims_core.storage.record_model import Count, Items, ModelId, Record, RecordPart, Text, Time
+
+Subject = tuple[str, str | None]  # key of a scan, and id of a model; None: the scan is read, for no model yet
+Attempts = Mapping[Subject, "Attempt"]
+
+_CONFLICTS = 50
+_STEP_SECONDS = 0.02
+_LONGEST_REASON = 2_000  # characters
+
+
+class Attempt(RecordPart):
+    """The last of the attempts to read a scan, or to map it with a model.
+
+    Attributes
+    ----------
+    scan : str
+        Its key.
+    model : str or None
+        Id of the model; None: the scan was read.
+    size, etag
+        What the listing said of the scan; other values mean another content.
+    tries : int
+        How often it was tried with this content.
+    at : str
+        ISO date and time at which it began, or failed.
+    reason : str
+        Why it failed; empty: nothing has been heard of it.
+    """
+
+    scan: Text
+    model: ModelId | None
+    size: Count
+    etag: str
+    tries: Count
+    at: Time
+    reason: str = ""
+
+    @property
+    def subject(self) -> Subject:
+        """The scan and the model."""
+        return self.scan, self.model
+
+    def is_about(self, scan: ObjectInfo) -> bool:
+        """Return whether a listing shows the content that was tried."""
+        return (self.size, self.etag) == (scan.size, scan.etag)
+
+    def failed(self, reason: str, at: str) -> Attempt:
+        """Return it with the reason why it failed."""
+        return self.model_copy(update={"reason": reason[:_LONGEST_REASON] or "failed", "at": at})
+
+
+class _Attempts(Record):
+    described = "the record of failed scans"
+    remedy = "delete it, every scan without a map is tried anew"
+
+    format: Literal[3]
+    attempts: Items[Attempt]
+
+    @model_validator(mode="after")
+    def _names_each_once(self) -> _Attempts:
+        if len({attempt.subject for attempt in self.attempts}) < len(self.attempts):
+            raise ValueError("attempts: the same scan and model appear twice")
+        return self
+
+
+def begun(before: Attempt | None, scan: ObjectInfo, model: str | None, at: str) -> Attempt:
+    """Return the next attempt at a scan, after the one ``before`` when that had the same content."""
+    tries = before.tries if before is not None and before.is_about(scan) else 0
+    return Attempt(scan=scan.key, model=model, size=scan.size, etag=scan.etag, tries=tries + 1, at=at)
+
+
+def read_attempts(store: ObjectStore) -> dict[Subject, Attempt]:
+    """Return the attempts that a store knows of; none when there is no record yet.
+
+    Raises
+    ------
+    CorruptDataError
+        If the record is damaged.
+    """
+    return _read(store)[0]
+
+
+def change_attempts(store: ObjectStore, decide: Callable[[Attempts], Attempts]) -> tuple[Attempts, Attempts]:
+    """Change the record by a conditional write; return the attempts before and after.
+
+    Parameters
+    ----------
+    store
+        Where it lies.
+    decide
+        From the attempts as they are to those wanted; called again when another process has changed them meanwhile.
+
+    Raises
+    ------
+    StoreError
+        If others changed it every time.
+    """
+    for conflict in range(_CONFLICTS):
+        time.sleep(conflict * _STEP_SECONDS)
+        before, version = _read(store)
+        after = decide(before)
+        if after == before or store.replace(layout.INTAKE, _document(after.values()), version):
+            return before, after
+    raise StoreError(
+        f"{store.url(layout.INTAKE)}: other processes changed it {_CONFLICTS} times before this one could", "try again"
+    )
+
+
+def _document(attempts: Iterable[Attempt]) -> bytes:
+    ordered = sorted(attempts, key=lambda attempt: (attempt.scan, attempt.model or ""))
+    return _Attempts(format=3, attempts=tuple(ordered)).to_record()
+
+
+def _read(store: ObjectStore) -> tuple[dict[Subject, Attempt], str | None]:
+    try:
+        data, version = store.read_versioned(layout.INTAKE)
+    except MissingObjectError:
+        return {}, None
+    record = _Attempts.from_record(data, store.url(layout.INTAKE))
+    return {attempt.subject: attempt for attempt in record.attempts}, version

@@ -1,0 +1,17 @@
+"""Versions of what makes the bytes of a dataset."""
+
+from __future__ import annotations
+
+from difsims_core.diffraction.engines.base import Engine
+from difsims_core.diffraction.engines.kinematical import KinematicalEngine
+
+SIMULATION_VERSION = "2"
+"""Changes whenever the bytes change for the same document and the same spots: draws, detector, noise, normalisation."""
+
+
+def versions_of(engine: type[Engine] = KinematicalEngine) -> dict[str, str]:
+    """Return name and version of an engine, and the version of what is around it.
+
+    They are part of the fingerprint and of the attributes of every dataset.
+    """
+    return {"engine": engine.name, "engine_version": engine.version, "simulation_version": SIMULATION_VERSION}

@@ -1,0 +1,100 @@
+"""The seam between crystals and detector: an engine that only lists its spots goes all the way to a dataset."""
+
+import numpy as np
+import pytest
+
+from difsims_core import simulate
+from difsims_core.config.documents import make_spec
+from difsims_core.dataset.plan import fingerprint
+from difsims_core.diffraction.engines.base import Engine
+from difsims_core.diffraction.engines.kinematical import KinematicalEngine
+from difsims_core.diffraction.noise_free import radial_profiles
+from difsims_core.errors import InputError, SpecError
+from difsims_core.families import ENGINES
+from difsims_core.simulation.simulator import Simulator
+from tests.diffraction.test_noise_free import ROTATIONS
+
+EVERYTHING = {
+    "n_patterns": 10, "phases": ["pbi2_2h", "pb"],
+    "diffraction": {"thickness_angstrom": {"uniform": [50, 200]}},
+    "spots": {"sigma_px": {"choice": [1.5, 4]}, "direct_beam": 5, "convergence_semi_angle_mrad": {"choice": [0, 0.8]}},
+    "overlap": {"probability": 0.7}, "distortion": {}, "cut_off": {"gap_width_px": 4},
+    "output": {"peaks": True, "cake_px": True, "precision": "exact"}, "noise": None, "background": None,
+}  # fmt: skip
+
+
+class ListingEngine(KinematicalEngine):
+    """The spots of the kinematical engine, listed instead of computed on the way; its versions are another matter."""
+
+    name, version = "listing", "7"
+    sources = Engine.sources
+
+
+@pytest.fixture(autouse=True)
+def _listing(monkeypatch):
+    monkeypatch.setitem(ENGINES._members, "listing", ListingEngine)
+
+
+def documents(changes):
+    plain = {**EVERYTHING, **changes}
+    return [
+        make_spec({**plain, "diffraction": {**plain["diffraction"], "engine": name}})
+        for name in ("kinematical", "listing")
+    ]
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"intensities": {"model": "two_beam"}}, {"intensities": {"model": "random"}},
+                {"diffraction": {"precession_angle_deg": 0.5}}],
+    ids=["kinematical", "two-beam", "random", "precession"],
+)  # fmt: skip
+def test_listed_spots_give_what_spots_computed_on_the_way_give(changes):
+    """Through ``simulate``, with every imperfection of spots on: profiles, polar patterns and lists of spots."""
+    fused, listed = (simulate(spec) for spec in documents(changes))
+    for name in ("x_px", "x_all", "cake_px"):
+        np.testing.assert_allclose(getattr(listed, name), getattr(fused, name), rtol=0, atol=2e-6)
+    assert listed.peaks is not None
+    assert fused.peaks is not None
+    assert np.array_equal(listed.peaks.hkl, fused.peaks.hkl)
+    np.testing.assert_allclose(listed.peaks.intensity, fused.peaks.intensity, rtol=1e-5)
+    np.testing.assert_allclose(listed.peaks.g, fused.peaks.g, atol=1e-6)
+
+
+def test_images_too():
+    fused, listed = (Simulator.prepare(spec).images(0, 2) for spec in documents({}))
+    np.testing.assert_allclose(listed, fused, rtol=0, atol=1e-6 * fused.max())
+
+
+def test_chosen_orientations_too():
+    found, expected = (radial_profiles("pb", ROTATIONS, engine=name) for name in ("listing", "kinematical"))
+    np.testing.assert_allclose(found, expected, rtol=0, atol=2e-6 * expected.max())
+
+
+def test_engine_and_version_belong_to_the_fingerprint(monkeypatch):
+    kinematical, listing = (Simulator.prepare(spec) for spec in documents({}))
+    assert listing.versions == {**kinematical.versions, "engine": "listing", "engine_version": "7"}
+    before = fingerprint(listing)
+    assert before != fingerprint(kinematical)
+    monkeypatch.setattr(ListingEngine, "version", "8")
+    assert fingerprint(listing) != before
+
+
+def test_an_unknown_engine_is_refused_with_the_choices():
+    document, found = {"diffraction": {"engine": "kinematicl"}}, r"no engine is called 'kinematicl', did you mean"
+    with pytest.raises(SpecError, match=found):
+        make_spec(document)
+    with pytest.raises(InputError, match=found):
+        Simulator.prepare(make_spec(document, stored=True))
+
+
+def test_an_engine_that_loses_count_is_named(monkeypatch):
+    def one_too_many(self, crystals, frame):
+        spots = KinematicalEngine.spots(self, crystals, frame)
+        spots.start[-1] += 1
+        return spots
+
+    monkeypatch.setattr(ListingEngine, "spots", one_too_many)
+    with pytest.raises(
+        InputError, match=r"expected the spots of \d+ crystals end to end .* the engine must be corrected"
+    ):
+        simulate(documents({})[1])

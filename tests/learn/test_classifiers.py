@@ -1,0 +1,177 @@
+"""A second kind of classifier through every room: trained, stored, loaded, used, compared and promoted."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from difsims_core.config.documents import make_spec
+from difsims_core.config.learning import TrainingSpec
+from difsims_core.config.pipeline import PipelineSpec
+from difsims_core.config.promotion import PromotionSpec
+from difsims_core.config.simulation import SimulationSpec
+from difsims_core.errors import ExperimentError, InputError, ModelError, SpecError
+from difsims_core.families import CLASSIFIERS
+from difsims_core.learn.bundle import load_bundle
+from difsims_core.learn.predict import predict_experiment, predict_profiles
+from difsims_core.learn.train import find_trained, run_training
+from difsims_core.learn.verify import verify_model
+from difsims_core.models.compare import compare, why_incomparable
+from difsims_core.models.promotion_rule import decide, decide_first
+from difsims_core.models.registry import promote_by_hand, resolve_model
+from difsims_core.storage.npz.contracts import read_prediction, write_profiles
+from difsims_core.storage.objects import open_store
+from tests.fake_datasets import build_fake
+from tests.learn.nearest_mean import NearestMean, NearestMeanSpec
+
+N = 600
+POLAR = NearestMeanSpec(takes="polar")
+
+
+@pytest.fixture(autouse=True)
+def offered(monkeypatch):
+    monkeypatch.setitem(CLASSIFIERS._members, "nearest_mean", NearestMean)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return open_store(tmp_path_factory.mktemp("store"))
+
+
+@pytest.fixture(scope="module")
+def simulation(store):
+    """Patterns of formulas; those of a class differ as much as those of others, but for a few."""
+    spec = {"n_patterns": N, "seed": 3, "phases": ["pbi2_2h", "gratia_2h", "pb"], "output": {"cake_px": True}}
+    return build_fake(store, SimulationSpec.model_validate(spec))
+
+
+def test_its_document_is_one_of_the_kinds():
+    for document in (
+        make_spec({"kind": "nearest_mean", "takes": "polar"}, TrainingSpec),
+        make_spec({"training": {"kind": "nearest_mean", "takes": "polar"}}, PipelineSpec).training,
+    ):
+        assert document == POLAR
+    whole = make_spec({"training": {"kind": "nearest_mean", "sharpness": 2}}, PipelineSpec)
+    assert make_spec(whole.to_document(), PipelineSpec) == whole
+    assert whole.to_document()["training"]["sharpness"] == 2
+    assert isinstance(make_spec({"training": {"network": "large_filter"}}, PipelineSpec).training, TrainingSpec)
+    assert "sharpness" in str(TrainingSpec.model_json_schema())
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        ({"kind": "nearest_meen"}, "no classifier is called 'nearest_meen', did you mean 'nearest_mean'"),
+        ({"kind": 7}, "kind"),
+        ({"kind": "nearest_mean", "epochs": 3}, r"training.*unknown key 'epochs'"),
+        ({"kind": "nearest_mean", "sharpness": []}, r"training\.sharpness"),
+        ({"kind": "keras_network", "takes": "polar"}, "unknown key 'takes'"),
+    ],
+)
+def test_what_is_no_document_of_its_kind_is_refused(document, words):
+    with pytest.raises(SpecError, match=words):
+        make_spec({"training": document}, PipelineSpec)
+
+
+@pytest.mark.parametrize("takes", ["profile", "polar"])
+def test_it_is_trained_stored_loaded_and_used(store, simulation, takes):
+    spec = NearestMeanSpec(takes=takes)
+    result = run_training(store, [simulation.id], spec)
+    assert not result.reused
+    assert run_training(store, [simulation.id], spec).reused
+    assert find_trained(store, [simulation.id], spec).id == result.bundle.id
+    bundle = load_bundle(result.bundle.id, store)
+    assert bundle.training == spec
+    assert bundle.input_shape == {"profile": (147,), "polar": (147, 360)}[takes]
+    assert bundle.history == ()
+    assert set(bundle.objects) == {"weights.npz"}
+    assert verify_model(store, bundle.id).ok
+    array = np.asarray(simulation[bundle.input.array][:])
+    kept = NearestMean(bundle.classifier.means, 5.0).predict(array[:9])
+    np.testing.assert_array_equal(bundle.classifier.predict(array[:9]), kept)
+    scale = array.max(axis=tuple(range(1, array.ndim)), keepdims=True)
+    found = predict_profiles(bundle, array[:9].reshape(3, 3, *array.shape[1:]) / scale[:9].mean(), simulation.q_px)
+    assert found.shape == (3, 3, 3)
+    np.testing.assert_allclose(found.sum(axis=-1), 1, atol=1e-6)
+
+
+def test_polar_patterns_are_scaled_as_a_whole_and_brought_to_the_axis(store, simulation):
+    bundle = run_training(store, [simulation.id], POLAR).bundle
+    q = simulation.q_px
+    pattern = np.exp(-(((q[:, None] - 0.7) / 0.2) ** 2)) * np.linspace(1, 2, 360)
+    wide = np.linspace(0, q[-1] + 0.1, 600)
+    measured = 40 + 900 * np.exp(-(((wide[:, None] - 0.7) / 0.2) ** 2)) * np.linspace(1, 2, 360)
+    direct = bundle.classifier.predict(((pattern - pattern.min()) / np.ptp(pattern))[None].astype(np.float32))
+    np.testing.assert_allclose(predict_profiles(bundle, measured, wide), direct[0], atol=2e-3)
+    broken = measured.copy()
+    broken[300, 7] = np.nan
+    np.testing.assert_array_equal(predict_profiles(bundle, np.stack([broken, measured]), wide)[0], np.float32(1 / 3))
+    for y in (measured[:, :90], measured[:, 0]):
+        with pytest.raises(ExperimentError, match="polar patterns"):
+            predict_profiles(bundle, y, wide)
+
+
+def test_a_file_of_profiles_is_for_a_model_that_takes_profiles(store, simulation, tmp_path):
+    scan = np.asarray(simulation["1d/x_px"][:6]).reshape(2, 3, 147)
+    write_profiles(tmp_path / "scan_radial_crop.npz", simulation.q_px, scan)
+    profile, polar = (run_training(store, [simulation.id], spec).bundle for spec in (NearestMeanSpec(), POLAR))
+    result = predict_experiment(store, profile, tmp_path / "scan_radial_crop.npz")
+    assert read_prediction(result.url).pred.shape == (2, 3, 3)
+    with pytest.raises(ExperimentError, match="takes polar patterns"):
+        predict_experiment(store, polar, tmp_path / "scan_radial_crop.npz")
+
+
+def test_a_dataset_without_its_patterns_is_refused(store):
+    bare = build_fake(store, SimulationSpec.model_validate({"n_patterns": 300, "phases": ["pb", "pbi2_2h"]}))
+    with pytest.raises(InputError, match=r"no 2d/x_px, the polar patterns .*simulate with output\.cake_px"):
+        run_training(store, [bare.id], POLAR)
+
+
+def test_models_are_compared_and_promoted_by_what_they_declare(store, simulation):
+    first, second, polar = (
+        run_training(store, [simulation.id], spec).bundle
+        for spec in (NearestMeanSpec(), NearestMeanSpec(sharpness=9), POLAR)
+    )
+    same = compare(store, second, first)
+    assert not same.refused
+    assert same.held_out.n == first.split["n_test"]
+    np.testing.assert_array_equal(same.held_out.counts[:, 1, 0] + same.held_out.counts[:, 0, 1], 0)
+    assert not decide(PromotionSpec(), same).promote, "it is not better"
+    assert compare(store, polar, polar).held_out.n == polar.split["n_test"]
+    assert "polar patterns of shape (147, 360)" in why_incomparable(polar, first)
+    assert decide_first(PromotionSpec(), first.metrics).why
+    promote_by_hand(store, polar.id, why="polar patterns tell more")
+    assert resolve_model(store, "champion") == polar.id
+
+
+def test_a_model_of_a_kind_that_is_not_installed_says_so(store, simulation, monkeypatch):
+    bundle = run_training(store, [simulation.id], NearestMeanSpec()).bundle
+    monkeypatch.delitem(CLASSIFIERS._members, "nearest_mean")
+    with pytest.raises(ModelError, match=r"no classifier is called 'nearest_mean'.*must be installed"):
+        load_bundle(bundle.id, store)
+    monkeypatch.setitem(CLASSIFIERS._members, "nearest_mean", NearestMean)
+
+
+def test_what_needs_no_tensorflow_loads_none(store, simulation):
+    """Trained, stored, loaded and used in a process of its own."""
+    script = f"""
+import sys
+from difsims_core.families import CLASSIFIERS
+from tests.learn.nearest_mean import NearestMean, NearestMeanSpec
+CLASSIFIERS.register("nearest_mean")(NearestMean)
+from difsims_core.learn.bundle import load_bundle
+from difsims_core.learn.predict import predict_profiles
+from difsims_core.learn.train import run_training
+from difsims_core.dataset.open import open_simulation
+from difsims_core.storage.objects import open_store
+store = open_store({store.root!r})
+model = run_training(store, [{simulation.id!r}], NearestMeanSpec(seed=7)).bundle.id
+sim = open_simulation({simulation.id!r}, store)
+assert predict_profiles(load_bundle(model, store), sim["1d/x_px"][:5], sim.q_px).shape == (5, 3)
+print(sorted({{"tensorflow", "keras"}} & sys.modules.keys()))
+"""
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
