@@ -28,7 +28,7 @@ def make_earlier(store: ObjectStore, plan: Plan) -> None:
         "completed",
     )
     _write(store, layout.completion(plan.id), {name: getattr(completion, name) for name in names})
-    _write(store, layout.simulation_index(plan.fingerprint), plan.record())
+    _write(store, layout.simulation_index(plan.fingerprint), plan.record().to_document())
 
 
 def _write(store: ObjectStore, key: str, document: object) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from difsims_core.dataset.completion import Completion, make_completion, read_completion
 from difsims_core.dataset.description import read_description
-from difsims_core.dataset.plan import Plan, fingerprint, plan_blocks, plan_from
+from difsims_core.dataset.plan import Plan, PlanRecord, fingerprint, plan_blocks
 from difsims_core.dataset.receipts import Receipt, read_receipt, read_receipts
 from difsims_core.dataset.template import dataset_template
 from difsims_core.dataset.write import block_targets, store_block
@@ -23,7 +23,6 @@ from difsims_core.moments import now_text
 from difsims_core.storage import layout
 from difsims_core.storage.concurrent import consume_concurrently
 from difsims_core.storage.objects import ObjectStore, open_store
-from difsims_core.storage.records import to_record
 from difsims_core.storage.zarr.arrays import create_arrays
 
 if TYPE_CHECKING:
@@ -121,7 +120,7 @@ def read_index(store: ObjectStore, wanted: str) -> Plan:
         If the record is damaged, or that of another fingerprint.
     """
     key = layout.simulation_index(wanted)
-    plan = plan_from(store.read_record(key), store.url(key))
+    plan = PlanRecord.from_document(store.read_record(key), store.url(key)).plan(store.url(key))
     if plan.fingerprint != wanted:
         raise CorruptDataError(
             f"{store.url(key)}: the record is of the fingerprint {plan.fingerprint}, and its name says another",
@@ -230,7 +229,7 @@ def finish(store: ObjectStore, plan: Plan) -> Completion:
         )
     document = read_description(store, layout.simulation(plan.id)).document
     record = make_completion(store, plan, document, receipts, now_text())
-    if not store.create(layout.completion(plan.id), record.record()):
+    if not store.create(layout.completion(plan.id), record.to_record()):
         return read_completion(store, layout.simulation(plan.id))
     _log.info("dataset %s is complete: %d patterns in %d blocks", plan.id, plan.n_patterns, plan.n_blocks)
     return record
@@ -248,7 +247,7 @@ def _find_or_create(store: ObjectStore, simulator: Simulator, block_rows: int | 
         return read_index(store, wanted)
     except MissingObjectError:
         plan = plan_blocks(simulator, layout.new_simulation_id(), now_text(), block_rows)
-    if store.create(layout.simulation_index(wanted), to_record(plan.record())):
+    if store.create(layout.simulation_index(wanted), plan.record().to_record()):
         return plan
     return read_index(store, wanted)  # another process was faster
 

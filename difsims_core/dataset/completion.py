@@ -9,16 +9,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from pydantic import model_validator
 
 from difsims_core.dataset.receipts import Receipt, content_digest
 from difsims_core.errors import CorruptDataError, MalformedError, MissingObjectError
 from difsims_core.plain_json import read_json
 from difsims_core.storage import layout
 from difsims_core.storage.concurrent import ContextPool
-from difsims_core.storage.record_fields import Fields
-from difsims_core.storage.records import to_record
+from difsims_core.storage.record_model import Count, Items, Record, Sha256, SimulationId, Size, Text, Time
 from difsims_core.storage.zarr.metadata import ROOT_DOCUMENT, GroupDocument
 
 if TYPE_CHECKING:
@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 _READERS = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Completion:
+class Completion(Record):
     """What is known of a complete dataset.
 
     Attributes
@@ -54,23 +53,30 @@ class Completion:
         ISO date and time.
     """
 
-    id: str
-    fingerprint: str
-    phases: tuple[str, ...]
-    summary: str
-    n_patterns: int
-    n_blocks: int
-    class_counts: Mapping[str, int]
-    content_sha256: str
-    root_sha256: str
-    axes: Mapping[str, str]
-    objects_sha256: str
-    stored_bytes: int
-    completed: str
+    described: ClassVar[str] = "the completion record of a dataset"
 
-    def record(self) -> bytes:
-        """Return the bytes under which it is stored."""
-        return to_record(asdict(self))
+    id: SimulationId
+    fingerprint: Sha256
+    phases: Items[Text]
+    summary: Text
+    n_patterns: Size
+    n_blocks: Size
+    class_counts: Mapping[str, Count]
+    content_sha256: Sha256
+    root_sha256: Sha256
+    axes: Mapping[Text, Sha256]
+    objects_sha256: Sha256
+    stored_bytes: Count
+    completed: Time
+
+    @model_validator(mode="after")
+    def _counts_every_pattern(self) -> Self:
+        labels = {str(label) for label in range(len(self.phases))}
+        if not self.class_counts.keys() <= labels or sum(self.class_counts.values()) != self.n_patterns:
+            raise ValueError(
+                f"expected class_counts of {len(labels)} labels that sum to {self.n_patterns} patterns, found others"
+            )
+        return self
 
 
 def read_completion(store: ObjectStore, key: str) -> Completion:
@@ -84,29 +90,7 @@ def read_completion(store: ObjectStore, key: str) -> Completion:
         If it is damaged, or of an earlier version.
     """
     key = f"{key}/{layout.COMPLETE}"
-    fields = Fields(store.read_record(key), store.url(key))
-    found = Completion(
-        fields.text("id"),
-        fields.sha256("fingerprint"),
-        fields.texts("phases"),
-        fields.text("summary"),
-        fields.count("n_patterns", least=1),
-        fields.count("n_blocks", least=1),
-        fields.counts("class_counts"),
-        fields.sha256("content_sha256"),
-        fields.sha256("root_sha256"),
-        fields.checksums("axes"),
-        fields.sha256("objects_sha256"),
-        fields.count("stored_bytes"),
-        fields.date("completed"),
-    )
-    labels = {str(label) for label in range(len(found.phases))}
-    if not found.class_counts.keys() <= labels or sum(found.class_counts.values()) != found.n_patterns:
-        raise CorruptDataError(
-            f"{fields.where}: expected class_counts of {len(labels)} labels that sum to {found.n_patterns} patterns",
-            "it was damaged, restore it",
-        )
-    return found
+    return Completion.from_document(store.read_record(key), store.url(key))
 
 
 def make_completion(
@@ -127,21 +111,22 @@ def make_completion(
             counts[label] = counts.get(label, 0) + count
     records = _receipt_records(receipts)
     rows = sum(size for receipt in receipts.values() for size in receipt.stored_bytes.values())
-    return Completion(
-        plan.id,
-        plan.fingerprint,
-        tuple(document.attributes["phases"]),
-        document.attributes["summary"],
-        plan.n_patterns,
-        plan.n_blocks,
-        dict(sorted(counts.items(), key=lambda item: int(item[0]))),
-        content_digest(receipts),
-        hashlib.sha256(document.data).hexdigest(),
-        {path: hashlib.sha256(small[axis]).hexdigest() for path, axis in axis_objects(document).items()},
-        objects_digest(small, receipts),
-        rows + sum(map(len, small.values())) + sum(map(len, records.values())),
-        completed,
-    )
+    found = {
+        "id": plan.id,
+        "fingerprint": plan.fingerprint,
+        "phases": tuple(document.attributes["phases"]),
+        "summary": document.attributes["summary"],
+        "n_patterns": plan.n_patterns,
+        "n_blocks": plan.n_blocks,
+        "class_counts": dict(sorted(counts.items(), key=lambda item: int(item[0]))),
+        "content_sha256": content_digest(receipts),
+        "root_sha256": hashlib.sha256(document.data).hexdigest(),
+        "axes": {path: hashlib.sha256(small[axis]).hexdigest() for path, axis in axis_objects(document).items()},
+        "objects_sha256": objects_digest(small, receipts),
+        "stored_bytes": rows + sum(map(len, small.values())) + sum(map(len, records.values())),
+        "completed": completed,
+    }
+    return Completion.from_document(found, store.url(f"{key}/{layout.COMPLETE}"))
 
 
 def axis_objects(document: GroupDocument) -> dict[str, str]:
@@ -190,4 +175,6 @@ def objects_digest(small: Mapping[str, bytes], receipts: Mapping[int, Receipt]) 
 
 
 def _receipt_records(receipts: Mapping[int, Receipt]) -> dict[str, bytes]:
-    return {f"{layout.RECEIPTS}/{layout.receipt_name(block)}": receipt.record() for block, receipt in receipts.items()}
+    return {
+        f"{layout.RECEIPTS}/{layout.receipt_name(block)}": receipt.to_record() for block, receipt in receipts.items()
+    }

@@ -6,22 +6,24 @@ that nothing is sealed that gives the rows another meaning.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
+from pydantic import ConfigDict
 
 from difsims_core.config.documents import make_spec
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.dataset.completion import axis_objects, make_completion, read_completion
 from difsims_core.dataset.description import Description, read_description, rows_arrays
-from difsims_core.dataset.plan import plan_from
+from difsims_core.dataset.plan import PlanRecord
 from difsims_core.dataset.receipts import Receipt, Written, content_digest, read_receipt, receipt_of, write_receipt
 from difsims_core.errors import CorruptDataError, MissingObjectError
 from difsims_core.signal.grid import AZIMUTH_DEG, RadialGrid
 from difsims_core.signal.resample import q_crop_axis
 from difsims_core.storage import layout
-from difsims_core.storage.record_fields import Fields
-from difsims_core.storage.records import plain_document, to_record
+from difsims_core.storage.record_model import Count, Record, Sha256, SimulationId, Text, Time
+from difsims_core.storage.records import plain_document
 from difsims_core.storage.zarr.arrays import get_array, open_group
 from difsims_core.storage.zarr.shards import decode_shard
 
@@ -29,6 +31,31 @@ if TYPE_CHECKING:
     from difsims_core.dataset.plan import Plan
     from difsims_core.storage.objects import ObjectStore
     from difsims_core.storage.zarr.metadata import ArrayLayout
+
+
+class _EarlierCompletion(Record):
+    model_config = ConfigDict(extra="ignore")
+
+    described: ClassVar[str] = "a completion record of the earlier form"
+
+    id: SimulationId
+    fingerprint: Sha256
+    content_sha256: Sha256
+    completed: Time
+
+
+class _EarlierReceipt(Record):
+    model_config = ConfigDict(extra="ignore")
+
+    described: ClassVar[str] = "a receipt of the earlier form"
+
+    fingerprint: Sha256
+    block: Count
+    start: Count
+    stop: Count
+    checksums: Mapping[Text, Sha256]
+    shapes: Mapping[Text, list[Count]]
+    class_counts: Mapping[str, Count]
 
 
 def convert_dataset(store: ObjectStore, simulation_id: str) -> bool:
@@ -47,24 +74,25 @@ def convert_dataset(store: ObjectStore, simulation_id: str) -> bool:
     """
     key = layout.simulation(simulation_id)
     description = read_description(store, key)
-    earlier = _earlier(store, f"{key}/{layout.COMPLETE}")
+    place = f"{key}/{layout.COMPLETE}"
+    earlier, where = _earlier(store, place), store.url(place)
     if earlier is None:
         return _convert_index(store, description)
-    if (earlier.text("id"), earlier.sha256("fingerprint")) != (simulation_id, description.plan.fingerprint):
-        raise CorruptDataError(f"{earlier.where}: the completion record is another dataset's; it cannot be converted")
+    if (earlier.id, earlier.fingerprint) != (simulation_id, description.plan.fingerprint):
+        raise CorruptDataError(f"{where}: the completion record is another dataset's; it cannot be converted")
     _check_meaning(store, key, description)
     receipts = {block: _receipt(store, key, description, block) for block in range(description.plan.n_blocks)}
-    if content_digest(receipts) != earlier.sha256("content_sha256"):
-        raise CorruptDataError(f"{earlier.where}: was written for other rows; the dataset cannot be converted")
-    record = make_completion(store, description.plan, description.document, receipts, earlier.date("completed"))
+    if content_digest(receipts) != earlier.content_sha256:
+        raise CorruptDataError(f"{where}: was written for other rows; the dataset cannot be converted")
+    record = make_completion(store, description.plan, description.document, receipts, earlier.completed)
     for receipt in receipts.values():
         write_receipt(store, receipt)
     _convert_index(store, description)
-    store.write(layout.completion(simulation_id), record.record())
+    store.write(layout.completion(simulation_id), record.to_record())
     return True
 
 
-def _earlier(store: ObjectStore, key: str) -> Fields | None:
+def _earlier(store: ObjectStore, key: str) -> _EarlierCompletion | None:
     """Return the completion record of the earlier form; None when there is none, or it is of today's form."""
     try:
         data = store.read(key)
@@ -74,7 +102,7 @@ def _earlier(store: ObjectStore, key: str) -> Fields | None:
     if "sha256" in document:
         read_completion(store, key.rpartition("/")[0])
         return None
-    return Fields(document, store.url(key))
+    return _EarlierCompletion.from_document(document, store.url(key))
 
 
 def _receipt(store: ObjectStore, key: str, description: Description, block: int) -> Receipt:
@@ -89,12 +117,12 @@ def _receipt(store: ObjectStore, key: str, description: Description, block: int)
 
 
 def _earlier_receipt(store: ObjectStore, place: str, plan: Plan, block: int) -> Receipt:
-    fields = Fields(plain_document(store.read(place), store.url(place)), store.url(place))
-    found = (fields.count("block"), fields.count("start"), fields.count("stop"), fields.sha256("fingerprint"))
-    if found != (block, *plan.rows(block), plan.fingerprint):
-        raise CorruptDataError(f"{fields.where}: is not the receipt of block {block}; the dataset cannot be converted")
-    sums, shapes, counts = fields.checksums("checksums"), fields.shapes("shapes"), fields.counts("class_counts")
-    return Receipt(plan.id, plan.fingerprint, block, *plan.rows(block), sums, shapes, {}, {}, counts)
+    found = _EarlierReceipt.from_document(plain_document(store.read(place), store.url(place)), store.url(place))
+    if (found.block, found.start, found.stop, found.fingerprint) != (block, *plan.rows(block), plan.fingerprint):
+        raise CorruptDataError(
+            f"{store.url(place)}: is not the receipt of block {block}; the dataset cannot be converted"
+        )
+    return Receipt(id=plan.id, **found.model_dump(), stored_sha256={}, stored_bytes={})
 
 
 def _written(store: ObjectStore, key: str, path: str, array: ArrayLayout, known: Receipt) -> Written:
@@ -140,7 +168,9 @@ def _convert_index(store: ObjectStore, description: Description) -> bool:
         document = plain_document(store.read(key), store.url(key))
     except MissingObjectError:
         return False
-    earlier = "sha256" not in document and plan_from(document, store.url(key)) == description.plan
+    earlier = (
+        "sha256" not in document and PlanRecord.from_document(document, store.url(key)).plan(key) == description.plan
+    )
     if earlier:
-        store.write(key, to_record(description.plan.record()))
+        store.write(key, description.plan.record().to_record())
     return earlier

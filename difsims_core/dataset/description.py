@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import ConfigDict
 
 from difsims_core.dataset.peaks import FLAT
-from difsims_core.dataset.plan import Plan, plan_from
+from difsims_core.dataset.plan import Plan, PlanRecord
 from difsims_core.errors import CorruptDataError
-from difsims_core.storage.record_fields import Fields
+from difsims_core.storage.record_model import Items, Text
 from difsims_core.storage.zarr.arrays import read_group
 
 if TYPE_CHECKING:
@@ -42,6 +44,19 @@ class Description:
     summary: str
 
 
+class _Attributes(PlanRecord):
+    model_config = ConfigDict(extra="ignore")  # what a dataset may say of itself besides
+
+    described: ClassVar[str] = "what a dataset says of itself"
+
+    phases: Items[Text]
+    summary: Text
+    engine_version: Text
+    crystals: list[dict[str, Any]]
+    parameters: dict[str, Any]
+    versions: dict[str, Any]
+
+
 def read_description(store: ObjectStore, key: str) -> Description:
     """Return what the dataset in a folder says of itself, with one request.
 
@@ -53,23 +68,15 @@ def read_description(store: ObjectStore, key: str) -> Description:
         If it is not what a dataset says, or says that it is another one than the folder is called.
     """
     document, where = read_group(store, key), store.url(key)
-    fields = Fields(document.attributes, where)
-    plan = plan_from(document.attributes, where)
+    said = _Attributes.from_document(document.attributes, where)
+    plan = said.plan(where)
     check_folder(store, key, plan.id)
-    phases, summary = fields.texts("phases"), fields.text("summary")
-    fields.text("engine_version")
-    crystals = document.attributes.get("crystals")
-    well_formed = isinstance(crystals, list) and all(isinstance(item, dict) for item in crystals)
-    if not well_formed or not all(
-        isinstance(document.attributes.get(name), dict) for name in ("parameters", "versions")
-    ):
-        raise CorruptDataError(f"{where}: parameters, versions or crystals are not what a dataset says", "restore it")
     if document.nodes.get(_COPY, {}).get("attributes") != document.attributes:
         raise CorruptDataError(
             f"{where}: its attributes differ from their copy in {_COPY!r}", "it was edited, restore it"
         )
     _check_arrays(document, plan, where)
-    return Description(document, plan, phases, summary)
+    return Description(document, plan, said.phases, said.summary)
 
 
 def versions_in_words(attributes: Mapping[str, Any]) -> str:

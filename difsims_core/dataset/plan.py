@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from difsims_core.config.keys.fingerprint import fingerprint_document
 from difsims_core.errors import CorruptDataError, InputError
-from difsims_core.storage import layout
-from difsims_core.storage.record_fields import Fields
+from difsims_core.storage.record_model import Count, Record, Sha256, SimulationId, Size, Time
 
 if TYPE_CHECKING:
     from difsims_core.simulation.simulator import Simulator
@@ -100,35 +98,36 @@ class Plan:
         edges = [self.n_blocks * i // count for i in range(count + 1)]
         return tuple(range(first, last) for first, last in pairwise(edges))
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> PlanRecord:
         """Return what the store keeps to find this dataset by its fingerprint."""
-        names = ("id", "fingerprint", "n_patterns", "block_rows", "chunk_rows", "spot_rows", "created")
-        return {name: getattr(self, name) for name in names}
+        return PlanRecord(**{name: getattr(self, name) for name in PlanRecord.model_fields})
 
 
-def plan_from(record: Mapping[str, Any], where: str) -> Plan:
-    """Return the plan that a record, or the attributes of a dataset, describe.
+class PlanRecord(Record):
+    """What the store keeps to find a dataset by its fingerprint, as `Plan` explains it."""
 
-    Raises
-    ------
-    CorruptDataError
-        If they do not; ``where`` says whose they are.
-    """
-    fields = Fields(record, where)
-    try:
-        return Plan(
-            layout.check_simulation_id(fields.text("id")),
-            fields.sha256("fingerprint"),
-            fields.count("n_patterns", least=1),
-            fields.count("block_rows", least=1),
-            fields.count("chunk_rows", least=1),
-            fields.count("spot_rows") if "spot_rows" in record else 0,  # datasets had none before there were spots
-            fields.date("created"),
-        )
-    except InputError as error:
-        raise CorruptDataError(
-            f"{where}: not the record of a dataset ({error})", "it was damaged, restore it"
-        ) from None
+    described: ClassVar[str] = "the record of a dataset"
+
+    id: SimulationId
+    fingerprint: Sha256
+    n_patterns: Size
+    block_rows: Size
+    chunk_rows: Size
+    spot_rows: Count = 0  # datasets had none before there were spots
+    created: Time
+
+    def plan(self, where: str) -> Plan:
+        """Return the plan; ``where`` says in errors whose it is.
+
+        Raises
+        ------
+        CorruptDataError
+            If its sizes do not fit together.
+        """
+        try:
+            return Plan(**{name: getattr(self, name) for name in PlanRecord.model_fields})
+        except InputError as error:
+            raise CorruptDataError(f"{where}: not {self.described} ({error})", self.remedy) from None
 
 
 def plan_blocks(simulator: Simulator, simulation_id: str, created: str, block_rows: int | None = None) -> Plan:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -15,8 +15,7 @@ from difsims_core.errors import CorruptDataError, MissingObjectError
 from difsims_core.storage import layout
 from difsims_core.storage.concurrent import ContextPool
 from difsims_core.storage.objects import ObjectStore
-from difsims_core.storage.record_fields import Fields
-from difsims_core.storage.records import to_record
+from difsims_core.storage.record_model import Count, Record, Sha256, SimulationId, Size, Text
 
 if TYPE_CHECKING:
     from difsims_core.dataset.plan import Plan
@@ -25,8 +24,7 @@ if TYPE_CHECKING:
 _READERS = 16  # receipts are small: the way to the store is what takes time
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(Record):
     """One block, written.
 
     Attributes
@@ -47,20 +45,18 @@ class Receipt:
         Patterns of each label.
     """
 
-    id: str
-    fingerprint: str
-    block: int
-    start: int
-    stop: int
-    checksums: Mapping[str, str]
-    shapes: Mapping[str, list[int]]
-    stored_sha256: Mapping[str, str]
-    stored_bytes: Mapping[str, int]
-    class_counts: Mapping[str, int]
+    described: ClassVar[str] = "the receipt of a block"
 
-    def record(self) -> bytes:
-        """Return the bytes under which it is stored."""
-        return to_record(asdict(self))
+    id: SimulationId
+    fingerprint: Sha256
+    block: Count
+    start: Count
+    stop: Size
+    checksums: Mapping[Text, Sha256]
+    shapes: Mapping[Text, list[Count]]
+    stored_sha256: Mapping[Text, Sha256]
+    stored_bytes: Mapping[Text, Count]
+    class_counts: Mapping[str, Count]
 
 
 def block_arrays(plan: Plan, block: Block) -> dict[str, np.ndarray]:
@@ -107,22 +103,24 @@ def make_receipt(plan: Plan, block: Block, written: Mapping[str, Written]) -> Re
 
 def receipt_of(plan: Plan, block: int, written: Mapping[str, Written], class_counts: Mapping[str, int]) -> Receipt:
     """Return the receipt of a block by its number."""
+    start, stop = plan.rows(block)
     return Receipt(
-        plan.id,
-        plan.fingerprint,
-        block,
-        *plan.rows(block),
-        {path: item.checksum for path, item in written.items()},
-        {path: item.shape for path, item in written.items()},
-        {path: item.sha256 for path, item in written.items()},
-        {path: item.size for path, item in written.items()},
-        class_counts,
+        id=plan.id,
+        fingerprint=plan.fingerprint,
+        block=block,
+        start=start,
+        stop=stop,
+        checksums={path: item.checksum for path, item in written.items()},
+        shapes={path: item.shape for path, item in written.items()},
+        stored_sha256={path: item.sha256 for path, item in written.items()},
+        stored_bytes={path: item.size for path, item in written.items()},
+        class_counts=class_counts,
     )
 
 
 def write_receipt(store: ObjectStore, receipt: Receipt) -> None:
     """Store a receipt: from now on its block counts as written."""
-    store.write(layout.receipt(receipt.id, receipt.block), receipt.record())
+    store.write(layout.receipt(receipt.id, receipt.block), receipt.to_record())
 
 
 def read_receipt(store: ObjectStore, plan: Plan, block: int, folder: str | None = None) -> Receipt | None:
@@ -132,28 +130,13 @@ def read_receipt(store: ObjectStore, plan: Plan, block: int, folder: str | None 
     """
     key = f"{folder or layout.simulation(plan.id)}/{layout.RECEIPTS}/{layout.receipt_name(block)}"
     try:
-        receipt = _receipt_from(Fields(store.read_record(key), store.url(key)))
+        receipt = Receipt.from_document(store.read_record(key), store.url(key))
     except (MissingObjectError, CorruptDataError):
         return None
     mine = (receipt.id, receipt.fingerprint, receipt.block) == (plan.id, plan.fingerprint, block)
     paths = list(receipt.checksums)
     whole = all(list(held) == paths for held in (receipt.shapes, receipt.stored_sha256, receipt.stored_bytes))
     return receipt if mine and paths and whole and (receipt.start, receipt.stop) == plan.rows(block) else None
-
-
-def _receipt_from(fields: Fields) -> Receipt:
-    return Receipt(
-        fields.text("id"),
-        fields.sha256("fingerprint"),
-        fields.count("block"),
-        fields.count("start"),
-        fields.count("stop", least=1),
-        fields.checksums("checksums"),
-        fields.shapes("shapes"),
-        fields.checksums("stored_sha256"),
-        fields.counts("stored_bytes"),
-        fields.counts("class_counts"),
-    )
 
 
 def read_receipts(

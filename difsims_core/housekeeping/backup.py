@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, ClassVar, Literal, TypeVar
+
+from pydantic import AfterValidator
 
 from difsims_core.errors import CorruptDataError, InputError, MissingObjectError, StoreError
 from difsims_core.learn.weights import WEIGHTS
@@ -22,13 +24,44 @@ from difsims_core.models.registry_record import ModelRegistry, registry_from
 from difsims_core.moments import moment, now_text
 from difsims_core.storage import layout
 from difsims_core.storage.objects import ObjectStore, open_store
+from difsims_core.storage.record_model import Count, Record, RecordPart, Sha256, Text, Time
 from difsims_core.storage.records import from_record
 
 T = TypeVar("T")
 
 MANIFEST = "manifest.json"
-_FORMAT = 2
 _AT_ONCE = 8  # documents are small: the way to the store is what takes time
+
+
+def _is_document(key: str) -> bool:
+    """Return whether a key is that of a document: a manifest from elsewhere writes nothing else."""
+    if key in (layout.model_registry(), layout.INTAKE):
+        return True
+    place, _, name = key.rpartition("/")
+    if place in (layout.SIMULATION_INDEX, layout.MODEL_INDEX):
+        return layout.is_fingerprint(name.removesuffix(".json")) and name.endswith(".json")
+    return name == layout.MODEL_RECORD and layout.is_model_id(place.removeprefix(f"{layout.MODELS}/"))
+
+
+def _require_document(key: str) -> str:
+    if not _is_document(key):
+        raise ValueError("is no document of a store")
+    return key
+
+
+class _Copied(RecordPart):
+    sha256: Sha256
+    size: Count
+
+
+class _Manifest(Record):
+    described: ClassVar[str] = "the manifest of a backup"
+    remedy: ClassVar[str] = "restore from another one, or with the version of difsims that made it"
+
+    format: Literal[2]
+    store: Text
+    created: Time
+    documents: Mapping[Annotated[str, AfterValidator(_require_document)], _Copied]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +136,10 @@ def backup(store: ObjectStore, folder: str | Path) -> Backup:
         registry_from(found[key], store.url(key))
     found |= _read(_keys(store), store)
     documents = {key: data for key, data in sorted(found.items()) if _is_sound(data)}
-    checked = {key: {"sha256": _sha256(data), "size": len(data)} for key, data in documents.items()}
+    checked = {key: _Copied(sha256=_sha256(data), size=len(data)) for key, data in documents.items()}
     _each(documents, lambda key: target.write(key, documents[key]))
-    manifest = {"format": _FORMAT, "store": store.root, "created": now_text(), "documents": checked}
-    target.write_record(MANIFEST, manifest)
+    manifest = _Manifest(format=2, store=store.root, created=now_text(), documents=checked)
+    target.write(MANIFEST, manifest.to_record())
     damaged = tuple(key for key in found if key not in documents)
     return Backup(target.root, tuple(documents), damaged, sum(map(len, documents.values())))
 
@@ -171,36 +204,15 @@ def _keys(store: ObjectStore) -> list[str]:
     return [*found, *(key for folder in folders for key in store.list(folder) if _is_document(key))]
 
 
-def _is_document(key: str) -> bool:
-    """Return whether a key is that of a document: a manifest from elsewhere writes nothing else."""
-    if key in (layout.model_registry(), layout.INTAKE):
-        return True
-    place, _, name = key.rpartition("/")
-    if place in (layout.SIMULATION_INDEX, layout.MODEL_INDEX):
-        return layout.is_fingerprint(name.removesuffix(".json")) and name.endswith(".json")
-    return name == layout.MODEL_RECORD and layout.is_model_id(place.removeprefix(f"{layout.MODELS}/"))
-
-
 def _sound_documents(source: ObjectStore) -> dict[str, bytes]:
     """Return the documents of a backup by key, every one checked against the manifest."""
-    where = source.url(MANIFEST)
     try:
-        manifest = source.read_record(MANIFEST)
+        manifest = _Manifest.from_document(source.read_record(MANIFEST), source.url(MANIFEST))
     except MissingObjectError:
         raise MissingObjectError(
             f"{source.root}: there is no backup (no {MANIFEST}), or its making was stopped", "name another folder"
         ) from None
-    if manifest.get("format") != _FORMAT:
-        raise CorruptDataError(
-            f"{where}: expected a backup of format {_FORMAT}, found {manifest.get('format')!r:.100}",
-            "use the version of difsims that made it",
-        )
-    try:
-        checksums = {key: str(entry["sha256"]) for key, entry in manifest["documents"].items()}
-    except (AttributeError, KeyError, TypeError) as error:
-        raise CorruptDataError(f"{where}: not the manifest of a backup ({error})", "restore from another one") from None
-    if strange := [key for key in checksums if not _is_document(key)]:
-        raise CorruptDataError(f"{where}: {strange[0]!r:.100} is no document of a store", "restore from another backup")
+    checksums = {key: copied.sha256 for key, copied in manifest.documents.items()}
     documents = _read(checksums, source)
     wrong = [key for key, checksum in checksums.items() if _sha256(documents.get(key, b"")) != checksum]
     if wrong:

@@ -11,16 +11,13 @@ from typing import Any
 from difsims_core.errors import CorruptDataError, ExperimentError, MissingObjectError, StoreError
 from difsims_core.models.compare import margins
 from difsims_core.models.registry import note_champions, read_registry
-from difsims_core.models.registry_record import registry_of
-from difsims_core.moments import now_text
+from difsims_core.models.registry_record import earlier_registry
 from difsims_core.scans.attempts import read_attempts
 from difsims_core.storage import layout
 from difsims_core.storage.npz.contracts import PREDICTION_ENDINGS, read_prediction
 from difsims_core.storage.npz.members import seal_members
 from difsims_core.storage.objects import ObjectStore
 from difsims_core.storage.records import from_record, is_record, plain_document, to_record
-
-_EARLIER_FORMAT = 1
 
 
 def convert_records(store: ObjectStore) -> list[str]:
@@ -85,12 +82,7 @@ def _seal(store: ObjectStore, key: str) -> bool:
 
 
 def _registry(data: bytes, where: str) -> bytes:
-    document = _document(data, where)
-    try:
-        registry = registry_of({**document, "serial": 1, "written": now_text()}, _EARLIER_FORMAT)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise CorruptDataError(f"{where}: not a registry of the earlier form ({error})", "restore it") from None
-    return to_record(registry.to_document())
+    return earlier_registry(_document(data, where), where).to_record()
 
 
 def _evaluation(data: bytes, where: str) -> bytes:

@@ -8,7 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from typing import Any, Literal
+from typing import ClassVar, Literal
+
+from pydantic import ConfigDict
 
 from difsims_core.dataset.open import list_simulations
 from difsims_core.errors import CorruptDataError, DifsimsError, InputError, MissingObjectError
@@ -17,8 +19,7 @@ from difsims_core.plain_json import read_json
 from difsims_core.storage import layout
 from difsims_core.storage.npz.contracts import PREDICTION_ENDINGS, read_prediction
 from difsims_core.storage.objects import ObjectInfo, ObjectStore
-from difsims_core.storage.record_fields import Fields
-from difsims_core.storage.records import from_record
+from difsims_core.storage.record_model import Items, Record, SimulationId, Text
 from difsims_core.storage.zarr.arrays import ROOT_DOCUMENT
 
 Kind = Literal["dataset", "model", "report"]
@@ -26,6 +27,28 @@ _READERS = 8  # records are small: the way to the store is what takes time
 _LARGEST_REPORT_BYTES = 200_000_000
 _Folders = Mapping[str, list[ObjectInfo]]
 _Look = Callable[[ObjectStore, str, list[ObjectInfo]], "Item | None"]
+
+
+class _LineagePart(Record):
+    model_config = ConfigDict(extra="ignore")  # whether the rest of the record is sound matters to its readers alone
+
+    id: Text
+
+
+class _DatasetLineage(_LineagePart):
+    described: ClassVar[str] = "the completion record of a dataset"
+
+    fingerprint: Text
+    completed: Text  # `moment` reads it, also without a zone
+
+
+class _ModelLineage(_LineagePart):
+    described: ClassVar[str] = "the record of a model"
+
+    created: Text
+    sim_ids: Items[SimulationId]
+    sim_fingerprints: Items[Text]
+    training_fingerprint: Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +160,10 @@ def _dataset(store: ObjectStore, name: str, figures: list[ObjectInfo]) -> Item |
         return None
     item = partial(Item, "dataset", name, _size(objects), touched=_latest(objects))
     try:
-        record = store.read_record(layout.completion(name))
-        _require_own(record, name)
-        fields = Fields(record, layout.COMPLETE)
-        return item(made=moment(record.get("completed")), fingerprint=fields.text("fingerprint"))
+        document = store.read_record(layout.completion(name))
+        found = _DatasetLineage.from_document(document, layout.COMPLETE)
+        _require_own(found.id, name)
+        return item(made=moment(found.completed), fingerprint=found.fingerprint)
     except MissingObjectError:
         return item(fingerprint=_fingerprint_within(store, layout.simulation(name)))
     except (CorruptDataError, ValueError) as error:
@@ -164,22 +187,21 @@ def _model(store: ObjectStore, name: str, objects: list[ObjectInfo]) -> Item:
     except MissingObjectError:
         return item()
     try:
-        record = from_record(data, store.url(key))
-        _require_own(record, name)
-        fields = Fields(record, layout.MODEL_RECORD)
+        found = _ModelLineage.from_record(data, store.url(key))
+        _require_own(found.id, name)
         return item(
-            made=moment(record.get("created")),
-            needs=frozenset(map(layout.check_simulation_id, fields.texts("sim_ids"))),
-            need_fingerprints=frozenset(fields.texts("sim_fingerprints")),
-            fingerprint=fields.text("training_fingerprint"),
+            made=moment(found.created),
+            needs=frozenset(found.sim_ids),
+            need_fingerprints=frozenset(found.sim_fingerprints),
+            fingerprint=found.training_fingerprint,
         )
     except (CorruptDataError, ValueError) as error:
         named = layout.find_ids(data.decode(errors="replace")) - {name}  # what it still tells of its lineage is kept
         return item(needs=named, trouble=f"{store.url(key)}: {error}")
 
 
-def _require_own(record: Mapping[str, Any], name: str) -> None:
-    if record.get("id") != name:
+def _require_own(found: str, name: str) -> None:
+    if found != name:
         raise ValueError("it is the record of another item")
 
 

@@ -19,6 +19,7 @@ from difsims_core.learn.trained_index import indexed_id
 from difsims_core.learn.verify import verify_model
 from difsims_core.messages import first_line
 from difsims_core.models.registry import read_registry
+from difsims_core.models.registry_record import ChampionNote
 from difsims_core.scans.attempts import read_attempts
 from difsims_core.storage import layout
 from difsims_core.storage.names import as_written, join_url, same_place, split_url
@@ -31,7 +32,6 @@ from difsims_core.storage.npz.contracts import (
 )
 from difsims_core.storage.npz.members import is_sealed
 from difsims_core.storage.objects import ObjectStore, locate, object_exists, open_store
-from difsims_core.storage.record_fields import Fields
 
 Job = tuple[str, str, Callable[[], Findings]]  # kind, id, check
 
@@ -197,7 +197,7 @@ def _misnamed(kind: str, folder: str) -> Findings:
 
 
 def _note(store: ObjectStore, key: str) -> Findings:
-    model = Fields(store.read_record(key), store.url(key)).text("model")
+    model = ChampionNote.from_document(store.read_record(key), store.url(key)).model
     failures = () if key == layout.champion_note(model) else (f"says that it is of {model}; delete it",)
     return Findings("note of a champion", key, failures)
 

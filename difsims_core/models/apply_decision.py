@@ -99,6 +99,9 @@ def decision_without_comparison(registry: ModelRegistry, model: str) -> Promotio
 def _kept(
     store: ObjectStore, registry: ModelRegistry, challenger: str, ingredients: str, decision: PromotionDecision
 ) -> RetrainingOutcome:
-    after = record_decision(store, registry, RecordedDecision(ingredients, challenger, False, decision.why, now_text()))
+    noted = RecordedDecision(
+        ingredients=ingredients, model=challenger, promoted=False, why=decision.why, when=now_text()
+    )
+    after = record_decision(store, noted)
     before = None if registry.champion is None else registry.champion.model
     return RetrainingOutcome(decision, before, None if after.champion is None else after.champion.model)

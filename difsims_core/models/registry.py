@@ -13,11 +13,18 @@ from dataclasses import replace
 from math import isfinite
 
 from difsims_core.errors import ChampionChangedError, InputError, MissingObjectError, StoreError
-from difsims_core.models.registry_record import By, Champion, ModelRegistry, RecordedDecision, registry_from
+from difsims_core.models.registry_record import (
+    By,
+    Champion,
+    ChampionNote,
+    ModelRegistry,
+    RecordedDecision,
+    registry_from,
+)
 from difsims_core.moments import now_text
 from difsims_core.storage import layout
 from difsims_core.storage.objects import ObjectStore
-from difsims_core.storage.records import to_record
+from difsims_core.storage.update import update_json
 
 __all__ = [
     "CHAMPION",
@@ -38,7 +45,6 @@ _log = logging.getLogger(__name__)
 CHAMPION = "champion"  # what people may write instead of the id of a model
 _DECISIONS = 200
 _FORMER = 1000
-_TRIES = 20
 
 
 def read_registry(store: ObjectStore) -> ModelRegistry:
@@ -92,17 +98,22 @@ def promote(
         If a retraining would make the first champion of a store that had one: its registry is gone.
     """
     _require_model(store, model)
+    _require_whole(why)
     present, now = registry.champion, now_text()
     if by == "retrain" and present is None:
         _require_no_champion_before(store)
     considered = registry.considered
     if ingredients is not None:
-        considered = (RecordedDecision(ingredients, model, True, why, now), *considered)
+        considered = (
+            RecordedDecision(ingredients=ingredients, model=model, promoted=True, why=why, when=now),
+            *considered,
+        )
     if present is None or present.model != model:
         former = registry.former if present is None else (present, *registry.former)
-        champion = Champion(model, now, why, _finite(scores), by)
+        champion = Champion(model=model, since=now, why=why, scores=_finite(scores), by=by)
         registry = replace(registry, champion=champion, former=former)
-    if not _write(store, replace(registry, considered=considered)):
+    data = _next(replace(registry, considered=considered)).to_record()
+    if not store.replace(layout.model_registry(), data, registry.version):
         raise ChampionChangedError(
             f"{store.url(layout.model_registry())}: another process has changed the registry since it was read, "
             f"{model} was not promoted",
@@ -115,28 +126,27 @@ def promote(
 def note_champions(store: ObjectStore, champions: Iterable[Champion]) -> None:
     """Leave a note of each model that was made champion, unless there is one; a failure is logged, no more."""
     for champion in champions:
-        note = to_record({"model": champion.model, "since": champion.since})
+        note = ChampionNote(model=champion.model, since=champion.since).to_record()
         try:
             store.create(layout.champion_note(champion.model), note)
         except StoreError as error:
             _log.warning("no note that %s was made champion could be left: %s", champion.model, error)
 
 
-def record_decision(store: ObjectStore, registry: ModelRegistry, decision: RecordedDecision) -> ModelRegistry:
+def record_decision(store: ObjectStore, decision: RecordedDecision) -> ModelRegistry:
     """Note a decision without a promotion; return the registry with it.
 
     When another process has changed the registry meanwhile, the note is added to what that process wrote.
     """
-    for _ in range(_TRIES):
-        if decision in registry.considered:
-            return registry
-        if _write(store, replace(registry, considered=(decision, *registry.considered))):
-            return read_registry(store)
-        registry = read_registry(store)
-    raise StoreError(
-        f"{store.url(layout.model_registry())}: other processes changed it {_TRIES} times before this one could",
-        "try again",
-    )
+
+    def with_decision(data: bytes | None) -> bytes | None:
+        present = ModelRegistry() if data is None else registry_from(data, store.url(layout.model_registry()))
+        if decision in present.considered:
+            return None
+        return _next(replace(present, considered=(decision, *present.considered))).to_record()
+
+    update_json(store, layout.model_registry(), with_decision)
+    return read_registry(store)
 
 
 def promote_by_hand(store: ObjectStore, model: str, *, why: str) -> ModelRegistry:
@@ -237,20 +247,15 @@ def _line(registry: ModelRegistry) -> list[str]:
     return line
 
 
-def _write(store: ObjectStore, registry: ModelRegistry) -> bool:
-    """Write a registry over the version that it was read from; return False when that is no longer there."""
-    kept = replace(
+def _next(registry: ModelRegistry) -> ModelRegistry:
+    """Return a registry as it is written next, without what is too long ago."""
+    return replace(
         registry,
         former=registry.former[:_FORMER],
         considered=registry.considered[:_DECISIONS],
         serial=registry.serial + 1,
         written=now_text(),
     )
-    try:
-        data = to_record(kept.to_document())
-    except ValueError as error:
-        raise InputError(f"the registry cannot keep this reason ({error})", "give one of whole characters") from None
-    return store.replace(layout.model_registry(), data, registry.version)
 
 
 def _require_model(store: ObjectStore, model: str) -> None:
@@ -259,6 +264,13 @@ def _require_model(store: ObjectStore, model: str) -> None:
             f"{store.url(layout.model(model))}: this model is gone (no {layout.MODEL_RECORD}) and cannot be champion",
             "name another one, or restore it",
         )
+
+
+def _require_whole(why: str) -> None:
+    try:
+        why.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(f"the registry cannot keep this reason ({error})", "give one of whole characters") from None
 
 
 def _require_no_champion_before(store: ObjectStore) -> None:

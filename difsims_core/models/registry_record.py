@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from collections.abc import Set as AbstractSet
-from dataclasses import asdict, dataclass
-from math import isfinite
-from reprlib import repr as shortened
-from typing import Any, Literal, get_args
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Literal
 
-from difsims_core.errors import CorruptDataError
-from difsims_core.moments import moment
-from difsims_core.storage import layout
-from difsims_core.storage.records import from_record
+from difsims_core.moments import now_text
+from difsims_core.storage.record_model import Items, ModelId, Record, RecordPart, Size, Time
+from difsims_core.storage.records import to_record
 
 By = Literal["retrain", "rollback", "hand"]  # how a model came to be champion
 
-_FORMAT = 2
 
-
-@dataclass(frozen=True, slots=True)
-class Champion:
+class Champion(RecordPart):
     """A model that is, or was, the one to predict with.
 
     Attributes
@@ -37,15 +30,14 @@ class Champion:
         ``retrain``, ``rollback`` (to a former one) or ``hand``.
     """
 
-    model: str
-    since: str
+    model: ModelId
+    since: Time
     why: str
     scores: Mapping[str, float]
     by: By
 
 
-@dataclass(frozen=True, slots=True)
-class RecordedDecision:
+class RecordedDecision(RecordPart):
     """A decision about a challenger, or that there was nothing to train on.
 
     Attributes
@@ -63,10 +55,10 @@ class RecordedDecision:
     """
 
     ingredients: str
-    model: str | None
+    model: ModelId | None
     promoted: bool
     why: str
-    when: str
+    when: Time
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +94,47 @@ class ModelRegistry:
         return self.former if self.champion is None else (self.champion, *self.former)
 
     def to_document(self) -> dict[str, Any]:
-        """Return the record, plain JSON values."""
-        return {
-            "format": _FORMAT,
-            "serial": self.serial,
-            "written": self.written,
-            "champion": None if self.champion is None else asdict(self.champion),
-            "former": [asdict(champion) for champion in self.former],
-            "considered": [asdict(consideration) for consideration in self.considered],
-        }
+        """Return what is stored, plain JSON values."""
+        stored = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "version"}
+        return _RegistryRecord.model_construct(format=2, **stored).to_document()
+
+    def to_record(self) -> bytes:
+        """Return the bytes under which it is stored."""
+        return to_record(self.to_document())
+
+
+class _Decisions(Record):
+    """What records of every format hold."""
+
+    described: ClassVar[str] = "the registry of models"
+    remedy: ClassVar[str] = (
+        "restore it from a backup (`difsims restore FOLDER`), or use the version of difsims that wrote it"
+    )
+
+    champion: Champion | None
+    former: Items[Champion]
+    considered: Items[RecordedDecision]
+
+
+class _RegistryRecord(_Decisions):
+    format: Literal[2]
+    serial: Size
+    written: Time
+
+
+class _EarlierRegistryRecord(_Decisions):
+    described: ClassVar[str] = "a registry of the earlier form"
+
+    format: Literal[1]
+
+
+class ChampionNote(Record):
+    """What is left beside the registry of every model that was made champion."""
+
+    described: ClassVar[str] = "the note of a champion"
+
+    model: ModelId
+    since: Time
 
 
 def registry_from(data: bytes, where: str) -> ModelRegistry:
@@ -121,81 +145,17 @@ def registry_from(data: bytes, where: str) -> ModelRegistry:
     CorruptDataError
         If they do not describe one; ``where`` says whose they are.
     """
-    document = from_record(data, where)
-    try:
-        return registry_of(document, _FORMAT)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise CorruptDataError(
-            f"{where}: not the registry of models ({error})",
-            "restore it from a backup (`difsims restore FOLDER`), or use the version of difsims that wrote it",
-        ) from None
+    found = _RegistryRecord.from_record(data, where)
+    return ModelRegistry(found.champion, found.former, found.considered, found.serial, found.written)
 
 
-def registry_of(document: Mapping[str, Any], expected_format: int) -> ModelRegistry:
-    """Return the registry that a document of a format describes.
+def earlier_registry(document: Mapping[str, Any], where: str) -> ModelRegistry:
+    """Return the registry that a document of the earlier form describes, as if it was written at this moment.
 
     Raises
     ------
-    TypeError, ValueError, OverflowError
-        If it does not describe one: what is read is what would be written again, nothing more and nothing less.
+    CorruptDataError
+        If it does not describe one.
     """
-    if document.get("format") != expected_format:
-        raise ValueError(f"expected format {expected_format}, found {shortened(document.get('format'))}")
-    _expect(document, {"format", "serial", "written", "champion", "former", "considered"})
-    serial, former, considered = document["serial"], document["former"], document["considered"]
-    if type(serial) is not int or serial < 1:
-        raise ValueError(f"expected a serial number from 1, found {shortened(serial)}")
-    if not isinstance(former, list) or not isinstance(considered, list):
-        raise TypeError("expected lists of former champions and of decisions")
-    return ModelRegistry(
-        None if document["champion"] is None else _champion(document["champion"]),
-        tuple(map(_champion, former)),
-        tuple(map(_consideration, considered)),
-        serial,
-        _time(document["written"]),
-    )
-
-
-def _champion(item: Any) -> Champion:
-    _expect(item, Champion.__dataclass_fields__.keys())
-    scores = item["scores"]
-    if not isinstance(scores, dict) or any(type(value) not in (int, float) for value in scores.values()):
-        raise TypeError(f"expected numbers by name as scores, found {shortened(scores)}")
-    scores = {name: float(value) for name, value in scores.items()}
-    if not all(map(isfinite, scores.values())):
-        raise ValueError(f"expected finite scores, found {shortened(scores)}")
-    if item["by"] not in get_args(By):
-        raise ValueError(f"expected by {' or '.join(get_args(By))}, found {shortened(item['by'])}")
-    return Champion(_model(item["model"]), _time(item["since"]), _text(item["why"]), scores, item["by"])
-
-
-def _consideration(item: Any) -> RecordedDecision:
-    _expect(item, RecordedDecision.__dataclass_fields__.keys())
-    if not isinstance(item["promoted"], bool):
-        raise TypeError(f"expected true or false as promoted, found {shortened(item['promoted'])}")
-    model = None if item["model"] is None else _model(item["model"])
-    return RecordedDecision(
-        _text(item["ingredients"]), model, item["promoted"], _text(item["why"]), _time(item["when"])
-    )
-
-
-def _expect(item: Any, keys: AbstractSet[str]) -> None:
-    if not isinstance(item, dict):
-        raise TypeError(f"expected an object, found {type(item).__name__}")
-    if wrong := sorted(keys ^ item.keys()):
-        raise ValueError(f"missing or unknown: {shortened(wrong)}")
-
-
-def _model(value: Any) -> str:
-    return layout.check_model_id(_text(value))
-
-
-def _time(value: Any) -> str:
-    moment(value)
-    return value
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"expected a text, found {shortened(value)}")
-    return value
+    found = _EarlierRegistryRecord.from_document(document, where)
+    return ModelRegistry(found.champion, found.former, found.considered, 1, now_text())

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, Valid
 
 from difsims_core.errors import CorruptDataError, DifsimsError
 from difsims_core.messages import printable, shortened
+from difsims_core.moments import moment
 from difsims_core.storage import layout
 from difsims_core.storage.names import check_key
 from difsims_core.storage.records import from_record, to_record
@@ -39,6 +40,7 @@ _WORDS = {  # of pydantic, and what a reader of JSON expects instead
 
 def _require_zone(text: str) -> str:
     try:
+        moment(text)
         zone = datetime.fromisoformat(text).tzinfo
     except ValueError:
         zone = None

@@ -140,23 +140,24 @@ def test_a_manifest_without_its_checksum_is_none(files, folder, manifest):
         restore(files, folder, overwrite=True)
 
 
-def listing(key: str) -> dict[str, dict[str, str]]:
-    return {key: {"sha256": ""}}
+def listing(key: str) -> dict[str, object]:
+    whole = {"format": 2, "store": "s3://lab", "created": "2026-01-01T00:00:00+00:00"}
+    return whole | {"documents": {key: {"sha256": "0" * 64, "size": 1}}}
 
 
 @pytest.mark.parametrize(
     ("manifest", "words"),
     [
-        ({"format": 1}, "expected a backup of format 2, found 1"),
+        ({"format": 1}, "format: expected 2, found 1"),
         ({"format": 2}, "not the manifest of a backup"),
         ({"format": 2, "documents": []}, "not the manifest of a backup"),
         ({"format": 2, "documents": {"models/registry.json": "sha256"}}, "not the manifest of a backup"),
-        ({"format": 2, "documents": listing("../up")}, "is no document of a store"),
-        ({"format": 2, "documents": listing("/etc/passwd")}, "is no document of a store"),
-        ({"format": 2, "documents": listing("s3://other/registry.json")}, "is no document of a store"),
-        ({"format": 2, "documents": listing("models/x/bundle.json")}, "is no document of a store"),
-        ({"format": 2, "documents": listing("models/by-fingerprint/x.json")}, "is no document of a store"),
-        ({"format": 2, "documents": listing("experiments/raw/a")}, "is no document of a store"),
+        (listing("../up"), "is no document of a store"),
+        (listing("/etc/passwd"), "is no document of a store"),
+        (listing("s3://other/registry.json"), "is no document of a store"),
+        (listing("models/x/bundle.json"), "is no document of a store"),
+        (listing("models/by-fingerprint/x.json"), "is no document of a store"),
+        (listing("experiments/raw/a"), "is no document of a store"),
     ],
 )
 def test_a_manifest_that_is_none(files, folder, manifest, words):

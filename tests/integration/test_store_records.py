@@ -19,7 +19,6 @@ from difsims_core.dataset.verify import verify
 from difsims_core.errors import CorruptDataError, DifsimsError
 from difsims_core.storage import layout
 from difsims_core.storage.objects import open_store
-from difsims_core.storage.record_fields import Fields
 from difsims_core.storage.records import from_record, to_record
 from tests.doubles import fake
 
@@ -138,9 +137,9 @@ def test_what_is_no_record_is_refused_by_name(built, data):
         ("n_patterns", 31, "sum to 31"),
         ("class_counts", {"7": 30}, "class_counts of 3 labels"),
         ("completed", "yesterday", "a date"),
-        ("axes", {"1d/x_px_q_axis": "0"}, "64 hexadecimal digits by name"),
-        ("phases", "abc", "a list of texts"),
-        ("stored_bytes", 2**53 + 1, "a whole number"),
+        ("axes", {"1d/x_px_q_axis": "0"}, "axes.1d/x_px_q_axis: expected 64 hexadecimal digits, found '0'"),
+        ("phases", "abc", "phases: expected a list, found 'abc'"),
+        ("stored_bytes", 2**53, "stored_bytes: expected less than 9007199254740992"),
         ("stored_bytes", True, "a whole number"),
     ],
 )
@@ -156,18 +155,11 @@ def test_fields_of_the_completion_record_are_checked(built, field, value, words)
         store.write(key, kept)
 
 
-def test_long_and_odd_values_are_shown_in_one_short_line():
-    with pytest.raises(CorruptDataError) as caught:
-        Fields({"n": "\x1b[2J\n" + "x" * 10**6}, "here").count("n")
-    assert str(caught.value).isprintable()
-    assert len(str(caught.value)) < 200
-
-
 def test_a_record_of_more_blocks_than_anybody_writes_is_refused(built):
     store, plan = built
     key = layout.simulation_index(plan.fingerprint)
     kept = store.read(key)
-    store.write(key, to_record(plan.record() | {"n_patterns": 2**50}))
+    store.write(key, to_record(plan.record().to_document() | {"n_patterns": 2**50}))
     try:
         with pytest.raises(CorruptDataError, match="at most 1048576 blocks"):
             begin(store, SPEC, 1024, fake(SPEC))

@@ -248,7 +248,8 @@ def test_an_index_that_names_another_dataset_is_not_followed(dataset, what):
         dataset.store.write(key, json.dumps(record).encode())
     else:
         other = Dataset(dataset.folder.parents[1], SPEC.model_copy(update={"seed": 4}))
-        dataset.store.write(key, to_record(other.plan.record() | {"fingerprint": dataset.plan.fingerprint}))
+        record = other.plan.record().to_document() | {"fingerprint": dataset.plan.fingerprint}
+        dataset.store.write(key, to_record(record))
     with pytest.raises(CorruptDataError, match=r"by-fingerprint|another dataset than the index says"):
         begin(dataset.store, SPEC, 1024, fake(SPEC))
 

@@ -195,7 +195,10 @@ def test_other_code_is_new(name, monkeypatch):
 
 def test_the_latest_decision_on_the_same_ingredients_is_found():
     whys = (("1", "old"), ("1", "new"), ("2", "other"))
-    old, new, other = (RecordedDecision(digest, A, False, why, "2026-01-01") for digest, why in whys)
+    old, new, other = (
+        RecordedDecision(ingredients=digest, model=A, promoted=False, why=why, when="2026-01-01T00:00:00+00:00")
+        for digest, why in whys
+    )
     registry = ModelRegistry(considered=(new, other, old))
     assert earlier_decision(registry, "1") is new
     assert earlier_decision(registry, "3") is None

@@ -10,11 +10,11 @@ from difsims_core.config.simulation import PhaseSpec, SimulationSpec
 from difsims_core.dataset.plan import (
     CHUNK_ROWS,
     Plan,
+    PlanRecord,
     default_block_rows,
     default_chunk_rows,
     fingerprint,
     plan_blocks,
-    plan_from,
 )
 from difsims_core.dataset.template import dataset_attributes
 from difsims_core.errors import CorruptDataError, InputError
@@ -129,15 +129,15 @@ def test_orientations_belong_to_a_fingerprint_by_content_and_not_by_place():
 
 def test_records_of_datasets_without_spots_are_read_and_damaged_ones_named():
     plan = plan_blocks(fake(SimulationSpec()), "sim-00000000-0000-0000-0000-000000000000", "2026-01-31T12:00:00+00:00")
-    record = plan.record()
-    assert plan_from(record, "here") == plan
+    record = plan.record().to_document()
+    assert PlanRecord.from_document(record, "here").plan("here") == plan
     del record["spot_rows"]  # as datasets had it before there were spots
-    assert plan_from(record, "here") == plan
+    assert PlanRecord.from_document(record, "here").plan("here") == plan
     wrong = [{"id": "x"}, {"block_rows": "many"}, {"n_patterns": True}, {"n_patterns": 2**60}, {"created": "now"}]
     wrong += [{"fingerprint": None}, {"chunk_rows": 1.0}, {"chunk_rows": 1000}, {"spot_rows": -1}]
     for damaged in ({}, [], None, *(record | change for change in wrong)):
         with pytest.raises(CorruptDataError, match="here: "):
-            plan_from(damaged, "here")
+            PlanRecord.from_document(damaged, "here").plan("here")
 
 
 def test_other_crystals_make_another_dataset(monkeypatch):
