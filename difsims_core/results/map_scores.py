@@ -22,7 +22,7 @@ class MapScores:
     n_invalid : int
         Pixels without a usable measurement.
     mean_distance_per_angstrom : float or None
-        The historical distance of measured peaks to allowed lines, Å⁻¹ (PHYSICS §10).
+        The historical distance of measured peaks to allowed lines, Å⁻¹ (docs/physics.md §10).
     peaks_f1, null_f1 : float or None
         Mean over the phases: F1 of their peaks, and the best that another phase reaches with the same peaks.
     n_better_than_null, n_compared : int
