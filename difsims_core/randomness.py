@@ -1,4 +1,4 @@
-"""What random numbers are for: with the seed and the pattern's index, a purpose addresses them (PHYSICS §8).
+"""What random numbers are for: with the seed and the pattern's index, a purpose addresses them (docs/physics.md §8).
 
 The numbers of a purpose never change when another purpose is added; a purpose keeps its value for good.
 """

@@ -1,4 +1,4 @@
-"""Units and constants (PHYSICS §1): lengths in Å, q = 1/d in Å⁻¹ without 2π, accelerating voltage in kV."""
+"""Units and constants (docs/physics.md §1): lengths in Å, q = 1/d in Å⁻¹ without 2π, accelerating voltage in kV."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _ANGSTROM_PER_M = 1e10
 
 
 def electron_wavelength_angstrom(beam_energy_kv: float) -> float:
-    """Return the relativistic de Broglie wavelength of an electron, Å (PHYSICS §1).
+    """Return the relativistic de Broglie wavelength of an electron, Å (docs/physics.md §1).
 
     Parameters
     ----------

@@ -14,11 +14,13 @@ from ruamel.yaml import YAML
 from difsims_core.signal.grid import RadialGrid
 from difsims_core.units import electron_wavelength_angstrom, relativistic_factor
 from difsims_core.version import __version__
+from tests.architecture_picture import PICTURE, picture
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "deployments").rglob("*.md")])
 _LINK = re.compile(r"\]\((?!https?:)([^)\s]+)\)")
 _PATH = re.compile(r"`((?:tests|flows|difsims_core|deployments|docs|crystal_files)/[\w./*-]+)`")
+_CITATION = re.compile(r"(docs/\w+\.md) §+(\d[\d.]*(?:(?:–|, )§?\d[\d.]*)*)")
 _MODULE = re.compile(r"python -m ((?:tests|flows|difsims_core)[\w.]*)")
 
 
@@ -87,3 +89,51 @@ def test_numbers_of_the_physics_page_are_those_of_the_code():
     stated += [f"λ({kv} kV) = {electron_wavelength_angstrom(kv):.6f} Å" for kv in (80, 200, 300)]
     stated += [f"({relativistic_factor(200):.5f} at 200 kV)"]
     assert not [number for number in stated if number not in text]
+
+
+def cited() -> dict[str, set[str]]:
+    """Return the sections of each page that code, tests and documents cite, with the files that do."""
+    found: dict[str, set[str]] = {}
+    for folder in ("difsims_core", "flows", "tests", "docs", "deployments"):
+        for path in (ROOT / folder).rglob("*"):
+            if path.suffix in {".py", ".md", ".yaml"}:
+                for page, sections in _CITATION.findall(path.read_text(encoding="utf-8")):
+                    for section in numbers(sections):
+                        found.setdefault(f"{page} §{section}", set()).add(path.relative_to(ROOT).as_posix())
+    return found
+
+
+def numbers(text: str) -> list[int]:
+    """Return the numbers of a list of sections: ``4–6, 9.3`` are 4, 5, 6 and 9."""
+    sections = []
+    for part in re.sub(r"[§\s]", "", text).split(","):
+        first, _, last = part.partition("–")
+        sections += range(int(first.split(".")[0]), int((last or first).split(".")[0]) + 1)
+    return sections
+
+
+def test_sections_that_are_cited_exist():
+    written = {
+        f"docs/{path.name} §{number}"
+        for path in (ROOT / "docs").glob("*.md")
+        for number in re.findall(r"^## §(\d+) ", path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    citations = cited()
+    assert len(citations) > 10
+    assert not {section: files for section, files in citations.items() if section not in written}
+
+
+def test_numbers_of_sections():
+    assert numbers("§4–6, §9.3") == [4, 5, 6, 9]
+
+
+def test_nothing_cites_papers_that_do_not_travel_with_the_code():
+    papers = re.compile(r"\b(?:PHYSICS|DESIGN|STYLE|PLATFORM)(?:\.md)? (?:§|principle)")
+    folders = (ROOT / folder for folder in ("difsims_core", "flows", "tests", "docs", "deployments"))
+    files = [path for folder in folders for path in folder.rglob("*") if path.suffix in {".py", ".md", ".yaml", ".j2"}]
+    assert not [path for path in files if papers.search(path.read_text(encoding="utf-8"))]
+
+
+def test_the_picture_is_drawn_from_the_imports():
+    """``python -m tests.architecture_picture`` draws it anew."""
+    assert PICTURE.read_text(encoding="utf-8") == picture()

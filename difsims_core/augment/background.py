@@ -1,4 +1,4 @@
-"""Smooth radial backgrounds A · exp(−τ q) and A · q^(−τ) (PHYSICS §7)."""
+"""Smooth radial backgrounds A · exp(−τ q) and A · q^(−τ) (docs/physics.md §7)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Counting noise and hot pixels, by the radial route (PHYSICS §6; §7 for the legacy platform's order)."""
+"""Counting noise and hot pixels, by the radial route (docs/physics.md §6; §7 for the legacy platform's order)."""
 
 from __future__ import annotations
 
@@ -94,7 +94,9 @@ def apply_historical_noise(
     seed: int,
     patterns: np.ndarray,
 ) -> np.ndarray:
-    """Return what the legacy platform made of a pattern (PHYSICS §7): parameters as in ``apply_counting_noise``.
+    """Return what the legacy platform made of a pattern: parameters as in ``apply_counting_noise``.
+
+    See docs/physics.md §7.
 
     It scaled its image to a maximum of 1 and left it alone when the spike was 0. Otherwise it added Poisson(pixel) to
     every pixel, divided by the largest one (``maxima``, of ``old_maxima``), and set hot pixels to the spike.

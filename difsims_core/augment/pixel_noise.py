@@ -1,4 +1,4 @@
-"""Counting noise and hot pixels, pixel by pixel: the image route (PHYSICS §6)."""
+"""Counting noise and hot pixels, pixel by pixel: the image route (docs/physics.md §6)."""
 
 from __future__ import annotations
 

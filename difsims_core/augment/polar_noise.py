@@ -1,4 +1,4 @@
-"""Counting noise and hot pixels in polar cells, without an image (PHYSICS §6)."""
+"""Counting noise and hot pixels in polar cells, without an image (docs/physics.md §6)."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def apply_polar_noise(
     bins, order
         The annuli of the rows, and the order in which numbers are drawn, of ``draw_order``.
     maxima
-        (n,) of ``old_maxima``, for the noise of the legacy platform (PHYSICS §7).
+        (n,) of ``old_maxima``, for the noise of the legacy platform (docs/physics.md §7).
     """
     kernels.count_cells(
         cakes,

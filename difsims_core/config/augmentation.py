@@ -1,4 +1,4 @@
-"""What a microscope and a detector do to a pattern, training data only (PHYSICS §§5–7)."""
+"""What a microscope and a detector do to a pattern, training data only (docs/physics.md §§5–7)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STEEPEST_POWER = 8.0
 
 
 class SpotRemovalSpec(Spec):
-    """Drop some of the brightest spots; never all of them (PHYSICS §5)."""
+    """Drop some of the brightest spots; never all of them (docs/physics.md §5)."""
 
     among: int = Field(default=5, ge=1, le=64, description="N: the brightest spots that may go")
     count: Annotated[StrictInt, Field(ge=0)] | Literal["uniform"] = Field(
@@ -31,7 +31,7 @@ class SpotRemovalSpec(Spec):
 
 
 class SpotsSpec(Spec):
-    """Spots on the detector (PHYSICS §5)."""
+    """Spots on the detector (docs/physics.md §5)."""
 
     sigma_px: Annotated[Distribution, within(0.5, 40.0, "pixels")] = Field(
         default=Uniform(uniform=(1.0, 4.0)),
@@ -56,7 +56,7 @@ class SpotsSpec(Spec):
 
 
 class NoiseSpec(Spec):
-    """A counting detector (PHYSICS §6)."""
+    """A counting detector (docs/physics.md §6)."""
 
     dose: Annotated[Distribution, within(1e-3, 1e9, "counts")] = Field(
         default=LogUniform(log_uniform=(20.0, 1e5)),
@@ -101,7 +101,7 @@ class NoiseSpec(Spec):
 
 
 class BackgroundSpec(Spec):
-    """A smooth radial background relative to the maximum of the profile (PHYSICS §7)."""
+    """A smooth radial background relative to the maximum of the profile (docs/physics.md §7)."""
 
     model: Literal["exponential", "power_law"] = Field(default="exponential", description="A · exp(−τ q) or A · q^(−τ)")
     amplitude: Annotated[Distribution, within(0.0, 1e4, "times the maximum")] = Field(

@@ -1,4 +1,4 @@
-"""How crystals diffract, and which orientations they take (PHYSICS §§3–4)."""
+"""How crystals diffract, and which orientations they take (docs/physics.md §§3–4)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ShapeFactor = Literal["lorentzian", "linear", "sinc", "sin2c", "atanc", "binary"
 
 
 class DiffractionSpec(Spec):
-    """Which reflections are excited and how strongly (PHYSICS §§3–4)."""
+    """Which reflections are excited and how strongly (docs/physics.md §§3–4)."""
 
     engine: Annotated[str, AddedLater("kinematical")] = Field(
         default="kinematical",

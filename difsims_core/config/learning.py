@@ -18,7 +18,9 @@ DEFAULT_KIND = "keras_network"
 
 
 class TrainingDocument(Spec):
-    """What is chosen of the training of any classifier; with the datasets it determines the weights (DESIGN §8).
+    """What is chosen of the training of any classifier; with the datasets it determines the weights.
+
+    See docs/architecture.md §8.
 
     Each kind of classifier has a document of its own, which adds what can be chosen of it.
     """

@@ -1,4 +1,4 @@
-"""What is done to measured and simulated profiles alike (PHYSICS §§2, 7)."""
+"""What is done to measured and simulated profiles alike (docs/physics.md §§2, 7)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from difsims_core.config.distributions import Distribution, within
 
 
 class QCropSpec(Spec):
-    """Rebin to ``n_points`` over [q_min, q_max], conserving the mean (PHYSICS §2)."""
+    """Rebin to ``n_points`` over [q_min, q_max], conserving the mean (docs/physics.md §2)."""
 
     q_min_per_angstrom: float = Field(default=0.11, ge=0, le=10)
     q_max_per_angstrom: float = Field(default=1.30, gt=0, le=10)

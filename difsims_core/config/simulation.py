@@ -1,4 +1,4 @@
-"""The parameters of a simulated dataset; PHYSICS §§1–8 define what each of them means."""
+"""The parameters of a simulated dataset; docs/physics.md §§1–8 define what each of them means."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class MicroscopeSpec(Spec):
 
 
 class DetectorSpec(Spec):
-    """A square detector with the beam at its centre (PHYSICS §2)."""
+    """A square detector with the beam at its centre (docs/physics.md §2)."""
 
     size_px: int = Field(default=515, ge=32, le=8192, description="pixels along one edge")
     calibration_per_angstrom: float = Field(default=0.00588, ge=1e-4, le=0.05, description="Å⁻¹ per pixel")
@@ -126,7 +126,7 @@ class SimulationSpec(Spec):
     diffraction: DiffractionSpec = DiffractionSpec()
     orientations: OrientationsSpec = OrientationsSpec()
     lattice_scale: _Relative = Field(
-        default=Uniform(uniform=(0.97, 1.03)), description="isotropic factor on a, b, c (PHYSICS §3)"
+        default=Uniform(uniform=(0.97, 1.03)), description="isotropic factor on a, b, c (docs/physics.md §3)"
     )
     calibration_scale: _Relative = Field(
         default=Uniform(uniform=(0.98, 1.02)), description="true Å⁻¹ per pixel over the nominal one"
@@ -145,16 +145,21 @@ class SimulationSpec(Spec):
     extensions: Annotated[Extensions, AddedLater({})] = Field(
         default={}, description="imperfections of other packages, by name; {name: {}} takes the defaults of one"
     )
-    background_class: bool = Field(default=False, description="add a last class without spots (PHYSICS §7)")
+    background_class: bool = Field(default=False, description="add a last class without spots (docs/physics.md §7)")
     combinations: bool | tuple[str, ...] = Field(
         default=False,
         description="true: take all combinations of the quantities given as choices in turn, each orientation with all "
         "of them, instead of drawing them; or of those listed, such as [spots.sigma_px]",
     )
+<<<<<<< HEAD
     noise_model: Annotated[Literal["physical", "historical"], FirstName("order")] = Field(
         default="physical",
         description="physical: counts after the background; historical: noise and order of the older platform "
         "(PHYSICS §7); also read as order",
+=======
+    order: Literal["physical", "historical"] = Field(
+        default="physical", description="order of background, noise and normalisation (docs/physics.md §7)"
+>>>>>>> main
     )
     postprocessing: PostprocessingSpec = PostprocessingSpec()
     output: OutputSpec = OutputSpec()

@@ -1,1 +1,1 @@
-"""From crystal files to phases, reflections and orientations (PHYSICS §3)."""
+"""From crystal files to phases, reflections and orientations (docs/physics.md §3)."""

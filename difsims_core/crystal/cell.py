@@ -1,4 +1,4 @@
-"""The unit cell of a crystal in its Cartesian frame: a along x, c* along z, as orix has it (PHYSICS §3)."""
+"""The unit cell of a crystal in its Cartesian frame: a along x, c* along z, as orix has it (docs/physics.md §3)."""
 
 from __future__ import annotations
 

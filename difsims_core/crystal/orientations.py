@@ -1,4 +1,4 @@
-"""Lists of orientations: over the fundamental zone of a phase, by orix, or from a file (PHYSICS §8)."""
+"""Lists of orientations: over the fundamental zone of a phase, by orix, or from a file (docs/physics.md §8)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the name of a phase or a crystal file to a structure that can be simulated (PHYSICS §3)."""
+"""From the name of a phase or a crystal file to a structure that can be simulated (docs/physics.md §3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reflections of a phase and their kinematical structure factors (PHYSICS §3)."""
+"""Reflections of a phase and their kinematical structure factors (docs/physics.md §3)."""
 
 from __future__ import annotations
 

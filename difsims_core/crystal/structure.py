@@ -1,4 +1,4 @@
-"""A crystal structure as it was read: the cell and every atom in it, whatever wrote it down (PHYSICS §3)."""
+"""A crystal structure as it was read: the cell and every atom in it, whatever wrote it down (docs/physics.md §3)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FULL_OCCUPANCY = 1.001
 """Occupancies up to here are 1: refinements end a little above it."""
 
 B_OF_U = 8 * np.pi**2
-"""Debye–Waller B over the mean square displacement U (PHYSICS §3)."""
+"""Debye–Waller B over the mean square displacement U (docs/physics.md §3)."""
 
 _DIGITS = 7  # of fractional positions and occupancies: 1e-6 Å, far below what diffraction sees
 

@@ -1,4 +1,4 @@
-"""Kinematical structure factors, F(hkl) = Σ_j occ_j f_j(|g|) exp(−B_j|g|²/4) exp(2πi h·x_j) (PHYSICS §3).
+"""Kinematical structure factors, F(hkl) = Σ_j occ_j f_j(|g|) exp(−B_j|g|²/4) exp(2πi h·x_j) (docs/physics.md §3).
 
 Atoms of one kind, an element with one B, share everything but their phases, and phases do not change with the lattice
 scale: F = Σ_kinds f exp(−B|g|²/4) S, with S the phase sum of a kind, computed once for all scales.

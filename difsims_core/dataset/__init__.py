@@ -1,1 +1,1 @@
-"""Plan, simulate, build, open, verify and export datasets (DESIGN §4)."""
+"""Plan, simulate, build, open, verify and export datasets (docs/architecture.md §4)."""

@@ -1,4 +1,7 @@
-"""Build a dataset block by block: begin, write, finish; any of it may be repeated or run twice at once (DESIGN §4)."""
+"""Build a dataset block by block: begin, write, finish; any of it may be repeated or run twice at once.
+
+See docs/architecture.md §4.
+"""
 
 from __future__ import annotations
 

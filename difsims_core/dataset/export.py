@@ -1,4 +1,4 @@
-"""Export a dataset to npz files that NumPy alone can read, without pickling (DESIGN §4)."""
+"""Export a dataset to npz files that NumPy alone can read, without pickling (docs/architecture.md §4)."""
 
 from __future__ import annotations
 

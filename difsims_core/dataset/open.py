@@ -1,4 +1,4 @@
-"""Open a complete dataset by URL or id, with few requests (DESIGN §§4–5)."""
+"""Open a complete dataset by URL or id, with few requests (docs/architecture.md §§4–5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The library of spots of a dataset: lists of unequal length in arrays of one stored object a block (DESIGN §4).
+"""The library of spots of a dataset: lists of unequal length in arrays of one stored object a block.
+
+See docs/architecture.md §4.
 
 ``peaks/hkl``, ``peaks/g`` and ``peaks/intensity`` are flat. Block ``b`` owns their rows ``b · spot_rows`` …
 ``(b + 1) · spot_rows``, room for every spot that its patterns could have, fills them from the front and leaves the

@@ -1,4 +1,4 @@
-"""Which blocks a dataset consists of, and what makes two datasets the same (DESIGN §4)."""
+"""Which blocks a dataset consists of, and what makes two datasets the same (docs/architecture.md §4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Write one block of a dataset from plain values: what a worker of a cluster does (DESIGN §4).
+"""Write one block of a dataset from plain values: what a worker of a cluster does (docs/architecture.md §4).
 
 Nothing heavy is loaded before the first block: a function is looked up where a worker also answers its scheduler.
 """

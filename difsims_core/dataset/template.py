@@ -1,4 +1,4 @@
-"""What a dataset looks like before its first row: arrays, axes and attributes (DESIGN §4)."""
+"""What a dataset looks like before its first row: arrays, axes and attributes (docs/architecture.md §4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Check a dataset, every object of it, and on request simulate a sample of blocks again (DESIGN §§4, 9)."""
+"""Check a dataset, every object of it, and on request simulate a sample of blocks again.
+
+See docs/architecture.md §§4, 9.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Write one simulated block: a shard of every array, several at a time, then its receipt (DESIGN §4)."""
+"""Write one simulated block: a shard of every array, several at a time, then its receipt (docs/architecture.md §4)."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""From draws to spots to noise-free profiles (PHYSICS §§4–5)."""
+"""From draws to spots to noise-free profiles (docs/physics.md §§4–5)."""

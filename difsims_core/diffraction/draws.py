@@ -1,4 +1,4 @@
-"""Everything that is drawn for a pattern, from (seed, pattern index) alone (PHYSICS §8)."""
+"""Everything that is drawn for a pattern, from (seed, pattern index) alone (docs/physics.md §8)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What all patterns of a dataset share, and what differs between them, as the kernels take it (PHYSICS §§4–5)."""
+"""What all patterns of a dataset share, and what differs between them, as the kernels take it.
+
+See docs/physics.md §§4–5.
+"""
 
 from __future__ import annotations
 

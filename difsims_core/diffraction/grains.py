@@ -1,4 +1,4 @@
-"""The grains of a run of patterns, phase by phase: what an engine is asked about (PHYSICS §§4–5)."""
+"""The grains of a run of patterns, phase by phase: what an engine is asked about (docs/physics.md §§4–5)."""
 
 from __future__ import annotations
 

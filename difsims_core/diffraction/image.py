@@ -1,4 +1,4 @@
-"""Noise-free detector images of many patterns (PHYSICS §5)."""
+"""Noise-free detector images of many patterns (docs/physics.md §5)."""
 
 from __future__ import annotations
 

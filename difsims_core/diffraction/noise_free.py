@@ -45,7 +45,7 @@ def radial_profiles(
     beam_energy_kv
         Accelerating voltage, kV.
     max_excitation_error, relrod_width
-        Å⁻¹ (PHYSICS §4).
+        Å⁻¹ (docs/physics.md §4).
     sigma_px
         Standard deviation of a spot, pixels.
     calibration, detector_size
@@ -57,7 +57,7 @@ def radial_profiles(
 
     Returns
     -------
-    (n, 256) float32: mean intensity per pixel of each annulus (PHYSICS §2).
+    (n, 256) float32: mean intensity per pixel of each annulus (docs/physics.md §2).
 
     Raises
     ------
@@ -99,7 +99,8 @@ def cakes(
 
     Returns
     -------
-    (n, 256, 360) float32: mean intensity per pixel of each cell, azimuth in degrees from +x towards +y (PHYSICS §2).
+    (n, 256, 360) float32: mean intensity per pixel of each cell, azimuth in degrees from +x towards +y (docs/physics.md
+    §2).
 
     Examples
     --------
@@ -172,7 +173,7 @@ def patterns(
 
     Returns
     -------
-    (n, ny, nx) float32: intensity per pixel, sampled at the pixel centres (PHYSICS §5).
+    (n, ny, nx) float32: intensity per pixel, sampled at the pixel centres (docs/physics.md §5).
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Noise-free polar patterns of many patterns, drawn into their cells without an image (PHYSICS §§2, 5)."""
+"""Noise-free polar patterns of many patterns, drawn into their cells without an image (docs/physics.md §§2, 5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Noise-free radial profiles of many patterns, by the radial route (PHYSICS §§4–5)."""
+"""Noise-free radial profiles of many patterns, by the radial route (docs/physics.md §§4–5)."""
 
 from __future__ import annotations
 

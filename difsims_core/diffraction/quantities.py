@@ -1,4 +1,7 @@
-"""What is drawn for a pattern: names, where documents ask for it, the address of its random numbers (PHYSICS §8)."""
+"""What is drawn for a pattern: names, where documents ask for it, the address of its random numbers.
+
+See docs/physics.md §8.
+"""
 
 from __future__ import annotations
 

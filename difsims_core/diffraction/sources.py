@@ -1,4 +1,4 @@
-"""Where the spots of grains come from, and what is drawn of them (PHYSICS §§4–6).
+"""Where the spots of grains come from, and what is drawn of them (docs/physics.md §§4–6).
 
 Kernels that make profiles, polar patterns, images and lists take spots from either of two sources: they compute
 kinematical ones on the way, from a lattice of |F|², or they take those that an engine has computed.
@@ -31,11 +31,11 @@ class Spots:
         Number of the reflection in the list of its phase. It addresses random numbers of the spot, so that it must not
         depend on which others are excited.
     g : (n, 2) float64
-        In-plane scattering vectors in the laboratory, of the scaled lattice, Å⁻¹ (PHYSICS §1).
+        In-plane scattering vectors in the laboratory, of the scaled lattice, Å⁻¹ (docs/physics.md §1).
     intensity : (n,) float64
         Of a crystal that fills the beam, in one unit for all phases; the mean over the disc where the beam converges.
     excitation_error : (n,) float64
-        Å⁻¹ (PHYSICS §4).
+        Å⁻¹ (docs/physics.md §4).
     disc : (k,) float64
         Where the beam converges: the intensity of each of the ``Conditions.points`` directions of the beam over
         ``intensity``, spot by spot. Directions are those of ``point_of_disc``; without convergence there is nothing.
@@ -113,7 +113,9 @@ class SpotSource:
 def render(
     sources: Iterator[SpotSource], n: int, frame: Frame, draw: Callable[[SpotSource, tuple[Any, ...]], np.ndarray]
 ) -> np.ndarray:
-    """Draw the spots of all sources and return the unit of intensity P of each of the ``n`` patterns (PHYSICS §6).
+    """Draw the spots of all sources and return the unit of intensity P of each of the ``n`` patterns.
+
+    See docs/physics.md §6.
 
     ``draw`` takes a source and the arguments that all kernels have in common, and returns the intensity of the
     brightest spot of each pattern. P is that intensity in the pixel at the spot's centre: I / 2πσ², or a disc's

@@ -1,4 +1,7 @@
-"""Lists of spots as a detector sees them: the peak-position library, and those of chosen orientations (PHYSICS §5)."""
+"""Lists of spots as a detector sees them: the peak-position library, and those of chosen orientations.
+
+See docs/physics.md §5.
+"""
 
 from __future__ import annotations
 
@@ -23,11 +26,11 @@ class DetectedSpots:
     hkl : (m, 3) int16
         Miller indices.
     g : (m, 2) float64
-        In-plane scattering vectors as the detector shows them at its nominal calibration, Å⁻¹ (PHYSICS §1).
+        In-plane scattering vectors as the detector shows them at its nominal calibration, Å⁻¹ (docs/physics.md §1).
     intensity : (m,) float64
         What the engine gives, and what the document does to it; without direct beam and removed spots.
     excitation_error : (m,) float64
-        Å⁻¹ (PHYSICS §4).
+        Å⁻¹ (docs/physics.md §4).
     """
 
     start: np.ndarray

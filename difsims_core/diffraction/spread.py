@@ -1,4 +1,4 @@
-"""The radial spread operator: what a spot at a radius sends to each annulus (PHYSICS §5)."""
+"""The radial spread operator: what a spot at a radius sends to each annulus (docs/physics.md §5)."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Score phase maps: metrics with labels, peak positions without, figures and the report (PHYSICS §10)."""
+"""Score phase maps: metrics with labels, peak positions without, figures and the report (docs/physics.md §10)."""

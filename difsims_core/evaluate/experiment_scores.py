@@ -1,4 +1,7 @@
-"""What one predicted map is worth: its phases' peak positions, and its truth where there is one (PHYSICS §10)."""
+"""What one predicted map is worth: its phases' peak positions, and its truth where there is one.
+
+See docs/physics.md §10.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from difsims_core.signal.preprocess import measured_on_axis
 if TYPE_CHECKING:
     from difsims_core.storage.npz.contracts import Prediction, Profiles, Truth
 
-BACKGROUND = "background"  # the class without spots (PHYSICS §7)
+BACKGROUND = "background"  # the class without spots (docs/physics.md §7)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Measured peaks against the lines of a phase: a lattice scale, then one line for one peak (PHYSICS §10)."""
+"""Measured peaks against the lines of a phase: a lattice scale, then one line for one peak (docs/physics.md §10)."""
 
 from __future__ import annotations
 

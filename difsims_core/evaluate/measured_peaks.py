@@ -1,4 +1,4 @@
-"""Peaks of a measured mean profile, to a fraction of a bin (PHYSICS §10)."""
+"""Peaks of a measured mean profile, to a fraction of a bin (docs/physics.md §10)."""
 
 from __future__ import annotations
 

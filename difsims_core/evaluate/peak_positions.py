@@ -109,8 +109,8 @@ def evaluate_all(
 
     The mean profile of the pixels that a phase claims gives measured peaks, the CIF of the phase allowed lines. The
     historical distance is always joined by precision and recall of a one-to-one matching after a fitted lattice scale
-    and by the null: the same peaks against every other phase of the model (PHYSICS §10). Of several predictions, one
-    that cannot be evaluated is kept in ``failures``, and the others are evaluated.
+    and by the null: the same peaks against every other phase of the model (docs/physics.md §10). Of several
+    predictions, one that cannot be evaluated is kept in ``failures``, and the others are evaluated.
 
     Parameters
     ----------

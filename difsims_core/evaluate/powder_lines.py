@@ -1,4 +1,4 @@
-"""Where a phase may show a peak in a radial profile: its reflections, merged into lines (PHYSICS §10)."""
+"""Where a phase may show a peak in a radial profile: its reflections, merged into lines (docs/physics.md §10)."""
 
 from __future__ import annotations
 

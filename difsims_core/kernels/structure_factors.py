@@ -1,4 +1,4 @@
-"""Sums over the atoms of a cell, reflection by reflection (PHYSICS §3).
+"""Sums over the atoms of a cell, reflection by reflection (docs/physics.md §3).
 
 A phase exp 2πi (h x + k y + l z) is a product of three, each of one index alone, so that no reflection needs an
 exponential of its own: along a row of reflections an atom adds one complex number times a row of a table. Scattering

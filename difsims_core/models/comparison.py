@@ -53,7 +53,7 @@ class HeldOut:
 
 @dataclass(frozen=True, slots=True)
 class ScanScores:
-    """How well the peaks of one scan fit the phases that each model claims (PHYSICS §10).
+    """How well the peaks of one scan fit the phases that each model claims (docs/physics.md §10).
 
     Attributes
     ----------

@@ -1,1 +1,1 @@
-"""Deterministic treatment of profiles, identical for simulated and measured data (PHYSICS §§2, 7)."""
+"""Deterministic treatment of profiles, identical for simulated and measured data (docs/physics.md §§2, 7)."""

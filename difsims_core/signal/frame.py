@@ -1,4 +1,7 @@
-"""A detector frame as an integrator sees it: its size, its scale, the beam, the pixels that count (PHYSICS §2)."""
+"""A detector frame as an integrator sees it: its size, its scale, the beam, the pixels that count.
+
+See docs/physics.md §2.
+"""
 
 from __future__ import annotations
 

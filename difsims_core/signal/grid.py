@@ -1,4 +1,7 @@
-"""The radial grid on which every profile lives, and the pixels of a real detector that fall into it (PHYSICS §2)."""
+"""The radial grid on which every profile lives, and the pixels of a real detector that fall into it.
+
+See docs/physics.md §2.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +50,7 @@ class RadialGrid:
 
 @lru_cache(maxsize=16)
 def pixel_counts(detector_size_px: int, calibration_per_angstrom: float, grid: RadialGrid) -> np.ndarray:
-    """Count the pixel centres of a square detector in each annulus (PHYSICS §6).
+    """Count the pixel centres of a square detector in each annulus (docs/physics.md §6).
 
     Parameters
     ----------
@@ -72,7 +75,7 @@ def pixel_counts(detector_size_px: int, calibration_per_angstrom: float, grid: R
 
 @lru_cache(maxsize=4)
 def polar_pixel_counts(detector_size_px: int, calibration_per_angstrom: float, grid: RadialGrid) -> np.ndarray:
-    """Return the effective number of pixels of each polar cell of a square detector (PHYSICS §2).
+    """Return the effective number of pixels of each polar cell of a square detector (docs/physics.md §2).
 
     Each pixel is shared among the cells that it touches, by 4 × 4 points; along an annulus the parts are scaled to the
     number of its pixels. Other parameters as ``pixel_counts``.

@@ -1,4 +1,7 @@
-"""Detector images to radial profiles and cakes (PHYSICS §2): the same operators for simulated and measured images."""
+"""Detector images to radial profiles and cakes: the same operators for simulated and measured images.
+
+See docs/physics.md §2.
+"""
 
 from __future__ import annotations
 
@@ -25,8 +28,9 @@ def radial_means(
     """Return the mean intensity per pixel of each annulus, over the pixels whose centres lie in it.
 
     No pixel is split, so that the readings of different annuli are independent and a sum over an annulus of Poisson
-    counts is a Poisson count (PHYSICS §6). The price is aliasing: where annuli are barely wider than a pixel, sharp
-    spots near the axes are shared unevenly among neighbouring bins. ``PolarOperator`` shares pixels by area instead.
+    counts is a Poisson count (docs/physics.md §6). The price is aliasing: where annuli are barely wider than a pixel,
+    sharp spots near the axes are shared unevenly among neighbouring bins. ``PolarOperator`` shares pixels by area
+    instead.
 
     Parameters
     ----------

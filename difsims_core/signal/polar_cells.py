@@ -1,4 +1,4 @@
-"""How much of each pixel lies in each polar cell of a radial grid (PHYSICS §2)."""
+"""How much of each pixel lies in each polar cell of a radial grid (docs/physics.md §2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From intensities to what a network sees (PHYSICS §7): square root where asked for, then min–max to [0, 1]."""
+"""From intensities to what a network sees (docs/physics.md §7): square root where asked for, then min–max to [0, 1]."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ def in_per_angstrom(x: np.ndarray, unit: QUnit, wavelength_angstrom: float | Non
         case "mrad":
             if wavelength_angstrom is None:
                 raise InputError("mrad become Å⁻¹ by the wavelength of the electrons", "give the beam energy in kV too")
-            return 2 * np.sin(np.clip(x / 2000, -math.pi / 2, math.pi / 2)) / wavelength_angstrom  # PHYSICS §1
+            return 2 * np.sin(np.clip(x / 2000, -math.pi / 2, math.pi / 2)) / wavelength_angstrom  # docs/physics.md §1
     raise InputError(
         f"expected q_unit to be one of {', '.join(_UNITS)}, found {unit!r}",
         "pixel numbers need the calibration: save x = pixel number × Å⁻¹ per pixel",

@@ -10,7 +10,7 @@ import numpy as np
 
 @dataclass(frozen=True, slots=True)
 class Peaks:
-    """Spots of ``n`` patterns, stored end to end: the peak-position library (PHYSICS §5).
+    """Spots of ``n`` patterns, stored end to end: the peak-position library (docs/physics.md §5).
 
     Attributes
     ----------

@@ -1,4 +1,7 @@
-"""What a detector reads of a run of patterns, all but the normalisation: profiles, cakes, images (PHYSICS §§5–7)."""
+"""What a detector reads of a run of patterns, all but the normalisation: profiles, cakes, images.
+
+See docs/physics.md §§5–7.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,7 @@ class Readings:
     profiles : (n, 256) float32
         All but the crop and the last normalisation.
     unit : (n,) float64
-        Unit of intensity P (PHYSICS §6).
+        Unit of intensity P (docs/physics.md §6).
     height : (n,) float64
         Maximum of the noise-free profile, which the amplitudes of backgrounds are relative to; 1 without spots.
     """

@@ -1,4 +1,7 @@
-"""Simulate a run of patterns in memory: a pure function of the document and the pattern indices (PHYSICS §8)."""
+"""Simulate a run of patterns in memory: a pure function of the document and the pattern indices.
+
+See docs/physics.md §8.
+"""
 
 from __future__ import annotations
 

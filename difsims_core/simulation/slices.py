@@ -1,4 +1,4 @@
-"""A slice of a block: small enough to stay in the cache, the same bytes however blocks are cut (PHYSICS §8)."""
+"""A slice of a block: small enough to stay in the cache, the same bytes however blocks are cut (docs/physics.md §8)."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def join_peaks(parts: Sequence[Peaks]) -> Peaks:
 
 
 def _rebinned(profiles: np.ndarray, tables: Tables, crop: QCropSpec, draws: Draws) -> np.ndarray:
-    """Return the profiles (n, m) over the q crop, its limits moved by what was drawn (PHYSICS §2)."""
+    """Return the profiles (n, m) over the q crop, its limits moved by what was drawn (docs/physics.md §2)."""
     low, high = bin_edges(crop)
     out = np.empty((len(profiles), len(low)), np.float32)
     scale = draws.of("q_crop_scale", np.arange(len(profiles)), 1.0)

@@ -1,4 +1,7 @@
-"""The names of everything in a store (DESIGN §4): functions that make keys, and nothing else makes any."""
+"""The names of everything in a store: functions that make keys, and nothing else makes any.
+
+See docs/architecture.md §4.
+"""
 
 from __future__ import annotations
 

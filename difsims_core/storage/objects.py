@@ -1,4 +1,4 @@
-"""One door to storage: a root URL, ``file://`` or ``s3://``, and objects by key below it (DESIGN §4)."""
+"""One door to storage: a root URL, ``file://`` or ``s3://``, and objects by key below it (docs/architecture.md §4)."""
 
 from __future__ import annotations
 

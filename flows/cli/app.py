@@ -1,4 +1,4 @@
-"""The command line ``difsims``: a thin face over the same flows that deployments run (DESIGN §6).
+"""The command line ``difsims``: a thin face over the same flows that deployments run (docs/architecture.md §6).
 
 Prefect and TensorFlow take seconds to load; only the commands that need them load them.
 """

@@ -75,7 +75,7 @@ def until(stop, simulator, item, profiles):
 
 
 def test_excited_reflections(benchmark, simulator, largest_phase):
-    """Against the definition of the excitation error, for every reflection of the last pattern (PHYSICS §4)."""
+    """Against the definition of the excitation error, for every reflection of the last pattern (docs/physics.md §4)."""
     measured(benchmark, until, stages.EXCITED, simulator, largest_phase, np.zeros((N, 256), np.float32))
     last = replace(
         largest_phase,

@@ -1,4 +1,4 @@
-"""Parameter documents: frozen, hashable, forbidding, with the nearest key named (DESIGN §3, STYLE principle 6)."""
+"""Parameter documents: frozen, hashable, forbidding, with the nearest key named (CONTRIBUTING.md, style 6)."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Grids of orientations cover the fundamental zone of the operations' proper point group, however the cell is set.
 
-Orientations turn the sample's frame into the crystal's (PHYSICS §1), so g·O describes the same crystal as O for each
-proper rotation g of its point group, in the frame a ∥ x, c* ∥ z. Each orientation then has an equivalent near a member
-of the grid, and the grid has as many members as that of the same group in its standard setting.
+Orientations turn the sample's frame into the crystal's (docs/physics.md §1), so g·O describes the same crystal as O for
+each proper rotation g of its point group, in the frame a ∥ x, c* ∥ z. Each orientation then has an equivalent near a
+member of the grid, and the grid has as many members as that of the same group in its standard setting.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""The public noise-free functions: what they take, and images against profiles (PHYSICS §§2, 5)."""
+"""The public noise-free functions: what they take, and images against profiles (docs/physics.md §§2, 5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Crystals of one's own: a folder, or a prefix in an object store (PHYSICS §3)."""
+"""Crystals of one's own: a folder, or a prefix in an object store (docs/physics.md §3)."""
 
 from __future__ import annotations
 

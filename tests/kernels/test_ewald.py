@@ -1,4 +1,4 @@
-"""The Ewald kernels against their equations, compiled and interpreted (PHYSICS §4)."""
+"""The Ewald kernels against their equations, compiled and interpreted (docs/physics.md §4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Random numbers: published known answers, distributions, independence of what was drawn before (PHYSICS §8)."""
+"""Random numbers: published known answers, distributions, independence of what was drawn before.
+
+See docs/physics.md §8.
+"""
 
 from __future__ import annotations
 

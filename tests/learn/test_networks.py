@@ -1,4 +1,4 @@
-"""``large_filter`` is the historical network, layer by layer (DESIGN §8)."""
+"""``large_filter`` is the historical network, layer by layer (docs/architecture.md §8)."""
 
 import pytest
 

@@ -1,8 +1,8 @@
-"""The exact mean of Gaussian spots over whole annuli, from the Rice distribution (PHYSICS §2, §5).
+"""The exact mean of Gaussian spots over whole annuli, from the Rice distribution (docs/physics.md §2, §5).
 
 A Gaussian spot of standard deviation σ at radius ρ has the fraction F(R) of its volume within radius R of
 the beam, F the distribution function of the Rice law: (R/σ)² is noncentral χ² with two degrees of freedom
-and noncentrality (ρ/σ)². Its density is 2πr p(r), with p(r) the azimuthal mean of PHYSICS §5. Frame
+and noncentrality (ρ/σ)². Its density is 2πr p(r), with p(r) the azimuthal mean of docs/physics.md §5. Frame
 corners are not cut here: right wherever the annulus lies within the frame.
 """
 
@@ -15,7 +15,7 @@ from tests.oracles.image_route import CALIBRATION_PER_ANGSTROM, annulus_areas_px
 
 
 def azimuthal_mean(r_px: np.ndarray, rho_px: float, sigma_px: float) -> np.ndarray:
-    """Return p(r) of one spot of unit intensity, per px² (PHYSICS §5)."""
+    """Return p(r) of one spot of unit intensity, per px² (docs/physics.md §5)."""
     gaussian = np.exp(-((r_px - rho_px) ** 2) / (2 * sigma_px**2))
     return gaussian * i0e(r_px * rho_px / sigma_px**2) / (2 * np.pi * sigma_px**2)
 

@@ -1,4 +1,4 @@
-"""From the sites of a crystal file to |F|², by the shortest road: operations, images, one sum (PHYSICS §3).
+"""From the sites of a crystal file to |F|², by the shortest road: operations, images, one sum (docs/physics.md §3).
 
 An image of a site within 0.1 Å of the site is the same atom, and the mean of such images is its position. A site whose
 occupancy is at most 1/m, for m distinct images so close, is one of m alternatives that stay apart, unless its

@@ -1,4 +1,4 @@
-"""Build the thirteen phases from published asymmetric units, without reading a CIF file (PHYSICS §3).
+"""Build the thirteen phases from published asymmetric units, without reading a CIF file (docs/physics.md §3).
 
 Cells and sites are the published numbers. Symmetry operations come from diffpy's tables (Pnam, a
 non-standard setting of group 62, from those of Pnma with y and z exchanged). Positions closer than

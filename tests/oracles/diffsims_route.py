@@ -1,4 +1,4 @@
-"""A radial profile by way of diffsims: its spots, a native image, the mean over annuli (PHYSICS §9).
+"""A radial profile by way of diffsims: its spots, a native image, the mean over annuli (docs/physics.md §9).
 
 What a user of diffsims does today, so also the baseline that a benchmark times. diffsims 0.7 bounds h, k and l
 separately by the axes of the reciprocal lattice, which loses reflections of cells with oblique axes: with

@@ -1,4 +1,4 @@
-"""Spots of one pattern: Ewald sphere, relrod and precession (PHYSICS §1, §4, §5)."""
+"""Spots of one pattern: Ewald sphere, relrod and precession (docs/physics.md §1, §4, §5)."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""The long way to a radial profile: render an image, then average it over annuli (PHYSICS §2, §5).
+"""The long way to a radial profile: render an image, then average it over annuli (docs/physics.md §2, §5).
 
 A spot is a Gaussian of unit volume; the image holds its density, intensity per native pixel, at pixel
 centres. Super-sampled k times, it holds the density at the centres of k × k sub-pixels, so that the mean

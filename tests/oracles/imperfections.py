@@ -1,4 +1,4 @@
-"""What real patterns show beyond the ideal ones, written from the equations (PHYSICS §§2–7).
+"""What real patterns show beyond the ideal ones, written from the equations (docs/physics.md §§2–7).
 
 Conditions are those of a simulator's draws; spots are :class:`tests.oracles.ewald.Spots`, positions in Å⁻¹ at the
 nominal calibration of the detector, as its pixels show them.
@@ -97,8 +97,8 @@ def tilted_spots(
 ) -> Spots:
     """Return the pattern of one plane wave with the in-plane wave vector k · tilt.
 
-    The centre of its Ewald sphere is at k (-t_x, -t_y, √(1 - t²)): as in PHYSICS §4, on the side of positive z. A
-    reflection shows at g + k t, off by s = k √(1 - t²) - √(k² - (g + k t)²) - g_z along z.
+    The centre of its Ewald sphere is at k (-t_x, -t_y, √(1 - t²)): as in docs/physics.md §4, on the side of positive z.
+    A reflection shows at g + k t, off by s = k √(1 - t²) - √(k² - (g + k t)²) - g_z along z.
     """
     k = 1 / ewald.wavelength_angstrom(beam_energy_kv)
     gx, gy, gz = ewald_frame(found, rotation).T
@@ -152,7 +152,7 @@ def visible(x_px: np.ndarray, y_px: np.ndarray, stop_px: float, gap_px: float, o
 
 
 def radial_profile(spots: Spots, sigma_px: float, calibration: float = CALIBRATION_PER_ANGSTROM) -> np.ndarray:
-    """Return the mean over each whole annulus, (256,): p(r) of PHYSICS §5 integrated by Gauss's rule."""
+    """Return the mean over each whole annulus, (256,): p(r) of docs/physics.md §5 integrated by Gauss's rule."""
     edges = annulus_edges_px(calibration)
     middle, half = (edges[1:] + edges[:-1]) / 2, (edges[1:] - edges[:-1]) / 2
     r = middle[:, None] + half[:, None] * _NODES

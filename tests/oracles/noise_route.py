@@ -1,4 +1,4 @@
-"""Counting noise drawn pixel by pixel, then integrated; and what theory says of both routes (PHYSICS §6).
+"""Counting noise drawn pixel by pixel, then integrated; and what theory says of both routes (docs/physics.md §6).
 
 The unit of intensity per pixel, and the "maximum of the pattern" that a hot pixel multiplies, is
 P = max_j I_j / (2πσ²): the density at the centre of the brightest spot, were it alone.

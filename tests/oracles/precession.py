@@ -1,4 +1,4 @@
-"""A relrod averaged over the cone of a precessing beam (PHYSICS §4).
+"""A relrod averaged over the cone of a precessing beam (docs/physics.md §4).
 
 The crystal stays and the beam runs round a cone of half-angle α about z. Its Ewald sphere passes through the origin
 with the centre at k (sin α cos φ, sin α sin φ, cos α), so that a reflection at (ρ, 0, g_z) is off by

@@ -1,4 +1,4 @@
-"""Kinematical diffraction of a crystal slab, on an absolute scale (PHYSICS §3, §4).
+"""Kinematical diffraction of a crystal slab, on an absolute scale (docs/physics.md §3, §4).
 
 A plane wave of intensity one on a slab of thickness t gives the beam g the intensity
 (γ λ t |F_g| / V)² · sinc²(t s_g) in the first Born approximation: F in Å as tabulated (rest mass), γ the relativistic

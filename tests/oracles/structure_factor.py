@@ -1,4 +1,4 @@
-"""Kinematical structure factors by explicit summation over the atoms of a cell (PHYSICS §3).
+"""Kinematical structure factors by explicit summation over the atoms of a cell (docs/physics.md §3).
 
 F(hkl) = Σ_j occ_j f_j(|g|) exp(-B_j |g|²/4) exp(2πi h·x_j), with the electron scattering factors of
 Lobato & Van Dyck (2014), f(g) = Σ_n a_n (2 + b_n g²) / (1 + b_n g²)², a and b from diffsims' table.

@@ -1,4 +1,4 @@
-"""Structure factors of cells of any size against the sum over their atoms, one by one (PHYSICS §3)."""
+"""Structure factors of cells of any size against the sum over their atoms, one by one (docs/physics.md §3)."""
 
 from __future__ import annotations
 

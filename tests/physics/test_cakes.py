@@ -1,4 +1,7 @@
-"""Polar patterns against cells integrated by Gauss's rule, rendered images, and their own profiles (PHYSICS §2)."""
+"""Polar patterns against cells integrated by Gauss's rule, rendered images, and their own profiles.
+
+See docs/physics.md §2.
+"""
 
 import numpy as np
 import pytest

@@ -1,4 +1,7 @@
-"""The same document gives the same numbers on any machine: 64 stored profiles of each phase, to 10⁻⁵ (PHYSICS §8)."""
+"""The same document gives the same numbers on any machine: 64 stored profiles of each phase, to 10⁻⁵.
+
+See docs/physics.md §8.
+"""
 
 import numpy as np
 import pytest

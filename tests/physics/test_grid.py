@@ -1,4 +1,4 @@
-"""PHYSICS §2: the radial grid, its crop, and the number of pixels in each annulus."""
+"""docs/physics.md §2: the radial grid, its crop, and the number of pixels in each annulus."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Detector images of a document: the same patterns as its profiles, pixel by pixel (PHYSICS §§5–7)."""
+"""Detector images of a document: the same patterns as its profiles, pixel by pixel (docs/physics.md §§5–7)."""
 
 import numpy as np
 import pytest

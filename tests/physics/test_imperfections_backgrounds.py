@@ -1,4 +1,4 @@
-"""Amorphous ring, inelastic electrons and smooth backgrounds in closed form (PHYSICS §7)."""
+"""Amorphous ring, inelastic electrons and smooth backgrounds in closed form (docs/physics.md §7)."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Convergence discs against one pattern for each direction of the beam, and the direct beam (PHYSICS §§4–6)."""
+"""Convergence discs against one pattern for each direction of the beam, and the direct beam (docs/physics.md §§4–6)."""
 
 from functools import partial
 

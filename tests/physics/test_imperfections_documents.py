@@ -1,4 +1,4 @@
-"""Combinations, lists of orientations, aliases, and what a document leaves alone (PHYSICS §8)."""
+"""Combinations, lists of orientations, aliases, and what a document leaves alone (docs/physics.md §8)."""
 
 import itertools
 

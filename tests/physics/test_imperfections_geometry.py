@@ -1,4 +1,4 @@
-"""Distortion, beam stop and gaps, against moved spots and masked images (PHYSICS §2)."""
+"""Distortion, beam stop and gaps, against moved spots and masked images (docs/physics.md §2)."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Intensities unlike kinematical ones, thickness and peak lists (PHYSICS §§3–5)."""
+"""Intensities unlike kinematical ones, thickness and peak lists (docs/physics.md §§3–5)."""
 
 import numpy as np
 import pytest
@@ -97,7 +97,7 @@ def test_scattered_intensities_are_the_same_everywhere_and_log_normal():
 
 @pytest.mark.parametrize("shape_factor", ["lorentzian", "slab"])
 def test_thickness_sets_the_relrod(shape_factor):
-    """slab: sinc²(t s), the kinematical crystal of PHYSICS §4 without the cut of its tails."""
+    """slab: sinc²(t s), the kinematical crystal of docs/physics.md §4 without the cut of its tails."""
     diffraction = {"thickness_angstrom": 80.0, "shape_factor": shape_factor}
     run = Run.of({**PHASES, "diffraction": diffraction, "output": EXACT_PEAKS}, 2)
     assert np.all(run.draws["relrod_width_per_angstrom"] == np.float32(1 / 80))

@@ -1,4 +1,4 @@
-"""Two grains in the beam: sums of their single patterns, fractions and labels (PHYSICS §§3, 8)."""
+"""Two grains in the beam: sums of their single patterns, fractions and labels (docs/physics.md §§3, 8)."""
 
 import numpy as np
 import pytest

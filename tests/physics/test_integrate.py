@@ -1,4 +1,7 @@
-"""PHYSICS §2: images integrated to profiles and cakes, against pyFAI, brute force, and the route without images."""
+"""Images integrated to profiles and cakes, against pyFAI, brute force, and the route without images.
+
+See docs/physics.md §2.
+"""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What must not change a profile, and what must change it in a known way (PHYSICS §3–§5)."""
+"""What must not change a profile, and what must change it in a known way (docs/physics.md §3–§5)."""
 
 from itertools import pairwise
 

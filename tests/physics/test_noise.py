@@ -1,4 +1,7 @@
-"""PHYSICS §6: what a counting detector does to a profile, against theory and against noise drawn pixel by pixel."""
+"""What a counting detector does to a profile, against theory and against noise drawn pixel by pixel.
+
+See docs/physics.md §6.
+"""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""PHYSICS §6: noise drawn pixel by pixel and integrated, or drawn annulus by annulus, is the same noise.
+"""docs/physics.md §6: noise drawn pixel by pixel and integrated, or drawn annulus by annulus, is the same noise.
 
 Up to one term: a hot pixel replaces the intensity of *its* pixel, while the radial route takes the mean of its annulus
 away. So the variance of the pixel route is larger by η (1 - η) v / n, where v is the variance of the noise-free pixels

@@ -97,7 +97,7 @@ def test_image_conserves_volume(supersample):
 @pytest.mark.parametrize("sigma_px", [1.5, 3.0, 5.0])
 @pytest.mark.parametrize("g", [0.15, 0.5, 1.2])
 def test_azimuthal_mean_is_the_density_of_the_exact_route(sigma_px, g):
-    """PHYSICS §5's p(r), averaged over the area of each annulus, is the Rice law's answer."""
+    """docs/physics.md §5's p(r), averaged over the area of each annulus, is the Rice law's answer."""
     exact = annulus_route.profile(Spots(np.array([g]), np.array([0.0]), np.ones(1)), sigma_px=sigma_px)
     edges = image_route.annulus_edges_px()
     fine = np.linspace(edges[:-1], edges[1:], 41, axis=1)
@@ -166,7 +166,7 @@ def test_precessed_spots_agree_with_diffsims(angle_deg):
 
 @pytest.mark.slow  # diffsims compiles its renderer
 def test_diffsims_draws_the_same_image():
-    """With sub-pixel coordinates, no clipping and no normalisation, it is our native image (PHYSICS §9.3)."""
+    """With sub-pixel coordinates, no clipping and no normalisation, it is our native image (docs/physics.md §9.3)."""
     phase = published_phase("pb")
     simulation = diffsims_route.simulate(phase, uniform_orientations(1, seed=7))
     spots = diffsims_route.spots(simulation)

@@ -1,4 +1,4 @@
-"""The average over all orientations is a powder pattern (PHYSICS §3, §4).
+"""The average over all orientations is a powder pattern (docs/physics.md §3, §4).
 
 Over uniform orientations, the excitation error of a reflection of length g is uniform near zero with density
 1 / (2g): s = λ r²/2 - g cos θ, cos θ uniform, and ds/d(cos θ) = g up to terms of (λg)². The truncated Lorentzian has

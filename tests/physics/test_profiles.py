@@ -1,4 +1,7 @@
-"""Radial profiles of chosen orientations against images, the exact annulus mean, and diffsims (PHYSICS §2–§5)."""
+"""Radial profiles of chosen orientations against images, the exact annulus mean, and diffsims.
+
+See docs/physics.md §2–§5.
+"""
 
 import numpy as np
 import pytest

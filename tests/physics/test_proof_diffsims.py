@@ -1,4 +1,4 @@
-"""Our spots against diffsims 0.7, reflection by reflection, to 1e-5 (PHYSICS §3, §4, §9)."""
+"""Our spots against diffsims 0.7, reflection by reflection, to 1e-5 (docs/physics.md §3, §4, §9)."""
 
 from dataclasses import dataclass
 
@@ -182,7 +182,7 @@ def test_on_the_sphere_a_sinc_is_one_here_and_zero_in_diffsims():
 @pytest.mark.slow  # diffsims compiles its renderer
 @pytest.mark.parametrize("name", ["pb", "gratia_2h"])
 def test_images(name):
-    """With sub-pixel coordinates, no clipping and no normalisation, diffsims' image is ours (PHYSICS §9.3)."""
+    """With sub-pixel coordinates, no clipping and no normalisation, diffsims' image is ours (docs/physics.md §9.3)."""
     phase, rotation = load_phase(name), uniform_orientations(1, seed=65)
     simulation = diffsims_route.simulate(phase, rotation, q_max_per_angstrom=2.6)
     image = patterns(phase, rotation, sigma_px=3.0)[0]

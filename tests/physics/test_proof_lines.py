@@ -1,4 +1,6 @@
-"""Allowed and extinct lines of the thirteen phases: in our reflection lists, spots and averaged profiles (PHYSICS §3).
+"""Allowed and extinct lines of the thirteen phases: in our reflection lists, spots and averaged profiles.
+
+See docs/physics.md §3.
 
 tests/crystal holds the strongest lines of each phase against diffsims and gemmi; here they are asked of our own code,
 with more lines, and with the reflections that each space group forbids (International Tables A).

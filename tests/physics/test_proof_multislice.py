@@ -1,4 +1,4 @@
-"""Kinematical intensities against multislice: abTEM's diffraction of thin slabs (PHYSICS §3–§5).
+"""Kinematical intensities against multislice: abTEM's diffraction of thin slabs (docs/physics.md §3–§5).
 
 The references (tests/references/abtem_thin_limit.py makes them) know nothing of this package: potentials of Lobato &
 Van Dyck, atoms at rest, 200 kV. With the potential weakened 10⁵ times, multislice has a kinematical limit, which must

@@ -1,4 +1,4 @@
-"""PHYSICS §4: the precessed Lorentzian against its closed form, and against the exact average over the cone."""
+"""docs/physics.md §4: the precessed Lorentzian against its closed form, and against the exact average over the cone."""
 
 from itertools import product
 

@@ -1,4 +1,4 @@
-"""PHYSICS §3: reflection lists and structure factors, against explicit sums and against diffsims."""
+"""docs/physics.md §3: reflection lists and structure factors, against explicit sums and against diffsims."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""PHYSICS §1: the relativistic electron wavelength."""
+"""docs/physics.md §1: the relativistic electron wavelength."""
 
 import pytest
 from diffsims.utils.sim_utils import get_electron_wavelength

@@ -1,4 +1,4 @@
-"""Pattern i depends on (document, i) alone (PHYSICS §8), whatever the blocks, threads and order."""
+"""Pattern i depends on (document, i) alone (docs/physics.md §8), whatever the blocks, threads and order."""
 
 from __future__ import annotations
 

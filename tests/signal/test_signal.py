@@ -1,4 +1,4 @@
-"""Grid, resampling and normalisation, the same for measured and simulated profiles (PHYSICS §§2, 7)."""
+"""Grid, resampling and normalisation, the same for measured and simulated profiles (docs/physics.md §§2, 7)."""
 
 from __future__ import annotations
 

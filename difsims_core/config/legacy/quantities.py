@@ -1,4 +1,4 @@
-"""Drawn quantities of the legacy form: lists that were gone through, or drawn from (PHYSICS §§4–7).
+"""Drawn quantities of the legacy form: lists that were gone through, or drawn from (docs/physics.md §§4–7).
 
 - ``relrod_list`` reached diffsims' third positional parameter: it was the precession angle in degrees. The width of the
   relrod and the largest excitation error were never set and were diffsims' defaults, 0.01 Å⁻¹ both.

@@ -1,4 +1,4 @@
-"""Crystals, orientations, detector and what is kept, from the legacy form (PHYSICS §§2, 3, 5).
+"""Crystals, orientations, detector and what is kept, from the legacy form (docs/physics.md §§2, 3, 5).
 
 - ``phase_files`` lost everything from the first dot; the folder is used where it exists.
 - ``n_points`` counted orientations of one phase; ``n_patterns`` counts patterns of all of them together.
@@ -23,7 +23,7 @@ from difsims_core.config.legacy.reading import OldDocument
 from difsims_core.resources import crystal_folder
 
 _METHODS = {"cubo": "cubochoric", "euler": "haar_euler", "quat": "quaternion"}
-_STEP = 0.008290514530472063  # Å⁻¹, PHYSICS §2
+_STEP = 0.008290514530472063  # Å⁻¹, docs/physics.md §2
 _CROP = (13, 160)
 _REFERENCE = (515, 0.00588)
 _RESOLUTION = re.compile(r"_(\d+(?:\.\d+)?)_(?:xxxx|cubo|euler|quat)\.npy$")

@@ -1,3 +1,3 @@
-"""Crystal files: text → tables → symmetry and sites → every atom of the cell (PHYSICS §3). gemmi parses; nothing is
-evaluated.
+"""Crystal files: text → tables → symmetry and sites → every atom of the cell (docs/physics.md §3). gemmi parses;
+nothing is evaluated.
 """

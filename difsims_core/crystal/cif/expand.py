@@ -1,4 +1,4 @@
-"""From sites and operations to every atom of the cell, each atom once (PHYSICS §3)."""
+"""From sites and operations to every atom of the cell, each atom once (docs/physics.md §3)."""
 
 from __future__ import annotations
 

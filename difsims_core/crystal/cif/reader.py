@@ -1,4 +1,4 @@
-"""Read a crystal file (PHYSICS §3)."""
+"""Read a crystal file (docs/physics.md §3)."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """Which symmetry a crystal file states: by its list of operations, else its Hall symbol, its Hermann–Mauguin symbol,
-or its number, in this order (PHYSICS §3).
+or its number, in this order (docs/physics.md §3).
 
 A statement that does not decide between settings is narrowed by the cell where only one setting fits it; what stays
 open is an error, never a guess. Statements that contradict each other in their point group are an error too.

@@ -1,4 +1,4 @@
-"""What an engine is: how strongly crystals diffract into which spots (PHYSICS §§3–4).
+"""What an engine is: how strongly crystals diffract into which spots (docs/physics.md §§3–4).
 
 An engine answers one question: which beams leave a crystal of a phase in an orientation. What a detector makes of them
 (distortion, calibration, random intensities, removed spots, discs, beam stop, annuli, cells, pixels) is the same for
@@ -138,7 +138,7 @@ class Engine(ABC):
         profiles : (n, n_bins) float32
             Mean intensity per pixel of each annulus.
         unit : (n,) float64
-            Unit of intensity P, 1 for a pattern without spots (PHYSICS §6).
+            Unit of intensity P, 1 for a pattern without spots (docs/physics.md §6).
         """
         frame = self.geometry.frame
         return noise_free_profiles(self.geometry, self.sources_of(draws, labels, seed, frame), len(labels))

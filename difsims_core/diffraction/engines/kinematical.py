@@ -1,4 +1,4 @@
-"""The kinematical engine: |F|² times a shape factor of the excitation error, single scattering (PHYSICS §§3–4).
+"""The kinematical engine: |F|² times a shape factor of the excitation error, single scattering (docs/physics.md §§3–4).
 
 Its spots are computed by the kernels on the way to profiles, polar patterns and images, without a list of them.
 

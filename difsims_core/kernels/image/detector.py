@@ -1,4 +1,4 @@
-"""From reciprocal space to the detector: pixels, discs, beam stop, removed spots (PHYSICS §5)."""
+"""From reciprocal space to the detector: pixels, discs, beam stop, removed spots (docs/physics.md §5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Noise-free detector images of one phase (PHYSICS §5)."""
+"""Noise-free detector images of one phase (docs/physics.md §5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Counts of a detector in polar cells (PHYSICS §6)."""
+"""Counts of a detector in polar cells (docs/physics.md §6)."""
 
 from __future__ import annotations
 

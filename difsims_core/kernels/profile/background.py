@@ -1,4 +1,4 @@
-"""Smooth radial intensities: backgrounds and rings (PHYSICS §7)."""
+"""Smooth radial intensities: backgrounds and rings (docs/physics.md §7)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Counts of a detector, annulus by annulus, cell by cell or pixel by pixel (PHYSICS §6)."""
+"""Counts of a detector, annulus by annulus, cell by cell or pixel by pixel (docs/physics.md §6)."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def brightest_readings(sigma, seed, patterns, purpose, out):
 
 @kernel
 def old_profiles(profiles, counts, unit, maximum, hot, spike, seed, patterns, purpose):
-    """Apply the noise of the legacy platform, in place (PHYSICS §7, historical).
+    """Apply the noise of the legacy platform, in place (docs/physics.md §7, historical).
 
     Where the spike is not 0, each pixel reads I + Poisson(I) over the ``maximum`` (n,) of all such readings, I in units
     of the pattern's maximum, and hot pixels read the spike. Otherwise there is no noise.

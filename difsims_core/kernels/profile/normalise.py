@@ -1,4 +1,4 @@
-"""Min–max normalisation, and rounding to what is stored (PHYSICS §7)."""
+"""Min–max normalisation, and rounding to what is stored (docs/physics.md §7)."""
 
 from __future__ import annotations
 

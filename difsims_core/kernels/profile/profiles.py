@@ -1,4 +1,4 @@
-"""Noise-free radial profiles of patterns of one phase, one after another (PHYSICS §§4–5)."""
+"""Noise-free radial profiles of patterns of one phase, one after another (docs/physics.md §§4–5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Profiles on another grid of bins, conserving the mean (PHYSICS §2)."""
+"""Profiles on another grid of bins, conserving the mean (docs/physics.md §2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Spots to radial profiles without an image (PHYSICS §5)."""
+"""Spots to radial profiles without an image (docs/physics.md §5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Counter-based random numbers: (seed, pattern, purpose, index) → numbers, whatever was drawn before (PHYSICS §8).
+"""Counter-based random numbers: (seed, pattern, purpose, index) → numbers, whatever was drawn before.
+
+See docs/physics.md §8.
 
 References
 ----------

@@ -1,4 +1,4 @@
-"""Draw one quantity for some patterns, given by their indices (n,) int64 (PHYSICS §8)."""
+"""Draw one quantity for some patterns, given by their indices (n,) int64 (docs/physics.md §8)."""
 
 from __future__ import annotations
 

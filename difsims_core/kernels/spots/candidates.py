@@ -1,4 +1,6 @@
-"""Which reflections may be excited: the few indices of each row of the lattice near the Ewald sphere (PHYSICS §4).
+"""Which reflections may be excited: the few indices of each row of the lattice near the Ewald sphere.
+
+See docs/physics.md §4.
 
 Along a row p + t·a of the lattice, "within s_max below the sphere" and "within s_max above it" are two quadratics in t:
 a point is excited when it lies inside the sphere moved down the beam by s_max (the sphere about k ẑ seen from

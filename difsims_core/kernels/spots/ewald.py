@@ -1,4 +1,4 @@
-"""Excitation error and shape factor of a reflection (PHYSICS §4).
+"""Excitation error and shape factor of a reflection (docs/physics.md §4).
 
 Vectors are in the laboratory frame, Å⁻¹, beam along z.
 """

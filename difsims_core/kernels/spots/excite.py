@@ -1,4 +1,4 @@
-"""From candidates to excited reflections with their intensities (PHYSICS §§3–4)."""
+"""From candidates to excited reflections with their intensities (docs/physics.md §§3–4)."""
 
 from __future__ import annotations
 

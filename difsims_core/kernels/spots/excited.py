@@ -1,4 +1,4 @@
-"""The excited reflections of each pattern as a list, before any detector (PHYSICS §4)."""
+"""The excited reflections of each pattern as a list, before any detector (docs/physics.md §4)."""
 
 from __future__ import annotations
 

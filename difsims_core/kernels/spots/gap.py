@@ -1,4 +1,4 @@
-"""What a straight gap between detector modules takes from a profile (PHYSICS §2)."""
+"""What a straight gap between detector modules takes from a profile (docs/physics.md §2)."""
 
 from __future__ import annotations
 

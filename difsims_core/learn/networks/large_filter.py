@@ -1,4 +1,4 @@
-"""The historical one: three convolutions with wide filters and one dense layer (DESIGN §8)."""
+"""The historical one: three convolutions with wide filters and one dense layer (docs/architecture.md §8)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The npz contracts (DESIGN §4): measured profiles, predictions, truth maps."""
+"""The npz contracts (docs/architecture.md §4): measured profiles, predictions, truth maps."""
 
 from __future__ import annotations
 

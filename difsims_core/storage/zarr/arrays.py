@@ -1,4 +1,4 @@
-"""Zarr v3 groups of sharded arrays: a template first, then readers (DESIGN §4)."""
+"""Zarr v3 groups of sharded arrays: a template first, then readers (docs/architecture.md §4)."""
 
 from __future__ import annotations
 
