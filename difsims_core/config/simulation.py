@@ -151,15 +151,10 @@ class SimulationSpec(Spec):
         description="true: take all combinations of the quantities given as choices in turn, each orientation with all "
         "of them, instead of drawing them; or of those listed, such as [spots.sigma_px]",
     )
-<<<<<<< HEAD
     noise_model: Annotated[Literal["physical", "historical"], FirstName("order")] = Field(
         default="physical",
         description="physical: counts after the background; historical: noise and order of the older platform "
-        "(PHYSICS §7); also read as order",
-=======
-    order: Literal["physical", "historical"] = Field(
-        default="physical", description="order of background, noise and normalisation (docs/physics.md §7)"
->>>>>>> main
+        "(docs/physics.md §7); also read as order",
     )
     postprocessing: PostprocessingSpec = PostprocessingSpec()
     output: OutputSpec = OutputSpec()

@@ -3,11 +3,7 @@
 The meaning of every key is told where it is read: what is drawn in ``quantities``, the rest in ``sections``, swept
 values in ``dimensions``. What holds for the whole document:
 
-<<<<<<< HEAD
-- Noise and background were combined in the order that ``noise_model: historical`` names (PHYSICS §7).
-=======
-- Noise and background were combined in the order that ``order: historical`` names (docs/physics.md §7).
->>>>>>> main
+- Noise and background were combined in the order that ``noise_model: historical`` names (docs/physics.md §7).
 - Crystals were never scaled and atoms never vibrated: ``lattice_scale: 1``, ``debye_waller: none``.
 - The shape factor was diffsims' Lorentzian, averaged over the precession cone where there is precession
   (docs/physics.md §4).
