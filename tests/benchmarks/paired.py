@@ -23,7 +23,7 @@ CASES = {
     "profiles, all": ("reference.yaml", {}, 8192),
     "realistic": ("realistic.yaml", {}, 4096),
     "historical": ("historical.yaml", {}, 4096),
-    "polar patterns": ("reference.yaml", {"cake_px": True}, 256),
+    "polar patterns": ("reference.yaml", {"cake_px": True}, 1024),
 }
 _RUN = """
 import hashlib, json, sys, time
