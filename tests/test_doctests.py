@@ -13,7 +13,7 @@ import pytest
 import difsims_core
 from difsims_core.config.learning import TrainingSpec
 from difsims_core.config.simulation import SimulationSpec
-from difsims_core.dataset.build import build
+from difsims_core.dataset.run_simulation import run_simulation
 from difsims_core.storage.npz.contracts import Prediction, write_prediction
 from difsims_core.storage.objects import ObjectStore, open_store
 
@@ -36,14 +36,14 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> ObjectStore:
 
 @pytest.fixture(scope="module")
 def simulation(store: ObjectStore) -> str:
-    return build(store, SimulationSpec(n_patterns=8, phases=["pb", "gratia_2h"]))
+    return run_simulation(store, SimulationSpec(n_patterns=8, phases=["pb", "gratia_2h"])).id
 
 
 @pytest.fixture(scope="module")
 def model(store: ObjectStore) -> str:
     from difsims_core.learn.train import train
 
-    larger = build(store, SimulationSpec(n_patterns=64, phases=["pb", "gratia_2h"]))
+    larger = run_simulation(store, SimulationSpec(n_patterns=64, phases=["pb", "gratia_2h"])).id
     return train(store, [larger], TrainingSpec(epochs=1)).id
 
 

@@ -12,8 +12,9 @@ import pytest
 
 from difsims_core.config.documents import make_spec
 from difsims_core.config.learning import TrainingSpec
-from difsims_core.dataset.build import build, find
+from difsims_core.dataset.build import find
 from difsims_core.dataset.open import open_simulation
+from difsims_core.dataset.run_simulation import run_simulation
 from difsims_core.dataset.verify import verify
 from difsims_core.learn.bundle import load_bundle
 from difsims_core.learn.train import train
@@ -48,7 +49,7 @@ def document(**extensions: dict) -> dict:
 
 def test_a_dataset_and_a_model_tell_what_they_were_made_with(example, tmp_path):
     store, spec = open_store(str(tmp_path / "store")), make_spec(document(**SECTIONS))
-    sim = open_simulation(build(store, spec), store)
+    sim = open_simulation(run_simulation(store, spec).id, store)
     assert sim.attrs["extensions"] == dict.fromkeys(sorted(SECTIONS), "1")
     assert sim.attrs["versions"]["difsims_example"] == "1.0"
     assert sim.spec == spec
@@ -57,7 +58,7 @@ def test_a_dataset_and_a_model_tell_what_they_were_made_with(example, tmp_path):
     np.testing.assert_array_equal(sim["draws/drift_px"][:], block.draws["drift_px"])
     report = verify(store, sim.id, resimulate=1)
     assert (report.failures, report.resimulated) == ((), (0,))
-    assert build(store, spec) == sim.id
+    assert run_simulation(store, spec).id == sim.id
     training = TrainingSpec(network="flat", epochs=1, held_out_fraction=0.5)
     model = train(store, [sim.id], training)
     again = load_bundle(model.id, store)
@@ -99,7 +100,7 @@ def test_name_version_and_section_are_part_of_the_fingerprint(site, tmp_path, mo
 def verify_after_a_change(store, monkeypatch: pytest.MonkeyPatch, member: type) -> str:
     """Return why a dataset cannot be simulated again whose imperfection has another version."""
     monkeypatch.setattr(member, "version", "1")
-    name = build(store, make_spec(document(blur={})))
+    name = run_simulation(store, make_spec(document(blur={}))).id
     monkeypatch.setattr(member, "version", "2")
     (failure,) = verify(store, name, resimulate=1).failures
     return failure

@@ -283,7 +283,7 @@ def test_a_stopped_stack_goes_on_with_its_data_ports_and_credentials_and_without
     stack.start()
     assert stack.variables == variables
     assert stack.id == identity
-    assert "slots that nobody held any more are free" in stack.story
+    assert "slots without a holder are released" in stack.story
     again = stack.wait(stack.submit("simulate/local", {"spec": TINY}))
     assert again["state"]["name"] == "Reused"
     assert tagged(first["simulate"], "sim-") in again["tags"]

@@ -10,11 +10,11 @@ from threading import Event
 
 import pytest
 
+from difsims_core.retrying import StoppedError
 from flows.stack import up
 from flows.stack.records.environment import MARK
 from flows.stack.records.folder import StackFolder, StackState
 from flows.stack.records.options import UpOptions
-from flows.stack.services.health import StoppedError
 from flows.stack.services.processes import stack_processes
 from flows.stack.services.programs import Program
 from flows.stack.supervision.supervisor import Supervisor
