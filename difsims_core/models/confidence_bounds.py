@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from statistics import NormalDist, fmean, stdev
 
 from scipy.special import stdtrit
+from scipy.stats import binomtest
 
 _LEAST_FOR_A_BOUND = 3  # two differences may agree by accident, and their spread then says nothing
 
@@ -65,10 +66,8 @@ def proportion(hits: int, n: int, confidence: float) -> Estimate:
     """
     if not n:
         return Estimate(0.0, 0.0, 1.0)
-    z, p = NormalDist().inv_cdf(confidence), hits / n
-    centre = (p + z**2 / (2 * n)) / (1 + z**2 / n)
-    reach = z / (1 + z**2 / n) * math.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
-    return Estimate(p, max(centre - reach, 0.0), min(centre + reach, 1.0))
+    bounds = binomtest(hits, n).proportion_ci(2 * confidence - 1, method="wilson")
+    return Estimate(hits / n, float(bounds.low), float(bounds.high))
 
 
 def mean_of(differences: Sequence[float], confidence: float) -> Estimate:

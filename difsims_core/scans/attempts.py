@@ -6,22 +6,20 @@ in the store and forgotten here. An attempt without a reason is under way, or wa
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Literal
 
 from pydantic import model_validator
 
-from difsims_core.errors import MissingObjectError, StoreError
+from difsims_core.errors import MissingObjectError
 from difsims_core.storage import layout
 from difsims_core.storage.objects import ObjectInfo, ObjectStore
 from difsims_core.storage.record_model import Count, Items, ModelId, Record, RecordPart, Text, Time
+from difsims_core.storage.update import update_json
 
 Subject = tuple[str, str | None]  # key of a scan, and id of a model; None: the scan is read, for no model yet
 Attempts = Mapping[Subject, "Attempt"]
 
-_CONFLICTS = 50
-_STEP_SECONDS = 0.02
 _LONGEST_REASON = 2_000  # characters
 
 
@@ -94,7 +92,11 @@ def read_attempts(store: ObjectStore) -> dict[Subject, Attempt]:
     CorruptDataError
         If the record is damaged.
     """
-    return _read(store)[0]
+    try:
+        data = store.read_small(layout.INTAKE)
+    except MissingObjectError:
+        data = None
+    return _parsed(data, store.url(layout.INTAKE))
 
 
 def change_attempts(store: ObjectStore, decide: Callable[[Attempts], Attempts]) -> tuple[Attempts, Attempts]:
@@ -112,15 +114,18 @@ def change_attempts(store: ObjectStore, decide: Callable[[Attempts], Attempts]) 
     StoreError
         If others changed it every time.
     """
-    for conflict in range(_CONFLICTS):
-        time.sleep(conflict * _STEP_SECONDS)
-        before, version = _read(store)
+    url = store.url(layout.INTAKE)
+    before: Attempts = {}
+    after: Attempts = {}
+
+    def change(data: bytes | None) -> bytes | None:
+        nonlocal before, after
+        before = _parsed(data, url)
         after = decide(before)
-        if after == before or store.replace(layout.INTAKE, _document(after.values()), version):
-            return before, after
-    raise StoreError(
-        f"{store.url(layout.INTAKE)}: other processes changed it {_CONFLICTS} times before this one could", "try again"
-    )
+        return None if after == before else _document(after.values())
+
+    update_json(store, layout.INTAKE, change)
+    return before, after
 
 
 def _document(attempts: Iterable[Attempt]) -> bytes:
@@ -128,10 +133,7 @@ def _document(attempts: Iterable[Attempt]) -> bytes:
     return _Attempts(format=3, attempts=tuple(ordered)).to_record()
 
 
-def _read(store: ObjectStore) -> tuple[dict[Subject, Attempt], str | None]:
-    try:
-        data, version = store.read_versioned(layout.INTAKE)
-    except MissingObjectError:
-        return {}, None
-    record = _Attempts.from_record(data, store.url(layout.INTAKE))
-    return {attempt.subject: attempt for attempt in record.attempts}, version
+def _parsed(data: bytes | None, url: str) -> dict[Subject, Attempt]:
+    if data is None:
+        return {}
+    return {attempt.subject: attempt for attempt in _Attempts.from_record(data, url).attempts}
