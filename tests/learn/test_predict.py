@@ -164,7 +164,7 @@ def test_an_experiment_is_predicted_once_until_it_changes(tmp_path):
     assert prediction.experiment == str(path)
 
     rows = bundle.classifier.rows
-    assert predict_experiment(store, bundle, path) == type(first)(first.url, "scan_radial_crop", True, 1, 12)
+    assert predict_experiment(store, bundle, path) == type(first)(bundle.id, first.url, "scan_radial_crop", True, 1, 12)
     assert bundle.classifier.rows == rows
     write_profiles(path, Q, measured(3, 4, seed=1))
     changed = predict_experiment(store, bundle, path)
