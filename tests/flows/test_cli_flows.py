@@ -100,7 +100,8 @@ def test_the_unit_of_the_scans_reaches_the_flows(store, tmp_path, monkeypatch):
     (tmp_path / "run.yaml").write_text("{}")
     (tmp_path / "scan.npz").touch()
     asked = []
-    monkeypatch.setattr("flows.pipeline.pipeline", lambda spec, _: asked.append(spec.q_unit) or {"report": "there"})
+    done = SimpleNamespace(report="there")
+    monkeypatch.setattr("flows.pipeline.pipeline", lambda spec, _: asked.append(spec.q_unit) or done)
     monkeypatch.setattr("flows.predict.predict", lambda _model, _scans, _store, *reading: asked.append(reading) or [])
     monkeypatch.setattr("difsims_core.learn.bundle.load_bundle", lambda name, _store: SimpleNamespace(id=name))
     model = "cnn-00000000-0000-4000-8000-000000000000"
