@@ -123,7 +123,7 @@ def second(root: str, first) -> dict[str, Any]:
     place, spec = open_store(root), document(training=BETTER)
     run_simulation(place, make_spec({**SIMULATION, "n_patterns": 2400, "seed": 6}))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(retraining, "settle", lambda *_args: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(retraining, "decide_and_apply", lambda *_args: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             retrain(spec, root)
     stopped = {"models": list_models(place), "considered": len(read_registry(place).considered)}
