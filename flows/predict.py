@@ -129,16 +129,12 @@ def _keep(store: ObjectStore, model: str, listed: dict[str, ObjectInfo], failure
     failed = [
         Failure(scan, reasons.get(url, "it changed while it was predicted"))
         for url, scan in listed.items()
-        if url in reasons or _differs(now.get(url), scan)
+        if url in reasons or not now.get(url, scan).has_content(scan.size, scan.etag)
     ]
     try:
         record_failures(store, model, failed)
     except StoreError as error:  # no reason to lose predictions
         warn(f"the intake does not know which scans failed and will try them again: {error}")
-
-
-def _differs(now: ObjectInfo | None, scan: ObjectInfo) -> bool:
-    return now is not None and (now.size, now.etag) != (scan.size, scan.etag)
 
 
 def _conclude(results: list[PredictionResult], failures: ItemFailures, total: int) -> list[str]:
@@ -168,12 +164,17 @@ def _news(
     if not results:
         return []
     output, scans = ModelOutput.listed(store, model), {experiment_name(url): scan for url, scan in listed.items()}
+    renewed = set[str]()  # their scores are older from now on
     for result in results:
         scan = scans.get(result.name)
         if result.reused and scan is not None and not output.is_predicted(scan):
             renew(store, layout.prediction(model, result.name))
-            output = output.without_scores(result.name)
-    return [result for result in results if not result.reused or not output.is_evaluated(result.name)]
+            renewed.add(result.name)
+    return [
+        result
+        for result in results
+        if not result.reused or result.name in renewed or not output.is_evaluated(result.name)
+    ]
 
 
 def _announce(store: ObjectStore, model: str, news: list[PredictionResult], places: list[str]) -> None:

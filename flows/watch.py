@@ -22,7 +22,7 @@ from difsims_core.scans.listing import scan_url
 from difsims_core.scans.missing_maps import Inventory
 from difsims_core.scans.reconcile import RunRequest, reconcile
 from difsims_core.storage import layout
-from difsims_core.storage.npz.contracts import experiment_name
+from difsims_core.storage.npz.contracts import PREDICTION_ENDING, experiment_name
 from difsims_core.storage.objects import ObjectStore, open_store
 from flows.evaluate import evaluate
 from flows.execution.no_persistence import flow
@@ -128,8 +128,7 @@ def _pairs_of(store: ObjectStore, parameters: dict[str, Any], champion: str) -> 
         urls = parameters["predictions"] or [store.url(layout.predictions(champion))]
         for url in urls:
             _, model, *name = store.key_of(url.rstrip("/")).split("/")
-            ending = "_probability_pred.npz"
-            yield model, f"{layout.PROFILES}/{name[0].removesuffix(ending)}.npz" if name else None
+            yield model, f"{layout.PROFILES}/{name[0].removesuffix(PREDICTION_ENDING)}.npz" if name else None
         return
     model = str(parameters.get("model") or "champion").rstrip("/").rpartition("/")[2]
     if not parameters.get("experiments") and open_store(parameters.get("store")).root != store.root:

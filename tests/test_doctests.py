@@ -41,10 +41,10 @@ def simulation(store: ObjectStore) -> str:
 
 @pytest.fixture(scope="module")
 def model(store: ObjectStore) -> str:
-    from difsims_core.learn.train import train
+    from difsims_core.learn.train import run_training
 
     larger = run_simulation(store, SimulationSpec(n_patterns=64, phases=["pb", "gratia_2h"])).id
-    return train(store, [larger], TrainingSpec(epochs=1)).id
+    return run_training(store, [larger], TrainingSpec(epochs=1)).bundle.id
 
 
 @pytest.fixture(scope="module")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from difsims_core.errors import ExperimentError, InputError, ModelError, StoreError
+from difsims_core.guards import Guard, keep_failures
 from difsims_core.learn.bundle import load_bundle
 from difsims_core.learn.predict import PredictionResult, predict_experiment
 from difsims_core.storage.npz.contracts import experiment_name
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from difsims_core.storage.objects import ObjectStore
 
 PredictOne = Callable[[str], PredictionResult]
-Guard = Callable[[str], AbstractContextManager[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +84,7 @@ def run_prediction(
 
     map_scan = predict_one or map_here()
     for done, url in enumerate(experiments, start=1):
-        with (guard or _keep_in(failures))(url):
+        with (guard or keep_failures(failures, _concerns_all))(url):
             results.append(map_scan(url))
         if progress is not None:
             progress(done, url)
@@ -112,14 +111,5 @@ def check_names(experiments: Sequence[str]) -> None:
             )
 
 
-def _keep_in(failures: dict[str, Exception]) -> Guard:
-    @contextmanager
-    def keep(url: str) -> Iterator[None]:
-        try:
-            yield
-        except (ModelError, StoreError):
-            raise
-        except Exception as error:  # noqa: BLE001 whatever a scan makes a library raise, the others are mapped
-            failures[url] = error
-
-    return keep
+def _concerns_all(error: Exception) -> bool:
+    return isinstance(error, ModelError | StoreError)

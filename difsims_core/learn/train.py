@@ -109,16 +109,6 @@ def run_training(
     return TrainingResult(bundle, reused=False)
 
 
-def train(
-    store: ObjectStore,
-    simulations: Iterable[str],
-    spec: TrainingDocument | None = None,
-    progress: ProgressCallback | None = None,
-) -> ModelBundle:
-    """Return the model of `run_training`."""
-    return run_training(store, simulations, spec, progress).bundle
-
-
 def find_trained(
     store: ObjectStore, simulations: Iterable[str], spec: TrainingDocument | None = None
 ) -> ModelBundle | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from difsims_core.crystal.catalogue import crystal_files
 from difsims_core.errors import CorruptDataError, DifsimsError, InputError, MissingObjectError, StoreError
+from difsims_core.guards import Guard, keep_failures
 from difsims_core.results.evaluate_map import EvaluatedMap, EvaluationSources, evaluate_map
 from difsims_core.results.map_pictures import MapPictures, keep_pictures
 from difsims_core.results.map_scores import MapScores
@@ -22,7 +23,6 @@ from difsims_core.storage.npz.contracts import (
 from difsims_core.storage.objects import ObjectStore, files_in
 
 EvaluateOne = Callable[[str], EvaluatedMap]
-Guard = Callable[[str], AbstractContextManager[None]]
 OnMap = Callable[[EvaluatedMap, MapPictures], None]
 
 
@@ -87,7 +87,7 @@ def run_evaluation(
     failures: dict[str, Exception] = {}
     scores: list[MapScores] = []
     for done, url in enumerate(predictions, start=1):
-        with (guard or _keep_in(failures))(url):
+        with (guard or keep_failures(failures, _concerns_all))(url):
             evaluated = evaluate_one(url) if evaluate_one else evaluate_map(store, url, sources)
             scores.append(evaluated.scores)  # it has its scores, whatever becomes of its pictures
             pictures = keep_pictures(store, evaluated)
@@ -116,14 +116,5 @@ def _is_earlier(name: str, url: str) -> bool:
         return False  # its evaluation says what is wrong with it
 
 
-def _keep_in(failures: dict[str, Exception]) -> Guard:
-    @contextmanager
-    def keep(url: str) -> Iterator[None]:
-        try:
-            yield
-        except Exception as error:
-            if isinstance(error, StoreError) and not isinstance(error, MissingObjectError | CorruptDataError):
-                raise
-            failures[url] = error
-
-    return keep
+def _concerns_all(error: Exception) -> bool:
+    return isinstance(error, StoreError) and not isinstance(error, MissingObjectError | CorruptDataError)

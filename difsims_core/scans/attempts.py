@@ -57,7 +57,7 @@ class Attempt(RecordPart):
 
     def is_about(self, scan: ObjectInfo) -> bool:
         """Return whether a listing shows the content that was tried."""
-        return (self.size, self.etag) == (scan.size, scan.etag)
+        return scan.has_content(self.size, self.etag)
 
     def failed(self, reason: str, at: str) -> Attempt:
         """Return it with the reason why it failed."""

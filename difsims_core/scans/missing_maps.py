@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from difsims_core.scans.listing import list_scans, name_problem
@@ -61,11 +61,6 @@ class ModelOutput:
         scored = self.evaluations.get(layout.evaluation(self.model, name))
         predicted = self.predictions.get(layout.prediction(self.model, name))
         return scored is not None and (predicted is None or scored >= predicted)
-
-    def without_scores(self, name: str) -> ModelOutput:
-        """Return it as it is once the map of an experiment has been written anew."""
-        key = layout.evaluation(self.model, name)
-        return replace(self, evaluations={other: at for other, at in self.evaluations.items() if other != key})
 
 
 @dataclass(frozen=True)

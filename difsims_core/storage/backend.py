@@ -39,6 +39,10 @@ class ObjectInfo:
     modified: datetime
     changed: datetime
 
+    def has_content(self, size: int, etag: str) -> bool:
+        """Return whether an earlier listing told of the same content."""
+        return (self.size, self.etag) == (size, etag)
+
 
 class StorageBackend(ABC):
     """Objects by path: whole or in part, written whole or not at all.

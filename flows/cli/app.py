@@ -13,7 +13,7 @@ import typer
 
 from flows.cli import convert, datasets, doctor, models, phases, scans, up
 from flows.cli.command_group import CommandGroup
-from flows.cli.options import Changes, Json, QUnitOfScans, Simulations, Store, without_credentials
+from flows.cli.options import Changes, Json, QUnitOfScans, Simulations, Store, document_of, without_credentials
 
 _LONG = ("model", "scores", "reused")
 
@@ -96,16 +96,12 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train a classifier on simulated datasets; the last line is its id."""
-    from difsims_core.config.documents import apply_changes, load_spec, make_spec
     from difsims_core.config.learning import TrainingSpec
     from difsims_core.dataset.open import open_simulation
     from difsims_core.storage.objects import open_store
     from flows.cli import console
 
-    if spec is not None:
-        document = load_spec(spec, TrainingSpec, changes or ())
-    else:
-        document = make_spec(apply_changes({}, changes or ()), TrainingSpec, source="--set")
+    document = document_of(TrainingSpec, spec, changes)
     for simulation in simulations:
         open_simulation(simulation, open_store(store))  # a wrong id is found before Prefect starts
     with _flows(ctx, "flows.train"):
@@ -237,14 +233,10 @@ def retrain(
     as_json: Json = False,
 ) -> None:
     """Train a challenger when anything is new, and promote it where the rule says so; the last line is the champion."""
-    from difsims_core.config.documents import apply_changes, load_spec, make_spec
     from difsims_core.config.retraining import RetrainingSpec
     from flows.cli import console
 
-    if spec is not None:
-        document = load_spec(spec, RetrainingSpec, changes or ())
-    else:
-        document = make_spec(apply_changes({}, changes or ()), RetrainingSpec, source="--set")
+    document = document_of(RetrainingSpec, spec, changes)
     with _flows(ctx, "flows.retrain"):
         from flows.retrain import retrain as flow
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from difsims_core.storage.names import split_url
 from difsims_core.unit_names import QUnit
+
+if TYPE_CHECKING:
+    from difsims_core.config.base import Spec
+
+S = TypeVar("S", bound="Spec")
 
 
 def without_credentials(url: str | None) -> str | None:
@@ -15,6 +21,15 @@ def without_credentials(url: str | None) -> str | None:
     if url is not None:
         split_url(url)
     return url
+
+
+def document_of(kind: type[S], path: Path | None, changes: list[str] | None) -> S:
+    """Return the document of a file, or the default one, with the changes of ``--set``."""
+    from difsims_core.config.documents import apply_changes, load_spec, make_spec
+
+    if path is not None:
+        return load_spec(path, kind, changes or ())
+    return make_spec(apply_changes({}, changes or ()), kind, source="--set")
 
 
 Store = Annotated[

@@ -86,7 +86,7 @@ def _train_model(store: str, simulations: list[str], spec: TrainingSpec, work: s
     def progress(state: EpochProgress) -> None:
         report(state.epoch, f"loss {state.loss:.3f}, held-out accuracy {state.val_accuracy:.1%}")
 
-    return train.train(open_store(store), simulations, spec, progress).id
+    return train.run_training(open_store(store), simulations, spec, progress).bundle.id
 
 
 def _predict_one(

@@ -70,7 +70,7 @@ def make_in(folder: Path) -> WholeStore:
 
 def _make(folder: Path) -> None:
     from difsims_core.learn.predict import predict_experiment
-    from difsims_core.learn.train import train
+    from difsims_core.learn.train import run_training
     from difsims_core.models.registry import promote, read_registry
     from difsims_core.results.evaluate_map import evaluate_map
     from difsims_core.scans.intake import scans_to_predict
@@ -80,7 +80,7 @@ def _make(folder: Path) -> None:
 
     store = open_store(folder / "store")
     sims = [build_fake(store, spec) for spec in SPECS]
-    bundles = [train(store, [sim.id], TRAINING) for sim in sims]
+    bundles = [run_training(store, [sim.id], TRAINING).bundle for sim in sims]
     put_scans(store, bundles[0].q_axis)
     for bundle in reversed(bundles):
         promote(store, read_registry(store), bundle.id, why="a test", scores={"accuracy": 0.5}, by="hand")

@@ -16,7 +16,7 @@ from difsims_core.learn.bundle import list_models, load_bundle
 from difsims_core.learn.data.split import Part, part_of
 from difsims_core.learn.data.training_data import load_training_data
 from difsims_core.learn.predict import predict_experiment, predict_profiles
-from difsims_core.learn.train import find_trained, train
+from difsims_core.learn.train import find_trained, run_training
 from difsims_core.learn.wanted import request_evaluation
 from difsims_core.resources import samples_folder
 from difsims_core.storage.npz.contracts import read_prediction
@@ -42,7 +42,7 @@ def simulation(store):
 @pytest.fixture(scope="module")
 def trained(store, simulation):
     seen = []
-    bundle = train(store, [simulation], SPEC, seen.append)
+    bundle = run_training(store, [simulation], SPEC, seen.append).bundle
     return bundle, seen
 
 
@@ -91,7 +91,7 @@ def test_the_same_training_is_done_once(store, simulation, trained):
     bundle, _ = trained
     assert find_trained(store, [simulation], SPEC).id == bundle.id
     seen = []
-    assert train(store, [simulation, simulation], SPEC, seen.append).id == bundle.id
+    assert run_training(store, [simulation, simulation], SPEC, seen.append).bundle.id == bundle.id
     assert seen == []
     assert find_trained(store, [simulation], SPEC.model_copy(update={"seed": 2})) is None
     silent = request_evaluation(store, bundle, wanted=False)
@@ -106,7 +106,7 @@ def test_a_lost_model_is_trained_again_to_the_same_weights(simulation, store, tr
     for key in store.list():
         copy.write(key, store.read(key))
     copy.delete(f"models/{bundle.id}/bundle.json")
-    again = train(copy, [simulation], SPEC)
+    again = run_training(copy, [simulation], SPEC).bundle
     assert again.id != bundle.id
     for old, new in zip(bundle.classifier.network.get_weights(), again.classifier.network.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
@@ -121,7 +121,7 @@ def test_a_training_that_is_stopped_leaves_nothing_to_reuse(store, simulation):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train(store, [simulation], spec, stop)
+        run_training(store, [simulation], spec, stop)
     assert find_trained(store, [simulation], spec) is None
     assert list_models(store) == before
 
@@ -152,7 +152,7 @@ def test_datasets_that_do_not_fit_are_refused(store, simulation):
     with pytest.raises(InputError, match="3 patterns leave none for"):
         load_training_data([first], SPEC.model_copy(update={"max_patterns": 3}))
     with pytest.raises(MissingObjectError):
-        train(store, ["sim-00000000-0000-4000-8000-000000000000"], SPEC)
+        run_training(store, ["sim-00000000-0000-4000-8000-000000000000"], SPEC)
 
 
 def test_a_q_crop_is_trained_on_and_predicted(store):
@@ -160,7 +160,7 @@ def test_a_q_crop_is_trained_on_and_predicted(store):
     name = run_simulation(
         store, small(n_patterns=600, postprocessing=PostprocessingSpec(sqrt=True, q_crop=crop).to_document())
     ).id
-    bundle = train(store, [name], TrainingSpec(epochs=1, profiles="x_q"))
+    bundle = run_training(store, [name], TrainingSpec(epochs=1, profiles="x_q")).bundle
     assert bundle.preprocessing == PostprocessingSpec(sqrt=True, q_crop=crop)
     np.testing.assert_allclose(bundle.q_axis, np.linspace(0.2, 1.0, 80))
     sim = open_simulation(name, store)
@@ -183,7 +183,7 @@ def test_a_sample_experiment_is_mapped(store, trained):
 def test_all_of_it_on_s3(s3_store_url):
     store = open_store(s3_store_url)
     simulation = run_simulation(store, small(n_patterns=600)).id
-    bundle = train(store, [simulation], TrainingSpec(epochs=1))
+    bundle = run_training(store, [simulation], TrainingSpec(epochs=1)).bundle
     again = load_bundle(f"{s3_store_url}/models/{bundle.id}")
     result = predict_experiment(store, again, samples_folder() / "roi_1_radial_crop.npz")
     assert read_prediction(result.url).pred.shape == (40, 50, 3)

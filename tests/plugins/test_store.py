@@ -17,7 +17,7 @@ from difsims_core.dataset.open import open_simulation
 from difsims_core.dataset.run_simulation import run_simulation
 from difsims_core.dataset.verify import verify
 from difsims_core.learn.bundle import load_bundle
-from difsims_core.learn.train import train
+from difsims_core.learn.train import run_training
 from difsims_core.simulation import simulator
 from difsims_core.storage.objects import open_store
 from tests.plugins.conftest import EXAMPLE, GROUPS
@@ -60,7 +60,7 @@ def test_a_dataset_and_a_model_tell_what_they_were_made_with(example, tmp_path):
     assert (report.failures, report.resimulated) == ((), (0,))
     assert run_simulation(store, spec).id == sim.id
     training = TrainingSpec(network="flat", epochs=1, held_out_fraction=0.5)
-    model = train(store, [sim.id], training)
+    model = run_training(store, [sim.id], training).bundle
     again = load_bundle(model.id, store)
     assert again.training == training
     told = run_without(store.root, sim.id, model.id)

@@ -13,7 +13,7 @@ from difsims_core.config.documents import dump_spec, make_spec
 from difsims_core.config.learning import TrainingSpec
 from difsims_core.dataset.run_simulation import run_simulation
 from difsims_core.dataset.verify import verify
-from difsims_core.learn.train import train
+from difsims_core.learn.train import run_training
 from difsims_core.resources import samples_folder
 from difsims_core.storage import layout
 from difsims_core.storage.npz.contracts import read_prediction
@@ -96,7 +96,7 @@ def test_strangers_are_refused_and_told_what_is_missing(prefect, document, folde
 def test_prediction_needs_to_read_alone(prefect, s3_service, s3_store_url, tmp_path):
     """Model and experiment on S3, the identity may read and list, the phase map goes to a folder."""
     s3, spec = open_store(s3_store_url), make_spec({"n_patterns": 600, "output": {"x_all": False}})
-    model = train(s3, [run_simulation(s3, spec).id], TrainingSpec(epochs=1))
+    model = run_training(s3, [run_simulation(s3, spec).id], TrainingSpec(epochs=1)).bundle
     scan = s3.url(layout.experiment_profiles("scan"))
     s3.upload(next(samples_folder().glob("*_radial_crop.npz")), layout.experiment_profiles("scan"))
     before = s3.list()
