@@ -19,7 +19,7 @@ _HOMES = {
     "open_simulation": "difsims_core.dataset.open",
     "radial_profiles": "difsims_core.diffraction.noise_free",
     "patterns": "difsims_core.diffraction.noise_free",
-    "cakes": "difsims_core.diffraction.noise_free",
+    "polar_patterns": "difsims_core.diffraction.noise_free",
     "excited_spots": "difsims_core.diffraction.noise_free",
     "load_bundle": "difsims_core.learn.bundle",
     "predict_profiles": "difsims_core.learn.predict",
@@ -35,7 +35,6 @@ __all__ = [
     "SimulationSpec",
     "TrainingSpec",
     "__version__",
-    "cakes",
     "describe_crystal",
     "evaluate_all",
     "excited_spots",
@@ -45,6 +44,7 @@ __all__ = [
     "load_sweep",
     "open_simulation",
     "patterns",
+    "polar_patterns",
     "predict_profiles",
     "radial_profiles",
     "reflection_list",
@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     from difsims_core.crystal.phases import load_phase
     from difsims_core.crystal.reflections import reflection_list
     from difsims_core.dataset.open import open_simulation
-    from difsims_core.diffraction.noise_free import cakes, excited_spots, patterns, radial_profiles
+    from difsims_core.diffraction.noise_free import excited_spots, patterns, polar_patterns, radial_profiles
     from difsims_core.evaluate.peak_positions import evaluate_all
     from difsims_core.learn.bundle import load_bundle
     from difsims_core.learn.predict import predict_profiles

@@ -149,8 +149,8 @@ def _package(entry: EntryPoint) -> str:
     return "an unnamed package" if entry.dist is None else f"{entry.dist.name} {entry.dist.version}"
 
 
-def _load(place: str) -> Any:
-    module, _, attribute = place.partition(":")
+def _load(path: str) -> Any:
+    module, _, attribute = path.partition(":")
     return getattr(import_module(module), attribute)
 
 

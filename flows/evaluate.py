@@ -24,12 +24,12 @@ from flows.execution.tasks import evaluate_one
 from flows.ui.artifacts import tag_run
 from flows.ui.events import announce, warn
 from flows.ui.final_states import nothing_new, reused
-from flows.ui.parameters import CrystalFolder, ExperimentFolder, Places, Predictions, StoreUrl, TruthFolder
+from flows.ui.parameters import AlsoRead, CrystalFolder, ExperimentFolder, Predictions, StoreUrl, TruthFolder
 from flows.ui.progress import log_and_show, track_progress
 from flows.ui.summaries import show_evaluation, show_scores
 
 _EVERYTHING: list[str] = []
-_NOWHERE_ELSE: list[str] = []
+_NOTHING_ELSE: list[str] = []
 
 
 def _run_name() -> str:
@@ -44,7 +44,7 @@ def evaluate(
     truth: TruthFolder = None,
     crystals: CrystalFolder = None,
     store: StoreUrl = None,
-    places: Places = _NOWHERE_ELSE,
+    also_read: AlsoRead = _NOTHING_ELSE,
 ) -> list[MapScores]:
     """Evaluate predictions and return their scores; those of the same inputs are not computed again.
 
@@ -53,36 +53,36 @@ def evaluate(
     predictions
         Files, folders, globs or URLs; none: all predictions of the champion.
     experiments
-        Folder of the scans; default: where each prediction says that its scan lies, in the store or in ``places``.
+        Folder of the scans; default: where each prediction says that its scan lies, in the store or in ``also_read``.
     truth
         Folder of ``<name>_truth.npz`` maps; used for scores alone.
     crystals
         Folder of CIF files; default: those of the datasets behind each prediction, or the shipped ones.
     store
         Root URL of the store; default: ``DIFSIMS_STORE``.
-    places
+    also_read
         Folders and files outside the store that may be read where predictions and datasets name them.
     """
-    place = open_store(store)
-    urls = expand_urls(predictions) if predictions else predictions_of(place, resolve_model(place, CHAMPION))
+    objects = open_store(store)
+    urls = expand_urls(predictions) if predictions else predictions_of(objects, resolve_model(objects, CHAMPION))
     if not urls:
         message = "the champion has predicted nothing yet, there is nothing to evaluate"
         log_and_show(message)
         return nothing_new([], message)
-    sources = EvaluationSources(experiments, truth, crystals, tuple(places))
-    failures = ItemFailures(place)
+    sources = EvaluationSources(experiments, truth, crystals, tuple(also_read))
+    failures = ItemFailures(objects)
     with track_progress(f"evaluate {urls[0]}", "evaluating", len(urls), "maps") as work:
         run = run_evaluation(
-            place,
+            objects,
             urls,
             sources,
             progress=lambda done, url: work.update("maps", done, url_name(url)),
-            on_map=partial(_show, place),
-            evaluate_one=lambda url: evaluate_one(place.root, url, sources),
+            on_map=partial(_show, objects),
+            evaluate_one=lambda url: evaluate_one(objects.root, url, sources),
             guard=failures.catch,
         )
-    _keep(place, run.scores, failures)
-    return _conclude(place.root, list(run.scores), failures, len(urls))
+    _keep(objects, run.scores, failures)
+    return _conclude(objects.root, list(run.scores), failures, len(urls))
 
 
 def _show(store: ObjectStore, evaluated: EvaluatedMap, pictures: MapPictures) -> None:

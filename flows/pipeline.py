@@ -10,7 +10,7 @@ from difsims_core.config.pipeline import PipelineSpec
 from difsims_core.dataset.open import Simulation, open_simulation
 from difsims_core.learn.bundle import ModelBundle, load_bundle
 from difsims_core.learn.predict_scans import check_names
-from difsims_core.results.evaluate_map import places_of
+from difsims_core.results.evaluate_map import locations_of
 from difsims_core.results.map_pictures import pictures_of
 from difsims_core.results.map_scores import MapScores
 from difsims_core.results.run_report import WrittenReport, write_report
@@ -86,43 +86,43 @@ def pipeline(
     title
         Heading of the report.
     """
-    place = open_store(store)
+    objects = open_store(store)
     check_inputs(spec)
     stages = ("simulate", "train", *(("predict", "evaluate") if spec.experiments else ()), "report")
     with run_page("pipeline", ", ".join(stages), _on_what(spec), len(stages)) as page:
-        simulation = open_simulation(simulate(spec.simulation, place.root), place)
+        simulation = open_simulation(simulate(spec.simulation, objects.root), objects)
         tag_run(simulation.id)
         page.stage_done(f"dataset {simulation.id}", {simulation.id: simulation.url})
-        bundle = load_bundle(train([simulation.id], spec.training, place.root), place)
+        bundle = load_bundle(train([simulation.id], spec.training, objects.root), objects)
         tag_run(bundle.id)
-        page.stage_done(f"model {bundle.id}", {bundle.id: place.url(layout.model(bundle.id))}, good=_held_out(bundle))
-        return _map_and_report(place, spec, page, simulation=simulation, bundle=bundle, title=title)
+        page.stage_done(f"model {bundle.id}", {bundle.id: objects.url(layout.model(bundle.id))}, good=_held_out(bundle))
+        return _map_and_report(objects, spec, page, simulation=simulation, bundle=bundle, title=title)
 
 
 def _map_and_report(
-    place: ObjectStore, spec: PipelineSpec, page: RunPage, *, simulation: Simulation, bundle: ModelBundle, title: str
+    objects: ObjectStore, spec: PipelineSpec, page: RunPage, *, simulation: Simulation, bundle: ModelBundle, title: str
 ) -> PipelineResult:
     """Predict and evaluate the scans, show the maps, write the report; return what the flow returns."""
     predictions: list[str] = []
     scores: list[MapScores] = []
-    places = places_of(expand_urls(spec.experiments) if spec.experiments else (), spec.simulation)
+    also_read = locations_of(expand_urls(spec.experiments) if spec.experiments else (), spec.simulation)
     if spec.experiments:
-        predictions = predict(bundle.id, list(spec.experiments), place.root, spec.q_unit)
+        predictions = predict(bundle.id, list(spec.experiments), objects.root, spec.q_unit)
         maps = {predicted_name(url): url for url in predictions}
         page.stage_done(f"{len(maps)} phase maps: {', '.join(maps)}", maps)
-        scores = evaluate(predictions, truth=spec.truth_folder, store=place.root, places=places)
+        scores = evaluate(predictions, truth=spec.truth_folder, store=objects.root, also_read=also_read)
         table("evaluation", [score_row(item) for item in scores], f"Scores of {len(scores)} maps")
         for item in scores[:_MOST_PICTURES]:
-            show_map(place, item.name, pictures_of(item.model, item.name, with_truth=False).phase_map)
+            show_map(objects, item.name, pictures_of(item.model, item.name, with_truth=False).phase_map)
         page.stage_done(f"scores: {scores_in_words(scores)}", good=f"{page.good}; {scores_in_words(scores)}")
 
     def write() -> WrittenReport:
-        return write_report(spec, simulation, bundle, scores, store=place, title=title, places=places)
+        return write_report(spec, simulation, bundle, scores, store=objects, title=title, also_read=also_read)
 
     report: WrittenReport = stored(write, "write report")()
     message = f"{'reused' if report.reused else 'wrote'} the report {report.url}"
     show_line(message)
-    opened = link(place, "report", report.key, title)
+    opened = link(objects, "report", report.key, title)
     page.stage_done(message, {"report": report.url} | ({"open the report": opened} if opened else {}))
     return PipelineResult(simulation.id, bundle.id, tuple(predictions), tuple(scores), report.url)
 

@@ -14,7 +14,7 @@ from difsims_core.errors import (
 from difsims_core.learn.predict import PredictionResult
 from difsims_core.learn.predict_scans import run_prediction
 from difsims_core.models.registry import resolve_model
-from difsims_core.results.evaluate_map import places_of
+from difsims_core.results.evaluate_map import locations_of
 from difsims_core.scans.intake import Failure, record_failures, scans_to_predict
 from difsims_core.scans.listing import list_scans, scan_key
 from difsims_core.scans.missing_maps import ModelOutput, renew
@@ -69,33 +69,33 @@ def predict(
     evaluate
         Whether maps without scores are evaluated as well.
     """
-    place = open_store(store)
-    model = resolve_model(place, model)
+    objects = open_store(store)
+    model = resolve_model(objects, model)
     model_id, tries = model.rstrip("/").rpartition("/")[2], load_settings().intake_tries
-    urls = expand_urls(experiments) if experiments else _all_scans(place, model_id, tries)
+    urls = expand_urls(experiments) if experiments else _all_scans(objects, model_id, tries)
     if not urls:
-        message = f"no experiments to predict below {place.url(layout.PROFILES)}"
+        message = f"no experiments to predict below {objects.url(layout.PROFILES)}"
         log_and_show(message)
         return nothing_new([], message)
     reading = {} if q_unit is None else {"q_unit": q_unit, "beam_energy_kv": beam_energy_kv}
-    listed = _listed(place, urls)
+    listed = _listed(objects, urls)
     # A scan that is missing or damaged is an InputError; these are of the model.
-    failures = ItemFailures(place, ModelError, MissingObjectError, CorruptDataError)
+    failures = ItemFailures(objects, ModelError, MissingObjectError, CorruptDataError)
     with track_progress(f"predict {model}", "predicting", len(urls), "maps") as work:
         run = run_prediction(
-            place,
+            objects,
             model,
             urls,
             progress=lambda done, url: work.update("maps", done, url_name(url)),
-            predict_one=lambda url: predict_one(place.root, model, url, **reading),
+            predict_one=lambda url: predict_one(objects.root, model, url, **reading),
             guard=failures.catch,
         )
     results = list(run.results)
-    _keep(place, model_id, listed, failures)
-    news = _news(place, model_id, listed, results)
-    places = places_of(url for url in urls if scan_key(place, url) is None)
-    _announce(place, model_id, news, places)
-    failed = _evaluated(place, news, places) if evaluate else None
+    _keep(objects, model_id, listed, failures)
+    news = _news(objects, model_id, listed, results)
+    also_read = locations_of(url for url in urls if scan_key(objects, url) is None)
+    _announce(objects, model_id, news, also_read)
+    failed = _evaluated(objects, news, also_read) if evaluate else None
     found = _conclude(results, failures, len(urls))
     if failed is not None:
         raise failed
@@ -177,7 +177,7 @@ def _news(
     ]
 
 
-def _announce(store: ObjectStore, model: str, news: list[PredictionResult], places: list[str]) -> None:
+def _announce(store: ObjectStore, model: str, news: list[PredictionResult], also_read: list[str]) -> None:
     """Announce the predictions that are new or not evaluated.
 
     With them goes where this run was told to read scans outside the store: their evaluation may read there, too.
@@ -186,16 +186,16 @@ def _announce(store: ObjectStore, model: str, news: list[PredictionResult], plac
         return
     url = news[0].url if len(news) == 1 else f"{store.url(layout.predictions(model))}/"
     experiments = [result.name for result in news[:100]]
-    details = {"predictions": len(news), "experiments": experiments, "places": places}
+    details = {"predictions": len(news), "experiments": experiments, "also_read": also_read}
     labels = {"difsims.url": url, "difsims.model": model}
     announce("predictions.written", model, store.root, labels=labels, payload=details)
 
 
-def _evaluated(store: ObjectStore, news: list[PredictionResult], places: list[str]) -> DifsimsError | None:
+def _evaluated(store: ObjectStore, news: list[PredictionResult], also_read: list[str]) -> DifsimsError | None:
     """Evaluate predictions; return what went wrong."""
     try:
         if news:
-            evaluate_predictions([result.url for result in news], store=store.root, places=places)
+            evaluate_predictions([result.url for result in news], store=store.root, also_read=also_read)
     except DifsimsError as error:
         return error
     return None

@@ -20,7 +20,7 @@ from difsims_core.models.apply_decision import RetrainingOutcome, decide_and_app
 from difsims_core.models.comparison import Comparison
 from difsims_core.models.promotion_rule import PromotionDecision, decide, decide_first, rule_in_words
 from difsims_core.models.registry import read_registry
-from difsims_core.results.evaluate_map import places_of
+from difsims_core.results.evaluate_map import locations_of
 from difsims_core.results.map_scores import MapScores
 from difsims_core.storage import layout
 from difsims_core.storage.npz.contracts import experiment_name, predicted_name
@@ -64,8 +64,8 @@ def retrain(spec: Retraining = _DEFAULT, store: StoreUrl = None) -> dict[str, An
     store
         Root URL of the store; default: ``DIFSIMS_STORE``.
     """
-    place = open_store(store)
-    root, champion = place.root, _champion(place)
+    objects = open_store(store)
+    root, champion = objects.root, _champion(objects)
     log_and_show(f"the champion is {champion.id}" if champion else "there is no champion yet")
     retraining_inputs.check_simulation(spec, champion)
     simulated = None if spec.simulation is None else simulate(spec.simulation, root)
@@ -78,7 +78,7 @@ def retrain(spec: Retraining = _DEFAULT, store: StoreUrl = None) -> dict[str, An
         return _ended(None, f"{root} holds no complete dataset {wanted}; simulate one, or list datasets", champion_id)
     fingerprints = tuple(sorted(sim.fingerprint for sim in datasets))
     ingredients = retraining_inputs.Ingredients(fingerprints, tuple(scans.values()), spec).digest()
-    before = retraining_inputs.earlier_decision(read_registry(place), ingredients)
+    before = retraining_inputs.earlier_decision(read_registry(objects), ingredients)
     if before is not None:
         why = f"the same datasets, experiments, code and rule were considered on {before.when}: {before.why}"
         return _ended(before.model, why, champion_id)
@@ -86,10 +86,10 @@ def retrain(spec: Retraining = _DEFAULT, store: StoreUrl = None) -> dict[str, An
     log_and_show(f"training on {len(datasets)} datasets, {patterns:,} patterns; comparing on {len(scans)} experiments")
     names = [sim.id if sim.store.root == root else sim.url for sim in datasets]
     model = train(names, spec.training, root)
-    places = places_of(scans, spec.simulation)
-    mapped, broken = map_scans(model, list(scans), root, places)
-    challenge = _Challenge(place, spec.rule, model, names, list(scans), mapped, places)
-    outcome = decide_and_apply(place, model, ingredients, challenge.judge)
+    also_read = locations_of(scans, spec.simulation)
+    mapped, broken = map_scans(model, list(scans), root, also_read)
+    challenge = _Challenge(objects, spec.rule, model, names, list(scans), mapped, also_read)
+    outcome = decide_and_apply(objects, model, ingredients, challenge.judge)
     _tell(root, model, outcome)  # first: nothing that follows may keep the event back
     tag_run(model, *filter(None, (outcome.before,)), *names[:_MOST_TAGS])
     _show(challenge, outcome, left_out | broken)
@@ -101,33 +101,33 @@ def retrain(spec: Retraining = _DEFAULT, store: StoreUrl = None) -> dict[str, An
 class _Challenge:
     """A trained model that would be champion: its datasets, the scans to compare on, and those that it can map."""
 
-    place: ObjectStore
+    objects: ObjectStore
     rule: PromotionSpec
     model: str
     datasets: list[str]
     scans: list[str]
     mapped: set[str]
-    places: list[str]
+    also_read: list[str]
 
     def judge(self, champion: str | None) -> PromotionDecision:
         """Return the decision against a champion, or against none."""
-        bundle = load_bundle(self.model, self.place)
+        bundle = load_bundle(self.model, self.objects)
         if champion is None:
             return decide_first(self.rule, bundle.metrics)
-        theirs, _ = map_scans(champion, self.scans, self.place.root, self.places)
+        theirs, _ = map_scans(champion, self.scans, self.objects.root, self.also_read)
         both = sorted(self.mapped & theirs)
         with track_progress(_WORK, "comparing", max(1, int(bundle.split["n_test"])), "held-out patterns"):
-            found: Comparison = compare_models(self.place.root, self.model, champion, self.datasets, both)
+            found: Comparison = compare_models(self.objects.root, self.model, champion, self.datasets, both)
         if not found.refused:
             rows, maps = found.held_out.n, len(found.scans)
             log_and_show(f"compared with {champion} on {rows:,} patterns that neither has seen and {maps} experiments")
         return decide(self.rule, replace(found, lost=tuple(sorted(theirs - self.mapped))))
 
 
-def map_scans(model: str, scans: list[str], root: str, places: list[str]) -> tuple[set[str], dict[str, str]]:
+def map_scans(model: str, scans: list[str], root: str, also_read: list[str]) -> tuple[set[str], dict[str, str]]:
     """Predict and evaluate scans with a model; return the names of those that went well, and why others did not."""
     predictions, broken = _predicted(model, scans, root)
-    scores, unscored = _scored(predictions, root, places)
+    scores, unscored = _scored(predictions, root, also_read)
     for name, reason in (broken | unscored).items():
         log_and_show(f"{name} is left out: {reason}")
     return {item.name for item in scores}, broken | unscored
@@ -144,25 +144,25 @@ def _predicted(model: str, scans: list[str], root: str) -> tuple[list[str], dict
     except _BROKEN as error:
         if len(scans) == 1:
             return [], {experiment_name(scans[0]): str(error)}
-    place = open_store(root)
+    objects = open_store(root)
     keys = {scan: layout.prediction(model, experiment_name(scan)) for scan in scans}
-    missing = [scan for scan, key in keys.items() if not place.exists(key)]
+    missing = [scan for scan, key in keys.items() if not objects.exists(key)]
     alone = [_predicted(model, [scan], root) for scan in missing]
-    found = [place.url(key) for scan, key in keys.items() if scan not in missing]
+    found = [objects.url(key) for scan, key in keys.items() if scan not in missing]
     broken = {name: reason for _, reasons in alone for name, reason in reasons.items()}
     return found + [url for urls, _ in alone for url in urls], broken
 
 
-def _scored(predictions: list[str], root: str, places: list[str]) -> tuple[list[MapScores], dict[str, str]]:
+def _scored(predictions: list[str], root: str, also_read: list[str]) -> tuple[list[MapScores], dict[str, str]]:
     """Return the scores of predictions; when one cannot be evaluated, each is evaluated alone."""
     if not predictions:
         return [], {}
     try:
-        return evaluate(predictions, store=root, places=places), {}
+        return evaluate(predictions, store=root, also_read=also_read), {}
     except _BROKEN as error:
         if len(predictions) == 1:
             return [], {predicted_name(predictions[0]): str(error)}
-    alone = [_scored([url], root, places) for url in predictions]
+    alone = [_scored([url], root, also_read) for url in predictions]
     broken = {name: reason for _, reasons in alone for name, reason in reasons.items()}
     return [item for scores, _ in alone for item in scores], broken
 
@@ -203,18 +203,18 @@ def _show(challenge: _Challenge, outcome: RetrainingOutcome, left_out: Mapping[s
         on=f"{len(challenge.datasets)} datasets, {len(challenge.mapped)} experiments",
         far="promoted" if decision.promote else "not promoted",
         good=decision.why,
-        where={model: challenge.place.url(layout.model(model))},
+        where={model: challenge.objects.url(layout.model(model))},
     )
 
 
 def _choose_datasets(store: str, spec: RetrainingSpec, simulated: str | None) -> list[Simulation]:
-    place = open_store(store)
-    return retraining_inputs.choose_datasets(place, spec, _champion(place), simulated)
+    objects = open_store(store)
+    return retraining_inputs.choose_datasets(objects, spec, _champion(objects), simulated)
 
 
-def _champion(place: ObjectStore) -> ModelBundle | None:
-    champion = read_registry(place).champion
-    return None if champion is None else load_bundle(champion.model, place)
+def _champion(objects: ObjectStore) -> ModelBundle | None:
+    champion = read_registry(objects).champion
+    return None if champion is None else load_bundle(champion.model, objects)
 
 
 def _list_scans(store: str, spec: RetrainingSpec) -> tuple[dict[str, str], dict[str, str]]:
@@ -222,10 +222,10 @@ def _list_scans(store: str, spec: RetrainingSpec) -> tuple[dict[str, str], dict[
 
 
 def _compare(store: str, challenger: str, champion: str, simulations: list[str], experiments: list[str]) -> Comparison:
-    place = open_store(store)
-    first, second = load_bundle(challenger, place), load_bundle(champion, place)
+    objects = open_store(store)
+    first, second = load_bundle(challenger, objects), load_bundle(champion, objects)
     done = progress_callback(_WORK, "rows")
-    return comparing.compare(place, first, second, experiments, simulations=simulations, progress=done)
+    return comparing.compare(objects, first, second, experiments, simulations=simulations, progress=done)
 
 
 choose_datasets = stored(_choose_datasets, "choose datasets")

@@ -49,22 +49,22 @@ def simulate(spec: Simulation = _REFERENCE, store: StoreUrl = None) -> str:
     store
         Root URL of the store; default: ``DIFSIMS_STORE``.
     """
-    place = open_store(store)
-    result = run_simulation(place, spec, _Tasks(), begun=lambda plan: tag_run(plan.id))
+    objects = open_store(store)
+    result = run_simulation(objects, spec, _Tasks(), begun=lambda plan: tag_run(plan.id))
     plan = result.plan
     if result.reused:
         message = f"reused dataset {plan.id}: same parameters, crystals and engine, nothing was simulated"
         log_and_show(message)
-        show_dataset(place.root, plan.id)
+        show_dataset(objects.root, plan.id)
         return reused(plan.id, message)
     announce(
         "dataset.complete",
         plan.id,
-        place.root,
+        objects.root,
         labels={"difsims.fingerprint": plan.fingerprint, "difsims.patterns": str(plan.n_patterns)},
     )
     log_and_show(f"dataset {plan.id} is complete: {plan.n_patterns:,} patterns in {plan.n_blocks} blocks")
-    show_dataset(place.root, plan.id)
+    show_dataset(objects.root, plan.id)
     return plan.id
 
 

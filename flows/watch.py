@@ -67,30 +67,30 @@ def watch_experiments(store: StoreUrl = None, deployment: Deployment = None) -> 
     deployment
         Name of the deployments of ``predict`` and ``evaluate`` that are started; default: their flows run here.
     """
-    place, settings = open_store(store), load_settings()
+    objects, settings = open_store(store), load_settings()
     for name in _FLOWS if deployment else ():
         check_deployment(f"{name}/{deployment}")
-    runs, before = find_unfinished(), read_attempts(place)
-    inventory = Inventory.listed(place, wanted_models(place))
-    waiting = [run for run in runs if TAG in run.tags and run.parameters.get("store") == place.root]
+    runs, before = find_unfinished(), read_attempts(objects)
+    inventory = Inventory.listed(objects, wanted_models(objects))
+    waiting = [run for run in runs if TAG in run.tags and run.parameters.get("store") == objects.root]
     reading = ReadingLimits(settings.intake_memory_mb, settings.intake_seconds)
     started: dict[str, None] = {}
     for request in reconcile(
-        place,
+        objects,
         inventory,
         datetime.now(UTC),
         tries=settings.intake_tries,
         runs=settings.intake_runs - len(waiting),
-        at_work=scans_at_work(place, runs, next(iter(inventory.models), "")),
+        at_work=scans_at_work(objects, runs, next(iter(inventory.models), "")),
         reading=reading,
     ):
-        _announce(place, request)
-        _start(place, request, deployment)
+        _announce(objects, request)
+        _start(objects, request, deployment)
         started |= dict.fromkeys(scan.key for scan in request.scans)
         log_and_show(f"started {_in_words(request)}")
-    attempts = read_attempts(place)
+    attempts = read_attempts(objects)
     if started and not deployment:
-        inventory = Inventory.listed(place, inventory.models)
+        inventory = Inventory.listed(objects, inventory.models)
     failed = [attempt for subject, attempt in attempts.items() if attempt.reason and before.get(subject) != attempt]
     for attempt in failed[:_MOST_NAMES]:
         log_and_show(f"{attempt.scan} failed, attempt {attempt.tries}: {attempt.reason}")
@@ -100,7 +100,7 @@ def watch_experiments(store: StoreUrl = None, deployment: Deployment = None) -> 
     tag_run(*(experiment_name(key) for key in list(started)[:_MOST_TAGS]))
     shown = f"; the first {_MOST_ROWS} are shown" if len(states) > _MOST_ROWS else ""
     table("intake", [row_of(state) for state in states[:_MOST_ROWS]], f"{summary_of(states)}{shown}")
-    return [place.url(key) for key in started]
+    return [objects.url(key) for key in started]
 
 
 def find_unfinished() -> list[FlowRun]:
@@ -184,5 +184,5 @@ def summary_of(states: Iterable[ScanState]) -> str:
     counts: dict[str, int] = {}
     for state in states:
         counts[state.state] = counts.get(state.state, 0) + 1
-    said = ", ".join(f"{count} {name}" for name, count in counts.items())
-    return f"{sum(counts.values())} scans: {said or 'none'}"
+    summary = ", ".join(f"{count} {name}" for name, count in counts.items())
+    return f"{sum(counts.values())} scans: {summary or 'none'}"

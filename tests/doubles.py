@@ -76,7 +76,7 @@ class FakeSimulator:
     @property
     def bytes_per_pattern(self) -> int:
         output = self.spec.output
-        values = 147 + 256 * output.x_all + 360 * (147 * output.cake_px + 256 * output.cake_all)
+        values = 147 + 256 * output.x_all + 360 * (147 * output.polar_px + 256 * output.polar_all)
         return 4 * values + 18 * self.most_peaks * output.peaks + 32
 
     def block(self, start: int, stop: int, threads: int | None = None) -> Block:  # noqa: ARG002
@@ -105,8 +105,8 @@ class FakeSimulator:
             self.q_all,
             None,
             self.azimuth,
-            x_px[:, :, np.newaxis] * turn if output.cake_px else None,
-            x_all[:, :, np.newaxis] * turn if output.cake_all else None,
+            x_px[:, :, np.newaxis] * turn if output.polar_px else None,
+            x_all[:, :, np.newaxis] * turn if output.polar_all else None,
             None if self.spec.overlap is None else fractions,
             self._peaks(index) if output.peaks else None,
         )

@@ -11,7 +11,7 @@ from difsims_core.randomness import Purpose
 
 
 def apply_polar_noise(
-    cakes: np.ndarray,
+    polar_patterns: np.ndarray,
     pixels: np.ndarray,
     pixel_counts: np.ndarray,
     unit: np.ndarray,
@@ -28,7 +28,7 @@ def apply_polar_noise(
 
     Parameters
     ----------
-    cakes
+    polar_patterns
         (n, n_rows, 360) float32, mean intensity per pixel of each cell of the annuli ``bins``.
     pixels
         (1 or n, 256, 360) effective pixels of each cell; one without pixels reads 0.
@@ -46,7 +46,7 @@ def apply_polar_noise(
         (n,) of ``old_maxima``, for the noise of the legacy platform (docs/physics.md §7).
     """
     kernels.count_cells(
-        cakes,
+        polar_patterns,
         pixels,
         pixel_counts,
         np.asarray(unit, np.float64),
@@ -57,5 +57,5 @@ def apply_polar_noise(
         int(Purpose.COUNTING_POLAR),
         *order,
         bins.start,
-        np.zeros(len(cakes)) if maxima is None else maxima,
+        np.zeros(len(polar_patterns)) if maxima is None else maxima,
     )

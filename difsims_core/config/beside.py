@@ -61,7 +61,7 @@ def _found(path: str, folder: Path) -> str | None:
     if not path or "://" in path or "\0" in path or path.startswith(("/", "~")):
         return None
     parts = path.split("/")
-    named = [place for place, part in enumerate(parts) if "{phase}" in part]
+    named = [i for i, part in enumerate(parts) if "{phase}" in part]
     if len(named) > _MOST_NAMED or (named and ".." in parts[named[0] :]):
         return None  # a folder could be walked through again and again
     for spelling in file_spellings(path):

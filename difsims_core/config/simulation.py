@@ -86,13 +86,22 @@ class OutputSpec(Spec):
     """What a dataset keeps beside the classifier's input ``1d/x_px``."""
 
     x_all: bool = Field(default=True, description="keep the full 256-bin profiles (1d/x_all)")
-    cake_px: bool = Field(default=False, description="keep polar patterns over the pixel crop (2d/x_px)")
-    cake_all: bool = Field(default=False, description="keep polar patterns over all 256 annuli (2d/x_all)")
+    polar_px: Annotated[bool, FirstName("cake_px")] = Field(
+        default=False, description="keep polar patterns over the pixel crop (2d/x_px); also read as cake_px"
+    )
+    polar_all: Annotated[bool, FirstName("cake_all")] = Field(
+        default=False, description="keep polar patterns over all 256 annuli (2d/x_all); also read as cake_all"
+    )
     peaks: bool = Field(default=False, description="keep the spots of each pattern: hkl, g, intensity (peaks/…)")
     precision: Literal["rounded", "exact"] = Field(
         default="rounded",
         description="rounded: intensities within 2.5e-4 of the exact ones (10 bits of mantissa) at about half the size",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _first_names(cls, data: Any) -> Any:
+        return with_first_names_replaced(data)
 
 
 class SimulationSpec(Spec):

@@ -118,8 +118,8 @@ def load_sweep(path: str | Path, changes: Iterable[str] = ()) -> Sweep:
     document = apply_changes(read_document(path), changes)
     source = str(path)
     axes = _read_axes(document.pop("sweep", None) or {}, source)
-    settled = [_one_name(change.partition("=")[0].strip()) for change in changes]
-    return _enumerate(document, tuple(_still_swept(axes, settled, source)), source)
+    fixed = [_one_name(change.partition("=")[0].strip()) for change in changes]
+    return _enumerate(document, tuple(_still_swept(axes, fixed, source)), source)
 
 
 def make_sweep(document: Mapping[str, Any], axes: Mapping[str, Any], *, source: str = "sweep") -> Sweep:
@@ -213,17 +213,17 @@ def _read_axis(name: str, values: Any, source: str) -> Axis:
     return Axis(keys, tuple(values))
 
 
-def _still_swept(axes: tuple[Axis, ...], settled: list[str], source: str) -> Iterator[Axis]:
+def _still_swept(axes: tuple[Axis, ...], fixed: list[str], source: str) -> Iterator[Axis]:
     """Yield the axes whose keys no change on top has set."""
     for axis in axes:
-        parts = [key for key in settled for swept in axis.keys if key.startswith(f"{swept}.")]
-        if parts or (len(axis.keys) > 1 and set(settled) & set(axis.keys)):
-            given = (parts or sorted(set(settled) & set(axis.keys)))[0]
+        parts = [key for key in fixed for swept in axis.keys if key.startswith(f"{swept}.")]
+        if parts or (len(axis.keys) > 1 and set(fixed) & set(axis.keys)):
+            given = (parts or sorted(set(fixed) & set(axis.keys)))[0]
             raise SpecError(
                 f"{source}: {given} cannot be set on top of the sweep of {axis.name}",
                 "leave the sweep out with --set sweep=null, or change the document",
             )
-        if not set(settled) & set(axis.keys):
+        if not set(fixed) & set(axis.keys):
             yield axis
 
 

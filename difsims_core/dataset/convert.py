@@ -74,8 +74,8 @@ def convert_dataset(store: ObjectStore, simulation_id: str) -> bool:
     """
     key = layout.simulation(simulation_id)
     description = read_description(store, key)
-    place = f"{key}/{layout.COMPLETE}"
-    earlier, where = _earlier(store, place), store.url(place)
+    record = f"{key}/{layout.COMPLETE}"
+    earlier, where = _earlier(store, record), store.url(record)
     if earlier is None:
         return _convert_index(store, description)
     if (earlier.id, earlier.fingerprint) != (simulation_id, description.plan.fingerprint):
@@ -84,11 +84,11 @@ def convert_dataset(store: ObjectStore, simulation_id: str) -> bool:
     receipts = {block: _receipt(store, key, description, block) for block in range(description.plan.n_blocks)}
     if content_digest(receipts) != earlier.content_sha256:
         raise CorruptDataError(f"{where}: was written for other rows; the dataset cannot be converted")
-    record = make_completion(store, description.plan, description.document, receipts, earlier.completed)
+    completion = make_completion(store, description.plan, description.document, receipts, earlier.completed)
     for receipt in receipts.values():
         write_receipt(store, receipt)
     _convert_index(store, description)
-    store.write(layout.completion(simulation_id), record.to_record())
+    store.write(layout.completion(simulation_id), completion.to_record())
     return True
 
 
@@ -108,19 +108,19 @@ def _earlier(store: ObjectStore, key: str) -> _EarlierCompletion | None:
 def _receipt(store: ObjectStore, key: str, description: Description, block: int) -> Receipt:
     """Return the receipt of a block in today's form, after its rows were compared with the stored one."""
     plan, arrays = description.plan, rows_arrays(description.document)
-    place = layout.receipt(plan.id, block)
-    known = read_receipt(store, plan, block) or _earlier_receipt(store, place, plan, block)
+    record = layout.receipt(plan.id, block)
+    known = read_receipt(store, plan, block) or _earlier_receipt(store, record, plan, block)
     if known.checksums.keys() != arrays.keys() or known.shapes.keys() != arrays.keys():
-        raise CorruptDataError(f"{store.url(place)}: names other arrays than the dataset has; it cannot be converted")
+        raise CorruptDataError(f"{store.url(record)}: names other arrays than the dataset has; it cannot be converted")
     written = {path: _written(store, key, path, array, known) for path, array in arrays.items()}
     return receipt_of(plan, block, {path: written[path] for path in known.checksums}, known.class_counts)
 
 
-def _earlier_receipt(store: ObjectStore, place: str, plan: Plan, block: int) -> Receipt:
-    found = _EarlierReceipt.from_document(plain_document(store.read(place), store.url(place)), store.url(place))
+def _earlier_receipt(store: ObjectStore, key: str, plan: Plan, block: int) -> Receipt:
+    found = _EarlierReceipt.from_document(plain_document(store.read(key), store.url(key)), store.url(key))
     if (found.block, found.start, found.stop, found.fingerprint) != (block, *plan.rows(block), plan.fingerprint):
         raise CorruptDataError(
-            f"{store.url(place)}: is not the receipt of block {block}; the dataset cannot be converted"
+            f"{store.url(key)}: is not the receipt of block {block}; the dataset cannot be converted"
         )
     return Receipt(id=plan.id, **found.model_dump(), stored_sha256={}, stored_bytes={})
 

@@ -1,7 +1,7 @@
 """Where the crystals of a dataset lie now, and whether they are still read as when it was simulated.
 
 A dataset says where its crystal files lay. They are opened there only when that is in its own store, or one of the
-places that the user has named (`storage.trusted_locations`).
+also_read that the user has named (`storage.trusted_locations`).
 """
 
 from __future__ import annotations
@@ -47,18 +47,18 @@ class CrystalToday:
     finding: str = ""
 
 
-def crystals_today(simulation: Simulation, places: Iterable[str] = ()) -> tuple[CrystalToday, ...]:
+def crystals_today(simulation: Simulation, also_read: Iterable[str] = ()) -> tuple[CrystalToday, ...]:
     """Return the crystal file of each phase of a dataset and what has become of it.
 
     Parameters
     ----------
     simulation
         The dataset.
-    places
+    also_read
         Folders and files, besides its store, that may be opened on its word.
     """
     spec = simulation.spec
-    allowed = (simulation.store.root, str(shipped_folder()), *places)
+    allowed = (simulation.store.root, str(shipped_folder()), *also_read)
     records = {str(item.get("name")): item for item in simulation.attrs["crystals"]}
     found = []
     for phase in spec.phases:
@@ -73,9 +73,9 @@ def crystals_today(simulation: Simulation, places: Iterable[str] = ()) -> tuple[
     return tuple(found)
 
 
-def crystal_files(simulation: Simulation, places: Iterable[str] = ()) -> dict[str, str | None]:
+def crystal_files(simulation: Simulation, also_read: Iterable[str] = ()) -> dict[str, str | None]:
     """Return the path or URL of the crystal file of each phase, None where there is none; what changed is logged."""
-    today = crystals_today(simulation, places)
+    today = crystals_today(simulation, also_read)
     for crystal in today:
         if crystal.finding:
             _log.warning("%s%s", crystal.finding, "; scores use it as it is now" if crystal.url else "")

@@ -68,15 +68,15 @@ def read_description(store: ObjectStore, key: str) -> Description:
         If it is not what a dataset says, or says that it is another one than the folder is called.
     """
     document, where = read_group(store, key), store.url(key)
-    said = _Attributes.from_document(document.attributes, where)
-    plan = said.plan(where)
+    attributes = _Attributes.from_document(document.attributes, where)
+    plan = attributes.plan(where)
     check_folder(store, key, plan.id)
     if document.nodes.get(_COPY, {}).get("attributes") != document.attributes:
         raise CorruptDataError(
             f"{where}: its attributes differ from their copy in {_COPY!r}", "it was edited, restore it"
         )
     _check_arrays(document, plan, where)
-    return Description(document, plan, said.phases, said.summary)
+    return Description(document, plan, attributes.phases, attributes.summary)
 
 
 def versions_in_words(attributes: Mapping[str, Any]) -> str:

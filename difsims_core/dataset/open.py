@@ -179,9 +179,9 @@ def open_simulation(url_or_id: str | Path, store: ObjectStore | None = None) -> 
     check_folder(store, key, completion.id)
     description = read_description(store, key)
     plan = description.plan
-    said = (plan.id, plan.fingerprint, plan.n_patterns, plan.n_blocks, description.phases, description.summary)
+    described = (plan.id, plan.fingerprint, plan.n_patterns, plan.n_blocks, description.phases, description.summary)
     held = (completion.id, completion.fingerprint, completion.n_patterns, completion.n_blocks)
-    agree = said == (*held, completion.phases, completion.summary)
+    agree = described == (*held, completion.phases, completion.summary)
     if not agree or hashlib.sha256(description.document.data).hexdigest() != completion.root_sha256:
         raise CorruptDataError(
             f"{store.url(key)}: its metadata ({ROOT_DOCUMENT}) are not those that it was completed with",

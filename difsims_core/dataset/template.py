@@ -35,14 +35,14 @@ _PACKAGES = ("numpy", "numba", "scipy", "orix", "diffsims", "zarr")
 def dataset_template(simulator: Simulator, plan: Plan) -> GroupTemplate:
     """Return the arrays, axes and attributes of a dataset."""
     output, arrays = simulator.spec.output, dict[str, ArrayTemplate]()
-    for name, q, profiles, cakes in (
-        ("px", simulator.q_px, True, output.cake_px),
-        ("all", simulator.q_all, output.x_all, output.cake_all),
+    for name, q, profiles, polar_patterns in (
+        ("px", simulator.q_px, True, output.polar_px),
+        ("all", simulator.q_all, output.x_all, output.polar_all),
         ("q", simulator.q_q, simulator.q_q is not None, False),
     ):
         if profiles and q is not None:
             arrays |= _signal(plan, f"1d/%s_{name}", {f"q_{name}": q})
-        if cakes and q is not None:
+        if polar_patterns and q is not None:
             arrays |= _signal(plan, f"2d/%s_{name}", {f"q_{name}": q, "azimuth": simulator.azimuth})
     if simulator.spec.overlap is not None:
         classes = (len(simulator.class_names),)

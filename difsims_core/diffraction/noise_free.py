@@ -1,4 +1,4 @@
-"""Noise-free profiles, cakes, images and spots of chosen orientations: for checks, template libraries and teaching."""
+"""Noise-free profiles, polar patterns, images and spots of chosen orientations: for checks, templates, teaching."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def radial_profiles(
     return chosen.engine.profiles(chosen.draws, chosen.labels)[0]
 
 
-def cakes(
+def polar_patterns(
     phase: str | Path | Phase,
     rotations: Rotation,
     beam_energy_kv: float = 200,
@@ -106,9 +106,9 @@ def cakes(
     --------
     The mean over the azimuth is the radial profile:
 
-    >>> from difsims_core import cakes, radial_profiles
+    >>> from difsims_core import polar_patterns, radial_profiles
     >>> from orix.quaternion import Rotation
-    >>> polar = cakes("pb", Rotation.identity(), sigma_px=2)
+    >>> polar = polar_patterns("pb", Rotation.identity(), sigma_px=2)
     >>> polar.shape
     (1, 256, 360)
     >>> profile = radial_profiles("pb", Rotation.identity(), sigma_px=2)[0]

@@ -9,7 +9,7 @@ import numpy as np
 from difsims_core.diffraction.geometry import Geometry
 from difsims_core.diffraction.sources import SpotSource, render
 from difsims_core.diffraction.spread import annulus_areas_px
-from difsims_core.kernels.polar.cakes import phase_cakes
+from difsims_core.kernels.polar.patterns import phase_polar_patterns
 from difsims_core.kernels.spots.records import N_AZIMUTH
 
 _REACH_SIGMA = 4.8  # across the annuli: there a spot has fallen to 10⁻⁵ of its height
@@ -28,6 +28,6 @@ def noise_free_polar_patterns(
     polar = (first, geometry.grid.n_bins, step_px, _REACH_SIGMA, density)
 
     def draw(source: SpotSource, common: tuple) -> np.ndarray:
-        return phase_cakes(*common[:5], geometry.spread, polar, *common[5:], source.grains.which, patterns)
+        return phase_polar_patterns(*common[:5], geometry.spread, polar, *common[5:], source.grains.which, patterns)
 
     return patterns, render(sources, n, geometry.frame, draw)

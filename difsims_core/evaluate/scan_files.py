@@ -14,14 +14,14 @@ from difsims_core.storage.urls import url_exists
 _CROPPED = "_radial_crop"
 
 
-def scan_folder(prediction: Prediction, url: str | Path, places: Iterable[str | Path]) -> str:
+def scan_folder(prediction: Prediction, url: str | Path, also_read: Iterable[str | Path]) -> str:
     """Return the URL of the folder where the scan of a prediction lay when it was predicted.
 
     Parameters
     ----------
     prediction, url
         The prediction, and where it was read from.
-    places
+    also_read
         Where a scan may be read on the word of a prediction: the store, and what the user has named.
 
     Raises
@@ -32,7 +32,7 @@ def scan_folder(prediction: Prediction, url: str | Path, places: Iterable[str | 
     if "/" not in prediction.experiment:
         raise ExperimentError(f"{url}: does not say where its experiment lies", "name the folder with --experiments")
     _stems(prediction, url)
-    if not may_be_read(prediction.experiment, places):
+    if not may_be_read(prediction.experiment, also_read):
         raise ExperimentError(
             f"{url}: says that its experiment is {prediction.experiment!r}, which lies outside the store",
             f"if it is yours, name the folder with --experiments, or allow it with {ALSO_READ}",
@@ -90,5 +90,5 @@ def _stems(prediction: Prediction, url: str | Path) -> list[str]:
 
 
 def _first_in(folder: str | Path, names: Iterable[str]) -> str | None:
-    places = [child_url(folder, name) for name in names]
-    return next((place for place in places if url_exists(place)), None)
+    candidates = (child_url(folder, name) for name in names)
+    return next((url for url in candidates if url_exists(url)), None)

@@ -87,7 +87,7 @@ class Backup:
 
 
 @dataclass(frozen=True, slots=True)
-class Restored:
+class RestoreResult:
     """What became of each document of a copy.
 
     Attributes
@@ -144,7 +144,7 @@ def backup(store: ObjectStore, folder: str | Path) -> Backup:
     return Backup(target.root, tuple(documents), damaged, sum(map(len, documents.values())))
 
 
-def restore(store: ObjectStore, folder: str | Path, *, overwrite: bool = False) -> Restored:
+def restore(store: ObjectStore, folder: str | Path, *, overwrite: bool = False) -> RestoreResult:
     """Bring the records of a backup back into a store; what is there and differs stays, unless told otherwise.
 
     Nothing is written unless the whole backup is sound. The registry comes last; when models were made champion that it
@@ -193,7 +193,7 @@ def restore(store: ObjectStore, folder: str | Path, *, overwrite: bool = False) 
                 "look at it (`difsims champion`), then restore again",
             )
         note_champions(store, registry.champions)
-    return Restored(tuple(sorted(written)), tuple(sorted(same)), left)
+    return RestoreResult(tuple(sorted(written)), tuple(sorted(same)), left)
 
 
 def _keys(store: ObjectStore) -> list[str]:

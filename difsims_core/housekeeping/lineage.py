@@ -26,7 +26,7 @@ Kind = Literal["dataset", "model", "report"]
 _READERS = 8  # records are small: the way to the store is what takes time
 _LARGEST_REPORT_BYTES = 200_000_000
 _Folders = Mapping[str, list[ObjectInfo]]
-_Look = Callable[[ObjectStore, str, list[ObjectInfo]], "Item | None"]
+_Describe = Callable[[ObjectStore, str, list[ObjectInfo]], "Item | None"]
 
 
 class _LineagePart(Record):
@@ -71,7 +71,7 @@ class Item:
         Of datasets that it descends from.
     fingerprint : str or None
         Its own, by which it is found again.
-    trouble : str
+    problem : str
         Why its record cannot be used; empty when it can.
     """
 
@@ -83,7 +83,7 @@ class Item:
     needs: frozenset[str] = frozenset()
     need_fingerprints: frozenset[str] = frozenset()
     fingerprint: str | None = None
-    trouble: str = ""
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ class Lineage:
 def read_lineage(store: ObjectStore) -> Lineage:
     """Return what a store holds; what is no dataset, model or report is not in it.
 
-    An item that cannot be looked at, for whatever reason, is there with its trouble.
+    An item that cannot be described, for whatever reason, is there with its problem.
     """
     places = (layout.MODELS, layout.PREDICTIONS, layout.EVALUATIONS, layout.REPORTS)
     models, predictions, evaluations, reports = (_by_folder(store.describe(place)) for place in places)
@@ -124,8 +124,8 @@ def read_lineage(store: ObjectStore) -> Lineage:
     def beside(name: str, *folders: _Folders) -> list[ObjectInfo]:
         return [info for folder in folders for info in folder.get(name, ())]
 
-    def job(kind: Kind, look: _Look, name: str, beside_it: list[ObjectInfo]) -> Callable[[], Item | None]:
-        return partial(_looked_at, kind, name, partial(look, store, name, beside_it))
+    def job(kind: Kind, describe: _Describe, name: str, beside_it: list[ObjectInfo]) -> Callable[[], Item | None]:
+        return partial(_described, kind, name, partial(describe, store, name, beside_it))
 
     jobs = [job("dataset", _dataset, name, beside(name, reports)) for name in list_simulations(store)]
     jobs += [
@@ -145,12 +145,12 @@ def read_lineage(store: ObjectStore) -> Lineage:
     return Lineage(found, needed, champions, tuple(key for key, datasets in behind.items() if datasets is None))
 
 
-def _looked_at(kind: Kind, name: str, look: Callable[[], Item | None]) -> Item | None:
+def _described(kind: Kind, name: str, describe: Callable[[], Item | None]) -> Item | None:
     """Return an item, with its trouble where it cannot be looked at: one must not end the plan for all others."""
     try:
-        return look()
+        return describe()
     except Exception as error:  # noqa: BLE001 whatever it is, this item stays
-        return Item(kind, name, trouble=f"{type(error).__name__}: {error}")
+        return Item(kind, name, problem=f"{type(error).__name__}: {error}")
 
 
 def _dataset(store: ObjectStore, name: str, figures: list[ObjectInfo]) -> Item | None:
@@ -167,7 +167,7 @@ def _dataset(store: ObjectStore, name: str, figures: list[ObjectInfo]) -> Item |
     except MissingObjectError:
         return item(fingerprint=_fingerprint_within(store, layout.simulation(name)))
     except (CorruptDataError, ValueError) as error:
-        return item(trouble=f"{store.url(layout.completion(name))}: {error}")
+        return item(problem=f"{store.url(layout.completion(name))}: {error}")
 
 
 def _fingerprint_within(store: ObjectStore, key: str) -> str | None:
@@ -197,7 +197,7 @@ def _model(store: ObjectStore, name: str, objects: list[ObjectInfo]) -> Item:
         )
     except (CorruptDataError, ValueError) as error:
         named = layout.find_ids(data.decode(errors="replace")) - {name}  # what it still tells of its lineage is kept
-        return item(needs=named, trouble=f"{store.url(key)}: {error}")
+        return item(needs=named, problem=f"{store.url(key)}: {error}")
 
 
 def _require_own(found: str, name: str) -> None:
@@ -218,7 +218,7 @@ def _report(store: ObjectStore, name: str, objects: list[ObjectInfo]) -> Item:
     item = partial(Item, "report", name, _size(objects), _latest(objects), _latest(objects))
     size = next(info.size for info in objects if info.key == layout.report(name))
     if size > _LARGEST_REPORT_BYTES:
-        return item(trouble=f"expected a page of at most {_LARGEST_REPORT_BYTES:,} bytes, found {size:,}")
+        return item(problem=f"expected a page of at most {_LARGEST_REPORT_BYTES:,} bytes, found {size:,}")
     return item(needs=layout.find_ids(store.read(layout.report(name)).decode(errors="replace")))
 
 

@@ -173,13 +173,13 @@ def _objections(
 
 def _lost_history(lineage: Lineage, registry: ModelRegistry, policy: RetentionPolicy, going: set[str]) -> Iterator[str]:
     """Yield what shows that the registry is not the last that was written: an older one came back."""
-    look = (
+    remedy = (
         f"restore the last one, or look at it (`difsims champion`) and, if it is right, name it with --serial "
         f"{registry.serial}"
     )
     unknown = lineage.champions & lineage.items.keys() - {item.model for item in registry.champions} - {*policy.keep}
     if unknown:
-        yield f"the registry does not know that {', '.join(sorted(unknown))} was made champion; {look}"
+        yield f"the registry does not know that {', '.join(sorted(unknown))} was made champion; {remedy}"
     later = [
         item.id
         for item in lineage.items.values()
@@ -188,7 +188,7 @@ def _lost_history(lineage: Lineage, registry: ModelRegistry, policy: RetentionPo
     if later:
         yield (
             f"{', '.join(sorted(later))} would go and was made after the registry was last written, on "
-            f"{registry.written}; {look}"
+            f"{registry.written}; {remedy}"
         )
 
 
@@ -221,7 +221,7 @@ def _is_lost(lineage: Lineage, registry: ModelRegistry, name: str) -> bool:
     item = lineage.items.get(name)
     if item is None:
         return registry.champion is not None and registry.champion.model == name
-    return bool(item.trouble) or item.made is None
+    return bool(item.problem) or item.made is None
 
 
 def _roots(lineage: Lineage, registry: ModelRegistry, policy: RetentionPolicy) -> Iterator[tuple[str, str]]:
@@ -231,8 +231,8 @@ def _roots(lineage: Lineage, registry: ModelRegistry, policy: RetentionPolicy) -
     for name in lineage.needed_elsewhere:
         yield name, "a prediction of a model of another store descends from it"
     for item in lineage.items.values():
-        if item.trouble:
-            yield item.id, f"its record cannot be read: restore or delete it by hand ({item.trouble})"
+        if item.problem:
+            yield item.id, f"its record cannot be read: restore or delete it by hand ({item.problem})"
         elif item.made is not None and item.made > policy.now:
             yield item.id, f"made {item.made:%Y-%m-%d} as its record says, which is still to come"
         elif item.made is not None and item.made > policy.since:

@@ -124,9 +124,9 @@ def decide(rule: PromotionSpec, comparison: Comparison) -> PromotionDecision:
     failed = [check for check in checks if not check.passed]
     scores = _scores(comparison)
     if failed:
-        said = "; ".join(map(_objection, failed[:_MOST_OBJECTIONS]))
+        reason = "; ".join(map(_objection, failed[:_MOST_OBJECTIONS]))
         more = f"; and {len(failed) - _MOST_OBJECTIONS} more" if len(failed) > _MOST_OBJECTIONS else ""
-        return PromotionDecision(False, f"the champion stays: {said}{more}", checks, scores, comparison.left_out)
+        return PromotionDecision(False, f"the champion stays: {reason}{more}", checks, scores, comparison.left_out)
     gains = " and ".join(f"{name} ({shown[name]})" for name in ahead)
     basis = f"{comparison.held_out.n:,} held-out rows and {len(comparison.scans)} experiments"
     return PromotionDecision(
@@ -152,10 +152,10 @@ def decide_first(rule: PromotionSpec, metrics: Mapping[str, Any]) -> PromotionDe
         f"more than {chance:.2%} (the most frequent phase) + {_points(rule.above_chance_fraction)}",
         accuracy.low > chance + rule.above_chance_fraction,
     )
-    said = f"{_ACCURACY} {check.challenger} on {n:,} rows, {check.difference}; {check.needed} was needed"
+    reason = f"{_ACCURACY} {check.challenger} on {n:,} rows, {check.difference}; {check.needed} was needed"
     verdict = "the first champion" if check.passed else "no champion yet"
     return PromotionDecision(
-        check.passed, f"{verdict}: {said}", (check,), {"accuracy": accuracy.value, "held_out_rows": n}
+        check.passed, f"{verdict}: {reason}", (check,), {"accuracy": accuracy.value, "held_out_rows": n}
     )
 
 

@@ -45,14 +45,14 @@ class EvaluationSources:
         Folder of the scans; None: where each prediction says that its scan lies.
     truth, crystals : str or None
         Folders of truth maps and of CIF files; None: no truth, and the crystals of the datasets behind a prediction.
-    places : tuple of str
-        Folders and files outside the store that predictions and datasets may name (`places_of`).
+    also_read : tuple of str
+        Folders and files outside the store that predictions and datasets may name (`locations_of`).
     """
 
     experiments: str | None = None
     truth: str | None = None
     crystals: str | None = None
-    places: tuple[str, ...] = ()
+    also_read: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,14 +108,14 @@ def evaluate_map(store: ObjectStore, url: str, sources: EvaluationSources | None
 def _evaluate_or_reuse(store: ObjectStore, url: str, sources: EvaluationSources) -> EvaluatedMap:
     prediction = read_prediction(url)
     key = _key_of_evaluation(store, url, prediction)
-    files = crystals_of(store.root, prediction, sources.crystals, sources.places)
+    files = crystals_of(store.root, prediction, sources.crystals, sources.also_read)
     truth = read_truth_of(prediction, url, sources.truth)
     parts = _inputs(prediction, truth, sources.crystals, files)
     inputs, without_truth = _digest(parts), _digest(parts | {"truth": None})
     evaluation = _kept(store, key, inputs, without_truth if sources.truth is None else None)
     reused = evaluation is not None
     if evaluation is None:
-        folder = sources.experiments or scan_folder(prediction, url, _readable(store.root, sources.places))
+        folder = sources.experiments or scan_folder(prediction, url, _readable(store.root, sources.also_read))
         evaluation = evaluate_prediction(prediction, url, folder, truth, LineLibrary(sources.crystals, files))
         digests = {"inputs_sha256": inputs, "inputs_without_truth_sha256": without_truth}
         store.write_record(key, evaluation.to_document() | digests | {"prediction": url})
@@ -135,7 +135,7 @@ def read_evaluation(store: ObjectStore, url: str) -> EvaluationRecord:
     return EvaluationRecord.from_document(store.read_record(key), store.url(key))
 
 
-def places_of(scans: Iterable[str], simulation: SimulationSpec | None = None) -> list[str]:
+def locations_of(scans: Iterable[str], simulation: SimulationSpec | None = None) -> list[str]:
     """Return what a run was told to read: the folders of its scans, and the crystals of its own document."""
     found = [parent_url(scan) for scan in scans]
     if simulation is not None:
@@ -144,13 +144,13 @@ def places_of(scans: Iterable[str], simulation: SimulationSpec | None = None) ->
     return list(dict.fromkeys(found))
 
 
-def _readable(store: str, places: Iterable[str]) -> tuple[str, ...]:
+def _readable(store: str, also_read: Iterable[str]) -> tuple[str, ...]:
     """Return where a scan may be read on the word of a prediction: the store, the samples, and what the user named."""
-    return (store, str(samples_folder()), *places)
+    return (store, str(samples_folder()), *also_read)
 
 
 def crystals_of(
-    store: str, prediction: Prediction, folder: str | None, places: Iterable[str] = ()
+    store: str, prediction: Prediction, folder: str | None, also_read: Iterable[str] = ()
 ) -> dict[str, str | None]:
     """Return the CIF file of each class, those of the datasets behind a prediction, unless a folder is named.
 
@@ -159,7 +159,7 @@ def crystals_of(
     files: dict[str, str | None] = {}
     for name in () if folder is not None else filter(layout.is_simulation_id, prediction.sim_ids):
         try:
-            files |= crystal_files(open_simulation(name, open_store(store)), places)
+            files |= crystal_files(open_simulation(name, open_store(store)), also_read)
         except DifsimsError:
             continue  # a dataset in another store, or a damaged one: its phases are looked up by name
         except Exception as error:  # noqa: BLE001 a damaged record of a dataset is no fault of the map

@@ -60,7 +60,7 @@ def write_report(
     *,
     store: ObjectStore,
     title: str,
-    places: Sequence[str] = (),
+    also_read: Sequence[str] = (),
 ) -> WrittenReport:
     """Write the report of a run unless it exists; it is made of the stored evaluations and pictures of the maps.
 
@@ -76,8 +76,8 @@ def write_report(
         Holds evaluations and pictures, and gets the report.
     title
         Heading.
-    places
-        What the run was told to read (`places_of`).
+    also_read
+        What the run was told to read (`locations_of`).
 
     Raises
     ------
@@ -105,7 +105,7 @@ def write_report(
         maps=tuple(_map(store, record, with_truth=with_truth) for record in records),
         example_q=simulation.q_px,
         examples=sample_profiles(simulation),
-        lineage=_lineage(simulation, bundle, records, places),
+        lineage=_lineage(simulation, bundle, records, also_read),
         parameters=spec.to_document(),
     )
     store.write(key, render_report(content).encode())
@@ -120,11 +120,11 @@ def _map(store: ObjectStore, record: EvaluationRecord, *, with_truth: bool) -> R
 
 
 def _lineage(
-    simulation: Simulation, bundle: ModelBundle, records: Sequence[EvaluationRecord], places: Sequence[str]
+    simulation: Simulation, bundle: ModelBundle, records: Sequence[EvaluationRecord], also_read: Sequence[str]
 ) -> tuple[LineageStep, ...]:
     attributes = simulation.attrs
     crystals = tuple((item["name"], _crystal(item)) for item in attributes["crystals"])
-    crystals += tuple((item.name, item.finding) for item in crystals_today(simulation, places) if item.finding)
+    crystals += tuple((item.name, item.finding) for item in crystals_today(simulation, also_read) if item.finding)
     dataset = (
         ("fingerprint", attributes["fingerprint"]),
         ("created", attributes["created"]),

@@ -152,8 +152,8 @@ class _Child:
 
     def answer(self, seconds: float) -> Any:
         """Return the next line of the process as a value; a text says why there is none."""
-        said, deadline = b"", time.monotonic() + seconds
-        while not said.endswith(b"\n"):
+        answer, deadline = b"", time.monotonic() + seconds
+        while not answer.endswith(b"\n"):
             try:
                 self._line.settimeout(max(deadline - time.monotonic(), 1e-6))
                 piece = self._line.recv(_LONGEST_ANSWER)
@@ -163,11 +163,11 @@ class _Child:
                 piece = b""
             if not piece:
                 return self._death()
-            said += piece
-            if len(said) > _LONGEST_ANSWER:
+            answer += piece
+            if len(answer) > _LONGEST_ANSWER:
                 return "its reader does not come to an end"
         try:
-            return read_json(said)
+            return read_json(answer)
         except MalformedError:
             return "its reader answers no JSON"
 

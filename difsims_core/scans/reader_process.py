@@ -38,8 +38,8 @@ def main() -> None:
         signal.alarm(int(seconds) + _GRACE_SECONDS)  # should whoever asked be gone
         problem = problem_of(question["path"], question["url"], memory_mb)
         signal.alarm(0)
-        said = None if problem is None else printable(problem[:_LONGEST_PROBLEM])
-        answers.write(json.dumps({"problem": said}).encode() + b"\n")
+        message = None if problem is None else printable(problem[:_LONGEST_PROBLEM])
+        answers.write(json.dumps({"problem": message}).encode() + b"\n")
 
 
 def problem_of(path: str | Path, url: str, memory_mb: int) -> str | None:

@@ -14,7 +14,7 @@ from difsims_core.signal.grid import RadialGrid
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class ImageGeometry:
     """What an operator depends on; ``bad_pixels`` is the packed inverse of a mask, empty without one."""
 
     shape: tuple[int, int]
@@ -39,13 +39,13 @@ def check_images(images: np.ndarray) -> np.ndarray:
     return images
 
 
-def make_frame(
+def image_geometry(
     shape: tuple[int, ...],
     calibration: float,
     grid: RadialGrid,
     centre_px: tuple[float, float] | None,
     mask: np.ndarray | None,
-) -> Frame:
+) -> ImageGeometry:
     """Check the parameters of an operator and make them hashable."""
     ny, nx = (int(n) for n in shape)
     if not (np.isfinite(calibration) and calibration > 0) or min(ny, nx) < 1:
@@ -54,11 +54,11 @@ def make_frame(
     if not np.isfinite([x, y]).all():
         raise InputError(f"expected the centre (x, y) in pixels, found {centre_px}")
     if mask is None:
-        return Frame((ny, nx), float(calibration), grid, (x, y), b"")
+        return ImageGeometry((ny, nx), float(calibration), grid, (x, y), b"")
     mask = np.asarray(mask)
     if mask.dtype != bool or mask.shape != (ny, nx):
         raise InputError(
             f"expected a mask of booleans (True for good pixels) of shape {(ny, nx)}, found {mask.dtype} {mask.shape}"
         )
     bad = b"" if mask.all() else np.packbits(~mask).tobytes()
-    return Frame((ny, nx), float(calibration), grid, (x, y), bad)
+    return ImageGeometry((ny, nx), float(calibration), grid, (x, y), bad)

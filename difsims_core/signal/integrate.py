@@ -1,4 +1,4 @@
-"""Detector images to radial profiles and cakes: the same operators for simulated and measured images.
+"""Detector images to radial profiles and polar_patterns: the same operators for simulated and measured images.
 
 See docs/physics.md §2.
 """
@@ -11,7 +11,7 @@ import numpy as np
 from scipy import sparse
 
 from difsims_core.errors import InputError
-from difsims_core.signal.frame import Frame, check_images, make_frame
+from difsims_core.signal.frame import ImageGeometry, check_images, image_geometry
 from difsims_core.signal.grid import AZIMUTH_DEG, N_AZIMUTH, RadialGrid
 from difsims_core.signal.polar_cells import polar_areas
 
@@ -56,7 +56,7 @@ def radial_means(
         If the images are no real numbers of two or more dimensions, or a parameter does not fit them.
     """
     images = check_images(images)
-    frame = make_frame(images.shape[-2:], calibration_per_angstrom, grid, centre_px, mask)
+    frame = image_geometry(images.shape[-2:], calibration_per_angstrom, grid, centre_px, mask)
     return _apply(_annulus_operator(frame)[0], images)
 
 
@@ -72,16 +72,16 @@ def annulus_counts(
     ``shape`` is (ny, nx); the other parameters are those of ``radial_means``. For a square frame without a mask and
     with the beam at its centre these are ``grid.pixel_counts``.
     """
-    return _annulus_operator(make_frame(shape, calibration_per_angstrom, grid, centre_px, mask))[1]
+    return _annulus_operator(image_geometry(shape, calibration_per_angstrom, grid, centre_px, mask))[1]
 
 
 class PolarOperator:
-    """Images of one detector to cakes: each pixel shared among the polar cells that it touches, by area.
+    """Images of one detector to polar_patterns: each pixel shared among the polar cells that it touches, by area.
 
     Azimuth bin j is [j°, (j + 1)°), counter-clockwise from +x (columns) towards +y (rows). A cell is the mean intensity
     per pixel over its area inside the frame; a cell outside the frame, or of bad pixels alone, reads 0. The mean of a
-    cake over the azimuth, weighted by ``pixels``, is a radial profile with pixels shared by area. Areas are exact along
-    the radius and sampled along the azimuth: see ``polar_cells.polar_areas`` for their accuracy.
+    polar pattern over the azimuth, weighted by ``pixels``, is a radial profile with pixels shared by area. Areas are
+    exact along the radius and sampled along the azimuth: see ``polar_cells.polar_areas`` for their accuracy.
 
     Parameters
     ----------
@@ -111,13 +111,13 @@ class PolarOperator:
         centre_px: tuple[float, float] | None = None,
         mask: np.ndarray | None = None,
     ) -> None:
-        frame = make_frame(shape, calibration_per_angstrom, grid, centre_px, mask)
+        frame = image_geometry(shape, calibration_per_angstrom, grid, centre_px, mask)
         self.shape, self.grid = frame.shape, grid
         self.azimuth_deg = AZIMUTH_DEG
         self._matrix, self.pixels = _polar_operator(frame)
 
     def apply(self, images: np.ndarray, bins: slice = slice(None)) -> np.ndarray:
-        """Return the cakes of (…, ny, nx) images: (…, n_bins, 360) float32, or only the radial ``bins`` wanted.
+        """Return the polar patterns of (…, ny, nx) images: (…, n_bins, 360) float32, or the radial ``bins`` alone.
 
         Raises
         ------
@@ -140,7 +140,7 @@ class PolarOperator:
 
 
 @lru_cache(maxsize=16)
-def _annulus_operator(frame: Frame) -> tuple[sparse.csr_array, np.ndarray]:
+def _annulus_operator(frame: ImageGeometry) -> tuple[sparse.csr_array, np.ndarray]:
     """Return the (n_bins, ny · nx) operator of annulus means, and how many pixels each of them averages."""
     (x, y), (ny, nx), grid = frame.centre_px, frame.shape, frame.grid
     q = np.hypot((np.arange(ny) - y)[:, None], (np.arange(nx) - x)[None, :]) * frame.calibration_per_angstrom
@@ -154,7 +154,7 @@ def _annulus_operator(frame: Frame) -> tuple[sparse.csr_array, np.ndarray]:
 
 
 @lru_cache(maxsize=4)
-def _polar_operator(frame: Frame) -> tuple[sparse.csr_array, np.ndarray]:
+def _polar_operator(frame: ImageGeometry) -> tuple[sparse.csr_array, np.ndarray]:
     """Return the (n_bins · 360, ny · nx) operator of cell means, and the area of each cell."""
     areas = polar_areas(frame.shape, frame.calibration_per_angstrom, frame.grid, frame.centre_px, frame.good())
     operator, pixels = _means(areas)
@@ -176,6 +176,6 @@ def _read_only(values: np.ndarray) -> np.ndarray:
 def _apply(operator: sparse.csr_array, images: np.ndarray) -> np.ndarray:
     """Return (…, rows) float32; summed in float64, one image at a time, so that the stack is never copied."""
     values = np.empty((*images.shape[:-2], len(operator.indptr) - 1), np.float32)
-    for place in np.ndindex(images.shape[:-2]):
-        values[place] = operator @ images[place].astype(np.float64).ravel()
+    for index in np.ndindex(images.shape[:-2]):
+        values[index] = operator @ images[index].astype(np.float64).ravel()
     return values

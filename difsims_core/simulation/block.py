@@ -47,7 +47,7 @@ class Block:
         Profiles over the whole grid, min–max normalised; when kept.
     x_q : (n, m) float32 or None
         Profiles over the q crop; when asked for.
-    cake_px, cake_all : (n, 147, 360), (n, 256, 360) float32 or None
+    polar_px, polar_all : (n, 147, 360), (n, 256, 360) float32 or None
         Polar patterns, radius by azimuth, min–max normalised over both; when asked for.
     fractions : (n, n_classes) float32 or None
         Volume fraction of each class, rows sum to 1; when grains overlap.
@@ -72,7 +72,7 @@ class Block:
     q_all: np.ndarray
     q_q: np.ndarray | None
     azimuth: np.ndarray
-    cake_px: np.ndarray | None = None
-    cake_all: np.ndarray | None = None
+    polar_px: np.ndarray | None = None
+    polar_all: np.ndarray | None = None
     fractions: np.ndarray | None = None
     peaks: Peaks | None = None

@@ -1,4 +1,4 @@
-"""What a detector reads of a run of patterns, all but the normalisation: profiles, cakes, images.
+"""What a detector reads of a run of patterns, all but the normalisation: profiles, polar patterns, images.
 
 See docs/physics.md §§5–7.
 """
@@ -29,8 +29,8 @@ _RADIAL_POINTS = 4096  # of a smooth radial function that is put on an image
 
 
 @dataclass(frozen=True, slots=True)
-class Readings:
-    """Profiles of a run of patterns, and the scales that their cakes and images share.
+class ProfileSignal:
+    """Profiles of a run of patterns, and the scales that their polar patterns and images share.
 
     Attributes
     ----------
@@ -47,9 +47,9 @@ class Readings:
     height: np.ndarray
 
 
-def read_profiles(
+def profile_signal(
     spec: SimulationSpec, tables: Tables, draws: Draws, labels: np.ndarray, *, full: bool = True
-) -> Readings:
+) -> ProfileSignal:
     """Return the profiles of a run of patterns by the radial route.
 
     Parameters
@@ -86,7 +86,7 @@ def read_profiles(
             add_shapes(profiles, shapes, np.ones(len(labels)), amplitude)
         if visible is not None:
             profiles[counts == 0] = 0
-        return Readings(profiles, unit, height)
+        return ProfileSignal(profiles, unit, height)
     for shapes, amplitude in smooth_parts(spec, geometry.grid.q, draws):
         add_shapes(profiles, shapes, height, amplitude)
     if spec.noise is not None or visible is not None:
@@ -95,48 +95,48 @@ def read_profiles(
             slice(None) if full or tables.extensions.change_signals else geometry.grid.crop, geometry.grid.crop,
         )  # fmt: skip
     profiles = _extended_counts(tables, profiles, axes, draws, counts)
-    return Readings(square_root(profiles) if spec.postprocessing.sqrt else profiles, unit, height)
+    return ProfileSignal(square_root(profiles) if spec.postprocessing.sqrt else profiles, unit, height)
 
 
-def read_cakes(
-    spec: SimulationSpec, tables: Tables, draws: Draws, labels: np.ndarray, readings: Readings, *, full: bool
+def polar_signal(
+    spec: SimulationSpec, tables: Tables, draws: Draws, labels: np.ndarray, signal: ProfileSignal, *, full: bool
 ) -> np.ndarray:
     """Return the polar patterns (n, 256 or 147, 360) float32 of a run: of all annuli, or of the pixel crop alone."""
     geometry, detector = tables.geometry, spec.detector
     grid, historical = geometry.grid, spec.noise_model == "historical"
     whole = full or historical or tables.extensions.change_signals
     bins = slice(0, grid.n_bins) if whole else grid.crop
-    cakes, _ = tables.engine.polar_patterns(draws.without_cut_off(), labels, bins, spec.seed)
+    polar, _ = tables.engine.polar_patterns(draws.without_cut_off(), labels, bins, spec.seed)
     axes = SignalAxes("polar", grid.q[bins, None], AZIMUTH_DEG)
-    cakes = tables.extensions.change_signal(cakes, axes, draws)
+    polar = tables.extensions.change_signal(polar, axes, draws)
     pixels = _visible_cells(tables, draws)
     parts = smooth_parts(spec, grid.q, draws)
     if not historical:
         for shapes, amplitude in parts:
-            add_to_rows(cakes, shapes, amplitude * readings.height, bins.start)
+            add_to_rows(polar, shapes, amplitude * signal.height, bins.start)
     counts = pixel_counts(detector.size_px, detector.calibration_per_angstrom, grid)
     maxima = old_maxima(draws["sigma_px"], spec.seed, draws.patterns) if historical else None
     apply_polar_noise(
-        cakes, pixels, counts, readings.unit, draws.values, (spec.seed, draws.patterns), bins,
+        polar, pixels, counts, signal.unit, draws.values, (spec.seed, draws.patterns), bins,
         draw_order(grid.n_bins, bins, grid.crop), maxima,
     )  # fmt: skip
-    cakes = _extended_counts(tables, cakes, axes, draws, pixels[:, bins])
+    polar = _extended_counts(tables, polar, axes, draws, pixels[:, bins])
     if spec.postprocessing.sqrt:
-        cakes = square_root(cakes)
+        polar = square_root(polar)
     if historical:
-        flat = cakes.reshape(len(cakes), -1)
+        flat = polar.reshape(len(polar), -1)
         flat[...] = normalise(flat)
         for shapes, amplitude in parts:
-            add_to_rows(cakes, shapes, np.asarray(amplitude, np.float64), bins.start)
-        cakes[np.broadcast_to(pixels == 0, cakes.shape)] = 0
-    return cakes[:, grid.crop] if whole and not full else cakes
+            add_to_rows(polar, shapes, np.asarray(amplitude, np.float64), bins.start)
+        polar[np.broadcast_to(pixels == 0, polar.shape)] = 0
+    return polar[:, grid.crop] if whole and not full else polar
 
 
-def read_images(
+def image_signal(
     spec: SimulationSpec, tables: Tables, draws: Draws, labels: np.ndarray, *, noise: bool = True
 ) -> np.ndarray:
     """Return the detector images (n, ny, nx) float32 of a run by the pixel route, before any post-processing."""
-    readings = read_profiles(spec, tables, draws, labels, full=False)
+    signal = profile_signal(spec, tables, draws, labels, full=False)
     size = spec.detector.size_px
     images, _ = tables.engine.images(draws.without_cut_off(), labels, (size, size), spec.seed)
     offset = np.arange(size) - (size - 1) / 2
@@ -145,10 +145,10 @@ def read_images(
     images = tables.extensions.change_signal(images, axes, draws)
     points = np.linspace(0, q.max() * (1 + 1e-6), _RADIAL_POINTS)
     for shapes, amplitude in smooth_parts(spec, points, draws):
-        add_radial(images, (q / points[1]).astype(np.float32), shapes, amplitude * readings.height)
+        add_radial(images, (q / points[1]).astype(np.float32), shapes, amplitude * signal.height)
     if noise:
         images = apply_pixel_noise(
-            images, readings.unit, draws["dose"], draws["snr"], draws["intensity_spike"], spec.seed, draws.patterns
+            images, signal.unit, draws["dose"], draws["snr"], draws["intensity_spike"], spec.seed, draws.patterns
         )
         images = tables.extensions.change_counts(images, axes, draws)
     if spec.cut_off is not None:
@@ -160,7 +160,7 @@ def read_images(
 def _extended_counts(
     tables: Tables, values: np.ndarray, axes: SignalAxes, draws: Draws, pixels: np.ndarray
 ) -> np.ndarray:
-    """Return readings as imperfections of other packages leave them; what has no pixels reads 0 all the same."""
+    """Return a signal as imperfections of other packages leave it; what has no pixels reads 0 all the same."""
     if not tables.extensions.at("counts"):
         return values
     values = tables.extensions.change_counts(values, axes, draws)

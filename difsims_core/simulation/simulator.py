@@ -25,14 +25,14 @@ from difsims_core.families import ENGINES
 from difsims_core.signal.grid import AZIMUTH_DEG
 from difsims_core.signal.resample import q_crop_axis
 from difsims_core.simulation.block import Block
-from difsims_core.simulation.detector_signal import read_images
+from difsims_core.simulation.detector_signal import image_signal
 from difsims_core.simulation.slices import join_peaks, simulate_slice
 from difsims_core.simulation.tables import Tables, build_tables
 from difsims_core.simulation.versions import versions_of
 from difsims_core.storage.names import split_url
 
 _SLICE = 1024
-_SLICE_WITH_CAKES = 32
+_SLICE_WITH_POLAR = 32
 
 
 def simulate(spec: SimulationSpec, start: int = 0, stop: int | None = None, threads: int | None = None) -> Block:
@@ -161,7 +161,7 @@ class Simulator:
         """Size of a pattern in all arrays, before compression; peaks are not counted."""
         output, n_all, n_px = self.spec.output, len(self.q_all), len(self.q_px)
         numbers = n_px + n_all * output.x_all + (0 if self.q_q is None else len(self.q_q))
-        numbers += len(self.azimuth) * (n_px * output.cake_px + n_all * output.cake_all)
+        numbers += len(self.azimuth) * (n_px * output.polar_px + n_all * output.polar_all)
         drawn = sum(math.prod(shape) * np.dtype(kind).itemsize for shape, kind in self.draw_templates.values())
         return 4 * numbers + drawn
 
@@ -169,7 +169,7 @@ class Simulator:
         """Simulate patterns ``start`` … ``stop``; see ``simulate``."""
         start, stop = self._checked(start, stop, threads)
         output = self.spec.output
-        size = _SLICE_WITH_CAKES if output.cake_px or output.cake_all else _SLICE
+        size = _SLICE_WITH_POLAR if output.polar_px or output.polar_all else _SLICE
         edges = [*range(start, stop, size), stop]
         with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
             parts = list(
@@ -194,8 +194,8 @@ class Simulator:
             q_all=self.q_all,
             q_q=self.q_q,
             azimuth=self.azimuth,
-            cake_px=joined("cake_px"),
-            cake_all=joined("cake_all"),
+            polar_px=joined("polar_px"),
+            polar_all=joined("polar_all"),
             fractions=joined("fractions"),
             peaks=join_peaks([part.peaks for part in parts if part.peaks is not None]) if output.peaks else None,
         )
@@ -209,7 +209,7 @@ class Simulator:
         start, stop = self._checked(start, stop, None)
         self.tables.extensions.check_route("image")
         draws = self._draw(start, stop)
-        return read_images(self.spec, self.tables, draws, draws.patterns % len(self.class_names), noise=noise)
+        return image_signal(self.spec, self.tables, draws, draws.patterns % len(self.class_names), noise=noise)
 
     def _draw(self, start: int, stop: int) -> Draws:
         patterns = np.arange(start, stop, dtype=np.int64)

@@ -17,7 +17,7 @@ from difsims_core.kernels.profile.normalise import normalise_rows
 from difsims_core.kernels.profile.rebin import rebin_rows
 from difsims_core.signal.resample import bin_edges
 from difsims_core.simulation.block import Peaks
-from difsims_core.simulation.detector_signal import read_cakes, read_profiles
+from difsims_core.simulation.detector_signal import polar_signal, profile_signal
 from difsims_core.simulation.tables import Tables
 
 _KEPT_BITS = 11  # significant bits of a rounded intensity: 10 of the mantissa, and the hidden one
@@ -32,8 +32,8 @@ class Slice:
     y: np.ndarray
     x_all: np.ndarray | None
     x_q: np.ndarray | None
-    cake_px: np.ndarray | None
-    cake_all: np.ndarray | None
+    polar_px: np.ndarray | None
+    polar_all: np.ndarray | None
     fractions: np.ndarray | None
     peaks: Peaks | None
     draws: Mapping[str, np.ndarray]
@@ -43,13 +43,13 @@ def simulate_slice(spec: SimulationSpec, tables: Tables, draws: Draws) -> Slice:
     """Simulate the patterns of which ``draws`` were drawn."""
     output, post, crop = spec.output, spec.postprocessing, tables.geometry.grid.crop
     labels = draws.patterns % len(spec.class_names)
-    readings = read_profiles(spec, tables, draws, labels, full=output.x_all or post.q_crop is not None)
-    profiles = readings.profiles
+    signal = profile_signal(spec, tables, draws, labels, full=output.x_all or post.q_crop is not None)
+    profiles = signal.profiles
     if not np.isfinite(profiles.max()):
         raise InputError("a profile is no longer finite; background and noise parameters are out of proportion")
-    cakes = None
-    if output.cake_px or output.cake_all:
-        cakes = read_cakes(spec, tables, draws, labels, readings, full=output.cake_all)
+    polar = None
+    if output.polar_px or output.polar_all:
+        polar = polar_signal(spec, tables, draws, labels, signal, full=output.polar_all)
 
     def stored(values: np.ndarray) -> np.ndarray:
         """Return values (n, …) scaled to [0, 1] for each pattern, as precise as the document asks."""
@@ -58,14 +58,14 @@ def simulate_slice(spec: SimulationSpec, tables: Tables, draws: Draws) -> Slice:
         normalise_rows(values.reshape(len(values), -1), factor, out.reshape(len(out), -1))
         return out
 
-    cropped = None if cakes is None or not output.cake_px else cakes[:, crop] if output.cake_all else cakes
+    cropped = None if polar is None or not output.polar_px else polar[:, crop] if output.polar_all else polar
     return Slice(
         x_px=stored(profiles[:, crop]),
         y=labels.astype(np.uint8),
         x_all=stored(profiles) if output.x_all else None,
         x_q=None if post.q_crop is None else stored(_rebinned(profiles, tables, post.q_crop, draws)),
-        cake_px=None if cropped is None else stored(np.ascontiguousarray(cropped)),
-        cake_all=stored(cakes) if cakes is not None and output.cake_all else None,
+        polar_px=None if cropped is None else stored(np.ascontiguousarray(cropped)),
+        polar_all=stored(polar) if polar is not None and output.polar_all else None,
         fractions=None if spec.overlap is None else _fractions(spec, draws, labels),
         peaks=_peaks(spec, tables, draws, labels) if output.peaks else None,
         draws=draws.values,

@@ -68,16 +68,16 @@ def schedules(_context: DoctorContext) -> CheckResult | None:
     if api_address() is None:
         return None
     found = ask("POST", "/deployments/filter", {"limit": 200})
-    settled = [item for item in found if not item.get("paused") and any(map(_is_settled, item.get("schedules", ())))]
-    if not settled:
+    active = [item for item in found if not item.get("paused") and any(map(_is_active, item.get("schedules", ())))]
+    if not active:
         return ok("none is active (yet)")
-    idle = [item["name"] for item in settled if not _runs_ahead(item["id"])]
+    idle = [item["name"] for item in active if not _runs_ahead(item["id"])]
     if idle:
         return fail(
-            f"{len(idle)} of {len(settled)} active schedules have no run ahead: the scheduler does not work",
+            f"{len(idle)} of {len(active)} active schedules have no run ahead: the scheduler does not work",
             "see the log of the server (sqlalchemy 2.1 breaks it; --no-services leaves it out), and restart it",
         )
-    return ok(f"{len(settled)} active, each with a run ahead")
+    return ok(f"{len(active)} active, each with a run ahead")
 
 
 @check("Prefect: dead runs", seconds=45, after="Prefect")
@@ -121,7 +121,7 @@ def _one(path: str) -> Any:
         raise
 
 
-def _is_settled(schedule: Mapping[str, Any]) -> bool:
+def _is_active(schedule: Mapping[str, Any]) -> bool:
     """Return whether a schedule is active and old enough for the scheduler to have seen it."""
     changed = datetime.fromisoformat(schedule.get("updated") or schedule["created"])
     return bool(schedule.get("active")) and datetime.now(UTC) - changed > _SETTLED

@@ -92,9 +92,9 @@ class ItemFailures:
             (error,) = self.errors.values()
             if isinstance(error, InputError | MissingObjectError):
                 raise error
-        said = f"{rest}: " if len(self.errors) < total else ": "
+        opening = f"{rest}: " if len(self.errors) < total else ": "
         raise PartlyFailedError(
-            f"{len(self.errors)} of {total} {what}{said}{' · '.join(self.reasons.values())}"
+            f"{len(self.errors)} of {total} {what}{opening}{' · '.join(self.reasons.values())}"
         ) from next(iter(self.errors.values()))
 
 

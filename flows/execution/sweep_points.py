@@ -220,5 +220,5 @@ def _name(state: State | None) -> str:
 def _reason(state: State | None) -> str:
     if state is None:
         return "its run was deleted"
-    said = (state.message or "").strip().splitlines()
-    return f"{_name(state)}{f', {said[0]}' if said else ''}"
+    message = (state.message or "").strip().splitlines()
+    return f"{_name(state)}{f', {message[0]}' if message else ''}"

@@ -114,15 +114,19 @@ class PrefectApi:
 
     def _value(self, answer: httpx.Response, path: str) -> Any:
         if answer.is_error:
-            said = answer.text.strip()[:300]
-            raise StackError(f"Prefect at {self.url} answers {answer.status_code} to {path}: {said}")
+            message = answer.text.strip()[:300]
+            raise StackError(f"Prefect at {self.url} answers {answer.status_code} to {path}: {message}")
         return _json(answer)
 
 
 def reason_of(answer: httpx.Response) -> str:
     """Return why a server refuses, in its own words."""
-    said = _json(answer)
-    return str(said.get("exception_message", answer.status_code)) if isinstance(said, dict) else str(answer.status_code)
+    message = _json(answer)
+    return (
+        str(message.get("exception_message", answer.status_code))
+        if isinstance(message, dict)
+        else str(answer.status_code)
+    )
 
 
 def _json(answer: httpx.Response) -> Any:

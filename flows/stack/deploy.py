@@ -61,8 +61,10 @@ def make_pool(api: PrefectApi) -> bool:
     """
     pool = api.get(f"/work_pools/{POOL}")
     if pool is None:
-        said = "Flows of difsims, each run a process on this machine"
-        api.post("/work_pools/", {"name": POOL, "type": "process", "description": said, "base_job_template": TEMPLATE})
+        summary = "Flows of difsims, each run a process on this machine"
+        api.post(
+            "/work_pools/", {"name": POOL, "type": "process", "description": summary, "base_job_template": TEMPLATE}
+        )
         return False
     if pool["type"] != "process":
         raise StackError(

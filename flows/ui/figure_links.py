@@ -53,10 +53,10 @@ def picture_url(store: ObjectStore, key: str) -> tuple[str, str]:
     found = browser_url(store, key)
     if found is not None:
         return found
-    place = quote(location_of(store, key), safe="/")
+    location = quote(location_of(store, key), safe="/")
     picture = base64.b64encode(thumbnail(store.read(key))).decode()
     # Browsers take the line end out of the address; the UI, which prints it too, breaks its line there.
-    return f"data:image/webp;name={place};base64,\n{picture}", "shown small"
+    return f"data:image/webp;name={location};base64,\n{picture}", "shown small"
 
 
 def location_of(store: ObjectStore, key: str) -> str:

@@ -55,7 +55,7 @@ Predictions = Annotated[
 ExperimentFolder = Annotated[
     str | None, described("folder of the scans; empty: in the store, where each prediction says")
 ]
-Places = Annotated[
+AlsoRead = Annotated[
     list[str],
     described(
         "folders and files outside the store that its records may name, for scans and crystals; none: DIFSIMS_ALSO_READ"

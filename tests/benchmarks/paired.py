@@ -18,6 +18,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parents[2]
+# keys by their first names, which each checkout reads
 CASES = {
     "profiles, crop": ("bulk.yaml", {}, 8192),
     "profiles, all": ("reference.yaml", {}, 8192),
@@ -32,7 +33,8 @@ from difsims_core.resources import specs_folder
 from difsims_core.simulation.simulator import Simulator
 name, output, n = json.loads(sys.argv[1])
 spec = load_spec(specs_folder() / name)
-spec = spec.model_copy(update={"n_patterns": 2 * n, "output": spec.output.model_copy(update=output)})
+kept = type(spec.output).model_validate(output) if output else spec.output
+spec = spec.model_copy(update={"n_patterns": 2 * n, "output": kept})
 simulator = Simulator.prepare(spec)
 simulator.block(n, n + min(n, 64), 1)
 start = time.process_time()

@@ -1,8 +1,8 @@
 """Polar patterns and detector images a second, noise-free and counted, each with a check of what came out.
 
-    python -m tests.benchmarks.patterns [--cakes 512] [--images 64] [--repeats 5]
+    python -m tests.benchmarks.patterns [--polar patterns 512] [--images 64] [--repeats 5]
 
-Patterns of the reference document. Cakes: (147, 360) cells of the pixel crop; noise-free from the spots alone; counted
+Patterns of the reference document. Polar: (147, 360) cells of the pixel crop; noise-free from the spots alone; counted
 with background, counts and hot pixels (the profile that gives them their scale is part of the time); as a block of a
 dataset, which also holds the profiles, everything normalised and rounded as it is stored. Images: 515² pixels, from the
 spots alone, with the background, and counted pixel by pixel. One thread, then two; medians of runs that alternate.
@@ -22,11 +22,11 @@ from difsims_core.diffraction.draws import Draws, draw_patterns
 from difsims_core.diffraction.spread import annulus_areas_px
 from difsims_core.resources import specs_folder
 from difsims_core.signal.grid import pixel_counts
-from difsims_core.simulation.detector_signal import read_cakes, read_profiles
+from difsims_core.simulation.detector_signal import polar_signal, profile_signal
 from difsims_core.simulation.simulator import Simulator
 from tests.benchmarks.profiles import spread_of
 
-CAKES_AT_ONCE, IMAGES_AT_ONCE = 32, 8
+POLAR_AT_ONCE, IMAGES_AT_ONCE = 32, 8
 _SIGMAS = 7.0  # of a sum of counts; among thousands of patterns none is further off by chance
 
 
@@ -37,8 +37,8 @@ class Routes:
         spec = load_spec(specs_folder() / "reference.yaml")
         spec = spec.model_copy(update={"n_patterns": n_patterns})
         self.simulator = Simulator.prepare(spec)
-        with_cakes = spec.model_copy(update={"output": spec.output.model_copy(update={"cake_px": True})})
-        self.with_cakes = Simulator(with_cakes, self.simulator.crystals, self.simulator.tables)
+        with_polar_patterns = spec.model_copy(update={"output": spec.output.model_copy(update={"polar_px": True})})
+        self.with_polar_patterns = Simulator(with_polar_patterns, self.simulator.crystals, self.simulator.tables)
         self.spec, self.tables = spec, self.simulator.tables
         self.geometry, self.crop = self.tables.geometry, self.tables.geometry.grid.crop
 
@@ -46,18 +46,18 @@ class Routes:
         draws = draw_patterns(self.spec, None, np.arange(start, stop))
         return draws, draws.patterns % len(self.spec.class_names)
 
-    def clean_cakes(self, start: int, stop: int) -> np.ndarray:
+    def clean_polar_patterns(self, start: int, stop: int) -> np.ndarray:
         return self.tables.engine.polar_patterns(*self.drawn(start, stop), self.crop, self.spec.seed)[0]
 
-    def counted_cakes(self, start: int, stop: int) -> np.ndarray:
+    def counted_polar_patterns(self, start: int, stop: int) -> np.ndarray:
         draws, labels = self.drawn(start, stop)
-        readings = read_profiles(self.spec, self.tables, draws, labels, full=False)
-        return read_cakes(self.spec, self.tables, draws, labels, readings, full=False)
+        signal = profile_signal(self.spec, self.tables, draws, labels, full=False)
+        return polar_signal(self.spec, self.tables, draws, labels, signal, full=False)
 
-    def cakes_of_block(self, start: int, stop: int, threads: int = 1) -> np.ndarray:
-        cakes = self.with_cakes.block(start, stop, threads).cake_px
-        assert cakes is not None
-        return cakes
+    def polar_patterns_of_block(self, start: int, stop: int, threads: int = 1) -> np.ndarray:
+        polar_patterns = self.with_polar_patterns.block(start, stop, threads).polar_px
+        assert polar_patterns is not None
+        return polar_patterns
 
     def clean_images(self, start: int, stop: int) -> np.ndarray:
         size = self.spec.detector.size_px
@@ -76,14 +76,14 @@ def check(routes: Routes, n: int) -> None:
     draws, labels = routes.drawn(0, n)
     grid, detector, crop = routes.geometry.grid, routes.geometry.detector, routes.crop
     profiles, unit = routes.tables.engine.profiles(draws, labels, routes.spec.seed)
-    cakes = routes.clean_cakes(0, n)
+    polar_patterns = routes.clean_polar_patterns(0, n)
     top = profiles.max(axis=1, keepdims=True)
-    off = np.abs(cakes.mean(axis=2) - profiles[:, crop]) / top
+    off = np.abs(polar_patterns.mean(axis=2) - profiles[:, crop]) / top
     assert off.max() < 2e-4, off.max()
 
     background = read_background(routes, draws, profiles)
     counts = pixel_counts(detector.size_px, detector.calibration_per_angstrom, grid)[crop]
-    counted = routes.counted_cakes(0, n).mean(axis=2) @ counts
+    counted = routes.counted_polar_patterns(0, n).mean(axis=2) @ counts
     expected = (profiles + background)[:, crop] @ counts
     far = check_counts(counted, expected, unit, draws, int(counts.sum()))
 
@@ -99,11 +99,11 @@ def check(routes: Routes, n: int) -> None:
     clean = routes.images_with_background(0, n).sum(axis=(1, 2), dtype=np.float64)
     read = routes.counted_images(0, n).sum(axis=(1, 2), dtype=np.float64)
     far = max(far, check_counts(read, clean, unit, draws, images[0].size))
-    blocks = routes.cakes_of_block(0, n)
+    blocks = routes.polar_patterns_of_block(0, n)
     assert np.all(blocks.reshape(n, -1).max(axis=1) == 1)
     print(
-        f"checked {n} patterns: cakes against profiles to {off.max():.1e} of the maximum, volumes of images to "
-        f"{wrong:.1e}, sums of counts to {far:.1f} standard deviations"
+        f"checked {n} patterns: polar patterns against profiles to {off.max():.1e} of the maximum, volumes of "
+        f"images to {wrong:.1e}, sums of counts to {far:.1f} standard deviations"
     )
 
 
@@ -140,17 +140,19 @@ def rate(route: Callable[[int, int], np.ndarray], start: int, n: int, at_once: i
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cakes", type=int, default=512, help=f"cakes a timed run, a multiple of {CAKES_AT_ONCE}")
+    parser.add_argument(
+        "--polar", type=int, default=512, help=f"polar patterns a timed run, a multiple of {POLAR_AT_ONCE}"
+    )
     parser.add_argument("--images", type=int, default=64, help=f"images a timed run, a multiple of {IMAGES_AT_ONCE}")
     parser.add_argument("--repeats", type=int, default=5, help="runs; medians are printed")
     arguments = parser.parse_args()
-    n_cakes = max(CAKES_AT_ONCE, arguments.cakes - arguments.cakes % CAKES_AT_ONCE)
+    n_polar_patterns = max(POLAR_AT_ONCE, arguments.polar - arguments.polar % POLAR_AT_ONCE)
     n_images = max(IMAGES_AT_ONCE, arguments.images - arguments.images % IMAGES_AT_ONCE)
-    routes = Routes(max(n_cakes, n_images) * arguments.repeats)
+    routes = Routes(max(n_polar_patterns, n_images) * arguments.repeats)
     check(routes, min(24, n_images))
     kinds: dict[str, tuple[Callable[[int, int], np.ndarray], int, int]] = {
-        "cakes, noise-free": (routes.clean_cakes, n_cakes, CAKES_AT_ONCE),
-        "cakes, counted": (routes.counted_cakes, n_cakes, CAKES_AT_ONCE),
+        "polar patterns, noise-free": (routes.clean_polar_patterns, n_polar_patterns, POLAR_AT_ONCE),
+        "polar patterns, counted": (routes.counted_polar_patterns, n_polar_patterns, POLAR_AT_ONCE),
         "images, noise-free": (routes.clean_images, n_images, IMAGES_AT_ONCE),
         "images, with background": (routes.images_with_background, n_images, IMAGES_AT_ONCE),
         "images, counted": (routes.counted_images, n_images, IMAGES_AT_ONCE),
@@ -161,8 +163,10 @@ def main() -> None:
             for name, (route, n, at_once) in kinds.items():
                 rates.setdefault((name, threads), []).append(rate(route, repeat * n, n, at_once, threads))
             started = time.perf_counter()
-            routes.cakes_of_block(repeat * n_cakes, (repeat + 1) * n_cakes, threads)
-            rates.setdefault(("cakes, blocks as stored", threads), []).append(n_cakes / (time.perf_counter() - started))
+            routes.polar_patterns_of_block(repeat * n_polar_patterns, (repeat + 1) * n_polar_patterns, threads)
+            rates.setdefault(("polar patterns, blocks as stored", threads), []).append(
+                n_polar_patterns / (time.perf_counter() - started)
+            )
     print(f"patterns/s; medians of {arguments.repeats} (lowest … highest)")
     for name in dict.fromkeys(name for name, _ in rates):
         one, two = (np.array(rates[name, threads]) for threads in (1, 2))

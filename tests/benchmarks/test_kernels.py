@@ -20,11 +20,11 @@ from difsims_core.kernels.random.poisson import poisson_row
 from difsims_core.kernels.spots.records import Conditions, spot_buffer
 from difsims_core.resources import specs_folder
 from difsims_core.signal.grid import pixel_counts
-from difsims_core.simulation.detector_signal import read_cakes, read_profiles
+from difsims_core.simulation.detector_signal import polar_signal, profile_signal
 from difsims_core.simulation.simulator import Simulator
 from tests.benchmarks import stages
 
-N, N_CAKES = 600, 32
+N, N_POLAR = 600, 32
 _WORK = 16  # rows of work space, more than any kernel asks for
 
 
@@ -154,29 +154,29 @@ def test_counting_noise(benchmark, simulator, draws, noise_free):
     assert np.all(np.abs(counted - profiles)[:, well_counted] <= 8 * error[:, well_counted] + 1e-4 * unit[:, None])
 
 
-def test_noise_free_cakes(benchmark, simulator, draws, labels, noise_free):
-    """The azimuthal mean of a cake is its profile."""
-    tables, few = simulator.tables, draws_of(simulator, N_CAKES)
+def test_noise_free_polar_patterns(benchmark, simulator, draws, labels, noise_free):
+    """The azimuthal mean of a polar pattern is its profile."""
+    tables, few = simulator.tables, draws_of(simulator, N_POLAR)
     crop = tables.geometry.grid.crop
-    cakes, _ = measured(benchmark, tables.engine.polar_patterns, few, labels[:N_CAKES], crop)
-    profiles = noise_free[0][:N_CAKES]
-    assert np.all(np.abs(cakes.mean(axis=2) - profiles[:, crop]) <= 2e-4 * profiles.max(axis=1, keepdims=True))
+    polar_patterns, _ = measured(benchmark, tables.engine.polar_patterns, few, labels[:N_POLAR], crop)
+    profiles = noise_free[0][:N_POLAR]
+    assert np.all(np.abs(polar_patterns.mean(axis=2) - profiles[:, crop]) <= 2e-4 * profiles.max(axis=1, keepdims=True))
 
 
-def test_counted_cakes(benchmark, simulator, labels):
-    """Cakes and profiles of the same patterns count different electrons of the same beam."""
-    spec, tables, few = simulator.spec, simulator.tables, draws_of(simulator, N_CAKES)
-    readings = read_profiles(spec, tables, few, labels[:N_CAKES], full=False)
+def test_counted_polar_patterns(benchmark, simulator, labels):
+    """Polar patterns and profiles of the same patterns count different electrons of the same beam."""
+    spec, tables, few = simulator.spec, simulator.tables, draws_of(simulator, N_POLAR)
+    signal = profile_signal(spec, tables, few, labels[:N_POLAR], full=False)
 
     def read():
-        return read_cakes(spec, tables, few, labels[:N_CAKES], readings, full=False)
+        return polar_signal(spec, tables, few, labels[:N_POLAR], signal, full=False)
 
-    cakes = measured(benchmark, read)
+    polar_patterns = measured(benchmark, read)
     counts = pixel_counts(spec.detector.size_px, spec.detector.calibration_per_angstrom, tables.geometry.grid)
     crop = tables.geometry.grid.crop
-    ratio = cakes.mean(axis=2) @ counts[crop] / (readings.profiles[:, crop] @ counts[crop])
+    ratio = polar_patterns.mean(axis=2) @ counts[crop] / (signal.profiles[:, crop] @ counts[crop])
     assert np.abs(ratio - 1).max() < 0.1
-    assert cakes.min() >= 0
+    assert polar_patterns.min() >= 0
 
 
 def draws_of(simulator, n):

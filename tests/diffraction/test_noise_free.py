@@ -10,7 +10,7 @@ import pytest
 from orix.quaternion import Rotation
 
 import difsims_core
-from difsims_core import cakes, excited_spots, patterns, radial_profiles
+from difsims_core import excited_spots, patterns, polar_patterns, radial_profiles
 from difsims_core.crystal.catalogue import find_crystal
 from difsims_core.crystal.phases import load_phase
 from difsims_core.errors import InputError
@@ -46,9 +46,9 @@ def test_images_average_to_the_profiles():
         assert cosine(mean[crop], profile[crop]) > 0.999
 
 
-def test_cakes_average_to_the_profiles():
+def test_polar_patterns_average_to_the_profiles():
     whole = slice(1, 180)  # annuli that the frame does not cut
-    polar = cakes("gratia_2h", ROTATIONS, sigma_px=3.0)
+    polar = polar_patterns("gratia_2h", ROTATIONS, sigma_px=3.0)
     assert polar.shape == (2, 256, 360)
     profiles = radial_profiles("gratia_2h", ROTATIONS, sigma_px=3.0)
     np.testing.assert_allclose(polar.mean(axis=2)[:, whole], profiles[:, whole], atol=2e-3 * profiles.max())
@@ -71,7 +71,7 @@ def test_the_spots_are_those_of_the_oracle():
         np.testing.assert_allclose(ours, theirs, rtol=1e-4)
 
 
-@pytest.mark.parametrize("function", [radial_profiles, patterns, cakes, excited_spots])
+@pytest.mark.parametrize("function", [radial_profiles, patterns, polar_patterns, excited_spots])
 @pytest.mark.parametrize("rotations", [np.zeros((3, 3)), [[0, 0, 0]], None, Rotation([[0, 0, 0, 0]])])
 def test_what_is_no_rotation_is_refused(function, rotations):
     with pytest.raises(InputError, match=r"rotation|Rotation"):
@@ -97,7 +97,7 @@ def test_public_names_are_listed_and_load_on_first_use():
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.split() == ["False", "False"]
-    assert {"cakes", "excited_spots", "patterns", "radial_profiles"} <= set(dir(difsims_core))
+    assert {"polar_patterns", "excited_spots", "patterns", "radial_profiles"} <= set(dir(difsims_core))
     assert all(hasattr(difsims_core, name) for name in difsims_core.__all__)
 
 

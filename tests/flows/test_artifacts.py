@@ -120,13 +120,13 @@ def test_what_has_no_link_says_where_it_is(store, monkeypatch):
 
 
 def test_no_link_is_signed_with_a_token(s3_store_url, monkeypatch):
-    place = open_store(s3_store_url)
-    assert "X-Amz-Signature" in browser_url(place, "reports/x/index.html")[0]
+    objects = open_store(s3_store_url)
+    assert "X-Amz-Signature" in browser_url(objects, "reports/x/index.html")[0]
     monkeypatch.setenv("AWS_SESSION_TOKEN", "a-token-that-is-secret")
-    assert "a-token-that-is-secret" in (place.signed_url("reports/x/index.html", 60) or "")
+    assert "a-token-that-is-secret" in (objects.signed_url("reports/x/index.html", 60) or "")
     for way in ("auto", "signed"):
         monkeypatch.setenv("DIFSIMS_FIGURE_LINKS", way)
-        assert browser_url(place, "reports/x/index.html") is None
+        assert browser_url(objects, "reports/x/index.html") is None
 
 
 def test_tables_have_four_figures():

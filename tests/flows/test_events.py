@@ -146,9 +146,9 @@ def fake_predictions(monkeypatch: pytest.MonkeyPatch, store: str) -> set[str]:
 def test_fresh_predictions_are_announced_by_their_url_or_their_folder(store, monkeypatch, tmp_path):
     for name in ("a", "b"):
         (tmp_path / f"{name}.npz").touch()
-    reused, place = fake_predictions(monkeypatch, store), open_store(store)
+    reused, objects = fake_predictions(monkeypatch, store), open_store(store)
     for name in ("a", "b"):
-        place.write_record(layout.evaluation(MODEL, name), {"a": 1})
+        objects.write_record(layout.evaluation(MODEL, name), {"a": 1})
     for names in ({"a", "b"}, {"b"}, set()):
         reused.clear()
         reused.update({"a", "b"} - names)
@@ -161,7 +161,7 @@ def test_fresh_predictions_are_announced_by_their_url_or_their_folder(store, mon
         folder, f"{folder}b_probability_pred.npz",
     ]  # fmt: skip
     assert both["resource"]["difsims.model"] == MODEL
-    assert both["payload"] == {"predictions": 2, "experiments": ["a", "b"], "places": [tmp_path.as_uri()]}
+    assert both["payload"] == {"predictions": 2, "experiments": ["a", "b"], "also_read": [tmp_path.as_uri()]}
     assert last["event"] == "difsims.dataset.complete", "reused predictions are no news"
 
 

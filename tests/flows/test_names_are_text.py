@@ -82,14 +82,14 @@ def test_code_and_links_hold_a_name(name):
 
 
 def test_no_artifact_follows_a_name(store):
-    place = open_store(store)
+    objects = open_store(store)
 
     @flow("hostile")
     def hostile() -> None:
         for number, name in enumerate(NAMES):
             artifacts.table(f"t{number}", [{"experiment": name, "n": 1}], name)
             artifacts.links(f"l{number}", {name: f"{store}/x.npz", "page": "javascript:alert(1)"}, name)
-            artifacts.link(place, f"o{number}", "reports/x/index.html", name)
+            artifacts.link(objects, f"o{number}", "reports/x/index.html", name)
             artifacts.summary(what=name, on=name, far=name, good=name, where={name: f"{store}/x"})
             with run_page("page", name, name, 1) as page:
                 page.stage_done(name, {name: "s3://lab/x"}, good=name)

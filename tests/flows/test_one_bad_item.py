@@ -48,43 +48,43 @@ def raising(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
 @pytest.mark.parametrize(
     "error", [MemoryError(), RecursionError("deep"), ValueError("$\\undefined{x}$"), OSError(40, "x")]
 )
-def test_a_scan_that_raises_anything_fails_alone(place, monkeypatch, error):
+def test_a_scan_that_raises_anything_fails_alone(objects, monkeypatch, error):
     raising(monkeypatch, error)
     words = f"1 of 3 .*the other 2 are predicted: .*unexpected {type(error).__name__}"
     with pytest.raises(PartlyFailedError, match=words):
-        predict(store=place.root)
+        predict(store=objects.root)
     assert latest_run("predict").state_name == "Failed"
-    assert states(place) == {"a": "pending", "b": "retry", "c": "pending"}, "maps without scores"
+    assert states(objects) == {"a": "pending", "b": "retry", "c": "pending"}, "maps without scores"
 
 
-def test_a_store_that_fails_says_nothing_of_the_scan(place, monkeypatch):
+def test_a_store_that_fails_says_nothing_of_the_scan(objects, monkeypatch):
     raising(monkeypatch, StoreError("a request took too long"))
     monkeypatch.setattr(tasks.predict_one, "retries", 0)
     with pytest.raises(PartlyFailedError, match=r"1 of 3 .*took too long"):
-        predict(store=place.root)
-    assert states(place) == {"a": "pending", "b": "pending", "c": "pending"}
+        predict(store=objects.root)
+    assert states(objects) == {"a": "pending", "b": "pending", "c": "pending"}
 
 
-def test_folders_in_the_places_of_results_stop_no_other(place):
+def test_folders_in_the_places_of_results_stop_no_other(objects):
     for name in NAMES:
-        place.write(f"{layout.prediction(MODEL, f'{name}_radial_crop')}/inside", b"")
-    put(place, "d")
+        objects.write(f"{layout.prediction(MODEL, f'{name}_radial_crop')}/inside", b"")
+    put(objects, "d")
     with pytest.raises(
         PartlyFailedError, match=r"3 of 4 .*the other 1 are predicted: .*expected a file, found a folder"
     ):
-        predict(store=place.root)
-    assert place.exists(layout.prediction(MODEL, "d_radial_crop"))
+        predict(store=objects.root)
+    assert objects.exists(layout.prediction(MODEL, "d_radial_crop"))
 
 
-def test_a_map_whose_scores_or_pictures_cannot_be_made_fails_alone(place, monkeypatch):
-    urls = predict(store=place.root)
+def test_a_map_whose_scores_or_pictures_cannot_be_made_fails_alone(objects, monkeypatch):
+    urls = predict(store=objects.root)
     shown, scored = [], []
 
     def evaluate_one(_root, url, _sources):
         if "/a_" in url:
             raise RecursionError("deep")
         scored.append(url)
-        return evaluated_map("m", MODEL, f"{place.root}/evaluations/m.json", prediction=url)
+        return evaluated_map("m", MODEL, f"{objects.root}/evaluations/m.json", prediction=url)
 
     def keep_pictures(_store, evaluated):
         if "/b_" in evaluated.scores.prediction:
@@ -96,6 +96,6 @@ def test_a_map_whose_scores_or_pictures_cannot_be_made_fails_alone(place, monkey
     monkeypatch.setattr(evaluating, "show_evaluation", lambda *_: None)
     monkeypatch.setattr(evaluating, "show_scores", lambda rows, failed: (len(rows), failed))
     with pytest.raises(PartlyFailedError, match=r"2 of 3 .*RecursionError: deep · .*Unknown symbol"):
-        evaluate(urls, store=place.root)
+        evaluate(urls, store=objects.root)
     assert latest_run("evaluate").state_name == "Failed"
     assert [url.rsplit("/", 1)[-1][:2] for url in (*scored, *shown)] == ["b_", "c_", "c_"]

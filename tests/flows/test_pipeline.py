@@ -82,8 +82,8 @@ def outcome(spec: PipelineSpec, root: str) -> PipelineResult:
 
 
 def test_every_stage_leaves_what_the_next_one_needs(outcome, root):
-    place = open_store(root)
-    bundle = load_bundle(outcome.model, place)
+    objects = open_store(root)
+    bundle = load_bundle(outcome.model, objects)
     assert bundle.sim_ids == (outcome.simulation,)
     predictions = [read_prediction(url) for url in outcome.predictions]
     names = [f"{name}_radial_crop_probability_pred.npz" for name in ("roi_1", "roi_2")]
@@ -212,7 +212,7 @@ def test_predictions_that_are_none_do_not_stop_the_evaluation_of_others(outcome,
     urls = [outcome.predictions[0], *(str(tmp_path / name) for name in (*wrong, "sum"))]
     truth = str(scans / "truth")
     with pytest.raises(PartlyFailedError, match=r"of 5 predictions cannot be evaluated; the others are") as caught:
-        evaluate(urls, truth=truth, store=root, places=[str(scans)])
+        evaluate(urls, truth=truth, store=root, also_read=[str(scans)])
     assert all(f"{name}/roi_1_probability_pred.npz" in str(caught.value) for name in ("sum", "id", "place"))
 
 
@@ -226,7 +226,7 @@ def test_a_scan_in_another_unit_is_mapped_and_scored_when_the_unit_is_stated(out
     np.testing.assert_allclose(read_prediction(url).pred, read_prediction(outcome.predictions[1]).pred, atol=1e-5)
     with pytest.raises(ExperimentError, match="lies outside the store"):
         evaluate([url], store=root)
-    (row,) = evaluate([url], store=root, places=[str(tmp_path)])
+    (row,) = evaluate([url], store=root, also_read=[str(tmp_path)])
     assert row.mean_distance_per_angstrom == pytest.approx(outcome.scores[1].mean_distance_per_angstrom, abs=1e-5)
 
 
@@ -261,8 +261,8 @@ def test_a_phase_with_its_own_file_is_scored_against_that_file(root, scans, tmp_
     assert crystals_of(root, prediction, None)["pbi2_2h"] is None, "on the word of a record alone it is not opened"
     assert crystals_of(root, prediction, None, [str(own)])["pbi2_2h"] == str(own)
     (row,) = result.scores
-    place = open_store(root)
-    scored = {phase["phase"]: phase for phase in place.read_record(place.key_of(row.url))["phases"]}
+    objects = open_store(root)
+    scored = {phase["phase"]: phase for phase in objects.read_record(objects.key_of(row.url))["phases"]}
     assert scored["pbi2_2h"]["visible_lines"] is not None, "the document of the run has named it"
 
 

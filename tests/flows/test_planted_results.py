@@ -82,15 +82,15 @@ def planted(serializer: dict[str, Any] | None, key: str, marker: Path) -> tuple[
 
 @pytest.mark.parametrize("serializer", SERIALIZERS.values(), ids=SERIALIZERS)
 def test_a_record_planted_in_the_store_is_not_read(store, tiny, marker, tmp_path, serializer):
-    place, local = open_store(store), tmp_path / "local"
+    objects, local = open_store(store), tmp_path / "local"
     local.mkdir()
-    plan = build.begin(place, tiny)
-    build.write_block(place, plan, Simulator.prepare(tiny), 0)
+    plan = build.begin(objects, tiny)
+    build.write_block(objects, plan, Simulator.prepare(tiny), 0)
     # The key that groups of blocks once had in Prefect's cache.
-    named = (place.root, plan.id, plan.fingerprint, SIMULATION_VERSION, 0, 0)
+    named = (objects.root, plan.id, plan.fingerprint, SIMULATION_VERSION, 0, 0)
     key = "blocks-" + hashlib.sha256("\n".join(map(str, named)).encode()).hexdigest()
     _, record = planted(serializer, key, marker)
-    place.write(f"cache/results/{key}", record.encode())
+    objects.write(f"cache/results/{key}", record.encode())
     (local / key).write_text(record)
     with temporary_settings({PREFECT_LOCAL_STORAGE_PATH: local}):
         assert simulate(tiny, store) == plan.id

@@ -43,11 +43,11 @@ def document(**changes: Any) -> RetrainingSpec:
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A store with corners of two sample scans."""
-    place = open_store(tmp_path_factory.mktemp("retrain") / "store")
+    objects = open_store(tmp_path_factory.mktemp("retrain") / "store")
     for name in ("roi_1", "roi_2"):
         profiles = read_profiles(samples_folder() / f"{name}_radial_crop.npz")
-        write_profiles(place.url(layout.experiment_profiles(name)), profiles.x, profiles.y[10:14, 20:25])
-    return place.root
+        write_profiles(objects.url(layout.experiment_profiles(name)), profiles.x, profiles.y[10:14, 20:25])
+    return objects.root
 
 
 @pytest.fixture(scope="module")
@@ -120,30 +120,30 @@ def test_nothing_new_is_no_work(root, first, monkeypatch):
 @pytest.fixture(scope="module")
 def second(root: str, first) -> dict[str, Any]:
     """A new dataset, and a better training: a challenger. The first run is stopped before it has decided."""
-    place, spec = open_store(root), document(training=BETTER)
-    run_simulation(place, make_spec({**SIMULATION, "n_patterns": 2400, "seed": 6}))
+    objects, spec = open_store(root), document(training=BETTER)
+    run_simulation(objects, make_spec({**SIMULATION, "n_patterns": 2400, "seed": 6}))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(retraining, "decide_and_apply", lambda *_args: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             retrain(spec, root)
-    stopped = {"models": list_models(place), "considered": len(read_registry(place).considered)}
+    stopped = {"models": list_models(objects), "considered": len(read_registry(objects).considered)}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(KerasNetwork, "fit", lambda *_args: pytest.fail("trained again"))
         return retrain(spec, root) | {"stopped": stopped}
 
 
 def test_a_run_that_was_stopped_is_continued(root, first, second):
-    place = open_store(root)
+    objects = open_store(root)
     assert second["stopped"]["considered"] == 1, "nothing was decided about the second model"
-    assert second["stopped"]["models"] == list_models(place) == sorted([first["model"], second["model"]])
-    assert len(read_registry(place).considered) == 2
+    assert second["stopped"]["models"] == list_models(objects) == sorted([first["model"], second["model"]])
+    assert len(read_registry(objects).considered) == 2
 
 
 def test_a_new_dataset_makes_a_challenger_that_is_compared(root, first, second, events):
-    place = open_store(root)
+    objects = open_store(root)
     assert second["model"] != first["model"]
-    assert len(load_bundle(second["model"], place).sim_ids) == 2
-    registry = read_registry(place)
+    assert len(load_bundle(second["model"], objects).sim_ids) == 2
+    registry = read_registry(objects)
     assert second["champion"] == registry.champion.model == (second["model"] if second["promoted"] else first["model"])
     latest = registry.considered[0]
     assert (latest.model, latest.promoted, latest.why) == (second["model"], second["promoted"], second["why"])
@@ -160,28 +160,28 @@ def test_after_a_rollback_the_replaced_model_stays_away(root, first, second):
     """New experiments are mapped all the same; one of them is no scan, and stops nothing."""
     if not second["promoted"]:
         pytest.fail(f"the challenger was to be better for this test: {second['why']}")
-    place = open_store(root)
-    rollback(place)
+    objects = open_store(root)
+    rollback(objects)
     profiles = read_profiles(samples_folder() / "roi_3_radial_crop.npz")
-    write_profiles(place.url(layout.experiment_profiles("roi_3")), profiles.x, profiles.y[:3, :4])
-    place.write(layout.experiment_profiles("torn"), b"PK nothing")
+    write_profiles(objects.url(layout.experiment_profiles("roi_3")), profiles.x, profiles.y[:3, :4])
+    objects.write(layout.experiment_profiles("torn"), b"PK nothing")
     third = retrain(document(training=BETTER), root)
     assert (third["model"], third["promoted"], third["champion"]) == (second["model"], False, first["model"])
     assert "only a person" in third["why"]
     for name in ("roi_1", "roi_2", "roi_3"):
-        assert place.exists(layout.evaluation(second["model"], f"{name}_radial_crop"))
+        assert objects.exists(layout.evaluation(second["model"], f"{name}_radial_crop"))
     text = artifacts_of(latest_run("retrain"))["decision"].data
     assert "experiments mapped: roi_1_radial_crop, roi_2_radial_crop, roi_3_radial_crop" in text
     assert "left out: torn_radial_crop: " in text
-    place.delete(layout.experiment_profiles("torn"))
+    objects.delete(layout.experiment_profiles("torn"))
 
 
 def test_a_simulation_of_other_phases_is_refused_before_any_work(root, first):
-    place = open_store(root)
-    before = list_simulations(place)
+    objects = open_store(root)
+    before = list_simulations(objects)
     with pytest.raises(InputError, match="the champion knows"):
         retrain(document(simulation={**SIMULATION, "phases": ["pb", "pbi2_2h"]}), root)
-    assert list_simulations(place) == before
+    assert list_simulations(objects) == before
 
 
 def test_the_form_explains_itself():

@@ -32,7 +32,7 @@ def lineages(draw):
         made, touched, trouble = draw(ages), draw(ages), draw(troubles)
         items[name] = Item(
             "dataset", name, 1, made, touched, fingerprint=f"print of {name}" if draw(st.booleans()) else None,
-            trouble=trouble,
+            problem=trouble,
         )  # fmt: skip
     for name in draw(some(MODELS, 6)):
         needs, prints = draw(some(DATASETS)), draw(some([f"print of {data}" for data in DATASETS]))
@@ -83,7 +83,7 @@ def test_nothing_that_a_kept_result_descends_from_goes(lineage, registry, former
         assert name in kept
     since = NOW - timedelta(days=KEEP_DAYS)
     for item in lineage.items.values():
-        if item.trouble or any(moment and moment > since for moment in (item.made, item.touched)):
+        if item.problem or any(moment and moment > since for moment in (item.made, item.touched)):
             assert item.id in kept
     order = [item.kind for item in plan.going]
     assert order == sorted(order, key=["report", "model", "dataset"].index)
@@ -102,7 +102,7 @@ def test_what_nothing_keeps_does_go(lineage, registry, former):
     roots = {
         item.id
         for item in lineage.items.values()
-        if item.trouble or any(moment and moment > since for moment in (item.made, item.touched))
+        if item.problem or any(moment and moment > since for moment in (item.made, item.touched))
     }
     roots |= crowned | lineage.needed_elsewhere
     needed = roots.union(*(needed_by(lineage, name) for name in roots))

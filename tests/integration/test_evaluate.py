@@ -168,7 +168,7 @@ def test_a_scan_and_a_store_of_any_name_are_scored(tmp_path: Path, scan: str) ->
     write_prediction(url, told)
     with pytest.raises(ExperimentError, match="lies outside the store"):
         evaluate_map(place, url, EvaluationSources(truth=str(scans / "truth")))
-    sources = EvaluationSources(truth=str(scans / "truth"), places=(str(scans),))
+    sources = EvaluationSources(truth=str(scans / "truth"), also_read=(str(scans),))
     found = evaluate_map(place, url, sources).scores
     assert (found.name, found.accuracy, found.reused) == (name, 1.0, False)
     assert found.url == place.url(layout.evaluation(model, name))

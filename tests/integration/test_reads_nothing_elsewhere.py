@@ -127,9 +127,9 @@ def test_phases_that_are_places_open_nothing(files, elsewhere):
 
 def test_experiments_outside_are_refused_and_the_others_scored(files, elsewhere):
     name = SCAN.name
-    places = [str(elsewhere / name), (elsewhere / name).as_uri(), f"s3://other/{name}",
+    also_read = [str(elsewhere / name), (elsewhere / name).as_uri(), f"s3://other/{name}",
               f"{files.root}/../elsewhere/{name}", f"../elsewhere/{name}", name, "/etc/passwd"]  # fmt: skip
-    urls = [put(files, f"roi_{number}", told(files, experiment=place)) for number, place in enumerate(places)]
+    urls = [put(files, f"roi_{number}", told(files, experiment=place)) for number, place in enumerate(also_read)]
     good = put(files, "roi_good", told(files))
     results, seen = watched(files, elsewhere, [*urls, good])
     assert seen == []
@@ -152,7 +152,7 @@ def test_datasets_are_named_by_id_and_their_crystals_lie_inside(files, elsewhere
     assert results[url] == "roi_2"
     document = files.read_record(layout.evaluation(MODEL, "roi_2"))
     assert [phase["status"] for phase in document["phases"]] == ["scored", "scored", "no structure"]
-    found = evaluate_map(open_store(files.root), url, EvaluationSources(places=(str(elsewhere),))).scores
+    found = evaluate_map(open_store(files.root), url, EvaluationSources(also_read=(str(elsewhere),))).scores
     assert not found.reused
     document = files.read_record(layout.evaluation(MODEL, "roi_2"))
     assert document["phases"][2]["status"] == "scored"
@@ -200,7 +200,7 @@ def test_a_damaged_evaluation_is_made_again(files, damage):
 
 
 @pytest.mark.parametrize(
-    ("url", "places", "allowed"),
+    ("url", "also_read", "allowed"),
     [
         ("/a/b", ["/a"], True),
         ("/a", ["/a"], True),
@@ -222,8 +222,8 @@ def test_a_damaged_evaluation_is_made_again(files, damage):
         ("/a", [], False),
     ],
 )
-def test_what_lies_in_a_place(url, places, allowed, monkeypatch):
+def test_what_lies_in_a_place(url, also_read, allowed, monkeypatch):
     monkeypatch.delenv("DIFSIMS_ALSO_READ", raising=False)
-    assert may_be_read(url, places) == allowed
-    monkeypatch.setenv("DIFSIMS_ALSO_READ", ", ".join(["s3://never/used", *places]))
+    assert may_be_read(url, also_read) == allowed
+    monkeypatch.setenv("DIFSIMS_ALSO_READ", ", ".join(["s3://never/used", *also_read]))
     assert may_be_read(url, []) == allowed

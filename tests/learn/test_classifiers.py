@@ -46,7 +46,7 @@ def store(tmp_path_factory):
 @pytest.fixture(scope="module")
 def simulation(store):
     """Patterns of formulas; those of a class differ as much as those of others, but for a few."""
-    spec = {"n_patterns": N, "seed": 3, "phases": ["pbi2_2h", "gratia_2h", "pb"], "output": {"cake_px": True}}
+    spec = {"n_patterns": N, "seed": 3, "phases": ["pbi2_2h", "gratia_2h", "pb"], "output": {"polar_px": True}}
     return build_fake(store, SimulationSpec.model_validate(spec))
 
 
@@ -128,7 +128,7 @@ def test_a_file_of_profiles_is_for_a_model_that_takes_profiles(store, simulation
 
 def test_a_dataset_without_its_patterns_is_refused(store):
     bare = build_fake(store, SimulationSpec.model_validate({"n_patterns": 300, "phases": ["pb", "pbi2_2h"]}))
-    with pytest.raises(InputError, match=r"no 2d/x_px, the polar patterns .*simulate with output\.cake_px"):
+    with pytest.raises(InputError, match=r"no 2d/x_px, the polar patterns .*simulate with output\.polar_px"):
         run_training(store, [bare.id], POLAR)
 
 

@@ -167,7 +167,7 @@ def radial_profile(spots: Spots, sigma_px: float, calibration: float = CALIBRATI
     return profile
 
 
-def cake(spots: Spots, sigma_px: float, calibration: float = CALIBRATION_PER_ANGSTROM) -> np.ndarray:
+def polar_pattern(spots: Spots, sigma_px: float, calibration: float = CALIBRATION_PER_ANGSTROM) -> np.ndarray:
     """Return the mean over each polar cell, (256, 360): Gaussians integrated by Gauss's rule, frame ignored."""
     edges = annulus_edges_px(calibration)
     middle, half = (edges[1:] + edges[:-1]) / 2, (edges[1:] - edges[:-1]) / 2

@@ -7,7 +7,7 @@ import numpy as np
 from difsims_core.config.documents import make_spec
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.diffraction.draws import Draws, draw_patterns
-from difsims_core.simulation.detector_signal import Readings, read_cakes, read_images, read_profiles
+from difsims_core.simulation.detector_signal import ProfileSignal, image_signal, polar_signal, profile_signal
 from difsims_core.simulation.simulator import Simulator
 
 PLAIN = {
@@ -38,19 +38,19 @@ class Run:
     def spec(self) -> SimulationSpec:
         return self.simulator.spec
 
-    def readings(self) -> Readings:
-        return read_profiles(self.spec, self.simulator.tables, self.draws, self.labels)
+    def signal(self) -> ProfileSignal:
+        return profile_signal(self.spec, self.simulator.tables, self.draws, self.labels)
 
     def profiles(self) -> np.ndarray:
         """Return (n, 256) float64."""
-        return self.readings().profiles.astype(float)
+        return self.signal().profiles.astype(float)
 
-    def cakes(self, *, full: bool = True) -> np.ndarray:
+    def polar_patterns(self, *, full: bool = True) -> np.ndarray:
         """Return (n, 256 or 147, 360)."""
-        return read_cakes(self.spec, self.simulator.tables, self.draws, self.labels, self.readings(), full=full)
+        return polar_signal(self.spec, self.simulator.tables, self.draws, self.labels, self.signal(), full=full)
 
     def images(self, *, noise: bool = False) -> np.ndarray:
-        return read_images(self.spec, self.simulator.tables, self.draws, self.labels, noise=noise)
+        return image_signal(self.spec, self.simulator.tables, self.draws, self.labels, noise=noise)
 
 
 def worst(found: np.ndarray, expected: np.ndarray) -> float:

@@ -51,19 +51,19 @@ def test_images_hold_the_backgrounds_of_the_profile():
         assert np.abs(image - spots - height[i] * ground)[away].max() < 1e-3 * image[away].max()
 
 
-def test_integrating_an_image_gives_the_profile_and_the_cake():
+def test_integrating_an_image_gives_the_profile_and_the_polar_pattern():
     everything = {
         **PHASES, "spots": {"sigma_px": {"choice": [2.0, 3.0]}, "removal": {}}, "background": {}, "distortion": {},
         "overlap": {"probability": 1.0}, "amorphous_ring": {}, "intensities": {"model": "random"},
     }  # fmt: skip
     run = Run.of(everything, 4)
-    cakes, profiles = run.cakes(), run.profiles()
+    polar_patterns, profiles = run.polar_patterns(), run.profiles()
     operator = PolarOperator((515, 515), 0.00588)
     rebinned = operator.apply(run.images())
-    for cake, other, profile in zip(cakes, rebinned, profiles, strict=True):
+    for polar_pattern, other, profile in zip(polar_patterns, rebinned, profiles, strict=True):
         mean = (other * operator.pixels).sum(axis=1) / operator.pixels.sum(axis=1)
         assert cosine(mean[CROP], profile[CROP]) > 0.9999
-        assert cosine(other[CROP].ravel(), cake[CROP].ravel()) > 0.999
+        assert cosine(other[CROP].ravel(), polar_pattern[CROP].ravel()) > 0.999
         assert worst(mean[CROP], profile[CROP]) < 0.03
 
 
@@ -72,7 +72,7 @@ def test_pixels_count_on_their_own(noise):
     run = Run.of({**PHASES, "spots": {"sigma_px": 3.0}, "noise": noise, "background": {"amplitude": 1.0}}, 2)
     noisy, clean = run.simulator.images(0, 2), run.simulator.images(0, 2, noise=False)
     assert np.array_equal(run.simulator.images(1, 2)[0], noisy[1])
-    unit, hot = run.readings().unit, (1 - noise["snr"]) / 2
+    unit, hot = run.signal().unit, (1 - noise["snr"]) / 2
     for image, mean, one in zip(noisy.astype(float), clean.astype(float), unit, strict=True):
         counts, expected = image * noise["dose"] / one, mean * noise["dose"] / one
         left = np.ones(image.shape, bool)

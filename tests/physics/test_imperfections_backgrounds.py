@@ -40,9 +40,9 @@ def test_grounds_are_added_relative_to_the_maximum_of_the_spots(name):
         ground = alone.max() * expected(name, run, i)
         assert worst(profile, alone + ground) < 1e-6
         np.testing.assert_allclose((profile - alone)[CROP], ground[CROP], atol=2e-7 * profile.max(), rtol=1e-4)
-    cakes, alone = run.cakes(), spots.cakes()
+    polar_patterns, alone = run.polar_patterns(), spots.polar_patterns()
     ground = (run.profiles() - spots.profiles())[:, None, :]
-    assert worst(cakes[:, :182], alone[:, :182] + ground.transpose(0, 2, 1)[:, :182]) < 1e-6
+    assert worst(polar_patterns[:, :182], alone[:, :182] + ground.transpose(0, 2, 1)[:, :182]) < 1e-6
 
 
 def test_grounds_add_up_and_the_background_class_has_them_alone():

@@ -41,7 +41,7 @@ def patterns_of_all_directions(run: Run, i: int, n: int) -> ewald.Spots:
 def test_discs_are_patterns_of_all_directions_of_the_beam(sigma_px, mrad, relrod):
     """Discs are drawn with one Gaussian for 1.5 σ², so that their rims are uneven by a tenth of their height."""
     run = Run.of(disc_document(sigma_px, mrad, relrod), 2)
-    profiles, cakes, images = run.profiles(), run.cakes(), run.images()
+    profiles, polar_patterns, images = run.profiles(), run.polar_patterns(), run.images()
     for i in range(2):
         spots = patterns_of_all_directions(run, i, 300)
         few = sigma_px == 3  # 24 points a disc
@@ -57,16 +57,16 @@ def test_discs_are_patterns_of_all_directions_of_the_beam(sigma_px, mrad, relrod
         some = ewald.Spots(spots.gx[near], spots.gy[near], spots.intensity[near])
         if i == 0:  # the cells of one pattern in a small range: every point is a Gaussian of its own
             cells = slice(20, 70)
-            cake = imperfections.cake(some, sigma_px)[cells]
-            assert cosine(cakes[i, cells].ravel(), cake.ravel()) > 0.997
+            polar_pattern = imperfections.polar_pattern(some, sigma_px)[cells]
+            assert cosine(polar_patterns[i, cells].ravel(), polar_pattern.ravel()) > 0.997
 
 
 def test_a_narrow_cone_gives_points_and_a_disc_keeps_the_intensity():
     point = Run.of({**PHASES, "diffraction": {"relrod_width_per_angstrom": 0.01}, "spots": {"sigma_px": 3.0}}, 2)
     narrow = Run.of(disc_document(3.0, 1e-3), 2)
-    for found, expected in ((narrow.profiles(), point.profiles()), (narrow.cakes(), point.cakes())):
+    for found, expected in ((narrow.profiles(), point.profiles()), (narrow.polar_patterns(), point.polar_patterns())):
         assert worst(found[:, CROP], expected[:, CROP]) < 5e-4
-    assert narrow.readings().unit == pytest.approx(point.readings().unit, rel=1e-4)
+    assert narrow.signal().unit == pytest.approx(point.signal().unit, rel=1e-4)
     wide = Run.of({**disc_document(3.0, 2.0), "diffraction": {"relrod_width_per_angstrom": 0.5}}, 1)
     flat = Run.of({**PHASES, "diffraction": {"relrod_width_per_angstrom": 0.5}, "spots": {"sigma_px": 3.0}}, 1)
     areas = image_route.annulus_areas_px()[CROP]
@@ -82,7 +82,7 @@ def test_the_unit_is_the_centre_of_the_brightest_disc():
         radius = mrad * MRAD_PX / float(run.draws["calibration_scale"][i])
         top = peaks.intensity[peaks.start[i] : peaks.start[i + 1]].max()
         expected = top * (1 - np.exp(-(radius**2) / (2 * sigma_px**2))) / (np.pi * radius**2)
-        assert run.readings().unit[i] == pytest.approx(expected, rel=1e-4)
+        assert run.signal().unit[i] == pytest.approx(expected, rel=1e-4)
 
 
 @pytest.mark.parametrize("removal", [None, {"among": 5, "count": 4}])
@@ -94,9 +94,9 @@ def test_the_direct_beam_is_relative_to_the_brightest_spot_that_is_left(removal)
         spots = imperfections.drawn_spots(run.spec, run.draws, i)
         both = imperfections.with_direct_beam(spots, float(run.draws["direct_beam"][i]))
         assert worst(profile[:180], imperfections.radial_profile(both, 2.0)[:180]) < 1e-5
-        assert run.readings().unit[i] == pytest.approx(without.readings().unit[i])
-    cake = run.cakes()[0]
-    beam = (cake[0] - without.cakes()[0, 0]).astype(float)
+        assert run.signal().unit[i] == pytest.approx(without.signal().unit[i])
+    polar_pattern = run.polar_patterns()[0]
+    beam = (polar_pattern[0] - without.polar_patterns()[0, 0]).astype(float)
     assert np.ptp(beam) < 1e-6 * beam.max()
 
 
@@ -125,7 +125,7 @@ def test_a_cut_off_leaves_the_direct_beam_beside_it_alone(cut_off):
         first = 0 if cut_off["beam_stop_radius_px"] == 0 else 3
         assert worst(run.profiles()[:, first:8], clean[:, first:8]) < 2e-3
         assert np.all(run.profiles()[:, : max(first - 1, 0)] == 0)
-        assert worst(run.cakes()[:, first + 1 : 8].max(axis=2), clean[:, first + 1 : 8]) < 2e-3
+        assert worst(run.polar_patterns()[:, first + 1 : 8].max(axis=2), clean[:, first + 1 : 8]) < 2e-3
 
 
 def test_discs_centred_beside_the_frame_reach_the_crop():

@@ -37,8 +37,8 @@ def test_imperfections_are_off_by_default_and_in_old_datasets():
         assert spec.diffraction.thickness_angstrom is None
         assert spec.combinations is False
         assert spec.postprocessing.q_crop is None
-        assert not spec.output.cake_px
-        assert not spec.output.cake_all
+        assert not spec.output.polar_px
+        assert not spec.output.polar_all
         assert not spec.output.peaks
 
 

@@ -27,7 +27,7 @@ def hides(run: Run, i: int) -> dict:
 def test_distorted_patterns_are_those_of_moved_spots():
     wide = {"ellipticity": {"uniform": [0.05, 0.2]}, "centre_error_px": {"uniform": [2, 20]}}
     run = Run.of({**PHASES, "distortion": wide}, 4)
-    profiles, cakes, images, draws = run.profiles(), run.cakes(), run.images(), run.draws
+    profiles, polar_patterns, images, draws = run.profiles(), run.polar_patterns(), run.images(), run.draws
     shift = np.hypot(*draws["centre_error_px"].T)
     assert np.all((shift >= 2) & (shift <= 20))
     for i in range(4):
@@ -39,7 +39,7 @@ def test_distorted_patterns_are_those_of_moved_spots():
         )
         sigma = float(draws["sigma_px"][i])
         assert worst(profiles[i, CROP], imperfections.radial_profile(spots, sigma)[CROP]) < 2e-4
-        assert worst(cakes[i, CROP], imperfections.cake(spots, sigma)[CROP]) < 1e-2
+        assert worst(polar_patterns[i, CROP], imperfections.polar_pattern(spots, sigma)[CROP]) < 1e-2
         assert worst(images[i], image_route.render(spots, sigma_px=sigma, supersample=1)) < 1e-4
 
 
@@ -62,7 +62,7 @@ def test_no_distortion_is_exactly_none():
     run, plain = Run.of({**PHASES, "distortion": none}, 4), Run.of(PHASES, 4)
     assert np.array_equal(run.profiles(), plain.profiles())
     assert np.array_equal(run.images(), plain.images())
-    assert np.array_equal(run.cakes(), plain.cakes())
+    assert np.array_equal(run.polar_patterns(), plain.polar_patterns())
 
 
 STOP_AND_GAP = {"beam_stop_radius_px": {"uniform": [10, 30]}, "gap_width_px": {"uniform": [2, 12]}}
@@ -91,11 +91,11 @@ def test_profiles_are_means_over_the_visible_pixels(cut_off, sigma_px):
 
 
 def test_profiles_of_discs_and_direct_beams_are_means_over_the_visible_pixels():
-    """A disc loses what its own part in the gap holds; the oracle is the cake, cell by cell."""
+    """A disc loses what its own part in the gap holds; the oracle is the polar pattern, cell by cell."""
     spots = {"sigma_px": 2.0, "convergence_semi_angle_mrad": 1.5, "direct_beam": 3.0}
     gap = {"beam_stop_radius_px": 0, "gap_width_px": 9, "gap_offset_px": {"uniform": [-60, 60]}}
     run = Run.of({**PHASES, "spots": spots, "cut_off": gap}, 6)
-    clean = Run.of({**PHASES, "spots": spots}, 6).cakes()
+    clean = Run.of({**PHASES, "spots": spots}, 6).polar_patterns()
     azimuth, radius = np.deg2rad(np.arange(360) + 0.5), np.arange(256)[:, None] * 0.00829 / 0.00588
     for i, profile in enumerate(run.profiles()):
         seen = imperfections.visible(radius * np.cos(azimuth), radius * np.sin(azimuth), **hides(run, i))
@@ -103,16 +103,16 @@ def test_profiles_of_discs_and_direct_beams_are_means_over_the_visible_pixels():
         assert cosine(profile[CROP], mean[CROP]) > 0.998
 
 
-def test_cakes_and_images_lose_what_is_hidden_and_nothing_else():
+def test_polar_patterns_and_images_lose_what_is_hidden_and_nothing_else():
     run, plain = Run.of({**PHASES, "cut_off": STOP_AND_GAP}, 4), Run.of(PHASES, 4)
-    cakes, images = run.cakes(), run.images()
+    polar_patterns, images = run.polar_patterns(), run.images()
     x = image_route.pixel_centres(515)
     azimuth, radius = np.deg2rad(np.arange(360) + 0.5), np.arange(256)[:, None] * run.simulator.tables.step_px
     for i in range(4):
         seen = imperfections.visible(x[None, :], x[:, None], **hides(run, i))
         assert np.array_equal(images[i], np.where(seen, plain.images()[i], 0))
         seen = imperfections.visible(radius * np.cos(azimuth), radius * np.sin(azimuth), **hides(run, i))
-        assert np.array_equal(cakes[i], np.where(seen, plain.cakes()[i], 0))
+        assert np.array_equal(polar_patterns[i], np.where(seen, plain.polar_patterns()[i], 0))
 
 
 def test_noise_knows_how_many_pixels_are_left():
@@ -161,5 +161,5 @@ def test_nothing_shows_behind_the_stop_in_the_historical_order_either(noise):
     run = Run.of({"order": "historical", "background": {"amplitude": 0.5}, "cut_off": stop, "noise": noise}, 2)
     behind = image_route.annulus_edges_px()[1:] <= 25
     assert np.all(run.profiles()[:, behind] == 0)
-    assert np.all(run.cakes()[:, behind] == 0)
+    assert np.all(run.polar_patterns()[:, behind] == 0)
     assert run.profiles()[:, ~behind].min() > 0

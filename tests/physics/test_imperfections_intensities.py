@@ -92,7 +92,9 @@ def test_scattered_intensities_are_the_same_everywhere_and_log_normal():
         spots = ewald.Spots(*found.g[mine].astype(float).T, found.intensity[mine].astype(float))
         sigma = float(run.draws["sigma_px"][i])
         assert worst(Run.of(document, 2).profiles()[i, CROP], imperfections.radial_profile(spots, sigma)[CROP]) < 1e-4
-        assert worst(Run.of(document, 2).cakes()[i, CROP], imperfections.cake(spots, sigma)[CROP]) < 5e-3
+        assert (
+            worst(Run.of(document, 2).polar_patterns()[i, CROP], imperfections.polar_pattern(spots, sigma)[CROP]) < 5e-3
+        )
 
 
 @pytest.mark.parametrize("shape_factor", ["lorentzian", "slab"])

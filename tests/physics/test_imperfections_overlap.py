@@ -25,13 +25,13 @@ def two_grains(run: Run, i: int) -> tuple[imperfections.Spots, float]:
 
 def test_overlapping_grains_add_as_their_volumes_scatter():
     run = Run.of(DOCUMENT, 6)
-    profiles, cakes, units = run.profiles(), run.cakes(), run.readings().unit
+    profiles, polar_patterns, units = run.profiles(), run.polar_patterns(), run.signal().unit
     for i in range(6):
         spots, fraction = two_grains(run, i)
         sigma = float(run.draws["sigma_px"][i])
         assert 0.05 <= fraction <= 0.5
         assert worst(profiles[i, CROP], imperfections.radial_profile(spots, sigma)[CROP]) < 1e-4
-        assert worst(cakes[i, CROP], imperfections.cake(spots, sigma)[CROP]) < 1e-2
+        assert worst(polar_patterns[i, CROP], imperfections.polar_pattern(spots, sigma)[CROP]) < 1e-2
         inside = np.maximum(np.abs(spots.gx), np.abs(spots.gy)) < 257.5 * 0.00588
         assert units[i] == pytest.approx(spots.intensity[inside].max() / (2 * np.pi * sigma**2), rel=1e-5)
 

@@ -1,4 +1,4 @@
-"""Images integrated to profiles and cakes, against pyFAI, brute force, and the route without images.
+"""Images integrated to profiles and polar patterns, against pyFAI, brute force, and the route without images.
 
 See docs/physics.md §2.
 """
@@ -47,8 +47,8 @@ def operator() -> PolarOperator:
     return PolarOperator((SIZE, SIZE), CALIBRATION)
 
 
-def pyfai_cake(image: np.ndarray, both_cuts) -> np.ndarray:
-    """Return pyFAI's cake with pixels split along their edges, (255, 360).
+def pyfai_polar(image: np.ndarray, both_cuts) -> np.ndarray:
+    """Return pyFAI's polar pattern with pixels split along their edges, (255, 360).
 
     It smears a pixel that straddles the cut of the azimuth over the whole circle: each half of the image is
     integrated with the cut in the other half, which is left dark.
@@ -63,9 +63,9 @@ def pyfai_cake(image: np.ndarray, both_cuts) -> np.ndarray:
     return np.where((azimuth >= 90) & (azimuth < 270), far, np.roll(near, 180, axis=0)).T
 
 
-def azimuthal_mean(cakes: np.ndarray, operator: PolarOperator) -> np.ndarray:
-    """Return the mean of cakes over the azimuth, each cell weighted by its area."""
-    total, area = (cakes.astype(np.float64) * operator.pixels).sum(axis=-1), operator.pixels.sum(axis=-1)
+def azimuthal_mean(polar_patterns: np.ndarray, operator: PolarOperator) -> np.ndarray:
+    """Return the mean of polar patterns over the azimuth, each cell weighted by its area."""
+    total, area = (polar_patterns.astype(np.float64) * operator.pixels).sum(axis=-1), operator.pixels.sum(axis=-1)
     return np.divide(total, area, out=np.zeros_like(total), where=area > 0)
 
 
@@ -91,10 +91,10 @@ def test_annulus_means_of_an_off_centre_beam_and_a_mask_are_those_of_pyfai():
 
 
 @pytest.mark.parametrize(("name", "sigma_px"), CASES)
-def test_cakes_are_those_of_pyfai(name, sigma_px, both_cuts, operator):
+def test_polar_patterns_are_those_of_pyfai(name, sigma_px, both_cuts, operator):
     images = images_of(name, sigma_px)
     for image, ours in zip(images, operator.apply(images)[:, 1:], strict=True):
-        theirs = pyfai_cake(image, both_cuts)
+        theirs = pyfai_polar(image, both_cuts)
         assert np.abs(ours - theirs).mean() <= 1e-4 * theirs.max()
         assert np.abs(ours - theirs).sum() <= 0.02 * theirs.sum()
         assert np.abs(ours - theirs).max() <= 0.025 * theirs.max()
@@ -102,7 +102,7 @@ def test_cakes_are_those_of_pyfai(name, sigma_px, both_cuts, operator):
 
 
 @pytest.mark.parametrize(("name", "sigma_px"), CASES)
-def test_profiles_without_images_are_the_means_of_cakes(name, sigma_px, operator, crop):
+def test_profiles_without_images_are_the_means_of_polar_patterns(name, sigma_px, operator, crop):
     means = azimuthal_mean(operator.apply(images_of(name, sigma_px)), operator)[:, crop]
     profiles = radial_profiles(name, uniform_orientations(4, seed=31), sigma_px=sigma_px)[:, crop]
     areas = operator.pixels.sum(axis=1)[crop]
@@ -124,7 +124,7 @@ def test_whole_pixels_alias_but_keep_the_intensity(name, sigma_px, counts, crop)
 
 
 @pytest.mark.parametrize("name", DEFAULT_PHASES)
-def test_the_mean_of_a_cake_is_the_profile_of_pixels_shared_by_area(name, operator):
+def test_the_mean_of_a_polar_pattern_is_the_profile_of_pixels_shared_by_area(name, operator):
     """Against pixels cut into 11 × 11, themselves wrong by 1 % of the maximum where a spot sits on an axis."""
     images = images_of(name, 1.5)
     for image, integrated in zip(images, azimuthal_mean(operator.apply(images), operator), strict=True):
@@ -161,11 +161,11 @@ def test_cells_share_pixels_as_brute_force_does(shape, centre_px):
     number = np.bincount(cells, minlength=N_BINS * 360).reshape(-1, 360)
     total = np.bincount(cells, image_route.split_pixels(image, parts).ravel(), N_BINS * 360).reshape(-1, 360)
     operator = PolarOperator(shape, CALIBRATION, centre_px=centre_px)
-    cake = operator.apply(image)
+    polar_pattern = operator.apply(image)
     bins = slice(6, 17)  # cells of 0.2 px² and more, inside the frame
     np.testing.assert_allclose(
         operator.pixels[bins], number[bins] / parts**2, atol=0.012
     )  # brute force is off by as much
     brute = total[bins] / number[bins]
-    assert np.abs(cake[bins] - brute).max() <= 0.03
-    assert np.sqrt(((cake[bins] - brute) ** 2).mean()) <= 0.004
+    assert np.abs(polar_pattern[bins] - brute).max() <= 0.03
+    assert np.sqrt(((polar_pattern[bins] - brute) ** 2).mean()) <= 0.004

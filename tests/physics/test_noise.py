@@ -25,7 +25,7 @@ def smooth_profile() -> np.ndarray:
 
 
 def draw(profile: np.ndarray, n: int, *, counts=COUNTS, unit=UNIT, dose=20.0, snr=1.0, spike=0.0, seed=1, first=0):
-    """Return ``n`` noisy readings of one profile: patterns ``first`` to ``first + n``."""
+    """Return ``n`` noisy signal of one profile: patterns ``first`` to ``first + n``."""
     return np.asarray(
         apply_counting_noise(
             profiles=np.tile(profile, (n, 1)),

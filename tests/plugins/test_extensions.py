@@ -59,7 +59,7 @@ def test_draws_are_replaced_and_added(example):
 
 
 def test_spots_are_dimmed_and_taken_away_in_every_route(example):
-    plain = spec_of(output={**CLEAN["output"], "cake_all": True})
+    plain = spec_of(output={**CLEAN["output"], "polar_all": True})
     spec = make_spec({**plain.to_document(), "extensions": {"fade": {"g_max_per_angstrom": 0.9, "scatter": 0}}})
     before, after = Simulator.prepare(plain), Simulator.prepare(spec)
     one, other = before.block(0, 24), after.block(0, 24)
@@ -77,8 +77,8 @@ def test_spots_are_dimmed_and_taken_away_in_every_route(example):
     far = after.q_all > 1.0
     assert unscaled(before)[:, far].max() > 0.01 * profiles.max()
     assert profiles[:, far].max() < 1e-6 * profiles.max()
-    assert other.cake_all is not None
-    assert other.cake_all[:, far].max() < 1e-6
+    assert other.polar_all is not None
+    assert other.polar_all[:, far].max() < 1e-6
     images = after.images(0, 4)
     offset = np.arange(515) - 257
     q = np.hypot(offset[:, None], offset) * 0.00588
@@ -103,7 +103,7 @@ def test_what_reaches_the_detector_is_damped_in_every_route(example, order):
         changes = {"order": order, "background": {"amplitude": 0.0}, "noise": {"intensity_spike": 0.0}}
     else:
         changes = {}
-    spec = spec_of({"blur": {"b_angstrom2": 8}}, **changes, output={**CLEAN["output"], "cake_px": True})
+    spec = spec_of({"blur": {"b_angstrom2": 8}}, **changes, output={**CLEAN["output"], "polar_px": True})
     simulator = Simulator.prepare(spec)
     block = simulator.block(0, 24)
     factor = np.exp(-2 * simulator.q_all**2)
@@ -114,9 +114,9 @@ def test_what_reaches_the_detector_is_damped_in_every_route(example, order):
     assert np.abs(block.x_all - normalised(raw)).max() > 0.02
     if order == "physical":
         draws = simulator._draw(0, 24)
-        cakes, _ = simulator.tables.engine.polar_patterns(draws, draws.patterns % 2, slice(None), spec.seed)
-        wanted = normalised((cakes * factor[:, None])[:, simulator.tables.geometry.grid.crop])
-        np.testing.assert_allclose(block.cake_px, wanted, atol=1e-5)
+        polar_patterns, _ = simulator.tables.engine.polar_patterns(draws, draws.patterns % 2, slice(None), spec.seed)
+        wanted = normalised((polar_patterns * factor[:, None])[:, simulator.tables.geometry.grid.crop])
+        np.testing.assert_allclose(block.polar_px, wanted, atol=1e-5)
         plain = Simulator.prepare(spec_of()).images(0, 2, noise=False)
         offset = np.arange(515) - 257
         q = np.hypot(offset[:, None], offset) * 0.00588
@@ -184,7 +184,7 @@ def test_what_is_no_section_is_refused(example, sections, message):
 
 
 def test_a_route_that_cannot_carry_it_is_refused(example):
-    polar = spec_of({"gain": {}}, output={"cake_px": True})
+    polar = spec_of({"gain": {}}, output={"polar_px": True})
     with pytest.raises(InputError, match=r"'gain' of difsims_example 1\.0 cannot be applied by the route 'polar'"):
         simulate(polar)
     with pytest.raises(InputError, match=r"'gain' of difsims_example 1\.0 cannot be applied by the route 'image'"):

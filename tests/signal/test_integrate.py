@@ -63,7 +63,7 @@ def test_a_flat_image_stays_flat():
     np.testing.assert_allclose(operator.apply(image)[operator.pixels > 0], np.float32(0.1), rtol=1e-7)
 
 
-def test_wanted_bins_are_those_of_the_whole_cake():
+def test_wanted_bins_are_those_of_the_whole_polar_pattern():
     image = np.random.default_rng(2).uniform(size=SHAPE)
     operator = PolarOperator(SHAPE, CALIBRATION, GRID)
     np.testing.assert_array_equal(operator.apply(image, GRID.crop), operator.apply(image)[GRID.crop])
@@ -89,9 +89,9 @@ def test_bad_pixels_have_no_say():
     image[~mask] = np.nan
     np.testing.assert_array_equal(radial_means(image, CALIBRATION, GRID, mask=mask)[:20], 1)
     operator = PolarOperator(SHAPE, CALIBRATION, GRID, mask=mask)
-    cake = operator.apply(image)
-    np.testing.assert_allclose(cake[operator.pixels > 0], 1, rtol=1e-7)
-    np.testing.assert_array_equal(cake[operator.pixels == 0], 0)
+    polar_pattern = operator.apply(image)
+    np.testing.assert_allclose(polar_pattern[operator.pixels > 0], 1, rtol=1e-7)
+    np.testing.assert_array_equal(polar_pattern[operator.pixels == 0], 0)
     assert operator.pixels[15, 180] == 0 < operator.pixels[15, 0]
     whole = PolarOperator(SHAPE, CALIBRATION, GRID)
     np.testing.assert_array_equal(

@@ -11,6 +11,8 @@ FIRST_NAMES = {
     "snr": "hot_pixel_probability",
     "intensity_spike": "hot_pixel_intensity",
     "order": "noise_model",
+    "cake_px": "polar_px",
+    "cake_all": "polar_all",
 }
 """Today's name of a key by its first one."""
 CONVERTED = {"snr"}

@@ -35,7 +35,7 @@ from difsims_core.errors import SpecError
 
 _TOP = "sim_params"
 _LARGE = 1e9  # bytes of polar patterns that deserve a word
-_CAKE_BYTES = {"cake_px": 147 * 360 * 4, "cake_all": 256 * 360 * 4}
+_POLAR_BYTES = {"polar_px": 147 * 360 * 4, "polar_all": 256 * 360 * 4}
 _FIRST = ("n_patterns", "seed", "phases", "crystal_folder", "background_class")
 
 
@@ -145,12 +145,12 @@ def convert_values(values: Any, source: str) -> tuple[list[Entry], list[Finding]
 
 
 def _mention_size(old: OldDocument, keys: dict[str, Any], n_patterns: int) -> None:
-    size = n_patterns * sum(size for name, size in _CAKE_BYTES.items() if keys[f"output.{name}"])
+    size = n_patterns * sum(size for name, size in _POLAR_BYTES.items() if keys[f"output.{name}"])
     if size > _LARGE:
         old.warn(
             "detector_geometry.radial_integration_2d",
             f"polar patterns of {n_patterns:,} patterns take up to {size / 1e9:.0f} GB before compression; "
-            "output.cake_all: false and output.cake_px: false leave them out",
+            "output.polar_all: false and output.polar_px: false leave them out",
         )
 
 

@@ -19,34 +19,34 @@ from difsims_core.config.legacy.tagged_yaml import Dimension
 from difsims_core.config.sweep import MOST_POINTS
 from difsims_core.errors import SpecError
 
-Place = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 Document = dict[str, Any]
 
 
-def find_dimensions(tree: Any) -> dict[Place, Dimension]:
+def find_dimensions(tree: Any) -> dict[KeyPath, Dimension]:
     """Return the swept places in the order of paramspace: by ``order``, then by name; the last varies fastest."""
     found = dict(_search(tree, ()))
     return dict(sorted(found.items(), key=lambda item: (item[1].order, [str(part) for part in item[0]])))
 
 
-def at_point(tree: Any, values: Mapping[Place, Any]) -> Any:
+def at_point(tree: Any, values: Mapping[KeyPath, Any]) -> Any:
     """Return the tree with every dimension replaced by its value there, or by its default."""
 
-    def settle(node: Any, place: Place) -> Any:
+    def resolve(node: Any, path: KeyPath) -> Any:
         if isinstance(node, Dimension):
-            return copy.deepcopy(values.get(place, node.default))
+            return copy.deepcopy(values.get(path, node.default))
         if isinstance(node, dict):
-            return {key: settle(item, (*place, key)) for key, item in node.items()}
+            return {key: resolve(item, (*path, key)) for key, item in node.items()}
         if isinstance(node, list):
-            return [settle(item, (*place, i)) for i, item in enumerate(node)]
+            return [resolve(item, (*path, i)) for i, item in enumerate(node)]
         return node
 
-    return settle(tree, ())
+    return resolve(tree, ())
 
 
 def find_axes(
-    tree: Any, dimensions: Mapping[Place, Dimension], convert: Callable[[Any], Document], source: str
-) -> tuple[dict[str, list[Any]], list[Place]]:
+    tree: Any, dimensions: Mapping[KeyPath, Dimension], convert: Callable[[Any], Document], source: str
+) -> tuple[dict[str, list[Any]], list[KeyPath]]:
     """Return the axes of the sweep that stands for the same points, and the dimensions that change nothing here.
 
     Parameters
@@ -72,20 +72,20 @@ def find_axes(
 
 
 def _find_axes(
-    tree: Any, dimensions: Mapping[Place, Dimension], convert: Callable[[Any], Document]
-) -> tuple[dict[str, list[Any]], list[Place]]:
+    tree: Any, dimensions: Mapping[KeyPath, Dimension], convert: Callable[[Any], Document]
+) -> tuple[dict[str, list[Any]], list[KeyPath]]:
     base = convert(at_point(tree, {}))
     axes: dict[tuple[str, ...], list[tuple[Any, ...]]] = {}
     idle, separate = [], True
-    for place, dimension in dimensions.items():
-        documents = [convert(at_point(tree, {place: value})) for value in dimension.values]
+    for path, dimension in dimensions.items():
+        documents = [convert(at_point(tree, {path: value})) for value in dimension.values]
         keys = _changed(base, documents)
         if not keys:
-            idle.append(place)
+            idle.append(path)
             continue
         separate = separate and not any(_touch(one, other) for one in keys for axis in axes for other in axis)
         axes[keys] = _distinct([tuple(_get(document, key) for key in keys) for document in documents])
-    moving = {place: dimension for place, dimension in dimensions.items() if place not in idle}
+    moving = {path: dimension for path, dimension in dimensions.items() if path not in idle}
     everywhere = [
         convert(at_point(tree, dict(zip(moving, values, strict=True))))
         for values in product(*(dimension.values for dimension in moving.values()))
@@ -99,15 +99,15 @@ def _find_axes(
     return plain, idle
 
 
-def _search(node: Any, place: Place) -> Iterator[tuple[Place, Dimension]]:
+def _search(node: Any, path: KeyPath) -> Iterator[tuple[KeyPath, Dimension]]:
     if isinstance(node, Dimension):
-        yield place, node
+        yield path, node
     elif isinstance(node, dict):
         for key, item in node.items():
-            yield from _search(item, (*place, key))
+            yield from _search(item, (*path, key))
     elif isinstance(node, list):
         for i, item in enumerate(node):
-            yield from _search(item, (*place, i))
+            yield from _search(item, (*path, i))
 
 
 def _same_points(

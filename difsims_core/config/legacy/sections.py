@@ -169,15 +169,15 @@ def read_output(old: OldDocument) -> list[Entry]:
     """Return crops, square root and what is kept."""
     q_crop = _q_crop(old)
     full, flat = old.truth(f"{POST}.save_full_scan", True), old.truth(f"{DETECTOR}.radial_integration_1d", True)
-    cake = old.truth(f"{DETECTOR}.radial_integration_2d", False)
+    polar_pattern = old.truth(f"{DETECTOR}.radial_integration_2d", False)
     if not flat:
         old.warn(f"{DETECTOR}.radial_integration_1d", "false left profiles out; here 1d/x_px is always there")
     return [
         Entry("postprocessing.sqrt", old.truth(f"{POST}.sqrt_signal", False), f"{POST}.sqrt_signal"),
         Entry("postprocessing.q_crop", q_crop, f"{POST}.crop_in_k, crop_in_px"),
         Entry("output.x_all", full and flat, f"{POST}.save_full_scan"),
-        Entry("output.cake_px", cake, f"{DETECTOR}.radial_integration_2d"),
-        Entry("output.cake_all", cake and full, f"{DETECTOR}.radial_integration_2d and save_full_scan"),
+        Entry("output.polar_px", polar_pattern, f"{DETECTOR}.radial_integration_2d"),
+        Entry("output.polar_all", polar_pattern and full, f"{DETECTOR}.radial_integration_2d and save_full_scan"),
         Entry(
             "output.peaks",
             old.truth(f"{DETECTOR}.save_peak_position_library", False),

@@ -51,7 +51,7 @@ def in_plain_words(error: YAMLError, text: str) -> MalformedError:
     if not isinstance(error, MarkedYAMLError) or mark is None:
         return MalformedError(" ".join(str(error).split()))
     start = error.context_mark.line + 1 if error.context_mark else mark.line + 1
-    said = f"{error.context}: {error.problem}"
-    matches = ((re.search(pattern, said, re.DOTALL), words) for pattern, words in _PLAIN.items())
+    message = f"{error.context}: {error.problem}"
+    matches = ((re.search(pattern, message, re.DOTALL), words) for pattern, words in _PLAIN.items())
     plain = next((words.format(*found.groups(), start=start) for found, words in matches if found), error.problem)
     return MalformedError(f"line {mark.line + 1}, column {mark.column + 1}: {plain}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from difsims_core.crystal.cell import UnitCell
-from difsims_core.crystal.cif.places import PlacedAtoms
+from difsims_core.crystal.cif.cell_atoms import CellAtoms
 from difsims_core.crystal.cif.sites import Site
 from difsims_core.crystal.neighbours import SAME_ATOM_ANGSTROM, nearest_distances
 from difsims_core.crystal.setting import DENOMINATOR, Setting
@@ -49,7 +49,7 @@ def expand(
             "expected a crystal structure of one unit cell"
         )
     notes: list[str] = []
-    placed = PlacedAtoms(cell, same_atom_angstrom, len(sites) * len(setting.rotations))
+    placed = CellAtoms(cell, same_atom_angstrom, len(sites) * len(setting.rotations))
     for site in sites:
         if placed.drop_repeat(site):
             continue

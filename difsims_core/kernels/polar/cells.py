@@ -28,13 +28,13 @@ def add_hot_pixel(row, pixels, reading, state):
 
 @kernel
 def count_cells(
-    cakes, pixels, counts, unit, dose, hot, spike, seed, patterns, purpose, order, segments, first_bin, maximum
+    polar_patterns, pixels, counts, unit, dose, hot, spike, seed, patterns, purpose, order, segments, first_bin, maximum
 ):
     """Replace noise-free polar patterns by counted ones, in place.
 
     Parameters
     ----------
-    cakes
+    polar_patterns
         (n, n_rows, n_azimuth) float32, mean intensity per pixel of each cell.
     pixels
         (1, n_bins, n_azimuth) or (n, n_bins, n_azimuth) effective pixels of each cell; one without pixels reads 0.
@@ -45,15 +45,15 @@ def count_cells(
     order, segments
         Annuli in the order in which their numbers are drawn, and where runs of them end.
     first_bin
-        Annulus of the first row of ``cakes``.
+        Annulus of the first row of ``polar_patterns``.
     maximum
         (n,) 0 for counting; the noise of the legacy platform otherwise, as ``old_profiles``.
     """
-    n_azimuth = cakes.shape[2]
+    n_azimuth = polar_patterns.shape[2]
     state = np.empty(4, np.uint64)
     n_hot = np.zeros(counts.shape[0])
     mean, work = np.empty(n_azimuth), np.empty((7, n_azimuth))
-    for i in range(cakes.shape[0]):
+    for i in range(polar_patterns.shape[0]):
         seed_stream(seed, patterns[i], purpose, state)
         area = pixels[i if pixels.shape[0] > 1 else 0]
         old = maximum[i] > 0.0
@@ -66,7 +66,7 @@ def count_cells(
             hot_pixels(counts, order, first, last, hot[i], state, n_hot)
             for place in range(first, last):
                 b = order[place]
-                row, cells = cakes[i, b - first_bin], area[b]
+                row, cells = polar_patterns[i, b - first_bin], area[b]
                 if drawing:
                     for j in range(n_azimuth):
                         mean[j] = row[j] * cells[j] * per_unit
@@ -82,13 +82,13 @@ def count_cells(
 
 
 @kernel
-def add_to_rows(cakes, shapes, level, first_bin):
+def add_to_rows(polar_patterns, shapes, level, first_bin):
     """Add level (n,) times the shape of each annulus (n, n_bins) to all cells of its row, in place."""
-    for i in range(cakes.shape[0]):
+    for i in range(polar_patterns.shape[0]):
         if level[i] == 0.0:
             continue
-        for row in range(cakes.shape[1]):
+        for row in range(polar_patterns.shape[1]):
             value = np.float32(level[i] * shapes[i, first_bin + row])
-            line = cakes[i, row]
-            for j in range(cakes.shape[2]):
+            line = polar_patterns[i, row]
+            for j in range(polar_patterns.shape[2]):
                 line[j] += value

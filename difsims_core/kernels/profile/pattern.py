@@ -1,4 +1,4 @@
-"""The spots of one pattern, from its conditions: what profiles, cakes, images and peak lists have in common."""
+"""The spots of one pattern, from its conditions: what profiles, polar patterns, images and peak lists share."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def phase_profiles(conditions, lattice, beam, given, frame, spread, annuli, rand
             any_beside += spots.beside[j]
         deposit(spots, n, spread.inverse_spacing[level], size, places, weights, cells)
         profile = profiles[where[i]]
-        first, last, place = spread.first[level], spread.last[level], spread.place[level]
+        first, last, place = spread.first[level], spread.last[level], spread.offset[level]
         gather(cells[:size], 0, first, last, place, spread.weights, profile, n_bins)
         if any_beside > 0:
             lowest = int(frame.half_x * spread.inverse_spacing[level])

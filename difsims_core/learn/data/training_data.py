@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 SAME_AXIS_PER_ANGSTROM = 1e-6
 _PATTERNS = ("x_px", "x_all", "x_q")
-_MAKES = {"1d/x_q": "a postprocessing.q_crop", "2d/x_px": "output.cake_px", "2d/x_all": "output.cake_all"}
+_MAKES = {"1d/x_q": "a postprocessing.q_crop", "2d/x_px": "output.polar_px", "2d/x_all": "output.polar_all"}
 _RECIPE = "1"
 """Changes whenever the same document and datasets give other weights; part of every training fingerprint."""
 

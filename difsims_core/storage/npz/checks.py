@@ -74,8 +74,8 @@ def held_values(values: np.ndarray) -> np.ndarray:
         low, high = (reduce(usable, axis=-1).astype(np.float64) for reduce in (np.fmin.reduce, np.fmax.reduce))
         size, contrast = np.maximum(np.abs(low), np.abs(high)), high - low
         rounding = size * float(limits.eps) + float(limits.smallest_subnormal)
-        said = contrast > _ROUNDING * size
-        lost = (size > float(limits.max)) | (said & (rounding > _LEAST_OF_CONTRAST * contrast))
+        distinct = contrast > _ROUNDING * size
+        lost = (size > float(limits.max)) | (distinct & (rounding > _LEAST_OF_CONTRAST * contrast))
         return np.ascontiguousarray(values, np.float64 if lost.any() else np.float32)
 
 

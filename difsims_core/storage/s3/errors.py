@@ -145,8 +145,8 @@ def _refused(error: Exception, code: str) -> tuple[str, str]:
 def _seconds_ahead(error: BaseException) -> float:
     """Return how far the clock here is ahead of the answer's ``Date``; 0 when there is none."""
     try:
-        said = parsedate_to_datetime(_metadata(error)["HTTPHeaders"]["date"])
-        return (datetime.now(UTC) - said).total_seconds()
+        server_time = parsedate_to_datetime(_metadata(error)["HTTPHeaders"]["date"])
+        return (datetime.now(UTC) - server_time).total_seconds()
     except (KeyError, TypeError, ValueError):
         return 0.0
 

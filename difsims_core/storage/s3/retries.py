@@ -29,10 +29,10 @@ def watch_retries(session: Any) -> None:
 
 def _remember(request_dict: dict[str, Any], response: Any, caught_exception: Any, **_others: Any) -> None:
     if response is not None:
-        said = f"answered {response[0].status_code}"
+        answer = f"answered {response[0].status_code}"
     else:
-        said = f"gave no answer ({type(caught_exception).__name__})"
-    request_dict["context"][_ANSWER] = said
+        answer = f"gave no answer ({type(caught_exception).__name__})"
+    request_dict["context"][_ANSWER] = answer
 
 
 def _tell(request: Any, operation_name: str, **_others: Any) -> None:
@@ -43,5 +43,5 @@ def _tell(request: Any, operation_name: str, **_others: Any) -> None:
         _retries += 1
         count = _retries
     if count & (count - 1) == 0:  # 1, 2, 4, 8, …: a bad day does not fill the log
-        said, word = request.context.get(_ANSWER, "failed"), "retry" if count == 1 else "retries"
-        _log.warning("S3 %s to %s; trying again (%d %s so far)", said, operation_name, count, word)
+        answer, word = request.context.get(_ANSWER, "failed"), "retry" if count == 1 else "retries"
+        _log.warning("S3 %s to %s; trying again (%d %s so far)", answer, operation_name, count, word)

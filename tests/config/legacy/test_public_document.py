@@ -78,7 +78,7 @@ def test_the_shipped_document_differs_from_it_only_where_it_says_so(tmp_path):
     assert converted["n_patterns"] == 30_000
     for document in (converted, shipped):
         del document["n_patterns"], document["phases"]
-        document["output"] |= {"cake_px": False, "cake_all": False}
+        document["output"] |= {"polar_px": False, "polar_all": False}
     assert shipped == converted
 
 

@@ -186,7 +186,7 @@ def test_square_root(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("full", "cake", "expected"),
+    ("full", "polar_pattern", "expected"),
     [
         (True, False, (True, False, False)),
         (False, False, (False, False, False)),
@@ -194,9 +194,9 @@ def test_square_root(tmp_path):
         (False, True, (False, True, False)),
     ],
 )
-def test_what_is_kept(tmp_path, full, cake, expected):
-    output = spec_of(convert(tmp_path, post__save_full_scan=full, detector__radial_integration_2d=cake)).output
-    assert (output.x_all, output.cake_px, output.cake_all) == expected
+def test_what_is_kept(tmp_path, full, polar_pattern, expected):
+    output = spec_of(convert(tmp_path, post__save_full_scan=full, detector__radial_integration_2d=polar_pattern)).output
+    assert (output.x_all, output.polar_px, output.polar_all) == expected
     assert not output.peaks
     assert spec_of(convert(tmp_path, detector__save_peak_position_library=True)).output.peaks
 

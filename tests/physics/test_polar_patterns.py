@@ -10,7 +10,7 @@ from orix.quaternion import Rotation
 from difsims_core import radial_profiles
 from difsims_core.config.documents import make_spec
 from difsims_core.crystal.phases import load_phase
-from difsims_core.diffraction.noise_free import cakes, patterns
+from difsims_core.diffraction.noise_free import patterns, polar_patterns
 from difsims_core.signal.grid import RadialGrid, pixel_counts, polar_pixel_counts
 from difsims_core.signal.integrate import PolarOperator
 from difsims_core.simulation.simulator import Simulator
@@ -31,10 +31,10 @@ def operator() -> PolarOperator:
     return PolarOperator((515, 515), 0.00588)
 
 
-def azimuthal_mean(cake: np.ndarray) -> np.ndarray:
+def azimuthal_mean(polar_pattern: np.ndarray) -> np.ndarray:
     """Return the mean of (…, n, 360) cells of the first n annuli, weighted with their pixels."""
-    pixels = PIXELS[: cake.shape[-2]] if cake.shape[-2] != 147 else PIXELS[CROP]
-    return (cake * pixels).sum(axis=-1) / np.maximum(pixels.sum(axis=-1), 1e-9)
+    pixels = PIXELS[: polar_pattern.shape[-2]] if polar_pattern.shape[-2] != 147 else PIXELS[CROP]
+    return (polar_pattern * pixels).sum(axis=-1) / np.maximum(pixels.sum(axis=-1), 1e-9)
 
 
 @pytest.mark.parametrize("sigma_px", [1.0, 2.0, 4.0])
@@ -42,23 +42,23 @@ def azimuthal_mean(cake: np.ndarray) -> np.ndarray:
 def test_cells_are_those_of_integrated_gaussians_and_their_mean_is_the_profile(name, sigma_px, operator):
     phase, rotations = load_phase(name), uniform_orientations(2, seed=71)
     found = reflections(phase, 1.7)
-    drawn = cakes(phase, rotations, sigma_px=sigma_px).astype(float)
+    drawn = polar_patterns(phase, rotations, sigma_px=sigma_px).astype(float)
     profiles = radial_profiles(phase, rotations, sigma_px=sigma_px).astype(float)
     rebinned = operator.apply(patterns(phase, rotations, sigma_px=sigma_px)).astype(float)
-    for rotation, cake, profile, other in zip(rotations, drawn, profiles, rebinned, strict=True):
-        assert worst(azimuthal_mean(cake)[WHOLE], profile[WHOLE]) < 1e-5
-        exact = imperfections.cake(ewald.spots(found, rotation), sigma_px)[CROP]
-        assert worst(cake[CROP], exact) < 5e-3
-        assert cosine(cake[CROP].ravel(), exact.ravel()) > 0.9999
+    for rotation, polar_pattern, profile, other in zip(rotations, drawn, profiles, rebinned, strict=True):
+        assert worst(azimuthal_mean(polar_pattern)[WHOLE], profile[WHOLE]) < 1e-5
+        exact = imperfections.polar_pattern(ewald.spots(found, rotation), sigma_px)[CROP]
+        assert worst(polar_pattern[CROP], exact) < 5e-3
+        assert cosine(polar_pattern[CROP].ravel(), exact.ravel()) > 0.9999
         # Pixels blur by 1/12 px² in each direction, which sharp spots show.
-        assert cosine(cake[CROP].ravel(), other[CROP].ravel()) > (0.996 if sigma_px == 1 else 0.999)
-        assert worst(cake[CROP], other[CROP]) < 0.12 / sigma_px
+        assert cosine(polar_pattern[CROP].ravel(), other[CROP].ravel()) > (0.996 if sigma_px == 1 else 0.999)
+        assert worst(polar_pattern[CROP], other[CROP]) < 0.12 / sigma_px
 
 
-def test_a_turn_about_the_beam_rolls_the_cake():
+def test_a_turn_about_the_beam_rolls_the_polar_pattern():
     """Bunge's first angle turns the pattern counter-clockwise, from +x towards +y."""
     angles = np.array([[10.0, 35.0, 50.0], [47.0, 35.0, 50.0], [281.0, 35.0, 50.0]])
-    still, turned, far = cakes("gratia_2h", Rotation.from_euler(angles, degrees=True), sigma_px=2.0)[:, WHOLE]
+    still, turned, far = polar_patterns("gratia_2h", Rotation.from_euler(angles, degrees=True), sigma_px=2.0)[:, WHOLE]
     ways = [worst(turned, np.roll(still, shift, axis=1)) for shift in (37, -37)]
     assert min(ways) < 2e-4
     shift = (37, -37)[int(np.argmin(ways))]
@@ -71,28 +71,28 @@ def test_a_turn_about_the_beam_rolls_the_cake():
 
 
 DOCUMENT = {
-    "n_patterns": 70, "phases": ["pb", "pbi2_2h"], "output": {"cake_px": True, "cake_all": True}, "overlap": {},
+    "n_patterns": 70, "phases": ["pb", "pbi2_2h"], "output": {"polar_px": True, "polar_all": True}, "overlap": {},
     "background_class": True, "spots": {"sigma_px": {"choice": [1.0, 3.0]}},
 }  # fmt: skip
 
 
 def test_samples_are_the_same_in_one_and_two_dimensions_whatever_the_block():
-    """Runs with cakes are cut at multiples of 32 from their start; other outputs change no byte of those kept."""
+    """Runs with polar patterns are cut at multiples of 32 from their start; other outputs change no byte of them."""
     simulator = Simulator.prepare(make_spec(DOCUMENT))
     whole, part = simulator.block(28, 38, threads=2), simulator.block(33, 36, threads=1)
     plain = Simulator.prepare(make_spec({**DOCUMENT, "output": {}})).block(28, 38)
-    only = Simulator.prepare(make_spec({**DOCUMENT, "output": {"cake_px": True}})).block(30, 36)
-    for name in ("x_px", "x_all", "cake_px", "cake_all", "fractions", "y"):
+    only = Simulator.prepare(make_spec({**DOCUMENT, "output": {"polar_px": True}})).block(30, 36)
+    for name in ("x_px", "x_all", "polar_px", "polar_all", "fractions", "y"):
         assert getattr(part, name).tobytes() == getattr(whole, name)[5:8].tobytes(), name
-    assert only.cake_px.tobytes() == whole.cake_px[2:8].tobytes()
+    assert only.polar_px.tobytes() == whole.polar_px[2:8].tobytes()
     assert plain.x_all.tobytes() == whole.x_all.tobytes()
     for name, values in plain.draws.items():
         assert values.tobytes() == whole.draws[name].tobytes(), name
-    for cake in (whole.cake_px, whole.cake_all):
-        assert np.all(cake.reshape(10, -1).min(axis=1) == 0)
-        assert np.all(cake.reshape(10, -1).max(axis=1) == 1)
-    assert whole.cake_px.shape == (10, 147, 360)
-    assert np.all(whole.cake_all[:, PIXELS == 0] == 0)
+    for polar_pattern in (whole.polar_px, whole.polar_all):
+        assert np.all(polar_pattern.reshape(10, -1).min(axis=1) == 0)
+        assert np.all(polar_pattern.reshape(10, -1).max(axis=1) == 1)
+    assert whole.polar_px.shape == (10, 147, 360)
+    assert np.all(whole.polar_all[:, PIXELS == 0] == 0)
     assert np.count_nonzero(PIXELS == 0) > 10_000
     np.testing.assert_allclose(whole.azimuth, np.arange(360) + 0.5)
 
@@ -100,16 +100,16 @@ def test_samples_are_the_same_in_one_and_two_dimensions_whatever_the_block():
 def test_background_class_and_square_root():
     plain = {"background": {"amplitude": 1.0, "decay_angstrom": 2.0}, "background_class": True}
     run = Run.of(plain, 4)
-    cake, profile, q = run.cakes(), run.profiles(), run.simulator.q_all
+    polar_pattern, profile, q = run.polar_patterns(), run.profiles(), run.simulator.q_all
     smooth = np.exp(-2.0 * q)
-    np.testing.assert_allclose(cake[1, WHOLE], np.broadcast_to(smooth[WHOLE, None], (182, 360)), rtol=1e-5)
+    np.testing.assert_allclose(polar_pattern[1, WHOLE], np.broadcast_to(smooth[WHOLE, None], (182, 360)), rtol=1e-5)
     np.testing.assert_allclose(profile[1], smooth, rtol=1e-5)
     rooted = Run.of({**plain, "postprocessing": {"sqrt": True}}, 4)
-    np.testing.assert_allclose(rooted.cakes(), np.sqrt(cake), rtol=1e-5)
+    np.testing.assert_allclose(rooted.polar_patterns(), np.sqrt(polar_pattern), rtol=1e-5)
 
 
 def noisy(n: int, **noise) -> tuple[Run, Run]:
-    """Return ``n`` readings of one and the same pattern, and one without noise."""
+    """Return ``n`` signal of one and the same pattern, and one without noise."""
     same = {
         "spots": {"sigma_px": 2.0}, "diffraction": {"relrod_width_per_angstrom": 0.02}, "lattice_scale": 1.0,
         "calibration_scale": 1.0, "orientations": {"kind": "grid", "resolution_deg": 45, "order": "sequential"},
@@ -134,9 +134,9 @@ def noisy(n: int, **noise) -> tuple[Run, Run]:
 )
 def test_an_annulus_of_noisy_cells_counts_as_the_profile_does(noise):
     run, clean = noisy(200, **noise)
-    means = azimuthal_mean(run.cakes(full=False).astype(float))
-    unit, profile = run.readings().unit[0], clean.profiles()[0]
-    assert unit == pytest.approx(clean.readings().unit[0])
+    means = azimuthal_mean(run.polar_patterns(full=False).astype(float))
+    unit, profile = run.signal().unit[0], clean.profiles()[0]
+    assert unit == pytest.approx(clean.signal().unit[0])
     counts = COUNTS[CROP]
     mean, variance = noise_route.theory(profile[CROP], counts, unit=unit, **noise)
     error = np.sqrt(variance / 200)
@@ -152,9 +152,9 @@ def test_an_annulus_of_noisy_cells_counts_as_the_profile_does(noise):
 def test_cells_count_as_many_electrons_as_they_have_pixels():
     """Value · n · dose / P is a whole number; its variance is its mean."""
     run, clean = noisy(200, dose=50.0, snr=1.0)
-    cells = run.cakes(full=False).astype(float) * PIXELS[CROP] * 50.0 / run.readings().unit[0]
+    cells = run.polar_patterns(full=False).astype(float) * PIXELS[CROP] * 50.0 / run.signal().unit[0]
     assert np.abs(cells - np.rint(cells)).max() < 1e-2
-    expected = clean.cakes(full=False)[0] * PIXELS[CROP] * 50.0 / run.readings().unit[0]
+    expected = clean.polar_patterns(full=False)[0] * PIXELS[CROP] * 50.0 / run.signal().unit[0]
     bright = expected > 2
     assert np.count_nonzero(bright) > 200
     assert np.mean(cells.mean(axis=0)[bright] / expected[bright]) == pytest.approx(1, abs=0.01)
@@ -164,7 +164,7 @@ def test_cells_count_as_many_electrons_as_they_have_pixels():
 def test_hot_pixels_read_the_spike_and_are_as_many_as_in_the_profile():
     """One that falls into a cell twice counts once, so that hot pixels are half their probability too few."""
     run, clean = noisy(100, dose=1e9, snr=0.99, intensity_spike=50.0)
-    excess = (run.cakes(full=False) - clean.cakes(full=False)) * PIXELS[CROP] / run.readings().unit[0]
+    excess = (run.polar_patterns(full=False) - clean.polar_patterns(full=False)) * PIXELS[CROP] / run.signal().unit[0]
     per_annulus = excess.sum(axis=(0, 2)) / 50.0
     for bins in (slice(0, 20), slice(20, 60), slice(60, 147)):  # a cell holds 0.4 … 1 pixels, up to 2.3, up to 5.6
         expected = 100 * COUNTS[CROP][bins].sum() * 0.005
@@ -174,10 +174,10 @@ def test_hot_pixels_read_the_spike_and_are_as_many_as_in_the_profile():
 
 
 def test_historical_order_in_two_dimensions():
-    """Noise-free: min–max over the cake, then A exp(−τ q) added to every cell with pixels."""
+    """Noise-free: min–max over the polar pattern, then A exp(−τ q) added to every cell with pixels."""
     run = Run.of({"order": "historical", "background": {"amplitude": 0.5, "decay_angstrom": 2.0}}, 2)
-    noise_free = Run.of({}, 2).cakes()
+    noise_free = Run.of({}, 2).polar_patterns()
     scaled = noise_free / noise_free.max(axis=(1, 2), keepdims=True)
     expected = np.where(PIXELS > 0, scaled + 0.5 * np.exp(-2.0 * run.simulator.q_all)[:, None], 0)
-    assert worst(run.cakes()[:, CROP], expected[:, CROP]) < 1e-5
-    assert np.all(run.cakes()[:, PIXELS == 0] == 0)
+    assert worst(run.polar_patterns()[:, CROP], expected[:, CROP]) < 1e-5
+    assert np.all(run.polar_patterns()[:, PIXELS == 0] == 0)

@@ -17,7 +17,7 @@ from difsims_core.storage import layout
 from difsims_core.storage.objects import open_store
 from tests.doubles import fake
 
-SPEC = SimulationSpec(n_patterns=70, seed=3, overlap={}, output={"cake_px": True, "cake_all": True})
+SPEC = SimulationSpec(n_patterns=70, seed=3, overlap={}, output={"polar_px": True, "polar_all": True})
 ROWS = 32
 
 
@@ -34,8 +34,8 @@ def test_polar_patterns_and_fractions_come_back(store, plan):
     sim, expected = open_simulation(plan.id, store), fake(SPEC).block(0, 70)
     assert (plan.block_rows, plan.chunk_rows, plan.n_blocks) == (32, 8, 3)
     for path, values in {
-        "2d/x_px": expected.cake_px,
-        "2d/x_all": expected.cake_all,
+        "2d/x_px": expected.polar_px,
+        "2d/x_all": expected.polar_all,
         "2d/y_px": expected.y[:, np.newaxis],
         "2d/y_all": expected.y[:, np.newaxis],
         "2d/x_px_q_axis": expected.q_px,
@@ -58,7 +58,7 @@ def test_xarray_opens_both_groups(store, plan):
         assert data["x_px"].dims == ("pattern", "q_px", "azimuth")
         assert data["x_all"].dims == ("pattern", "q_all", "azimuth")
         assert dict(data.sizes) == {"pattern": 70, "q_px": 147, "q_all": 256, "azimuth": 360, "label": 1}
-        np.testing.assert_array_equal(data["x_px"][30:40], expected.cake_px)
+        np.testing.assert_array_equal(data["x_px"][30:40], expected.polar_px)
     with xarray.open_zarr(sim.group.store, group="1d", chunks=None) as data:
         assert data["fractions"].dims == ("pattern", "class")
         np.testing.assert_array_equal(data["fractions"][30:40], expected.fractions)
@@ -83,8 +83,8 @@ def test_an_export_has_a_scalar_for_each_group(store, plan, tmp_path):
             "x_all", "x_all_azimuth_axis", "x_all_q_axis", "x_px", "x_px_azimuth_axis", "x_px_q_axis", "y_all", "y_px",
         ]  # fmt: skip
         two, one = file["2d"], file["1d"]
-        np.testing.assert_array_equal(two["x_px"], expected.cake_px)
-        np.testing.assert_array_equal(two["x_all"], expected.cake_all)
+        np.testing.assert_array_equal(two["x_px"], expected.polar_px)
+        np.testing.assert_array_equal(two["x_all"], expected.polar_all)
         np.testing.assert_array_equal(two["y_px"][:, 0], expected.y)
         np.testing.assert_array_equal(two["x_px_azimuth_axis"], expected.azimuth)
         np.testing.assert_array_equal(one["fractions"], expected.fractions)
@@ -99,7 +99,7 @@ def test_a_large_export_of_polar_patterns_is_split(store, plan, tmp_path):
         with np.load(path, allow_pickle=False) as file:
             parts.append(file["2d"]["x_px"])
             assert len(parts[-1]) == len(file["1d"]["x_px"]) == file["metadata"]["stop"] - file["metadata"]["start"]
-    np.testing.assert_array_equal(np.concatenate(parts), fake(SPEC).block(0, 70).cake_px)
+    np.testing.assert_array_equal(np.concatenate(parts), fake(SPEC).block(0, 70).polar_px)
 
 
 def test_without_them_there_is_no_such_group(tmp_path, store):
@@ -126,6 +126,6 @@ def test_a_block_that_lacks_an_array_is_refused(tmp_path):
 
 
 def test_the_default_blocks_of_polar_patterns_are_small(tmp_path):
-    spec = SimulationSpec(n_patterns=100_000, output={"x_all": False, "cake_px": True})
+    spec = SimulationSpec(n_patterns=100_000, output={"x_all": False, "polar_px": True})
     plan = begin(open_store(tmp_path), spec, None, fake(spec))
     assert (plan.block_rows, plan.chunk_rows) == (512, 32)

@@ -16,7 +16,7 @@ _MOST_ROUNDING = 0.02  # that occupancies of one place add up to beyond 1, as 0.
 _SAME_OCCUPANCY = 1e-3
 
 
-class PlacedAtoms:
+class CellAtoms:
     """The atoms of the cell, site by site.
 
     Parameters

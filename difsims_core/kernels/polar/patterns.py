@@ -42,7 +42,7 @@ def radial_share(place, level, spread, low, high, share):
         for k in range(4):
             node = c + k if c + k > 0 else 2  # node 0 is the mirror image of node 2
             if first <= node < last:
-                at = spread.place[level, group] + (node - first) * GROUP - group * GROUP
+                at = spread.offset[level, group] + (node - first) * GROUP - group * GROUP
                 for b in range(start, stop):
                     share[b] += weights[k] * spread.weights[at + b]
 
@@ -93,7 +93,7 @@ def add_arcs(row, start, n, inner, outer, arc, other):
 
 
 @kernel
-def add_spot(cake, first_bin, x, y, intensity, sigma, step_px, low, high, share, density, work):
+def add_spot(polar_pattern, first_bin, x, y, intensity, sigma, step_px, low, high, share, density, work):
     """Add one spot to a polar pattern.
 
     Each annulus gets exactly what the radial route gives it; along the azimuth it is shared as the Gaussian is,
@@ -102,14 +102,15 @@ def add_spot(cake, first_bin, x, y, intensity, sigma, step_px, low, high, share,
 
     Parameters
     ----------
-    cake, first_bin
+    polar_pattern, first_bin
         (n_rows, 360) float32, and the annulus of its first row.
     x, y, intensity, sigma
         Place in pixels from the centre, intensity, standard deviation in pixels.
     step_px
         Width of an annulus, pixels.
     low, high, share
-        Annuli that the spot reaches, on ``cake`` or not, and the mean intensity per pixel of each for unit intensity.
+        Annuli that the spot reaches, on ``polar_pattern`` or not, and the mean intensity per pixel of each for unit
+        intensity.
     density
         (n_bins,) mean over the whole annulus from the mean over its part on the frame.
     work
@@ -120,12 +121,12 @@ def add_spot(cake, first_bin, x, y, intensity, sigma, step_px, low, high, share,
     azimuth = math.atan2(y, x) / _DEGREE
     azimuth = azimuth if azimuth >= 0.0 else azimuth + N_AZIMUTH
     per_kappa = rho * step_px / (sigma * sigma)
-    end_bin = first_bin + cake.shape[0]
+    end_bin = first_bin + polar_pattern.shape[0]
     sharp = low
     while sharp < high and max(sharp, 0.25) * per_kappa < _SHARP:
         amount = intensity * share[sharp] * N_AZIMUTH * density[sharp]
         if amount > 0.0 and first_bin <= sharp < end_bin:
-            add_round(cake[sharp - first_bin], amount, max(sharp, 0.25) * per_kappa, azimuth, own_arc)
+            add_round(polar_pattern[sharp - first_bin], amount, max(sharp, 0.25) * per_kappa, azimuth, own_arc)
         sharp += 1
     if sharp >= high:
         return
@@ -146,7 +147,7 @@ def add_spot(cake, first_bin, x, y, intensity, sigma, step_px, low, high, share,
         amount = intensity * share[b] * N_AZIMUTH * density[b]
         if amount <= 0.0:
             continue
-        row = cake[b - first_bin]
+        row = polar_pattern[b - first_bin]
         if b < own:
             t = (b - sharp) / (own - sharp)
             add_arcs(row, start, n, np.float32(amount * (1.0 - t)), np.float32(amount * t), inner_arc, own_arc)
@@ -156,7 +157,7 @@ def add_spot(cake, first_bin, x, y, intensity, sigma, step_px, low, high, share,
 
 
 @kernel
-def phase_cakes(conditions, lattice, beam, given, frame, spread, polar, random, spots, where, cakes):
+def phase_polar_patterns(conditions, lattice, beam, given, frame, spread, polar, random, spots, where, polar_patterns):
     """Add the noise-free polar patterns of one phase, and return the intensity of the brightest spot of each.
 
     Parameters
@@ -164,9 +165,9 @@ def phase_cakes(conditions, lattice, beam, given, frame, spread, polar, random, 
     conditions, lattice, beam, given, frame, spread, random, spots, where
         As ``phase_profiles``.
     polar
-        First annulus of ``cakes``, number of annuli of the grid, width of an annulus in pixels, reach of a spot in σ,
-        and ``density`` of ``add_spot``.
-    cakes
+        First annulus of ``polar_patterns``, number of annuli of the grid, width of an annulus in pixels, reach of
+        a spot in σ, and ``density`` of ``add_spot``.
+    polar_patterns
         (n, n_rows, 360) float32, added to: mean intensity per pixel of each cell.
     """
     first_bin, n_bins, step_px, reach_sigma, density = polar
@@ -187,10 +188,21 @@ def phase_cakes(conditions, lattice, beam, given, frame, spread, polar, random, 
             high = min(int((rho + reach) / step_px) + 2, n_bins)
             if spots.beside[j]:
                 high = min(high, spread.whole)
-            if min(high, first_bin + cakes.shape[1]) <= max(low, first_bin) or spots.intensity[j] <= 0.0:
+            if min(high, first_bin + polar_patterns.shape[1]) <= max(low, first_bin) or spots.intensity[j] <= 0.0:
                 continue
             radial_share(rho * spread.inverse_spacing[level], level, spread, low, high, share)
             add_spot(
-                cakes[where[i]], first_bin, x, y, spots.intensity[j], sigma, step_px, low, high, share, density, work
+                polar_patterns[where[i]],
+                first_bin,
+                x,
+                y,
+                spots.intensity[j],
+                sigma,
+                step_px,
+                low,
+                high,
+                share,
+                density,
+                work,
             )
     return brightest
