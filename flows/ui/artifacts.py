@@ -74,8 +74,8 @@ def link(store: ObjectStore, key: str, object_key: str, description: str) -> str
     """Leave the place of an object, and a link that a browser can open; return that, or None where there is none."""
     found = browser_url(store, object_key)
     opened = [] if found is None else [f"{markdown.link('open', found[0])} ({found[1]})\n"]
-    objects = markdown.code(location_of(store, object_key))
-    page(key, f"### {markdown.text(description)}", "", *opened, objects, description=description)
+    location = markdown.code(location_of(store, object_key))
+    page(key, f"### {markdown.text(description)}", "", *opened, location, description=description)
     return None if found is None else found[0]
 
 
