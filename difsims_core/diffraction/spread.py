@@ -43,9 +43,9 @@ def spread_operator(detector: DetectorSpec, grid: RadialGrid, sigma_px: np.ndarr
     first, last, weights = zip(*operators, strict=True)
     first, last = np.stack(first), np.stack(last)
     sizes = (last - first) * GROUP
-    place = (np.cumsum(sizes) - sizes.ravel()).reshape(sizes.shape)
+    offset = (np.cumsum(sizes) - sizes.ravel()).reshape(sizes.shape)
     whole = int(np.count_nonzero((np.arange(grid.n_bins) + 0.5) * step_px <= detector.size_px / 2))
-    return Spread(_NODES_PER_SIGMA / sigmas, n_nodes, first, last, place, np.concatenate(weights), whole)
+    return Spread(_NODES_PER_SIGMA / sigmas, n_nodes, first, last, offset, np.concatenate(weights), whole)
 
 
 def _in_groups(coefficients: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

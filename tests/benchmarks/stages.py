@@ -95,11 +95,11 @@ def until(stop, conditions, shared, spots, where, profiles, found):
         if stop == DEPOSITED:
             continue
         profile = profiles[where[i]]
-        first, last, place = spread.first[level], spread.last[level], spread.place[level]
-        gather(cells[:size], 0, first, last, place, spread.weights, profile, profile.shape[0])
+        first, last, offset = spread.first[level], spread.last[level], spread.offset[level]
+        gather(cells[:size], 0, first, last, offset, spread.weights, profile, profile.shape[0])
         if any_beside > 0:
             lowest = int(frame.half_x * spread.inverse_spacing[level])
-            gather(cells[size:], lowest, first, last, place, spread.weights, profile, spread.whole)
+            gather(cells[size:], lowest, first, last, offset, spread.weights, profile, spread.whole)
         for b in range(profile.shape[0]):
             profile[b] = profile[b] if profile[b] > zero else zero
 

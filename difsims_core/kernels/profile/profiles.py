@@ -36,7 +36,7 @@ def phase_profiles(conditions, lattice, beam, given, frame, spread, annuli, rand
     (m,) float64; 0 for a pattern without spots.
     """
     brightest = np.zeros(where.shape[0])
-    places, weights = np.empty(spots.x_px.shape[0] + 1, np.int64), np.empty((spots.x_px.shape[0] + 1, 4), np.float32)
+    nodes, weights = np.empty(spots.x_px.shape[0] + 1, np.int64), np.empty((spots.x_px.shape[0] + 1, 4), np.float32)
     cells = np.empty(2 * (spread.n_nodes.max() + 4), np.float32)
     n_bins = profiles.shape[1]
     for i in range(where.shape[0]):
@@ -48,13 +48,13 @@ def phase_profiles(conditions, lattice, beam, given, frame, spread, annuli, rand
         any_beside = 0
         for j in range(n):
             any_beside += spots.beside[j]
-        deposit(spots, n, spread.inverse_spacing[level], size, places, weights, cells)
+        deposit(spots, n, spread.inverse_spacing[level], size, nodes, weights, cells)
         profile = profiles[where[i]]
-        first, last, place = spread.first[level], spread.last[level], spread.offset[level]
-        gather(cells[:size], 0, first, last, place, spread.weights, profile, n_bins)
+        first, last, offset = spread.first[level], spread.last[level], spread.offset[level]
+        gather(cells[:size], 0, first, last, offset, spread.weights, profile, n_bins)
         if any_beside > 0:
             lowest = int(frame.half_x * spread.inverse_spacing[level])
-            gather(cells[size:], lowest, first, last, place, spread.weights, profile, spread.whole)
+            gather(cells[size:], lowest, first, last, offset, spread.weights, profile, spread.whole)
         if conditions.hidden[i, 1] > 0.0:
             lose_in_gap(
                 spots, n, conditions.sigma[i], conditions.hidden[i], annuli[0], annuli[1], spread.whole, profile

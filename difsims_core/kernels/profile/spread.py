@@ -14,7 +14,7 @@ _ZERO, _ONE, _THREE, _FOUR, _SIX = (np.float32(n) for n in (0, 1, 3, 4, 6))
 
 
 @kernel
-def deposit(spots, n, inverse_spacing, n_nodes, places, weights, cells):
+def deposit(spots, n, inverse_spacing, n_nodes, nodes, weights, cells):
     """Add spots to a histogram of radii, by the weights of a cubic B-spline.
 
     Parameters
@@ -23,27 +23,27 @@ def deposit(spots, n, inverse_spacing, n_nodes, places, weights, cells):
         ``SpotBuffer`` and how many.
     inverse_spacing, n_nodes
         Nodes a pixel, and how many.
-    places, weights
+    nodes, weights
         Work space, (max_spots,) int64 and (max_spots, 4) float32.
     cells
         (2 · n_nodes,) float32: spots on the detector, then spots beside it. Node 1 is the radius 0; the operator is
         even in the radius, so node 0 is folded onto node 2.
     """
     for i in range(n):
-        place = math.sqrt(spots.x_px[i] ** 2 + spots.y_px[i] ** 2) * inverse_spacing
-        c = int(place)
-        f = np.float32(place - c)
+        position = math.sqrt(spots.x_px[i] ** 2 + spots.y_px[i] ** 2) * inverse_spacing
+        c = int(position)
+        f = np.float32(position - c)
         g = _ONE - f
         share = np.float32(spots.intensity[i] / 6.0)
         within = c + 4 <= n_nodes  # beyond the last node nothing reaches an annulus
         c, share = (c, share) if within else (0, _ZERO)
-        places[i] = c + spots.beside[i] * n_nodes
+        nodes[i] = c + spots.beside[i] * n_nodes
         weights[i, 0] = g * g * g * share
         weights[i, 1] = ((_THREE * f - _SIX) * f * f + _FOUR) * share
         weights[i, 2] = ((_THREE * g - _SIX) * g * g + _FOUR) * share
         weights[i, 3] = f * f * f * share
     for i in range(n):
-        c = places[i]
+        c = nodes[i]
         cells[c] += weights[i, 0]
         cells[c + 1] += weights[i, 1]
         cells[c + 2] += weights[i, 2]
@@ -54,14 +54,14 @@ def deposit(spots, n, inverse_spacing, n_nodes, places, weights, cells):
 
 
 @kernel
-def gather(cells, lowest, first, last, place, weights, profile, n_bins):
+def gather(cells, lowest, first, last, offset, weights, profile, n_bins):
     """Add to ``profile`` what the histogram ``cells`` sends to the first ``n_bins`` annuli.
 
     Parameters
     ----------
     cells, lowest
         (n_nodes,) float32, and a node below which all are zero.
-    first, last, place, weights
+    first, last, offset, weights
         The operator of one σ, see ``Spread``.
     profile
         (n,) float32.
@@ -76,7 +76,7 @@ def gather(cells, lowest, first, last, place, weights, profile, n_bins):
         if begin >= last[group]:
             continue
         a0 = a1 = a2 = a3 = a4 = a5 = a6 = a7 = _ZERO
-        at = place[group] + (begin - first[group]) * GROUP
+        at = offset[group] + (begin - first[group]) * GROUP
         for c in range(begin, last[group]):
             value = cells[c]
             w = weights[at : at + GROUP]

@@ -136,7 +136,7 @@ class Spread(NamedTuple):
         Number of nodes.
     first, last : (k, n_groups) int64
         Nodes that a group of eight annuli receives intensity from.
-    place : (k, n_groups) int64
+    offset : (k, n_groups) int64
         Where the weights of a group begin.
     weights : (…,) float32
         Eight weights a node: mean intensity per pixel of each annulus, for unit intensity.
@@ -148,7 +148,7 @@ class Spread(NamedTuple):
     n_nodes: np.ndarray
     first: np.ndarray
     last: np.ndarray
-    place: np.ndarray
+    offset: np.ndarray
     weights: np.ndarray
     whole: int
 
