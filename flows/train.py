@@ -5,6 +5,7 @@ from __future__ import annotations
 from prefect.runtime import flow_run
 
 from difsims_core.config.learning import TrainingSpec
+from difsims_core.storage.ids import expand_id
 from difsims_core.storage.objects import open_store
 from flows.execution.no_persistence import flow
 from flows.execution.tasks import find_trained, train_model
@@ -31,13 +32,14 @@ def train(simulations: Simulations, spec: Training = _DEFAULT, store: StoreUrl =
     Parameters
     ----------
     simulations
-        Ids or URLs of complete datasets with the same phases and q axis.
+        Ids, their beginnings, or URLs of complete datasets with the same phases and q axis.
     spec
         How to train.
     store
         Root URL of the store; default: ``DIFSIMS_STORE``.
     """
-    root = open_store(store).root
+    objects = open_store(store)
+    root, simulations = objects.root, [expand_id(objects, name) for name in simulations]
     known: str | None = find_trained(root, simulations, spec)
     if known is not None:
         tag_run(known, *simulations)

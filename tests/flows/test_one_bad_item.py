@@ -22,7 +22,7 @@ NAMES = ["a", "b", "c"]
 
 
 @pytest.fixture
-def place(store: str, monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
+def objects(store: str, monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
     """A store with a champion and three scans."""
     monkeypatch.setattr(tasks, "_bundle", lambda _store, _model: bundle_of())
     monkeypatch.setattr(tasks, "_SECONDS_BETWEEN_TRIES", [0])
