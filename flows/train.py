@@ -25,7 +25,7 @@ def train(simulations: Simulations, spec: Training = _DEFAULT, store: StoreUrl =
     Parameters
     ----------
     simulations
-        Ids or URLs of complete datasets with the same phases and q axis.
+        Ids, their beginnings, or URLs of complete datasets with the same phases and q axis.
     spec
         How to train.
     store

@@ -11,6 +11,7 @@ from pydantic import ConfigDict
 from difsims_core.dataset.peaks import FLAT
 from difsims_core.dataset.plan import Plan, PlanRecord
 from difsims_core.errors import CorruptDataError
+from difsims_core.storage import layout
 from difsims_core.storage.record_model import Items, Text
 from difsims_core.storage.zarr.arrays import read_group
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from difsims_core.storage.objects import ObjectStore
     from difsims_core.storage.zarr.metadata import ArrayLayout, GroupDocument
 
-SUFFIX = ".zarr"
 _COPY = "metadata"  # the group that repeats the attributes of the root
 
 
@@ -98,7 +98,7 @@ def rows_arrays(document: GroupDocument) -> dict[str, ArrayLayout]:
 def check_folder(store: ObjectStore, key: str, simulation_id: str) -> None:
     """Refuse a folder that is not called like the dataset in it."""
     name = key.rpartition("/")[2]
-    if name != f"{simulation_id}{SUFFIX}":
+    if name != f"{simulation_id}{layout.SIMULATION_ENDING}":
         raise CorruptDataError(
             f"{store.url(key)}: the folder is called {name}, its records say {simulation_id}",
             "a dataset keeps the name that it was made with: give the folder its name back, or remove the copy",

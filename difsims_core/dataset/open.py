@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from difsims_core.dataset.completion import Completion, read_completion
-from difsims_core.dataset.description import SUFFIX, check_folder, read_description
+from difsims_core.dataset.description import check_folder, read_description
 from difsims_core.dataset.read_peaks import read_peaks
 from difsims_core.errors import CorruptDataError, IncompleteDatasetError, InputError, MissingObjectError, StoreError
 from difsims_core.storage import layout
+from difsims_core.storage.ids import expand_id
 from difsims_core.storage.objects import ObjectStore, locate, open_store
 from difsims_core.storage.zarr.arrays import ROOT_DOCUMENT, array_names, get_array, open_group
 from difsims_core.storage.zarr.store import KeyedStore
@@ -200,27 +201,12 @@ def locate_simulation(url_or_id: str | Path, store: ObjectStore | None = None) -
         If the beginning of an id fits none, or several.
     """
     text = str(url_or_id).rstrip("/")
-    if text.endswith(SUFFIX):
+    if text.endswith(layout.SIMULATION_ENDING):
         return locate(text)
-    store = store or open_store()
-    return store, layout.simulation(text if layout.is_simulation_id(text) else _the_id(store, text))
-
-
-def list_simulations(store: ObjectStore) -> list[str]:
-    """Return the ids of all datasets of a store, complete or not, sorted."""
-    names = (name.removesuffix(SUFFIX) for name in store.folders(layout.SIMULATIONS) if name.endswith(SUFFIX))
-    return [name for name in names if layout.is_simulation_id(name)]
-
-
-def _the_id(store: ObjectStore, text: str) -> str:
     if not text.startswith("sim-"):
         raise InputError(f"expected the URL of a dataset (….zarr) or its id (sim-…), found {text!r}")
-    fitting = [name for name in list_simulations(store) if name.startswith(text)]
-    if not fitting:
-        raise MissingObjectError(f"{store.root}: no dataset's id begins with {text!r}", "check the id and the store")
-    if len(fitting) > 1:
-        raise InputError(f"{text!r} begins the ids of {len(fitting)} datasets ({', '.join(fitting[:5])})", "add digits")
-    return fitting[0]
+    store = store or open_store()
+    return store, layout.simulation(expand_id(store, text))
 
 
 def _reason(store: ObjectStore, key: str) -> StoreError:

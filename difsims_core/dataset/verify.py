@@ -14,7 +14,7 @@ import numpy as np
 
 from difsims_core.dataset.completion import objects_digest, read_small_objects
 from difsims_core.dataset.crystals import CrystalToday, crystals_today, document_today
-from difsims_core.dataset.description import SUFFIX, Description, read_description, rows_arrays, versions_in_words
+from difsims_core.dataset.description import Description, read_description, rows_arrays, versions_in_words
 from difsims_core.dataset.open import Simulation, locate_simulation, open_simulation
 from difsims_core.dataset.plan import fingerprint
 from difsims_core.dataset.receipts import Receipt, block_arrays, checksum, content_digest, read_receipts
@@ -81,7 +81,7 @@ def verify(
         sim = open_simulation(simulation, store)
     except CorruptDataError as error:
         name = locate_simulation(simulation, store)[1].rpartition("/")[2]
-        return VerifyReport("dataset", name.removesuffix(SUFFIX), (str(error),))
+        return VerifyReport("dataset", name.removesuffix(layout.SIMULATION_ENDING), (str(error),))
     description, failures = read_description(sim.store, sim.key), list[str]()
     plan, arrays = description.plan, rows_arrays(description.document)
     receipts = read_receipts(sim.store, plan, folder=sim.key)

@@ -12,11 +12,11 @@ from typing import ClassVar, Literal
 
 from pydantic import ConfigDict
 
-from difsims_core.dataset.open import list_simulations
 from difsims_core.errors import CorruptDataError, DifsimsError, InputError, MissingObjectError
 from difsims_core.moments import moment
 from difsims_core.plain_json import read_json
 from difsims_core.storage import layout
+from difsims_core.storage.ids import list_simulations
 from difsims_core.storage.npz.contracts import PREDICTION_ENDINGS, read_prediction
 from difsims_core.storage.objects import ObjectInfo, ObjectStore
 from difsims_core.storage.record_model import Items, Record, SimulationId, Text

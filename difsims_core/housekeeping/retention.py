@@ -31,6 +31,7 @@ from difsims_core.housekeeping.store_clock import require_same_time
 from difsims_core.messages import first_line
 from difsims_core.models.registry import read_registry
 from difsims_core.storage import layout
+from difsims_core.storage.ids import expand_id
 from difsims_core.storage.objects import ObjectStore
 from difsims_core.storage.zarr.arrays import ROOT_DOCUMENT
 
@@ -62,7 +63,7 @@ def plan_retention(
     keep_former
         As many former champions stay.
     keep
-        Ids of datasets and models, and names of reports, that stay.
+        Ids of datasets and models, or their beginnings, and names of reports, that stay.
     most_percent
         Of the items, and of their bytes, at most so many may go at once.
     serial
@@ -71,9 +72,13 @@ def plan_retention(
     Raises
     ------
     InputError
-        If something that is to be kept does not exist: a slip of the pen must not cost a model.
+        If something that is to be kept does not exist, or is the beginning of several ids: a slip of the pen must not
+        cost a model.
+    MissingObjectError
+        If no id begins so.
     """
-    policy = RetentionPolicy(now, keep_days, keep_former, tuple(keep), most_percent, serial)
+    named = tuple(expand_id(store, name) for name in keep)
+    policy = RetentionPolicy(now, keep_days, keep_former, named, most_percent, serial)
     return _plan(store, policy)
 
 

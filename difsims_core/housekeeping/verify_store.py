@@ -9,12 +9,11 @@ from collections.abc import Callable, Collection, Iterator
 from functools import partial
 
 from difsims_core.dataset.build import read_index
-from difsims_core.dataset.description import SUFFIX, read_description
-from difsims_core.dataset.open import list_simulations
+from difsims_core.dataset.description import read_description
 from difsims_core.dataset.verify import verify
 from difsims_core.errors import DifsimsError, IncompleteDatasetError, InputError, MissingObjectError
 from difsims_core.findings import Findings
-from difsims_core.learn.bundle import list_models, load_bundle
+from difsims_core.learn.bundle import load_bundle
 from difsims_core.learn.trained_index import indexed_id
 from difsims_core.learn.verify import verify_model
 from difsims_core.messages import first_line
@@ -22,6 +21,7 @@ from difsims_core.models.registry import read_registry
 from difsims_core.models.registry_record import ChampionNote
 from difsims_core.scans.attempts import read_attempts
 from difsims_core.storage import layout
+from difsims_core.storage.ids import expand_id, list_models, list_simulations
 from difsims_core.storage.names import as_written, join_url, same_place, split_url
 from difsims_core.storage.npz.contracts import (
     PREDICTION_ENDINGS,
@@ -44,25 +44,29 @@ def verify_item(store: ObjectStore, text: str, resimulate: int = 0) -> Findings:
     store
         Where ids are looked up.
     text
-        Id of a dataset or a model, or the beginning of that of a dataset; URL or path of a dataset (``….zarr``), of the
-        folder of a model, or of a prediction (``….npz``).
+        Id of a dataset or a model, or its beginning; URL or path of a dataset (``….zarr``), of the folder of a model,
+        or of a prediction (``….npz``).
     resimulate
         Blocks of a dataset to simulate again, see `dataset.verify`.
 
     Raises
     ------
     InputError
-        If it is none of these.
+        If it is none of these, or the beginning of several ids.
+    MissingObjectError
+        If no id begins so.
     """
-    text = text.rstrip("/")
+    text = expand_id(store, text.rstrip("/"))
     name = text.rpartition("/")[2]
     if name.endswith(PREDICTION_ENDINGS):
         return _guarded("prediction", as_written(text), partial(verify_prediction, text))
     if layout.is_model_id(name):
         home = store if text == name else _store_of_model(text)
         return _guarded("model", name, partial(verify_model, home, name))
-    if name.endswith(SUFFIX) or text.startswith("sim-"):
-        return _guarded("dataset", name.removesuffix(SUFFIX), partial(verify, store, text, resimulate))
+    if name.endswith(layout.SIMULATION_ENDING) or text.startswith("sim-"):
+        return _guarded(
+            "dataset", name.removesuffix(layout.SIMULATION_ENDING), partial(verify, store, text, resimulate)
+        )
     raise InputError(
         f"{text}: expected the id of a dataset (sim-…) or a model (cnn-…), a dataset ….zarr, or a prediction "
         f"…{PREDICTION_ENDINGS[0]}",
@@ -142,10 +146,10 @@ def _scan_differs(prediction: Prediction, store: ObjectStore | None) -> list[str
 def _folders(store: ObjectStore) -> Iterator[Job]:
     datasets = set(list_simulations(store))
     for folder in store.folders(layout.SIMULATIONS):
-        name = folder.removesuffix(SUFFIX)
+        name = folder.removesuffix(layout.SIMULATION_ENDING)
         if name in datasets:
             yield "dataset", name, partial(_dataset, store, name)
-        elif folder.endswith(SUFFIX):
+        elif folder.endswith(layout.SIMULATION_ENDING):
             yield "dataset", folder, partial(_misnamed, "dataset", folder)
     models = set(list_models(store))
     for name in store.folders(layout.MODELS):

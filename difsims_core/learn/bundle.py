@@ -23,6 +23,7 @@ from difsims_core.learn.classifiers.base import Classifier, ClassifierInput, Rec
 from difsims_core.learn.classifiers.restore import restore, weights_to_store
 from difsims_core.learn.weights import MOST_WEIGHTS, WEIGHTS, Weight, describe
 from difsims_core.storage import layout
+from difsims_core.storage.ids import expand_id, is_beginning
 from difsims_core.storage.npz.members import write_members
 from difsims_core.storage.objects import ObjectStore, locate, open_store
 
@@ -228,7 +229,7 @@ def load_bundle(url_or_id: str | Path, store: ObjectStore | None = None) -> Mode
     Parameters
     ----------
     url_or_id
-        Its id, or the URL or path of its folder.
+        Its id or the beginning of it, or the URL or path of its folder.
     store
         Where an id is looked up; default: ``DIFSIMS_STORE``.
 
@@ -236,6 +237,8 @@ def load_bundle(url_or_id: str | Path, store: ObjectStore | None = None) -> Mode
     ------
     MissingObjectError
         If there is no such model, or its record was never written because training was stopped.
+    InputError
+        If the beginning of an id fits several models.
     CorruptDataError
         If its record is damaged, or one of the earlier form.
     ModelError
@@ -251,8 +254,9 @@ def load_bundle(url_or_id: str | Path, store: ObjectStore | None = None) -> Mode
     (('pb', 'gratia_2h'), (147,))
     """
     text = str(url_or_id).rstrip("/").removesuffix(f"/{layout.MODEL_RECORD}")
-    if layout.is_model_id(text):
-        store, key = store or open_store(), layout.model(text)
+    if layout.is_model_id(text) or is_beginning(text):
+        store = store or open_store()
+        key = layout.model(expand_id(store, text))
     else:
         store, key = locate(text)
     where = f"{store.url(key)}/{layout.MODEL_RECORD}"
@@ -275,11 +279,6 @@ def load_bundle(url_or_id: str | Path, store: ObjectStore | None = None) -> Mode
     return ModelBundle(
         **record.bundle_fields(), other_axes=other_axes, weights=weights, objects=objects, store=store, key=key
     )
-
-
-def list_models(store: ObjectStore) -> list[str]:
-    """Return the ids of all models of a store, complete or not, sorted."""
-    return [name for name in store.folders(layout.MODELS) if layout.is_model_id(name)]
 
 
 def _plain(value: Any) -> Any:

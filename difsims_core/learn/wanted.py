@@ -7,8 +7,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from difsims_core.errors import CorruptDataError, InputError, MissingObjectError
-from difsims_core.learn.bundle import ModelBundle, list_models, load_bundle
+from difsims_core.learn.bundle import ModelBundle, load_bundle
 from difsims_core.storage import layout
+from difsims_core.storage.ids import list_models
 from difsims_core.storage.objects import ObjectStore
 
 logger = logging.getLogger(__name__)

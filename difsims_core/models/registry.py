@@ -23,6 +23,7 @@ from difsims_core.models.registry_record import (
 )
 from difsims_core.moments import now_text
 from difsims_core.storage import layout
+from difsims_core.storage.ids import choose_id, expand_id, is_beginning
 from difsims_core.storage.objects import ObjectStore
 from difsims_core.storage.update import update_json
 
@@ -157,20 +158,20 @@ def promote_by_hand(store: ObjectStore, model: str, *, why: str) -> ModelRegistr
     store
         Where it lies.
     model
-        Id of a model of this store: a new one, or a former champion.
+        Id of a model of this store, or its beginning: a new one, or a former champion.
     why
         The reason.
 
     Raises
     ------
     InputError
-        If it is no id of a model, or this model is the champion.
+        If it is no id of a model, the beginning of several, or this model is the champion.
     MissingObjectError
         If there is no such model.
     ChampionChangedError
         If another process changes the registry at the same moment.
     """
-    registry = read_registry(store)
+    registry, model = read_registry(store), expand_id(store, model)
     if registry.champion is not None and registry.champion.model == model:
         raise InputError(f"{store.root}: {model} is the champion already, since {registry.champion.since}")
     return promote(store, registry, model, why=why, scores={}, by="hand")
@@ -184,17 +185,17 @@ def rollback(store: ObjectStore, to: str | None = None, *, why: str = "") -> Mod
     store
         Where it lies.
     to
-        Id of a former champion; default: the one before the present. Those that were rolled back from do not count:
-        a second rollback goes one further back.
+        Id of a former champion, or its beginning; default: the one before the present. Those that were rolled back from
+        do not count: a second rollback goes one further back.
     why
         The reason.
 
     Raises
     ------
     InputError
-        If there is no such former champion.
+        If there is no such former champion, or it is the beginning of several.
     MissingObjectError
-        If that model is gone.
+        If that model is gone, or no former champion begins so.
     ChampionChangedError
         If another process changes the registry at the same moment.
     """
@@ -209,6 +210,8 @@ def rollback(store: ObjectStore, to: str | None = None, *, why: str = "") -> Mod
     if to is None and not before:
         named = f"name one of {', '.join(former)} with --to" if former else "it is the first one"
         raise InputError(f"{store.root}: there was no champion before {present.model}", named)
+    if to is not None and is_beginning(to):
+        to = choose_id(to, former, f"{store.root}, former champions")
     if to is not None and to not in former:
         choices = ", ".join(former) or "there are none"
         raise InputError(f"expected a former champion ({choices}), found {to!r}", "`difsims champion` shows them")
@@ -219,15 +222,17 @@ def rollback(store: ObjectStore, to: str | None = None, *, why: str = "") -> Mod
 
 
 def resolve_model(store: ObjectStore, text: str) -> str:
-    """Return the id of the champion for the word ``champion``; any other text, an id or a URL, as it is.
+    """Return the id of the champion for the word ``champion``, and the id that a text begins; a URL as it is.
 
     Raises
     ------
     MissingObjectError
-        If there is no champion.
+        If there is no champion, or no id begins so.
+    InputError
+        If it is the beginning of several ids.
     """
     if text != CHAMPION:
-        return text
+        return expand_id(store, text)
     champion = read_registry(store).champion
     if champion is None:
         raise MissingObjectError(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from difsims_core.config.retraining import RetrainingSpec
-from difsims_core.dataset.open import Simulation, list_simulations, open_simulation
+from difsims_core.dataset.open import Simulation, open_simulation
 from difsims_core.errors import InputError, StoreError
 from difsims_core.learn.classifiers.base import ClassifierInput, input_of
 from difsims_core.learn.data.training_data import SAME_AXIS_PER_ANGSTROM, training_fingerprint
@@ -20,6 +20,7 @@ from difsims_core.models.registry_record import ModelRegistry, RecordedDecision
 from difsims_core.scans.intake import scans_to_predict
 from difsims_core.scans.listing import list_scans, scan_key
 from difsims_core.simulation.versions import versions_of
+from difsims_core.storage.ids import list_simulations
 from difsims_core.storage.names import url_name
 from difsims_core.storage.objects import expand_urls, local_copy
 from difsims_core.version import __version__

@@ -18,6 +18,7 @@ _ANY_ID = re.compile(f"(?:sim|cnn)-{_UUID}")
 _FINGERPRINT = re.compile("[0-9a-f]{64}")
 
 SIMULATIONS = "simulations"
+SIMULATION_ENDING = ".zarr"  # of the folder of a dataset
 COMPLETE = "complete.json"  # in the Zarr group of a dataset
 RECEIPTS = "receipts"
 MODELS = "models"
@@ -84,7 +85,7 @@ def _check_fingerprint(text: str) -> str:
 
 def simulation(simulation_id: str) -> str:
     """Return the key of the Zarr group of a dataset."""
-    return f"{SIMULATIONS}/{check_simulation_id(simulation_id)}.zarr"
+    return f"{SIMULATIONS}/{check_simulation_id(simulation_id)}{SIMULATION_ENDING}"
 
 
 def receipts(simulation_id: str) -> str:

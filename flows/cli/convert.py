@@ -127,11 +127,12 @@ def convert_stores(steps: Iterator[Step], *, as_json: bool) -> None:
 
 def _steps(ids: list[str], stores: list[str], default: str | None) -> Iterator[Step]:
     from difsims_core.storage import layout
+    from difsims_core.storage.ids import expand_id
     from difsims_core.storage.objects import open_store
 
     if ids:
         object_store = open_store(default)
-        for item in ids:
+        for item in [expand_id(object_store, item) for item in ids]:
             yield _model(object_store, item) if layout.is_model_id(item) else _dataset(object_store, item)
     for url in stores:
         yield from _whole_store(open_store(url))
@@ -139,9 +140,8 @@ def _steps(ids: list[str], stores: list[str], default: str | None) -> Iterator[S
 
 def _whole_store(object_store: ObjectStore) -> Iterator[Step]:
     """Yield what there is to do in a store; a model without a record is none, and a dataset that was never begun."""
-    from difsims_core.dataset.open import list_simulations
-    from difsims_core.learn.bundle import list_models
     from difsims_core.storage import layout
+    from difsims_core.storage.ids import list_models, list_simulations
     from difsims_core.storage.zarr.arrays import ROOT_DOCUMENT
 
     for name in list_simulations(object_store):
@@ -182,8 +182,9 @@ def _records(object_store: ObjectStore) -> Step:
 
 def _is_id(text: str) -> bool:
     from difsims_core.storage import layout
+    from difsims_core.storage.ids import is_beginning
 
-    return layout.is_model_id(text) or layout.is_simulation_id(text)
+    return layout.is_model_id(text) or layout.is_simulation_id(text) or is_beginning(text)
 
 
 def _is_folder(path: str) -> bool:

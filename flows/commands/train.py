@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from difsims_core.config.learning import TrainingSpec
 from difsims_core.learn.bundle import load_bundle
+from difsims_core.storage.ids import expand_id
 from difsims_core.storage.objects import open_store
 from flows.execution.steps import find_trained, train_model
 from flows.ui.artifacts import tag_run
@@ -16,7 +17,7 @@ from flows.ui.summaries import show_model
 def train(simulations: list[str], spec: TrainingSpec, store: str | None = None) -> str:
     """Train a classifier and return its id; parameters and errors as those of the flow of this name."""
     objects = open_store(store)
-    root = objects.root
+    root, simulations = objects.root, [expand_id(objects, name) for name in simulations]
     known: str | None = find_trained(root, simulations, spec)
     if known is not None:
         tag_run(known, *simulations)

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from difsims_core.config.simulation import SimulationSpec
-from difsims_core.dataset.open import list_simulations, open_simulation
+from difsims_core.dataset.open import open_simulation
 from difsims_core.dataset.verify import verify
 from difsims_core.errors import DifsimsError, MissingObjectError
 from difsims_core.housekeeping.retention import apply_retention, plan_retention
@@ -35,6 +35,7 @@ from difsims_core.scans.listing import list_scans
 from difsims_core.scans.missing_maps import Inventory
 from difsims_core.scans.reconcile import reconcile
 from difsims_core.storage import layout
+from difsims_core.storage.ids import list_simulations
 from difsims_core.storage.npz.contracts import read_prediction
 from difsims_core.storage.records import to_record
 from tests.attacks.oracles import BrokenPromiseError

@@ -48,6 +48,12 @@ def test_help_has_an_example(command):
     assert f"Example: difsims {command}" in " ".join(result.stdout.split())
 
 
+def test_a_model_is_promoted_by_the_beginning_of_its_id(run, store):
+    model = put_model(store)
+    assert run("promote", model[:16], "--why", "w").stdout.split()[-1] == model
+    assert run("promote", "cnn-", "--why", "w").exit_code == 2
+
+
 def test_champion(run, store):
     assert run("champion").stdout == "there is no champion yet; `difsims retrain` or `difsims promote` makes one\n"
     models = [put_model(store) for _ in range(12)]

@@ -10,7 +10,6 @@ import pytest
 
 from difsims_core.config.documents import make_spec
 from difsims_core.config.pipeline import PipelineSpec
-from difsims_core.dataset.open import list_simulations
 from difsims_core.errors import ExperimentError, InputError, PartlyFailedError
 from difsims_core.evaluate import peak_positions
 from difsims_core.learn import predict
@@ -20,6 +19,7 @@ from difsims_core.resources import crystal_folder, samples_folder
 from difsims_core.results.evaluate_map import crystals_of
 from difsims_core.simulation.simulator import Simulator
 from difsims_core.storage import layout
+from difsims_core.storage.ids import list_simulations
 from difsims_core.storage.npz.contracts import (
     read_prediction,
     read_profiles,

@@ -10,14 +10,14 @@ from prefect.utilities.callables import parameter_schema
 
 from difsims_core.config.documents import make_spec
 from difsims_core.config.retraining import RetrainingSpec
-from difsims_core.dataset.open import list_simulations
 from difsims_core.dataset.run_simulation import run_simulation
 from difsims_core.errors import InputError
-from difsims_core.learn.bundle import list_models, load_bundle
+from difsims_core.learn.bundle import load_bundle
 from difsims_core.learn.classifiers.keras_network import KerasNetwork
 from difsims_core.models.registry import read_registry, rollback
 from difsims_core.resources import samples_folder
 from difsims_core.storage import layout
+from difsims_core.storage.ids import list_models, list_simulations
 from difsims_core.storage.npz.contracts import read_profiles, write_profiles
 from difsims_core.storage.objects import open_store
 from flows import retrain as retraining

@@ -222,6 +222,7 @@ def test_items_by_id_path_and_url(stored, tmp_path):
         simulation[:9],
         store.url(layout.simulation(simulation)),
         model,
+        model[:12],
         store.url(layout.model(model)),
     ]
     for item in [*items, store.url(prediction), str(tmp_path / "store" / prediction)]:

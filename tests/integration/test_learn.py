@@ -12,13 +12,14 @@ from difsims_core.dataset.open import open_simulation
 from difsims_core.dataset.run_simulation import run_simulation
 from difsims_core.errors import InputError, MissingObjectError
 from difsims_core.learn.backend import tf
-from difsims_core.learn.bundle import list_models, load_bundle
+from difsims_core.learn.bundle import load_bundle
 from difsims_core.learn.data.split import Part, part_of
 from difsims_core.learn.data.training_data import load_training_data
 from difsims_core.learn.predict import predict_experiment, predict_profiles
 from difsims_core.learn.train import find_trained, run_training
 from difsims_core.learn.wanted import request_evaluation
 from difsims_core.resources import samples_folder
+from difsims_core.storage.ids import list_models
 from difsims_core.storage.npz.contracts import read_prediction
 from difsims_core.storage.objects import open_store
 

@@ -10,12 +10,13 @@ import pytest
 
 from difsims_core.errors import CorruptDataError, InputError, MissingObjectError, ModelError
 from difsims_core.learn.backend import keras
-from difsims_core.learn.bundle import list_models, load_bundle, save_bundle
+from difsims_core.learn.bundle import load_bundle, save_bundle
 from difsims_core.learn.classifiers.keras_network import KerasNetwork
 from difsims_core.learn.export import export_keras
 from difsims_core.learn.networks import build_network
 from difsims_core.learn.verify import verify_model
 from difsims_core.storage import layout
+from difsims_core.storage.ids import list_models
 from difsims_core.storage.objects import open_store
 from tests.learn.test_predict import Q, bundle_of
 
@@ -49,7 +50,12 @@ def change(store, bundle, **values):
 
 
 def test_a_model_returns_whole(store, network, saved):
-    for where in (saved.id, f"{store.root}/models/{saved.id}", f"{store.root}/models/{saved.id}/bundle.json"):
+    for where in (
+        saved.id,
+        saved.id[:12],
+        f"{store.root}/models/{saved.id}",
+        f"{store.root}/models/{saved.id}/bundle.json",
+    ):
         again = load_bundle(where, store)
         assert again.to_document() == saved.to_document()
         assert (again.phases, again.metrics["accuracy"], again.seed) == (("a", "b"), 0.5, 0)

@@ -52,7 +52,7 @@ def test_champions_follow_each_other(store):
     (decision,) = registry.considered
     assert (decision.model, decision.promoted, decision.ingredients) == (second, True, "a" * 64)
     assert resolve_model(store, "champion") == second
-    assert resolve_model(store, first) == first
+    assert resolve_model(store, first) == resolve_model(store, first[:16]) == first
     assert resolve_model(store, "s3://elsewhere/model") == "s3://elsewhere/model"
 
 
@@ -142,7 +142,9 @@ def test_the_way_back(files):
     assert rollback(files, why="worse still").champion.model == a
     with pytest.raises(InputError, match=f"no champion before {a}; name one of {b}, {c} with --to"):
         rollback(files)
-    assert rollback(files, c).champion.model == c
+    assert rollback(files, c[:16]).champion.model == c
+    with pytest.raises(MissingObjectError, match="former champions"):
+        rollback(files, put_model(files)[:16])
     with pytest.raises(InputError, match=rf"expected a former champion \({a}, {b}\), found '{c}'"):
         rollback(files, c)
 
