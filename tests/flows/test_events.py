@@ -32,6 +32,7 @@ from tests.evaluated import evaluated_map
 from tests.flows.prefect_records import latest_run
 
 MODEL = "cnn-00000000-0000-4000-8000-000000000000"
+DATASET = "sim-00000000-0000-4000-8000-000000000000"
 DEAD = "http://127.0.0.1:9/api"
 
 
@@ -50,7 +51,7 @@ def events_of(store: str, count: int = 1) -> list[dict[str, Any]]:
 
 @flow(persist_result=False)
 def telling(store: str, labels: dict[str, str]) -> str:
-    announce("dataset.complete", "sim-1", store, labels=labels, payload={"patterns": 300})
+    announce("dataset.complete", DATASET, store, labels=labels, payload={"patterns": 300})
     return str(flow_run.id)
 
 
@@ -60,8 +61,8 @@ def test_an_event_arrives_with_its_labels_and_its_run(store):
     assert event["event"] == "difsims.dataset.complete"
     assert event["resource"] == {
         "prefect.resource.id": "difsims.dataset.sim-1",
-        "prefect.resource.name": "sim-1",
-        "difsims.id": "sim-1",
+        "prefect.resource.name": DATASET,
+        "difsims.id": DATASET,
         "difsims.store": store,
         "difsims.url": f"{store}/simulations/sim-1.zarr",
     }
@@ -123,14 +124,14 @@ def test_a_trained_model_is_announced_and_a_reused_one_is_not(store, monkeypatch
     monkeypatch.setattr(train_command, "train_model", lambda *_: MODEL)
     monkeypatch.setattr(train_command, "load_bundle", lambda *_: SimpleNamespace(metrics={"accuracy": 0.9}))
     monkeypatch.setattr(train_command, "show_model", lambda *_: None)
-    flows_train.train(["sim-1"], store=store)
+    flows_train.train([DATASET], store=store)
     known.append(MODEL)
-    flows_train.train(["sim-1"], store=store)
+    flows_train.train([DATASET], store=store)
     telling(store, {})
     trained, last = events_of(store, 2)
     assert trained["event"] == "difsims.model.trained"
     assert trained["resource"]["difsims.model"] == MODEL
-    assert trained["payload"] == {"simulations": ["sim-1"]}
+    assert trained["payload"] == {"simulations": [DATASET]}
     assert last["event"] == "difsims.dataset.complete"
 
 
