@@ -15,6 +15,8 @@ from difsims_core.config.learning import TrainingSpec
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.dataset import build
 from difsims_core.dataset.build import GroupSummary
+from difsims_core.dataset.export import FormatName, formats
+from difsims_core.dataset.open import open_simulation
 from difsims_core.dataset.plan import Plan
 from difsims_core.dataset.receipts import read_receipts
 from difsims_core.learn import predict, train
@@ -75,6 +77,11 @@ def _finish_dataset(store: str, plan: Plan) -> None:
     build.finish(open_store(store), plan)
 
 
+def _export_dataset(store: str, url: str, path: str, file_format: FormatName) -> list[str]:
+    dataset, report = open_simulation(url, open_store(store)), progress_callback(path, file_format)
+    return formats.export_dataset(dataset, path, file_format, overwrite=True, progress=report)
+
+
 def _find_trained(store: str, simulations: list[str], spec: TrainingSpec) -> str | None:
     found = train.find_trained(open_store(store), simulations, spec)
     return None if found is None else found.id
@@ -126,6 +133,7 @@ finish_dataset = stored(
     retries=len(_PATIENT_SECONDS_BETWEEN_TRIES),
     retry_delay_seconds=_PATIENT_SECONDS_BETWEEN_TRIES,
 )
+export_dataset = stored(_export_dataset, "export dataset")
 find_trained = stored(_find_trained, "find trained model")
 train_model = stored(_train_model, "train model")
 predict_one = stored(_predict_one, "predict", task_run_name=_named("predict"))
