@@ -19,7 +19,7 @@ from prefect.testing.utilities import prefect_test_harness  # noqa: E402
 
 # Before any test loads orix by itself: the processes of the tests begin at once, and on a new installation each of
 # them would compile it.
-import difsims_core.crystal.libraries  # noqa: E402, F401
+from difsims_core.crystal.libraries import Phase  # noqa: E402, F401
 from difsims_core.storage.objects import ObjectStore, open_store  # noqa: E402
 from tests.services import S3Service, running_s3  # noqa: E402
 

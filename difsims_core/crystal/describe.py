@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from difsims_core.config.class_names import class_name
 from difsims_core.crystal.catalogue import find_crystal
-from difsims_core.crystal.libraries import Phase
 from difsims_core.crystal.phases import Crystal, read_crystal, read_phase
 from difsims_core.crystal.plausible import density
 from difsims_core.crystal.reflections import reflections_of
 from difsims_core.crystal.structure import Structure
 from difsims_core.storage.names import file_name
+
+if TYPE_CHECKING:
+    from orix.crystal_map import Phase
 
 _SAME_LINE_PER_ANGSTROM = 5e-4
 _LINES = 5
@@ -105,11 +108,11 @@ def describe_crystal(source: str | Path | Phase, folder: str | Path | None = Non
     >>> crystal.formula, crystal.space_group, crystal.atoms, crystal.warnings
     ('Pb4', 'F m -3 m', 4, ())
     """
-    if isinstance(source, Phase):
-        crystal, place = read_phase(source), ""
-    else:
+    if isinstance(source, str | Path):
         place = find_crystal(str(source), folder=folder)
         crystal = read_crystal(_name_of(str(source)), place)
+    else:
+        crystal, place = read_phase(source), ""
     structure = crystal.structure
     return CrystalDescription(
         name=crystal.name,

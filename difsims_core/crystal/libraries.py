@@ -1,8 +1,12 @@
-"""What is used of diffsims and orix; the first process on a new installation compiles orix, the others wait for it.
+"""What is used of orix: loaded by the first use of one of these names, as it takes two seconds (plots come along).
 
-Orix keeps its compiled functions on disk. Two processes that compile them at once can each find half of what the other
-has written, and one of eight then dies of a segmentation fault: two workers on a new machine, or two runs. A mark
-beside the compiled functions says that they are all there, and from then on nobody waits.
+Who annotates types imports them from orix under ``TYPE_CHECKING``; who works with orix in all of a module imports the
+names from here, and is itself imported where it is used.
+
+The first process on a new installation compiles orix, the others wait for it. Orix keeps its compiled functions on
+disk. Two processes that compile them at once can each find half of what the other has written, and one of eight then
+dies of a segmentation fault: two workers on a new machine, or two runs. A mark beside the compiled functions says that
+they are all there, and from then on nobody waits.
 """
 
 from __future__ import annotations
@@ -11,28 +15,46 @@ import os
 import platform
 import tempfile
 from contextlib import suppress
+from importlib import import_module
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
 from difsims_core.errors import InputError
 from difsims_core.private_folders import make_private
 
-__all__ = [
-    "POINT_GROUPS",
-    "Phase",
-    "Rotation",
-    "Symmetry",
-    "get_atomic_scattering_factors",
-    "get_point_group",
-    "get_sample_fundamental",
-    "get_scattering_params_dict",
-]
+if TYPE_CHECKING:
+    from orix.crystal_map import Phase
+    from orix.quaternion import Rotation
+    from orix.quaternion.symmetry import Symmetry, get_point_group
+    from orix.sampling import get_sample_fundamental
 
+    POINT_GROUPS: list[Symmetry]
+
+__all__ = ["POINT_GROUPS", "Phase", "Rotation", "Symmetry", "get_point_group", "get_sample_fundamental"]
+
+_HOMES = {
+    "POINT_GROUPS": ("orix.quaternion.symmetry", "_groups"),  # orix 0.15 has no public list of them
+    "Phase": ("orix.crystal_map", "Phase"),
+    "Rotation": ("orix.quaternion", "Rotation"),
+    "Symmetry": ("orix.quaternion.symmetry", "Symmetry"),
+    "get_point_group": ("orix.quaternion.symmetry", "get_point_group"),
+    "get_sample_fundamental": ("orix.sampling", "get_sample_fundamental"),
+}
 _COMPILE_SECONDS = 300
 _USER = getattr(os, "getuid", int)()
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    _compile_once()
+    module, attribute = _HOMES[name]
+    globals()[name] = found = getattr(import_module(module), attribute)
+    return found
 
 
 def _folder() -> Path:
@@ -71,14 +93,3 @@ def _compile_once() -> None:
             mark.touch()
     except OSError:  # nowhere to write, or somebody is stuck: compile as everybody else would
         _compile()
-
-
-_compile_once()
-
-from diffsims.utils.sim_utils import get_atomic_scattering_factors, get_scattering_params_dict  # noqa: E402
-from orix.crystal_map import Phase  # noqa: E402
-from orix.quaternion import Rotation, symmetry  # noqa: E402
-from orix.quaternion.symmetry import Symmetry, get_point_group  # noqa: E402
-from orix.sampling import get_sample_fundamental  # noqa: E402
-
-POINT_GROUPS: list[Symmetry] = symmetry._groups  # orix 0.15 has no public list of them

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from difsims_core.crystal.libraries import POINT_GROUPS, Rotation, get_sample_fundamental
+from difsims_core.crystal import libraries
 from difsims_core.crystal.point_group import proper_point_group, quaternions_of
 from difsims_core.crystal.structure import Structure
 from difsims_core.errors import InputError
@@ -40,11 +40,11 @@ def orientation_grid(structure: Structure, method: str, resolution_deg: float) -
         Characteristic distance of neighbours, degrees.
     """
     group = proper_point_group(structure)
-    standard = next(candidate for candidate in POINT_GROUPS if candidate.name == group.name)
-    rotations = get_sample_fundamental(resolution_deg, point_group=standard, method=method)
+    standard = next(candidate for candidate in libraries.POINT_GROUPS if candidate.name == group.name)
+    rotations = libraries.get_sample_fundamental(resolution_deg, point_group=standard, method=method)
     turn = group.turn_from(standard.to_matrix())
     if not np.array_equal(turn, np.eye(3)):
-        rotations = Rotation(quaternions_of(turn)) * rotations
+        rotations = libraries.Rotation(quaternions_of(turn)) * rotations
     return np.ascontiguousarray(rotations.data.reshape(-1, 4))
 
 
@@ -89,7 +89,7 @@ def read_orientations(url: str, unit: AngleUnit | None = None) -> tuple[np.ndarr
         raise InputError(f"{url}: {np.count_nonzero(~np.isfinite(array).all(axis=1))} rows hold NaN or infinity")
     if array.shape[1] == 3:
         degrees = _in_degrees(url, array, unit)
-        array = np.asarray(Rotation.from_euler(degrees, degrees=True).data).reshape(-1, 4)
+        array = np.asarray(libraries.Rotation.from_euler(degrees, degrees=True).data).reshape(-1, 4)
     elif unit is not None:
         raise InputError(f"{url}: holds quaternions, which have no unit", f"leave out orientations.unit ({unit})")
     norm = np.linalg.norm(array, axis=1, keepdims=True)

@@ -10,18 +10,17 @@ from diffpy.structure import Structure as DiffpyStructure
 from diffpy.structure.spacegroups import GetSpaceGroup, SpaceGroup
 from scipy.spatial import KDTree
 
-from difsims_core.crystal.cell import UnitCell
+from difsims_core.crystal.cell import SAME_ATOM_ANGSTROM, UnitCell, nearest_distances
 from difsims_core.crystal.cif.elements import chemical_symbol
 from difsims_core.crystal.cif.expand import atoms_of, expand
 from difsims_core.crystal.cif.sites import Site, checked_occupancy, coordinate_places, last_place
 from difsims_core.crystal.cif.space_groups import settings_of_number
 from difsims_core.crystal.libraries import POINT_GROUPS, Phase, Symmetry, get_point_group
-from difsims_core.crystal.neighbours import SAME_ATOM_ANGSTROM, nearest_distances
 from difsims_core.crystal.plausible import implausible
 from difsims_core.crystal.point_group import cartesian_operations, quaternions_of, same_rotations
 from difsims_core.crystal.setting import DENOMINATOR, Setting
 from difsims_core.crystal.structure import Atoms, Structure
-from difsims_core.errors import CrystalError
+from difsims_core.errors import CrystalError, InputError
 
 _NON_STANDARD = 1000  # diffpy numbers further settings of group n 1000 + n, 2000 + n, …
 _P1 = Setting("P 1", 1, np.eye(3, dtype=np.int64)[None], np.zeros((1, 3), np.int64))
@@ -60,7 +59,14 @@ def structure_of(phase: Phase) -> Structure:
     CrystalError
         If it holds no atoms, one that is no chemical element, has no position or is occupied more than once, or if no
         setting of its space group fits its cell.
+    InputError
+        If it is no phase.
     """
+    if not isinstance(phase, Phase):
+        raise InputError(
+            f"expected a phase, found {type(phase).__name__}",
+            "give a name of the catalogue, the path of a crystal file or a Phase of orix",
+        )
     name = phase.name or "the phase"
     if phase.structure is None or len(phase.structure) == 0:
         raise CrystalError(f"{name}: holds no atoms", "a phase needs its atom sites, not the cell alone")

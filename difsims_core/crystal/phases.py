@@ -7,16 +7,18 @@ import logging
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from difsims_core.crystal.catalogue import find_crystal
+from difsims_core.crystal.cell import SAME_ATOM_ANGSTROM
 from difsims_core.crystal.cif.reader import read_structure
-from difsims_core.crystal.libraries import Phase, get_scattering_params_dict
-from difsims_core.crystal.neighbours import SAME_ATOM_ANGSTROM
-from difsims_core.crystal.orix_phase import structure_of, to_phase
+from difsims_core.crystal.scattering_factors import coefficients_by_element
 from difsims_core.crystal.structure import Structure
 from difsims_core.errors import CrystalError
 from difsims_core.storage.objects import read_url, url_name
+
+if TYPE_CHECKING:
+    from orix.crystal_map import Phase
 
 _log = logging.getLogger(__name__)
 
@@ -56,6 +58,8 @@ class Crystal:
     @property
     def phase(self) -> Phase:
         """The structure as an orix phase."""
+        from difsims_core.crystal.orix_phase import to_phase  # loads orix, see crystal/libraries.py
+
         return to_phase(self.structure, self.name)
 
 
@@ -88,7 +92,8 @@ def load_crystal(
 def read_crystal(name: str, source: str, same_atom_angstrom: float = SAME_ATOM_ANGSTROM) -> Crystal:
     """Read the crystal file at a path or URL; see ``load_crystal``."""
     data = read_url(source)
-    structure = _scattering(read_structure(data, source, same_atom_angstrom), source)
+    structure = read_structure(data, source, same_atom_angstrom)
+    _check_elements(structure, source)
     return Crystal(name, url_name(source), hashlib.sha256(data).hexdigest(), structure.sha256, structure)
 
 
@@ -99,15 +104,19 @@ def read_phase(phase: Phase) -> Crystal:
     ------
     CrystalError
         If it holds no atoms, or one that cannot scatter.
+    InputError
+        If it is no phase.
     """
-    name = phase.name or "the phase"
-    structure = _scattering(structure_of(phase), name)
+    from difsims_core.crystal.orix_phase import structure_of
+
+    structure, name = structure_of(phase), phase.name or "the phase"
+    _check_elements(structure, name)
     return Crystal(name, "", "", structure.sha256, structure)
 
 
 def as_crystal(source: str | Path | Phase, folder: str | Path | None = None) -> Crystal:
     """Return the crystal of a catalogue name, a crystal file or an orix phase; what is odd about it is logged."""
-    if not isinstance(source, Phase):
+    if isinstance(source, str | Path):
         return load_crystal(str(source), folder=folder)
     crystal = read_phase(source)
     _tell(crystal.name, crystal.structure.warnings)
@@ -138,27 +147,21 @@ def load_phase(
     >>> phase.space_group.short_name, len(phase.structure), round(phase.structure.lattice.a, 2)
     ('Fm-3m', 4, 4.95)
     """
-    if isinstance(source, Phase):
-        phase = as_crystal(source).phase
-        if source.space_group is None and source.point_group is not None:
-            phase.space_group, phase.point_group = None, source.point_group  # not to be told from atoms alone
-        return phase
-    return load_crystal(str(source), folder=folder, same_atom_angstrom=same_atom_angstrom).phase
+    if isinstance(source, str | Path):
+        return load_crystal(str(source), folder=folder, same_atom_angstrom=same_atom_angstrom).phase
+    phase = as_crystal(source).phase
+    if source.space_group is None and source.point_group is not None:
+        phase.space_group, phase.point_group = None, source.point_group  # not to be told from atoms alone
+    return phase
 
 
-def read_cif(data: bytes, source: str, name: str) -> Phase:
-    """Return the bytes of a crystal file as an orix phase; ``source`` is what errors call it."""
-    return to_phase(_scattering(read_structure(data, source), source), name)
-
-
-def _scattering(structure: Structure, source: str) -> Structure:
-    """Return a structure if there is an electron scattering factor for each of its elements."""
-    absent = sorted(set(structure.atoms.elements) - get_scattering_params_dict("lobato").keys())
+def _check_elements(structure: Structure, source: str) -> None:
+    """Refuse a structure with an element that has no electron scattering factor."""
+    absent = sorted(set(structure.atoms.elements) - coefficients_by_element("lobato").keys())
     if absent:
         raise CrystalError(
             f"{source}: no electron scattering factor is known for {', '.join(absent)}", "replace the element"
         )
-    return structure
 
 
 @lru_cache(maxsize=256)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gemmi
 import numpy as np
 
-from difsims_core.crystal.neighbours import SAME_ATOM_ANGSTROM, close_pairs
+from difsims_core.crystal.cell import SAME_ATOM_ANGSTROM, close_pairs
 from difsims_core.crystal.structure import FULL_OCCUPANCY, Structure
 
 DENSITIES_G_PER_CM3 = (0.1, 25.0)  # from aerogel-like frameworks to osmium at 22.6

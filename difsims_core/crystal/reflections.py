@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from difsims_core.crystal.indices import friedel_half, mirrored
-from difsims_core.crystal.libraries import Phase
 from difsims_core.crystal.phases import Crystal, as_crystal
 from difsims_core.crystal.structure import Structure
 from difsims_core.crystal.structure_factors import EXTINCT, Scatterers
 from difsims_core.errors import CrystalError
+
+if TYPE_CHECKING:
+    from orix.crystal_map import Phase
 
 _LONGEST_IN_NM = 2.0  # Å; no crystal has so short a cell
 _SMALLEST_ATOM = 1.0  # Å³; carbon in diamond takes 5.7

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from difsims_core.crystal.indices import FriedelHalf
-from difsims_core.crystal.libraries import get_atomic_scattering_factors, get_scattering_params_dict
 from difsims_core.crystal.phases import Crystal
+from difsims_core.crystal.scattering_factors import coefficients_by_element, scattering_factors
 from difsims_core.crystal.structure import B_OF_U
 from difsims_core.errors import CrystalError
 from difsims_core.kernels.structure_factors import add_phase_sums, add_scattered
@@ -60,7 +60,7 @@ class Scatterers:
     def of(cls, crystal: Crystal, parametrisation: str, debye_waller: str | Mapping[str, float]) -> Scatterers:
         """Collect the atoms of a crystal."""
         atoms = crystal.structure.atoms
-        table = get_scattering_params_dict(parametrisation)
+        table = coefficients_by_element(parametrisation)
         elements = np.array(atoms.elements)
         unknown = [element for element in np.unique(elements).tolist() if element not in table]
         if unknown:
@@ -118,7 +118,7 @@ class Scatterers:
         nodes = (1 - np.cos(np.pi * (np.arange(6) + 0.5) / 6)) / 2
         squared = ((np.arange(n_intervals)[:, None] + nodes) / _INTERVALS_PER_ANGSTROM) ** 2
         coefficients = self.coefficients[kind : kind + 1]
-        f = get_atomic_scattering_factors(squared.ravel(), coefficients, self.parametrisation)
+        f = scattering_factors(squared.ravel(), coefficients, self.parametrisation)
         values = f.reshape(squared.shape) * np.exp(-0.25 * self.b[kind] * squared)
         return np.einsum("nv,cv->nc", values, np.linalg.inv(np.vander(nodes, increasing=True)))
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from difsims_core.config.documents import make_spec
 from difsims_core.config.simulation import SimulationSpec
-from difsims_core.crystal.libraries import Phase, Rotation
+from difsims_core.crystal import libraries
 from difsims_core.crystal.phases import as_crystal
 from difsims_core.diffraction.draws import Draws
 from difsims_core.diffraction.engines.base import Engine
@@ -19,6 +19,10 @@ from difsims_core.diffraction.quantities import QUANTITIES
 from difsims_core.diffraction.spots import DetectedSpots
 from difsims_core.errors import InputError
 from difsims_core.families import ENGINES
+
+if TYPE_CHECKING:
+    from orix.crystal_map import Phase
+    from orix.quaternion import Rotation
 
 _FURTHER = ("engine", "precession_angle_deg", "shape_factor", "scattering_factors", "debye_waller")
 
@@ -253,7 +257,7 @@ class _Chosen:
 
 def _quaternions(rotations: Rotation) -> np.ndarray:
     """Return (n, 4) float64."""
-    if not isinstance(rotations, Rotation):
+    if not isinstance(rotations, libraries.Rotation):
         raise InputError(
             f"expected an orix Rotation, found {type(rotations).__name__}",
             "make one with Rotation.from_euler(angles, degrees=True) or Rotation(quaternions)",

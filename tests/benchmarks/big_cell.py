@@ -20,12 +20,12 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
 import numpy as np
+from diffsims.utils.sim_utils import get_atomic_scattering_factors
 from orix.crystal_map import Phase
 from orix.quaternion import Rotation
 
 from difsims_core import SimulationSpec, load_spec, radial_profiles
 from difsims_core.crystal.indices import friedel_half
-from difsims_core.crystal.libraries import get_atomic_scattering_factors
 from difsims_core.crystal.phases import read_phase
 from difsims_core.crystal.structure_factors import Scatterers
 from difsims_core.resources import specs_folder

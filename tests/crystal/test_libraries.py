@@ -8,7 +8,7 @@ import time
 import pytest
 from filelock import FileLock
 
-LOAD = [sys.executable, "-c", "import difsims_core.crystal.libraries"]
+LOAD = [sys.executable, "-c", "from difsims_core.crystal.libraries import Phase"]
 
 
 @pytest.mark.slow

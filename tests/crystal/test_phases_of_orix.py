@@ -5,9 +5,9 @@ import pytest
 from diffpy.structure import Atom, Lattice, Structure
 from orix.crystal_map import Phase
 
-from difsims_core import load_phase, radial_profiles, reflection_list
+from difsims_core import describe_crystal, load_phase, radial_profiles, reflection_list
 from difsims_core.crystal.phases import as_crystal, load_crystal
-from difsims_core.errors import CrystalError
+from difsims_core.errors import CrystalError, InputError
 from tests.oracles.orientations import uniform_orientations
 
 HEXAGONAL = Lattice(4.555, 4.555, 6.977, 90, 90, 120)
@@ -59,6 +59,13 @@ def test_what_cannot_scatter_is_refused_by_name():
         load_phase(lead_iodide(expanded=True, element="Q"))
     with pytest.raises(CrystalError, match="holds no atoms"):
         load_phase(Phase("empty", space_group=225))
+
+
+@pytest.mark.parametrize("read", [load_phase, describe_crystal, as_crystal])
+def test_what_is_neither_a_name_nor_a_phase_is_refused(read):
+    with pytest.raises(InputError) as caught:
+        read(lead_iodide(expanded=True).structure)
+    assert "Phase of orix" in caught.value.remedy
 
 
 def test_atoms_that_coincide_are_counted_once(caplog):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from difsims_core.crystal.phases import read_cif
+from difsims_core.crystal.cif.reader import read_structure
 from difsims_core.errors import CrystalError
 
 TWICE = "data_x\n_cell_length_a 4\n_cell_length_b 4\n_cell_length_c 4\n_cell_angle_alpha 90\n_cell_angle_beta 90\n"
@@ -21,7 +21,7 @@ TWICE += "loop_\n_atom_site_label\n_atom_site_fract_x\n_atom_site_fract_y\n_atom
     ],
 )
 def test_a_tag_that_appears_twice_without_harm_is_no_error(further):
-    assert len(read_cif(TWICE.format(further=further).encode(), "twice.cif", "twice").structure) == 1
+    assert len(read_structure(TWICE.format(further=further).encode(), "twice.cif").atoms) == 1
 
 
 @pytest.mark.parametrize(
@@ -29,4 +29,4 @@ def test_a_tag_that_appears_twice_without_harm_is_no_error(further):
 )
 def test_a_cell_a_symmetry_or_sites_that_are_stated_twice_are_refused(further):
     with pytest.raises(CrystalError, match=r"^twice\.cif: states _\S+ twice, as .* and as .*; remove one of them$"):
-        read_cif(TWICE.format(further=further).encode(), "twice.cif", "twice")
+        read_structure(TWICE.format(further=further).encode(), "twice.cif")

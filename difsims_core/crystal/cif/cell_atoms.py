@@ -6,9 +6,8 @@ import math
 
 import numpy as np
 
-from difsims_core.crystal.cell import UnitCell
+from difsims_core.crystal.cell import UnitCell, close_pairs, nearest_distances
 from difsims_core.crystal.cif.sites import Site
-from difsims_core.crystal.neighbours import close_pairs, nearest_distances
 from difsims_core.crystal.structure import FULL_OCCUPANCY
 from difsims_core.errors import CrystalError
 

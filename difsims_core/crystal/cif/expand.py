@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from difsims_core.crystal.cell import UnitCell
+from difsims_core.crystal.cell import SAME_ATOM_ANGSTROM, UnitCell, nearest_distances
 from difsims_core.crystal.cif.cell_atoms import CellAtoms
 from difsims_core.crystal.cif.sites import Site
-from difsims_core.crystal.neighbours import SAME_ATOM_ANGSTROM, nearest_distances
 from difsims_core.crystal.setting import DENOMINATOR, Setting
 from difsims_core.crystal.structure import FULL_OCCUPANCY, Atoms
 from difsims_core.errors import CrystalError, InputError

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from difsims_core.crystal.cell import SAME_ATOM_ANGSTROM
 from difsims_core.crystal.cif.expand import expand
 from difsims_core.crystal.cif.sites import read_sites
 from difsims_core.crystal.cif.symmetry import read_symmetry
 from difsims_core.crystal.cif.tables import read_tables
 from difsims_core.crystal.cif.unit_cell import read_cell
-from difsims_core.crystal.neighbours import SAME_ATOM_ANGSTROM
 from difsims_core.crystal.plausible import implausible
 from difsims_core.crystal.structure import Formula, Structure
 
