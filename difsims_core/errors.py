@@ -75,6 +75,10 @@ class StoreAccessError(StoreError):
     """
 
 
+class StoreFullError(StoreError):
+    """The store has no room left. Another try helps only where somebody frees space."""
+
+
 class ChampionChangedError(StoreError):
     """Another process has changed the registry since it was read; read it again and decide again."""
 

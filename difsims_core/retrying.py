@@ -39,7 +39,13 @@ class Retry:
     pause: float
     longest: float = math.inf
 
-    def call(self, function: Callable[[], T], transient: Callable[[Exception], bool]) -> T:
+    def call(
+        self,
+        function: Callable[[], T],
+        transient: Callable[[Exception], bool],
+        waiting: Callable[[Exception, float], None] | None = None,
+        stop: Event | None = None,
+    ) -> T:
         """Return what a function returns, calling it again after a transient failure.
 
         Parameters
@@ -48,25 +54,40 @@ class Retry:
             What to call.
         transient
             Whether another try may help after this error.
+        waiting
+            Told of each failure that is followed by another try, and of the seconds until then.
+        stop
+            Set to end a pause at once.
 
         Raises
         ------
         Exception
             What the function raised: at once when it is not transient, otherwise at the last try.
+        StoppedError
+            If ``stop`` is set during a pause.
         """
+        stop = stop or Event()
         for pause in self.pauses():
             try:
                 return function()
             except Exception as error:
                 if not transient(error):
                     raise
-            time.sleep(pause)
+                if waiting is not None:
+                    waiting(error, pause)
+            if stop.wait(pause):
+                raise StoppedError
         return function()
 
     def pauses(self) -> Iterator[float]:
         """Yield the seconds to wait after each call but the last."""
-        for number in range(self.tries - 1):
-            yield min(self.pause * 2**number, self.longest) * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+        for pause in self.longest_pauses:
+            yield pause * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+
+    @property
+    def longest_pauses(self) -> list[float]:
+        """The seconds after each call but the last, before any is shortened."""
+        return [min(self.pause * 2**number, self.longest) for number in range(self.tries - 1)]
 
 
 def poll(pause: float, seconds: float = math.inf, stop: Event | None = None) -> Iterator[float]:

@@ -12,7 +12,7 @@ from difsims_core.storage import layout
 from difsims_core.storage.names import file_name
 from difsims_core.storage.objects import ObjectStore, open_store
 from flows.execution.no_persistence import flow
-from flows.execution.tasks import export_dataset
+from flows.execution.steps import export_dataset
 from flows.ui import artifacts
 from flows.ui.final_states import reused
 from flows.ui.parameters import StoreUrl, described

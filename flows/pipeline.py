@@ -19,7 +19,7 @@ from difsims_core.storage.npz.contracts import TRUTH_ENDING, predicted_name
 from difsims_core.storage.objects import ObjectStore, expand_urls, files_in, open_store
 from flows.evaluate import evaluate
 from flows.execution.no_persistence import flow
-from flows.execution.tasks import stored
+from flows.execution.steps import Step
 from flows.predict import predict
 from flows.simulate import simulate
 from flows.train import train
@@ -119,7 +119,7 @@ def _map_and_report(
     def write() -> WrittenReport:
         return write_report(spec, simulation, bundle, scores, store=objects, title=title, also_read=also_read)
 
-    report: WrittenReport = stored(write, "write report")()
+    report: WrittenReport = Step(write, "write report")()
     message = f"{'reused' if report.reused else 'wrote'} the report {report.url}"
     show_line(message)
     opened = link(objects, "report", report.key, title)

@@ -27,7 +27,7 @@ from difsims_core.storage.npz.contracts import experiment_name, predicted_name
 from difsims_core.storage.objects import ObjectStore, open_store
 from flows.evaluate import evaluate
 from flows.execution.no_persistence import flow
-from flows.execution.tasks import stored
+from flows.execution.steps import Step
 from flows.predict import predict
 from flows.simulate import simulate
 from flows.train import train
@@ -228,6 +228,6 @@ def _compare(store: str, challenger: str, champion: str, simulations: list[str],
     return comparing.compare(objects, first, second, experiments, simulations=simulations, progress=done)
 
 
-choose_datasets = stored(_choose_datasets, "choose datasets")
-list_scans = stored(_list_scans, "list experiments")
-compare_models = stored(_compare, "compare", task_run_name="compare with {champion}")
+choose_datasets = Step(_choose_datasets, "choose datasets")
+list_scans = Step(_list_scans, "list experiments")
+compare_models = Step(_compare, "compare", run_name="compare with {champion}")

@@ -133,4 +133,10 @@ def quieten_prefect(*, verbose: bool = False) -> None:
     if not verbose:
         # Logs still reach the server; only the copy on the terminal goes.
         os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+    quieten_tensorflow(verbose=verbose)
+
+
+def quieten_tensorflow(*, verbose: bool = False) -> None:
+    """Set the environment that TensorFlow reads when it is imported, unless its log is wanted."""
+    if not verbose:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -18,11 +18,10 @@ from prefect.runtime import flow_run
 
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.config.sweep import SweepPoint, make_sweep
-from difsims_core.errors import DifsimsError
-from difsims_core.messages import first_line
 from difsims_core.storage.objects import open_store
 from flows.execution.no_persistence import flow
-from flows.execution.sweep_points import PointRuns, PointState, cancel_runs
+from flows.execution.point_states import PointState, ids_of, run_points
+from flows.execution.sweep_points import PointRuns, cancel_runs
 from flows.settings import load_settings
 from flows.simulate import simulate
 from flows.ui.artifacts import cells, tag_run
@@ -47,10 +46,6 @@ _MOST_TAGS = 100
 _MOST_ROWS = 1000  # of the table: an artifact has its limits
 _SECONDS_BETWEEN_TABLES = 3.0  # and more for large ones
 _NO_USE_TO_GO_ON = (CancelledRun, TransportError, PrefectHTTPStatusError)
-
-
-class SweepError(DifsimsError):
-    """Some points of a sweep could not be simulated; the others are complete."""
 
 
 def _run_name() -> str:
@@ -108,22 +103,11 @@ def simulate_sweep(
                     points, root, deployment=deployment, at_once=at_once, tag=_tag(flow_run.id), changed=changed
                 ).run()
             else:
-                for number, point in enumerate(points):
-                    log_and_show(f"point {number + 1} of {len(points)}: {point.label or 'nothing is swept'}")
-                    changed(number, run_point(point, root))
+                run_points(points, root, simulate, changed, _NO_USE_TO_GO_ON)
         finally:
             table.show()
-    return conclude(table.states)
-
-
-def run_point(point: SweepPoint, root: str) -> PointState:
-    """Simulate one point within this run; a failure becomes its state."""
-    try:
-        return PointState(point, "complete", id=simulate(point.spec, root))
-    except _NO_USE_TO_GO_ON:
-        raise
-    except Exception as error:  # noqa: BLE001 - whatever it is, the other points go on; the run fails in the end
-        return PointState.failed(point, first_line(error))
+    tag_run(*[state.id for state in table.states if state.id is not None][:_MOST_TAGS])
+    return ids_of(table.states)
 
 
 class PointTable:
@@ -164,26 +148,6 @@ class PointTable:
         counts = Counter(state.state for state in self.states)
         more = f"; the first {_MOST_ROWS} are shown" if len(self.states) > _MOST_ROWS else ""
         return f"{len(self.states)} points: {', '.join(f'{n} {name}' for name, n in counts.most_common())}{more}"
-
-
-def conclude(states: list[PointState]) -> list[str]:
-    """Return the ids of all points.
-
-    Raises
-    ------
-    SweepError
-        If points failed.
-    """
-    ids = [state.id for state in states if state.id is not None]
-    tag_run(*ids[:_MOST_TAGS])
-    failed = [state for state in states if state.id is None]
-    if failed:
-        lines = [f"{state.point.label}: {state.reason or state.state}" for state in failed]
-        first = (
-            f"{len(failed)} of {len(states)} points failed; the others are complete, and the same command keeps them"
-        )
-        raise SweepError("\n".join([first, *lines]))
-    return ids
 
 
 def _json(rows: list[dict[str, Any]]) -> str:

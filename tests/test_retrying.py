@@ -6,16 +6,25 @@ from threading import Event
 
 import pytest
 
-from difsims_core import retrying
 from difsims_core.retrying import Retry, StoppedError, poll
 
 
+class Pauses(Event):
+    """Takes note of the pauses instead of making them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.made: list[float] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        assert timeout is not None
+        self.made.append(timeout)
+        return self.is_set()
+
+
 @pytest.fixture
-def pauses(monkeypatch) -> list[float]:
-    """Collect the pauses instead of making them."""
-    made: list[float] = []
-    monkeypatch.setattr(retrying.time, "sleep", made.append)
-    return made
+def pauses() -> Pauses:
+    return Pauses()
 
 
 def _failing(*errors: Exception):
@@ -34,20 +43,37 @@ def _times_out(error: Exception) -> bool:
 
 
 def test_a_transient_failure_is_tried_again(pauses):
-    assert Retry(3, 1).call(_failing(TimeoutError(), TimeoutError()), _times_out) == "done"
-    assert len(pauses) == 2
+    assert Retry(3, 1).call(_failing(TimeoutError(), TimeoutError()), _times_out, stop=pauses) == "done"
+    assert len(pauses.made) == 2
 
 
 def test_the_last_failure_is_raised(pauses):
     with pytest.raises(TimeoutError, match="third"):
-        Retry(3, 1).call(_failing(TimeoutError(), TimeoutError(), TimeoutError("third")), _times_out)
-    assert len(pauses) == 2
+        Retry(3, 1).call(_failing(TimeoutError(), TimeoutError(), TimeoutError("third")), _times_out, stop=pauses)
+    assert len(pauses.made) == 2
 
 
 def test_a_lasting_failure_is_raised_at_once(pauses):
     with pytest.raises(ValueError, match="wrong"):
-        Retry(3, 1).call(_failing(ValueError("wrong")), _times_out)
-    assert not pauses
+        Retry(3, 1).call(_failing(ValueError("wrong")), _times_out, stop=pauses)
+    assert not pauses.made
+
+
+def test_whoever_waits_is_told_for_what_and_how_long(pauses):
+    told: list[tuple[str, float]] = []
+    Retry(3, 1).call(
+        _failing(TimeoutError("first"), TimeoutError("second")),
+        _times_out,
+        lambda error, seconds: told.append((str(error), seconds)),
+        pauses,
+    )
+    assert told == [("first", pauses.made[0]), ("second", pauses.made[1])]
+
+
+def test_a_pause_ends_when_it_is_asked_to(pauses):
+    pauses.set()
+    with pytest.raises(StoppedError):
+        Retry(3, 1).call(_failing(TimeoutError()), _times_out, stop=pauses)
 
 
 def test_pauses_double_up_to_the_longest_and_lose_at_most_a_half():

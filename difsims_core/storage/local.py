@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 from filelock import FileLock, Timeout
 
-from difsims_core.errors import MissingObjectError, StoreAccessError, StoreError
+from difsims_core.errors import MissingObjectError, StoreAccessError, StoreError, StoreFullError
 from difsims_core.storage.backend import BACKENDS, MOST_SMALL_BYTES, ObjectInfo, StorageBackend, require_small
 from difsims_core.storage.temporary_files import clear_abandoned, unique_name
 
@@ -270,7 +270,7 @@ def _translated(path: str) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or type(error).__name__
         if error.errno in _FULL:
-            raise StoreError(
+            raise StoreFullError(
                 f"{path}: the disk that holds it is full ({reason})",
                 "free space or choose another store, then run again: finished blocks are kept",
             ) from None

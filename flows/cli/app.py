@@ -1,4 +1,4 @@
-"""The command line ``difsims``: a thin face over the same flows that deployments run (docs/architecture.md §6).
+"""The command line ``difsims``: a thin face over the functions that deployments run as flows (docs/architecture.md §6).
 
 Prefect and TensorFlow take seconds to load; only the commands that need them load them.
 """
@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.cli import convert, datasets, doctor, models, phases, scans, up
+from flows.cli import convert, datasets, doctor, interruption, models, phases, scans, up
 from flows.cli.command_group import CommandGroup
 from flows.cli.options import Changes, Json, QUnitOfScans, Simulations, Store, document_of, without_credentials
 
@@ -24,7 +24,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Options --verbose and --debug are understood by every command. Exit codes: 0 done, 1 failed, 2 misused.",
+    epilog="Options --verbose, --debug and --prefect are understood by every command. Exit codes: 0 done, 1 failed, "
+    "2 misused.",
 )
 
 
@@ -40,13 +41,16 @@ def _show_version(asked: bool) -> None:
 def _main(
     ctx: typer.Context,
     verbose: Annotated[bool, typer.Option("--verbose", help="Show the log of Prefect too.")] = False,
+    prefect: Annotated[
+        bool, typer.Option("--prefect", help="Run as a flow, on a Prefect server of its own where none is set.")
+    ] = False,
     _debug: Annotated[bool, typer.Option("--debug", help="Show where an error comes from.")] = False,
     _version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
     """Which crystal phase sits where: simulate diffraction profiles, train classifiers, map phases in scans."""
-    ctx.obj = {"verbose": verbose}
+    ctx.obj = {"verbose": verbose, "prefect": prefect}
 
 
 @app.command(epilog="Example: difsims demo --store /tmp/difsims")
@@ -77,11 +81,9 @@ def simulate(
     as_json: Json = False,
 ) -> None:
     """Simulate a dataset, or one for each point of a sweep; ids come last. The same document again finds them."""
-    from functools import partial
-
     from flows.cli.simulate import simulate_document
 
-    simulate_document(spec, changes or [], store, partial(_flows, ctx), as_json=as_json)
+    simulate_document(ctx, spec, changes or [], store, as_json=as_json)
 
 
 @app.command(epilog="Example: difsims train sim-0b6e… --set epochs=10")
@@ -103,11 +105,10 @@ def train(
 
     document = document_of(TrainingSpec, spec, changes)
     for simulation in simulations:
-        open_simulation(simulation, open_store(store))  # a wrong id is found before Prefect starts
-    with _flows(ctx, "flows.train"):
-        from flows.train import train as flow
+        open_simulation(simulation, open_store(store))  # a wrong id is found before anything heavy is loaded
+    from flows.cli.session import run_command
 
-        model = flow(simulations, document, store)
+    model = run_command(ctx, "train", simulations, document, store)
     console.show_json({"id": model}) if as_json else console.show_line(model)
 
 
@@ -140,10 +141,9 @@ def predict(
 
     scans, object_store = expand_urls(experiments or ()), open_store(store)
     model_id = load_bundle(resolve_model(object_store, model), object_store).id
-    with _flows(ctx, "flows.predict"):
-        from flows.predict import predict as flow
+    from flows.cli.session import run_command
 
-        predictions = flow(model, scans, store, q_unit, beam_energy)
+    predictions = run_command(ctx, "predict", model, scans, store, q_unit, beam_energy)
     if as_json:
         console.show_json({"model": model_id, "predictions": predictions})
     else:
@@ -184,14 +184,14 @@ def evaluate(
     for folder in (experiments, truth, crystals):
         without_credentials(folder)
     maps = expand_urls(predictions)
-    with _flows(ctx, "flows.evaluate"):
-        from flows.evaluate import evaluate as flow
-        from flows.ui.summaries import score_row
+    from flows.cli.session import run_command
 
-        scores = flow(maps, experiments, truth, crystals, store)
+    scores = run_command(ctx, "evaluate", maps, experiments, truth, crystals, store)
     if as_json:
         console.show_json([asdict(item) for item in scores])
     else:
+        from flows.ui.summaries import score_row
+
         rows = [score_row(item) for item in scores]
         console.show_table("evaluation", rows, [name for name in rows[0] if name not in _LONG])
 
@@ -272,6 +272,7 @@ def _flows(ctx: typer.Context, *modules: str) -> Any:
 
 def main() -> None:
     """Run the command line."""
+    interruption.install()
     app()
 
 

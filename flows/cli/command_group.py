@@ -9,17 +9,18 @@ from typer.core import TyperGroup
 
 from difsims_core.errors import DifsimsError, InputError
 from difsims_core.messages import first_line
+from flows.cli import interruption
 
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
-INTERRUPTION = "interrupted; finished work is kept, the same command resumes from there"
-_EVERYWHERE = ("--debug", "--verbose")
+_EVERYWHERE = ("--debug", "--verbose", "--prefect")
 
 
 class CommandGroup(TyperGroup):
     """Commands whose errors are one line with a remedy.
 
-    Exit codes: 0 done, 1 failed, 2 misused (an argument, a document or a file that cannot be used), 130 interrupted.
-    ``--debug`` and ``--verbose`` are understood before and after the name of a command.
+    Exit codes: 0 done, 1 failed, 2 misused (an argument, a document or a file that cannot be used), 128 + the number of
+    the signal that ended it (130: Ctrl-C). ``--debug``, ``--verbose`` and ``--prefect`` are understood before and
+    after the name of a command.
     """
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -33,9 +34,12 @@ class CommandGroup(TyperGroup):
         """Run the command; a failure becomes one line and an exit code."""
         try:
             return super().invoke(ctx)
-        except KeyboardInterrupt:
-            typer.echo(INTERRUPTION, err=True)
-            raise typer.Exit(INTERRUPTED) from None
+        except KeyboardInterrupt as error:
+            code = getattr(error, "code", INTERRUPTED)
+            if interruption.is_installed():
+                interruption.leave(code)
+            typer.echo(interruption.MESSAGE, err=True)
+            raise typer.Exit(code) from None
         except DifsimsError as error:
             _end(ctx, error, str(error), MISUSED if isinstance(error, InputError) else FAILED)
         except (typer.Exit, typer.Abort):

@@ -1,29 +1,55 @@
-"""Flows inside the command line's own process: start Prefect, listen to the flows, end cleanly."""
+"""Commands in this process: as plain functions, or as flows of Prefect where there is a server or one is asked for."""
 
 from __future__ import annotations
 
 import logging
-import os
-import signal
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
-from typing import NoReturn
+from typing import TYPE_CHECKING, Any
 
 from difsims_core.errors import DifsimsError
 from difsims_core.messages import first_line
-from flows.cli import console
-from flows.cli.command_group import INTERRUPTED, INTERRUPTION
+from flows.cli import console, interruption
 from flows.execution.background import in_background
-from flows.settings import quieten_prefect
+from flows.settings import quieten_prefect, quieten_tensorflow
+from flows.ui.flow_context import server_address, server_errors
+
+if TYPE_CHECKING:
+    import typer
+    from prefect import Flow
 
 _REMEDY = "try again, or start one with `prefect server start` and set PREFECT_API_URL to its address"
 
 
 class PrefectUnavailableError(DifsimsError):
     """Prefect's server does not start or does not answer."""
+
+
+def run_command(ctx: typer.Context, name: str, *arguments: Any, module: str = "") -> Any:
+    """Do what a command does and return its value, as a flow or as a plain function; both leave the same in the store.
+
+    It is a flow where the address of a Prefect server is set, or where ``--prefect`` asks for one.
+
+    Parameters
+    ----------
+    ctx
+        Of the command.
+    name
+        Of the function.
+    arguments
+        Of both.
+    module
+        Where it is, in ``flows`` and in ``flows.commands``; default: ``name``.
+    """
+    verbose, module = ctx.obj["verbose"], module or name
+    quieten_tensorflow(verbose=verbose)
+    if not ctx.obj["prefect"] and server_address() is None:
+        with _story_on_terminal():
+            return getattr(import_module(f"flows.commands.{module}"), name)(*arguments)
+    with flow_session(f"flows.{module}", verbose=verbose):
+        return _with_address(getattr(import_module(f"flows.{module}"), name))(*arguments)
 
 
 @contextmanager
@@ -46,32 +72,43 @@ def flow_session(*modules: str, verbose: bool = False) -> Iterator[None]:
         If there is no server to report to.
     """
     quieten_prefect(verbose=verbose)
-    from flows.ui.progress import listeners
-
-    listener, warnings = console.TerminalListener(), console.WarningHandler()
-    address = _address()
-    before = signal.signal(signal.SIGINT, _interrupted(listener, temporary=not address))
+    address = server_address()
+    if address is None:
+        interruption.stop_services.append(_stop_temporary_server)
     try:
-        _connect(address, modules)
-        listeners.append(listener)
-        logging.getLogger("difsims_core").addHandler(warnings)
-        yield
-    except _lost_connections() as error:
+        with _story_on_terminal(temporary=address is None):
+            _connect(address, modules)
+            yield
+    except Exception as error:
+        if not isinstance(error, server_errors()):
+            raise
         raise PrefectUnavailableError(
             f"the connection to Prefect was lost: {first_line(error)}", f"finished work is kept, {_REMEDY}"
         ) from error
+
+
+@contextmanager
+def _story_on_terminal(*, temporary: bool = False) -> Iterator[None]:
+    """Show the lines and the progress of commands, and the warnings of the core.
+
+    With a ``temporary`` server nobody is left to report to when a signal comes: the process leaves at once.
+    """
+    from flows.ui.progress import listeners
+
+    listener, warnings = console.TerminalListener(), console.WarningHandler()
+    listeners.append(listener)
+    logging.getLogger("difsims_core").addHandler(warnings)
+    try:
+        yield
+    except interruption.Interrupted as error:
+        listener.close()
+        if temporary and interruption.is_installed():
+            interruption.leave(error.code)
+        raise
     finally:
-        signal.signal(signal.SIGINT, before)
         logging.getLogger("difsims_core").removeHandler(warnings)
         listener.close()
-        if listener in listeners:
-            listeners.remove(listener)
-
-
-def _address() -> str | None:
-    from prefect.settings import PREFECT_API_URL
-
-    return PREFECT_API_URL.value() or None
+        listeners.remove(listener)
 
 
 def _connect(address: str | None, modules: tuple[str, ...]) -> None:
@@ -110,40 +147,26 @@ def _problem_of_prefect() -> Exception | None:
             if error.response.status_code != 401:
                 return error
             return PrefectUnavailableError(
-                f"the Prefect server at {_address()} wants a login, and refuses this one",
+                f"the Prefect server at {server_address()} wants a login, and refuses this one",
                 "set PREFECT_API_AUTH_STRING to its user:password",
             )
         return None
 
 
-def _lost_connections() -> tuple[type[Exception], ...]:
-    import httpx
-    from prefect.exceptions import PrefectHTTPStatusError
+def _with_address(flow: Flow[..., Any]) -> Callable[..., Any]:
+    """Return a flow that says where the page of its run is; a temporary server shows none for long."""
+    if server_address() is None:
+        return flow
 
-    return (httpx.TransportError, PrefectHTTPStatusError)
+    def tell(flow: object, flow_run: Any, state: object) -> None:  # noqa: ARG001 - Prefect's names
+        from prefect.utilities.urls import url_for
+
+        console.tell(f"the page of this run: {url_for('flow-run', flow_run.id)}")
+
+    return flow.with_options(on_running=[tell])
 
 
-def _interrupted(listener: console.TerminalListener, *, temporary: bool) -> Callable[[int, object], NoReturn]:
-    """Return the handler of Ctrl-C.
+def _stop_temporary_server() -> None:
+    from prefect.server.api.server import SubprocessASGIServer
 
-    The temporary server has received the same signal: nobody is left to report to, and Prefect would try for a
-    minute. Leaving at once is safe, because everything in the store is whole or not there. A server elsewhere is told.
-    """
-
-    def stop(_signal: int, _frame: object) -> NoReturn:
-        from flows.ui.progress import stop_requested
-
-        signal.signal(signal.SIGINT, signal.SIG_IGN if temporary else signal.default_int_handler)
-        stop_requested.set()
-        listener.close()
-        if not temporary:
-            raise KeyboardInterrupt
-        # Not through rich or sys.stderr: the signal may have come in the middle of one of their writes.
-        os.write(2, f"{INTERRUPTION}\n".encode())
-        from prefect.server.api.server import SubprocessASGIServer
-
-        SubprocessASGIServer().stop()
-        sys.stdout.flush()
-        os._exit(INTERRUPTED)
-
-    return stop
+    SubprocessASGIServer().stop()

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from flows.cli import console
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import typer
 
     from difsims_core.config.sweep import Sweep
 
 
 def simulate_document(
-    document: Path | None, changes: list[str], store: str | None, session: Callable[..., Any], *, as_json: bool
+    ctx: typer.Context, document: Path | None, changes: list[str], store: str | None, *, as_json: bool
 ) -> None:
     """Simulate a document, or every point of its sweep, and print one id a line."""
     from difsims_core.config.sweep import load_sweep
@@ -24,8 +24,8 @@ def simulate_document(
     wanted = document or Path("reference.yaml")
     shipped = specs_folder() / wanted
     sweep = load_sweep(shipped if not wanted.exists() and shipped.exists() else wanted, changes)
-    Simulator.prepare(sweep.points[0].spec)  # what is wrong with crystals or lists is found before Prefect starts
-    ids = _run(sweep, store, session)
+    Simulator.prepare(sweep.points[0].spec)  # what is wrong with crystals or lists is found first
+    ids = _run(ctx, sweep, store)
     if not as_json:
         for simulation in ids:
             console.show_line(simulation)
@@ -37,17 +37,13 @@ def simulate_document(
         console.show_json(found[0])
 
 
-def _run(sweep: Sweep, store: str | None, session: Callable[..., Any]) -> list[str]:
+def _run(ctx: typer.Context, sweep: Sweep, store: str | None) -> list[str]:
+    from flows.cli.session import run_command
+
     first = sweep.points[0].spec
     if not sweep.axes:
-        with session("flows.simulate"):
-            from flows.simulate import simulate
-
-            return [simulate(first, store)]
-    with session("flows.sweep"):
-        from flows.sweep import simulate_sweep
-
-        return simulate_sweep(first, sweep.plain_axes, store)
+        return [run_command(ctx, "simulate", first, store)]
+    return run_command(ctx, "simulate_sweep", first, sweep.plain_axes, store, module="sweep")
 
 
 def _described(simulation: str, store: str | None) -> dict[str, Any]:

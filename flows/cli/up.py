@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
 from threading import Event
 from typing import Annotated
@@ -10,8 +9,6 @@ from typing import Annotated
 import typer
 
 from flows.cli.options import without_credentials
-
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def register(app: typer.Typer) -> None:
@@ -49,7 +46,7 @@ def up(
     ] = None,
 ) -> None:
     """Start the whole platform here: S3 store, Prefect server, deployments, worker; Ctrl-C stops all of it."""
-    from flows.cli import console
+    from flows.cli import console, interruption
     from flows.stack.records.options import UpOptions
     from flows.stack.supervision.heartbeat_automations import HEARTBEAT_TIMEOUT
     from flows.stack.up import Stack
@@ -57,9 +54,5 @@ def up(
     heartbeat_timeout = heartbeat_timeout or HEARTBEAT_TIMEOUT
     options = UpOptions(folder, s3, prefect_api, s3_port, prefect_port, auth, timeout, deployments, heartbeat_timeout)
     stop = Event()
-    before = {number: signal.signal(number, lambda _number, _frame: stop.set()) for number in _SIGNALS}
-    try:
+    with interruption.handled_by(stop.set):
         Stack(options, console.tell).run(stop, lambda text: console.show_text(f"{text}\n"))
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import httpx
-from prefect.exceptions import PrefectHTTPStatusError
-
 from difsims_core.errors import (
     CorruptDataError,
     DifsimsError,
@@ -19,9 +16,9 @@ from difsims_core.errors import (
 from difsims_core.messages import first_line
 from difsims_core.storage.objects import ObjectStore
 from flows.execution.retries import may_go_away
+from flows.ui.flow_context import server_errors
 from flows.ui.progress import Stopped
 
-_NOBODYS = (httpx.TransportError, PrefectHTTPStatusError, Stopped)  # Prefect's server is gone; the run is to end
 _MOST_IN_A_ROW = 3
 
 
@@ -41,7 +38,7 @@ class ItemFailures:
 
     def __init__(self, store: ObjectStore, *through: type[Exception]) -> None:
         self._store = store
-        self._through = (*_NOBODYS, *through)
+        self._through = (*server_errors(), Stopped, *through)
         self._in_a_row = 0
         self.errors: dict[str, Exception] = {}
 

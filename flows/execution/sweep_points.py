@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 from uuid import UUID
@@ -20,52 +20,11 @@ from difsims_core.dataset import build
 from difsims_core.errors import InputError
 from difsims_core.retrying import poll
 from difsims_core.storage.objects import open_store
+from flows.execution.point_states import Changed, PointState
 from flows.ui.flow_runs import find_runs
 
 _POLL_SECONDS = 2.0
 _STARTS = 3  # of one point by one sweep, when its run crashes: the machine's fault, not the point's
-
-Changed = Callable[[int, "PointState"], None]
-
-
-@dataclass(frozen=True, slots=True)
-class PointState:
-    """How far one point is.
-
-    Attributes
-    ----------
-    point : SweepPoint
-        What is simulated.
-    state : str
-        ``waiting``, Prefect's name of the state of its run, ``complete``, or ``failed``.
-    run : str
-        Name of its flow run; empty when none was needed.
-    id : str or None
-        Of the complete dataset.
-    reason : str
-        Why it failed.
-    """
-
-    point: SweepPoint
-    state: str = "waiting"
-    run: str = ""
-    id: str | None = None
-    reason: str = ""
-
-    @classmethod
-    def failed(cls, point: SweepPoint, reason: str, run: str = "") -> PointState:
-        """Return the state of a point that will have no dataset, and why."""
-        return cls(point, "failed", run, reason=reason)
-
-    @property
-    def ended(self) -> bool:
-        """Whether nothing more will happen to it."""
-        return self.state in ("complete", "failed")
-
-    @property
-    def told(self) -> str:
-        """The state with its reason."""
-        return f"{self.state}: {self.reason}" if self.reason else self.state
 
 
 @dataclass(slots=True)

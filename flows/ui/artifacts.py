@@ -11,15 +11,12 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from prefect.artifacts import create_image_artifact, create_markdown_artifact, create_table_artifact
-from prefect.client.orchestration import get_client
-from prefect.context import FlowRunContext
-
 from difsims_core.messages import printable, shortened
 from difsims_core.storage import layout
 from difsims_core.storage.objects import ObjectStore
 from flows.ui import markdown
 from flows.ui.figure_links import browser_url, location_of, picture_url
+from flows.ui.flow_context import run_at_work
 
 SUMMARY = "summary"
 _LONGEST_TAG = 200
@@ -38,6 +35,8 @@ def artifact_key(text: str) -> str:
 
 def table(key: str, rows: Sequence[Mapping[str, Any]], description: str) -> None:
     """Leave a table; numbers have four figures."""
+    from prefect.artifacts import create_table_artifact
+
     create_table_artifact(cells(rows), key=artifact_key(key), description=markdown.text(description))
 
 
@@ -56,6 +55,8 @@ def figure(store: ObjectStore, owner: str, name: str, draw: Callable[[], bytes],
 
 def picture(store: ObjectStore, name: str, key: str, description: str) -> str:
     """Leave a stored picture under a name; return its URL."""
+    from prefect.artifacts import create_image_artifact
+
     shown, remark = picture_url(store, key)
     create_image_artifact(
         image_url=shown,
@@ -81,6 +82,8 @@ def link(store: ObjectStore, key: str, object_key: str, description: str) -> str
 
 def page(key: str, *lines: str, description: str) -> None:
     """Leave lines of Markdown, whose names are text, code or links of `flows.ui.markdown`."""
+    from prefect.artifacts import create_markdown_artifact
+
     create_markdown_artifact("\n".join(lines), key=artifact_key(key), description=markdown.text(description))
 
 
@@ -110,9 +113,11 @@ def tag_run(*tags: str) -> None:
     Not by ``prefect.tags``, which reaches the tasks of the run as well: each task with a tag asks the server for a slot
     of that tag before it begins, which now and then takes two seconds.
     """
-    context = FlowRunContext.get()
+    context = run_at_work()
     if context is None or context.flow_run is None:
         return
+    from prefect.client.orchestration import get_client
+
     shown = (shortened(printable(tag), _LONGEST_TAG) for tag in tags)
     context.flow_run.tags = sorted({*context.flow_run.tags, *shown})
     with get_client(sync_client=True) as client:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Any
-
-from prefect.client.orchestration import get_client
-from prefect.context import FlowRunContext
-from prefect.events import Event, RelatedResource
-from prefect.settings import PREFECT_API_URL
+from typing import TYPE_CHECKING, Any
 
 from difsims_core.messages import first_line
+from flows.ui.flow_context import run_at_work, server_address
 from flows.ui.run_log import log
+
+if TYPE_CHECKING:
+    from prefect.events import Event, RelatedResource
 
 
 def announce(
@@ -42,7 +41,7 @@ def announce(
     payload
         Details, plain JSON values.
     """
-    if FlowRunContext.get() is None and not PREFECT_API_URL.value():
+    if run_at_work() is None and server_address() is None:
         return
     try:
         _deliver(_event(kind, id, store, labels, payload or {}))
@@ -59,6 +58,8 @@ def warn(text: str) -> None:
 
 
 def _event(kind: str, name: str, store: str, labels: Mapping[str, str], payload: Mapping[str, Any]) -> Event:
+    from prefect.events import Event
+
     resource = {
         "prefect.resource.id": f"difsims.{kind.partition('.')[0]}.{name}",
         "prefect.resource.name": name,
@@ -77,7 +78,9 @@ def _event(kind: str, name: str, store: str, labels: Mapping[str, str], payload:
 
 def _run_at_work() -> list[RelatedResource]:
     """Return the flow run that emits, so that its page shows the event."""
-    context = FlowRunContext.get()
+    from prefect.events import RelatedResource
+
+    context = run_at_work()
     if context is None or context.flow_run is None:
         return []
     return [
@@ -96,5 +99,7 @@ def _deliver(event: Event) -> None:
 
     Prefect's own ``emit_event`` leaves it to a thread that a process may not outlive, and tells of no failure.
     """
+    from prefect.client.orchestration import get_client
+
     with get_client(sync_client=True) as client:
         client.request("POST", "/events", json=[event.model_dump(mode="json")])

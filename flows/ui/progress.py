@@ -1,6 +1,7 @@
 """What a flow reports about itself: lines of its log, and how far a long piece of work is.
 
-Both go to Prefect (the run's log, a progress artifact) and to listeners of this process, such as a terminal.
+Both go to Prefect (the log of the run at work, a progress artifact) and to listeners of this process, such as a
+terminal; without a run, to the listeners alone.
 Core functions report through plain callbacks and know of neither.
 """
 
@@ -14,13 +15,9 @@ from threading import Event, Lock
 from typing import Protocol, cast
 from uuid import UUID
 
-import httpx
-from prefect.artifacts import create_progress_artifact, update_progress_artifact
-from prefect.context import FlowRunContext
-from prefect.exceptions import PrefectHTTPStatusError
-
 from difsims_core.messages import first_line
 from flows.ui import markdown
+from flows.ui.flow_context import run_at_work, server_errors
 from flows.ui.run_log import log
 
 _SECONDS_BETWEEN_UPDATES = 3.0
@@ -70,7 +67,9 @@ class TrackedWork:
         self._lock = Lock()
         self._artifact: UUID | None = None
         self._updated = time.monotonic()
-        if FlowRunContext.get() is not None:
+        if run_at_work() is not None:
+            from prefect.artifacts import create_progress_artifact
+
             shown = markdown.text(title)
             with _server_may_be_away():
                 self._artifact = cast("UUID", create_progress_artifact(0.0, key="progress", description=shown))
@@ -101,6 +100,8 @@ class TrackedWork:
 
     def _update_artifact(self) -> None:
         if self._artifact is not None:
+            from prefect.artifacts import update_progress_artifact
+
             percent = 100.0 * self.done / max(self.total, 1)
             detail = f" · {self.detail}" if self.detail else ""
             description = f"{self.title}: {self.done:,} of {self.total:,} {self.unit}{detail}"
@@ -160,5 +161,5 @@ def _server_may_be_away() -> Iterator[None]:
     """Let work go on when its progress cannot be reported, for example while the server restarts."""
     try:
         yield
-    except (httpx.TransportError, PrefectHTTPStatusError) as error:
+    except server_errors() as error:
         _logger.warning("progress is not reported to Prefect: %s", first_line(error))

@@ -6,11 +6,9 @@ So no name of a scan, a phase or a file makes a line of its own in the log of a 
 from __future__ import annotations
 
 import logging
+import sys
 import traceback
 from typing import Any
-
-from prefect.exceptions import MissingContextError
-from prefect.logging import get_run_logger
 
 from difsims_core.messages import printable, printable_lines
 
@@ -23,10 +21,19 @@ _logger = logging.getLogger("flows")
 
 def log(level: int, text: str) -> None:
     """Write a line to the log of the run at work, or to that of this process where there is none."""
+    _logger_at_work().log(level, text)
+
+
+def _logger_at_work() -> logging.Logger | logging.LoggerAdapter[Any]:
+    if "prefect" not in sys.modules:
+        return _logger
+    from prefect.exceptions import MissingContextError
+    from prefect.logging import get_run_logger
+
     try:
-        get_run_logger().log(level, text)
+        return get_run_logger()
     except MissingContextError:
-        _logger.log(level, text)
+        return _logger
 
 
 class ReadableRecord(logging.LogRecord):

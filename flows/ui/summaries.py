@@ -8,7 +8,7 @@ from typing import Any
 from difsims_core.dataset.description import versions_in_words
 from difsims_core.dataset.open import Simulation, open_simulation
 from difsims_core.evaluate.experiment_scores import ExperimentEvaluation
-from difsims_core.learn.bundle import load_bundle
+from difsims_core.learn.bundle import ModelBundle
 from difsims_core.learn.predict import PredictionResult
 from difsims_core.results.evaluate_map import EvaluatedMap
 from difsims_core.results.map_pictures import MapPictures
@@ -17,10 +17,12 @@ from difsims_core.results.run_report import sample_profiles
 from difsims_core.storage import layout
 from difsims_core.storage.objects import ObjectStore, open_store
 from flows.ui import artifacts
+from flows.ui.flow_context import only_in_runs
 
 _NAMED = 12  # maps that a line names; the table has all of them
 
 
+@only_in_runs
 def show_dataset(root: str, simulation_id: str) -> None:
     """Leave the summary and the table of a dataset, a link to it, and profiles of each of its phases."""
     store = open_store(root)
@@ -49,11 +51,10 @@ def _draw_samples(simulation: Simulation) -> bytes:
     return figures.to_png(figures.example_profiles_figure(simulation.q_px, sample_profiles(simulation), simulation.id))
 
 
-def show_model(root: str, model_id: str) -> float:
-    """Leave the summary, held-out scores, learning curves and confusion matrix of a model; return its accuracy."""
-    store = open_store(root)
-    bundle = load_bundle(model_id, store)
-    metrics, history = bundle.metrics, bundle.history
+@only_in_runs
+def show_model(store: ObjectStore, bundle: ModelBundle) -> None:
+    """Leave the summary, held-out scores, learning curves and confusion matrix of a model."""
+    model_id, metrics, history = bundle.id, bundle.metrics, bundle.history
     scores = [{"score": key, "held out": value} for key, value in metrics.items() if isinstance(value, int | float)]
     artifacts.table("model-scores", scores, f"Held-out scores of {model_id}")
     classes = [{"phase": name, **row} for name, row in metrics["per_class"].items()]
@@ -79,9 +80,9 @@ def show_model(root: str, model_id: str) -> float:
         good=f"right on {metrics['accuracy']:.2%} of {metrics['n']:,} patterns that it has never seen",
         where={model_id: store.url(layout.model(model_id))},
     )
-    return float(metrics["accuracy"])
 
 
+@only_in_runs
 def show_evaluation(store: ObjectStore, evaluated: EvaluatedMap, pictures: MapPictures) -> None:
     """Leave the peak positions of a map by phase, the map with its confidence, and the map beside its truth."""
     name, model = evaluated.scores.name, evaluated.scores.model
@@ -91,11 +92,13 @@ def show_evaluation(store: ObjectStore, evaluated: EvaluatedMap, pictures: MapPi
         artifacts.picture(store, f"{name}-truth", pictures.truth, f"{name} beside its truth")
 
 
+@only_in_runs
 def show_map(store: ObjectStore, name: str, key: str) -> None:
     """Leave the stored picture of a predicted map with its confidence."""
     artifacts.picture(store, f"{name}-phase-map", key, f"Phases and confidence of {name}")
 
 
+@only_in_runs
 def show_predictions(results: Sequence[PredictionResult], failed: int = 0) -> None:
     """Leave the summary and the list of predicted maps."""
     where = {result.name: result.url for result in results}
@@ -110,6 +113,7 @@ def show_predictions(results: Sequence[PredictionResult], failed: int = 0) -> No
     )
 
 
+@only_in_runs
 def show_scores(scores: Sequence[MapScores], failed: int = 0) -> None:
     """Leave the summary and the table of evaluated maps."""
     artifacts.table("evaluation", [score_row(item) for item in scores], f"Scores of {len(scores)} maps")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -123,21 +121,3 @@ def test_light_commands_load_nothing_heavy():
     )
     result = python(code)
     assert result.stdout.strip() == "[]", result.stdout + result.stderr
-
-
-@pytest.mark.service
-def test_ctrl_c_ends_cleanly(tmp_path):
-    environment = os.environ | {"PREFECT_HOME": str(tmp_path / "prefect"), "PYTHONPATH": str(ROOT)}
-    environment.pop("PREFECT_API_URL", None)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "flows.cli.app", "simulate", "--store", str(tmp_path / "store")],
-        stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=tmp_path, env=environment,
-    )  # fmt: skip
-    assert process.stderr is not None
-    first = process.stderr.readline()
-    assert "starting Prefect" in first
-    process.send_signal(signal.SIGINT)
-    output, errors = process.communicate(timeout=30)
-    assert process.returncode == 130
-    assert output == ""
-    assert errors.splitlines() == ["interrupted; finished work is kept, the same command resumes from there"]

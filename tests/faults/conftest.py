@@ -12,7 +12,7 @@ from difsims_core.config.documents import dump_spec, make_spec
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.dataset import build
 from difsims_core.storage.objects import ObjectStore, open_store
-from flows.execution import tasks
+from flows.execution import steps
 from tests.fault_proxy import FaultProxy, fault_proxy
 from tests.faults.datasets import ROWS, Dataset, build_blocks
 from tests.services import S3Service
@@ -62,6 +62,6 @@ def store(s3_store_url: str) -> ObjectStore:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """As many tries as ever, and next to no time between them: for failures that waiting does not cure."""
     monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0.01)
-    for task in (tasks.begin_dataset, tasks.finished_blocks, tasks.write_blocks):
-        monkeypatch.setattr(task, "retry_delay_seconds", [0.01])
-        monkeypatch.setattr(task, "retries", 1)
+    for step in (steps.begin_dataset, steps.finished_blocks, steps.write_blocks):
+        monkeypatch.setattr(step.task, "retry_delay_seconds", [0.01])
+        monkeypatch.setattr(step.task, "retries", 1)

@@ -19,7 +19,7 @@ from difsims_core.evaluate.figure_style import phase_colours
 from difsims_core.learn.predict import PredictionResult
 from difsims_core.results.map_scores import MapScores
 from difsims_core.storage.objects import open_store
-from flows.ui import artifacts, progress, summaries
+from flows.ui import artifacts, summaries
 from flows.ui.figure_links import THUMBNAIL_BYTES, browser_url, thumbnail
 from flows.ui.progress import log_and_show, log_line, track_progress
 from flows.ui.run_page import run_page
@@ -201,7 +201,7 @@ def test_work_goes_on_while_the_server_is_away(monkeypatch):
 
     @flow(name="goes-on")
     def goes_on() -> int:
-        monkeypatch.setattr(progress, "update_progress_artifact", away)
+        monkeypatch.setattr("prefect.artifacts.update_progress_artifact", away)
         with track_progress("goes-on", "counting", 2, "things") as work:
             work.update("all", 2)
         return work.done

@@ -102,7 +102,8 @@ def test_the_unit_of_the_scans_reaches_the_flows(store, tmp_path, monkeypatch):
     asked = []
     done = SimpleNamespace(report="there")
     monkeypatch.setattr("flows.pipeline.pipeline", lambda spec, _: asked.append(spec.q_unit) or done)
-    monkeypatch.setattr("flows.predict.predict", lambda _model, _scans, _store, *reading: asked.append(reading) or [])
+    run = lambda _ctx, _name, _model, _scans, _store, *reading: asked.append(reading) or []  # noqa: E731
+    monkeypatch.setattr("flows.cli.session.run_command", run)
     monkeypatch.setattr("difsims_core.learn.bundle.load_bundle", lambda name, _store: SimpleNamespace(id=name))
     model = "cnn-00000000-0000-4000-8000-000000000000"
     for arguments in (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from importlib import import_module
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 from prefect import Flow, Task
@@ -23,9 +23,10 @@ from difsims_core.errors import (
     MissingObjectError,
     StoreAccessError,
     StoreError,
+    StoreFullError,
 )
 from flows.evaluate import evaluate
-from flows.execution import tasks
+from flows.execution import retries, steps
 from flows.export import export
 from flows.pipeline import pipeline
 from flows.predict import predict
@@ -76,12 +77,23 @@ def test_a_typo_is_refused_with_the_nearest_key():
     ],
 )
 def test_only_a_failing_store_is_tried_again(error, again):
-    assert tasks.is_temporary(tasks.write_blocks, None, Failed(data=error)) is again
+    run = SimpleNamespace(run_count=1)
+    assert steps.write_blocks.task.retry_condition_fn(steps.write_blocks.task, run, Failed(data=error)) is again
+    assert retries.worth_waiting(error) is again
+
+
+def test_a_full_store_is_waited_for_where_somebody_may_free_space(monkeypatch):
+    """Beside a run that a worker started, retention may; whoever typed a command is told at once."""
+    monkeypatch.delenv("PREFECT__FLOW_RUN_ID", raising=False)
+    assert not retries.worth_waiting(StoreFullError("no room"))
+    monkeypatch.setenv("PREFECT__FLOW_RUN_ID", "0")
+    assert retries.worth_waiting(StoreFullError("no room"))
 
 
 def test_no_task_and_no_flow_keeps_its_result():
     found = [value for module in _modules() for value in vars(module).values()]
-    tasks_found = [item for item in found if isinstance(item, Task)]
+    tasks_found = [item.task for item in found if isinstance(item, steps.Step)]
+    assert not any(isinstance(item, Task) for item in found), "tasks are made of steps"
     flows_found = [item for item in found if isinstance(item, Flow)]
     assert len(tasks_found) >= 9
     assert len({item.name for item in flows_found}) == len(_modules()) - 1
@@ -108,5 +120,5 @@ def test_flows_and_tasks_are_made_in_one_place():
 
 
 def _modules() -> list[ModuleType]:
-    names = "simulate sweep train predict evaluate pipeline retrain watch execution.tasks"
+    names = "simulate sweep train predict evaluate pipeline retrain watch execution.steps"
     return [import_module(f"flows.{name}") for name in names.split()]

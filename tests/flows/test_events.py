@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -23,12 +24,15 @@ from difsims_core.storage.objects import open_store
 from flows import evaluate as flows_evaluate
 from flows import predict as flows_predict
 from flows import train as flows_train
-from flows.ui import events
+from flows.commands import evaluate as evaluate_command
+from flows.commands import predict as predict_command
+from flows.commands import train as train_command
 from flows.ui.events import announce
 from tests.evaluated import evaluated_map
 from tests.flows.prefect_records import latest_run
 
 MODEL = "cnn-00000000-0000-4000-8000-000000000000"
+DATASET = "sim-00000000-0000-4000-8000-000000000000"
 DEAD = "http://127.0.0.1:9/api"
 
 
@@ -47,7 +51,7 @@ def events_of(store: str, count: int = 1) -> list[dict[str, Any]]:
 
 @flow(persist_result=False)
 def telling(store: str, labels: dict[str, str]) -> str:
-    announce("dataset.complete", "sim-1", store, labels=labels, payload={"patterns": 300})
+    announce("dataset.complete", DATASET, store, labels=labels, payload={"patterns": 300})
     return str(flow_run.id)
 
 
@@ -57,8 +61,8 @@ def test_an_event_arrives_with_its_labels_and_its_run(store):
     assert event["event"] == "difsims.dataset.complete"
     assert event["resource"] == {
         "prefect.resource.id": "difsims.dataset.sim-1",
-        "prefect.resource.name": "sim-1",
-        "difsims.id": "sim-1",
+        "prefect.resource.name": DATASET,
+        "difsims.id": DATASET,
         "difsims.store": store,
         "difsims.url": f"{store}/simulations/sim-1.zarr",
     }
@@ -81,7 +85,7 @@ def test_without_an_api_nothing_is_emitted(store, monkeypatch):
     def never(**_options):
         raise AssertionError("a client was asked for")
 
-    monkeypatch.setattr(events, "get_client", never)
+    monkeypatch.setattr("prefect.client.orchestration.get_client", never)
     with temporary_settings(restore_defaults={PREFECT_API_URL}):
         announce("model.trained", MODEL, store)
 
@@ -96,7 +100,7 @@ def test_what_cannot_be_delivered_is_a_warning(store, monkeypatch):
     @flow(persist_result=False)
     def unlucky() -> str:
         with monkeypatch.context() as patched:
-            patched.setattr(events, "get_client", lambda **_: SyncPrefectClient(DEAD))
+            patched.setattr("prefect.client.orchestration.get_client", lambda **_: SyncPrefectClient(DEAD))
             announce("model.trained", MODEL, store)
         announce("model.trained", "", store, labels={"difsims.model": object()})  # type: ignore[dict-item]
         return "done"
@@ -116,17 +120,18 @@ def test_what_cannot_be_delivered_is_a_warning(store, monkeypatch):
 
 def test_a_trained_model_is_announced_and_a_reused_one_is_not(store, monkeypatch):
     known: list[str] = []
-    monkeypatch.setattr(flows_train, "find_trained", lambda *_: known[0] if known else None)
-    monkeypatch.setattr(flows_train, "train_model", lambda *_: MODEL)
-    monkeypatch.setattr(flows_train, "show_model", lambda *_: 0.9)
-    flows_train.train(["sim-1"], store=store)
+    monkeypatch.setattr(train_command, "find_trained", lambda *_: known[0] if known else None)
+    monkeypatch.setattr(train_command, "train_model", lambda *_: MODEL)
+    monkeypatch.setattr(train_command, "load_bundle", lambda *_: SimpleNamespace(metrics={"accuracy": 0.9}))
+    monkeypatch.setattr(train_command, "show_model", lambda *_: None)
+    flows_train.train([DATASET], store=store)
     known.append(MODEL)
-    flows_train.train(["sim-1"], store=store)
+    flows_train.train([DATASET], store=store)
     telling(store, {})
     trained, last = events_of(store, 2)
     assert trained["event"] == "difsims.model.trained"
     assert trained["resource"]["difsims.model"] == MODEL
-    assert trained["payload"] == {"simulations": ["sim-1"]}
+    assert trained["payload"] == {"simulations": [DATASET]}
     assert last["event"] == "difsims.dataset.complete"
 
 
@@ -139,7 +144,7 @@ def fake_predictions(monkeypatch: pytest.MonkeyPatch, store: str) -> set[str]:
         where = open_store(store).url(layout.prediction(model, name))
         return PredictionResult(model, where, name, name in reused, 0, 1)
 
-    monkeypatch.setattr(flows_predict, "predict_one", predict_one)
+    monkeypatch.setattr(predict_command, "predict_one", predict_one)
     return reused
 
 
@@ -174,14 +179,14 @@ def test_predictions_that_were_never_announced_are_announced_by_the_next_run(sto
     open_store(store).write_record(layout.evaluation(MODEL, "a"), {"a": 1})
     flows_predict.predict(MODEL, [str(tmp_path)], store)
     reused.clear()
-    original = flows_predict.predict_one
+    original = predict_command.predict_one
 
     def failing(root, model, url):
         if url.endswith("b.npz"):
             raise StoreError("the store is away")
         return original(root, model, url)
 
-    monkeypatch.setattr(flows_predict, "predict_one", failing)
+    monkeypatch.setattr(predict_command, "predict_one", failing)
     with pytest.raises(PartlyFailedError, match="the store is away"):
         flows_predict.predict(MODEL, [str(tmp_path)], store)
     found = events_of(store, 2)
@@ -193,8 +198,8 @@ def test_fresh_scores_are_announced_once_a_model(store, monkeypatch, tmp_path):
         name = url.rsplit("/", 1)[-1].removesuffix(".npz")
         return evaluated_map(name, MODEL, f"{store}/evaluations/{MODEL}/{name}.json", reused=name == "old")
 
-    monkeypatch.setattr(flows_evaluate, "evaluate_one", evaluate_one)
-    monkeypatch.setattr(flows_evaluate, "show_evaluation", lambda *_, **__: None)
+    monkeypatch.setattr(evaluate_command, "evaluate_one", evaluate_one)
+    monkeypatch.setattr(evaluate_command, "show_evaluation", lambda *_, **__: None)
     for name in ("a", "b", "old"):
         (tmp_path / f"{name}.npz").touch()
     rows = flows_evaluate.evaluate([str(tmp_path)], store=store)

@@ -8,9 +8,9 @@ from difsims_core.errors import PartlyFailedError, StoreError
 from difsims_core.learn import predict as core
 from difsims_core.storage import layout
 from difsims_core.storage.objects import ObjectStore, open_store
-from flows import evaluate as evaluating
+from flows.commands import evaluate as evaluating
 from flows.evaluate import evaluate
-from flows.execution import tasks
+from flows.execution import steps
 from flows.predict import predict
 from tests.evaluated import evaluated_map
 from tests.flows.prefect_records import latest_run
@@ -24,8 +24,7 @@ NAMES = ["a", "b", "c"]
 @pytest.fixture
 def objects(store: str, monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
     """A store with a champion and three scans."""
-    monkeypatch.setattr(tasks, "_bundle", lambda _store, _model: bundle_of())
-    monkeypatch.setattr(tasks, "_SECONDS_BETWEEN_TRIES", [0])
+    monkeypatch.setattr(steps, "_bundle", lambda _store, _model: bundle_of())
     opened = open_store(store)
     crown(opened, MODEL)
     for name in NAMES:
@@ -59,7 +58,7 @@ def test_a_scan_that_raises_anything_fails_alone(objects, monkeypatch, error):
 
 def test_a_store_that_fails_says_nothing_of_the_scan(objects, monkeypatch):
     raising(monkeypatch, StoreError("a request took too long"))
-    monkeypatch.setattr(tasks.predict_one, "retries", 0)
+    monkeypatch.setattr(steps.predict_one.task, "retries", 0)
     with pytest.raises(PartlyFailedError, match=r"1 of 3 .*took too long"):
         predict(store=objects.root)
     assert states(objects) == {"a": "pending", "b": "pending", "c": "pending"}

@@ -11,9 +11,10 @@ from difsims_core.dataset import build
 from difsims_core.errors import InputError
 from difsims_core.storage.objects import open_store
 from flows.execution import sweep_points as flows_points
+from flows.execution.point_states import SweepError
 from flows.execution.sweep_points import PointRuns, cancel_runs
 from flows.simulate import simulate
-from flows.sweep import SweepError, simulate_sweep
+from flows.sweep import simulate_sweep
 
 pytestmark = pytest.mark.service
 

@@ -161,7 +161,7 @@ def test_only_so_many_groups_are_at_work_at_once(store, tiny, monkeypatch):
 
 def test_a_finished_dataset_is_announced_once(store, tiny, monkeypatch):
     told = []
-    monkeypatch.setattr("flows.simulate.announce", lambda *args, **kwargs: told.append((args, kwargs)))
+    monkeypatch.setattr("flows.commands.simulate.announce", lambda *args, **kwargs: told.append((args, kwargs)))
     simulation = simulate(tiny, store)
     simulate(tiny, store)
     ((arguments, named),) = told

@@ -12,7 +12,8 @@ from difsims_core.dataset.open import open_simulation
 from difsims_core.storage.objects import open_store
 from flows import sweep as flows_sweep
 from flows.cli.app import app
-from flows.sweep import SweepError, simulate_sweep
+from flows.execution.point_states import SweepError
+from flows.sweep import simulate_sweep
 from tests.flows.prefect_records import artifacts_of, latest_run
 
 AXES = {"seed": [3, 4], "postprocessing.sqrt": [False, True]}

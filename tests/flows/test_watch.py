@@ -28,11 +28,11 @@ from difsims_core.scans.missing_maps import Inventory
 from difsims_core.storage import layout
 from difsims_core.storage.npz.contracts import predicted_name, read_prediction, write_profiles
 from difsims_core.storage.objects import ObjectStore, open_store
-from flows import evaluate as evaluating
 from flows import watch
 from flows.cli import scans
+from flows.commands import evaluate as evaluating
 from flows.evaluate import evaluate
-from flows.execution import tasks
+from flows.execution import steps
 from flows.predict import predict
 from flows.watch import scans_at_work, watch_experiments
 from tests.evaluated import evaluated_map
@@ -52,7 +52,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "ReadingLimits", lambda memory_mb, _seconds: ReadingLimits(memory_mb, 0.001))
     monkeypatch.setattr(reconcile, "ScanReader", ReaderHere)
     monkeypatch.setenv("DIFSIMS_INTAKE_TRIES", "2")
-    monkeypatch.setattr(tasks, "_bundle", lambda _store, _model: bundle_of())
+    monkeypatch.setattr(steps, "_bundle", lambda _store, _model: bundle_of())
     monkeypatch.setattr(evaluating, "evaluate_one", evaluate_one)
     monkeypatch.setattr("difsims_core.results.run_evaluation.keep_pictures", lambda *_: None)
     for name in ("show_evaluation", "show_scores"):

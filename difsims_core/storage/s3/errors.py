@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from difsims_core.errors import DifsimsError, MissingObjectError, StoreAccessError, StoreError
+from difsims_core.errors import DifsimsError, MissingObjectError, StoreAccessError, StoreError, StoreFullError
 from difsims_core.messages import without_secrets
 
 _REFUSED = {
@@ -82,7 +82,7 @@ def _meaning(path: str, error: Exception) -> StoreError:
     if isinstance(error, FileNotFoundError) or code in {"NoSuchKey", "404", "NotFound"}:
         return MissingObjectError(f"{url}: no such object", "check the name")
     if code in _FULL or _metadata(error).get("HTTPStatusCode") == 507:
-        return StoreError(f"{url}: the store is full ({code or 507})", _FREE_SPACE)
+        return StoreFullError(f"{url}: the store is full ({code or 507})", _FREE_SPACE)
     reason = f"{kind} {code}".strip()
     hint = "try again"
     if kind == "EndpointConnectionError":

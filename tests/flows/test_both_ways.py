@@ -1,0 +1,111 @@
+"""A command does the same as a plain function and as a flow: what it prints, and what lies in the store."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from difsims_core.config.documents import dump_spec, make_spec
+from difsims_core.dataset.open import open_simulation
+from difsims_core.learn.bundle import load_bundle
+from difsims_core.resources import samples_folder
+from difsims_core.storage.npz.contracts import read_prediction
+from difsims_core.storage.objects import ObjectStore, open_store
+from flows.cli.app import app
+from flows.ui.flow_runs import find_runs
+
+_FIGURES = ("sample-profiles.png", "learning-curves.png", "confusion.png")
+SCAN = str(samples_folder() / "roi_1_radial_crop.npz")
+
+
+def invoke(*arguments: str) -> Result:
+    result = CliRunner().invoke(app, list(arguments))
+    assert result.exit_code == 0, result.output
+    return result
+
+
+def whole_way(document: str, swept: str, root: str, *options: str) -> SimpleNamespace:
+    """Simulate, train, predict, evaluate, each twice; return the store and what the second calls told."""
+    again: list[str] = []
+
+    def twice(*arguments: str) -> str:
+        first = invoke(*arguments, "--store", root, *options)
+        second = invoke(*arguments, "--store", root, *options)
+        assert second.stdout == first.stdout
+        again.append(second.stderr)
+        return first.stdout.splitlines()[-1]
+
+    simulation = twice("simulate", document)
+    sweep = invoke("simulate", swept, "--store", root, *options).stdout.split()
+    model = twice("train", simulation, "--set", "epochs=1")
+    prediction = twice("predict", model, SCAN)
+    scores = invoke("evaluate", prediction, "--experiments", str(samples_folder()), "--store", root, *options, "--json")
+    return SimpleNamespace(
+        store=open_store(root), simulation=simulation, sweep=sweep, model=model, prediction=prediction,
+        scores=scores.stdout, again=again,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory) -> tuple[SimpleNamespace, SimpleNamespace]:
+    folder: Path = tmp_path_factory.mktemp("both-ways")
+    document, swept = folder / "tiny.yaml", folder / "swept.yaml"
+    document.write_text(dump_spec(make_spec({"n_patterns": 600, "seed": 3, "output": {"x_all": False}})))
+    swept.write_text(f"{document.read_text()}\nsweep: {{seed: [3, 5]}}\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("flows.cli.session.server_address", lambda: None)
+        runs = len(find_runs())
+        plain = whole_way(str(document), str(swept), (folder / "plain").as_uri())
+        assert len(find_runs()) == runs, "no flow has run"
+    return plain, whole_way(str(document), str(swept), (folder / "flow").as_uri())
+
+
+def test_the_same_objects_lie_in_the_store(both):
+    first, second = (_keys(way) for way in both)
+    assert first == second
+
+
+def test_datasets_hold_the_same_rows(both):
+    plain, flow = both
+    for first, second in zip((plain.simulation, *plain.sweep), (flow.simulation, *flow.sweep), strict=True):
+        one, other = open_simulation(first, plain.store), open_simulation(second, flow.store)
+        assert one.fingerprint == other.fingerprint
+        assert one.arrays == other.arrays
+        for path in ("1d/x_px", "1d/y_px"):
+            np.testing.assert_array_equal(one[path][:], other[path][:])
+
+
+def test_models_and_maps_are_the_same(both):
+    plain, flow = both
+    first, second = load_bundle(plain.model, plain.store), load_bundle(flow.model, flow.store)
+    assert first.metrics == second.metrics
+    assert first.training_fingerprint == second.training_fingerprint
+    one, other = read_prediction(plain.prediction), read_prediction(flow.prediction)
+    np.testing.assert_array_equal(one.pred, other.pred)
+
+
+def test_what_was_there_is_said_to_be_reused(both):
+    for way in both:
+        assert [text.count("reused") for text in way.again] == [1, 1, 1]
+
+
+def test_only_a_flow_tells_of_its_page(both):
+    plain, flow = both
+    assert not any("/runs/flow-run/" in text for text in plain.again)
+    assert all("/runs/flow-run/" in text for text in flow.again)
+
+
+def _keys(way: SimpleNamespace) -> list[str]:
+    """Return the keys of a store with names instead of ids, without the figures that Prefect's pages show."""
+    store: ObjectStore = way.store
+    named = {way.simulation: "SIM", way.model: "CNN"} | {name: f"POINT-{i}" for i, name in enumerate(way.sweep)}
+    keys = [re.sub(r"tfevents.*", "tfevents", key) for key in store.list("") if not key.endswith(_FIGURES)]
+    for name, shown in named.items():
+        keys = [key.replace(name, shown) for key in keys]
+    return sorted(keys)
