@@ -92,12 +92,30 @@ def nearest_distances(positions: np.ndarray, place: np.ndarray, cell: UnitCell) 
 
 
 def close_pairs(positions: np.ndarray, cell: UnitCell, within: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return (n, 2) indices of positions closer than ``within`` Å, across the cell's faces too, and (n,) distances."""
-    from scipy.spatial import KDTree  # here, because it takes as long to load as all crystal files to be read
+    """Return (n, 2) indices of positions closer than ``within`` Å, across the cell's faces too, and (n,) distances.
 
-    tree = KDTree(positions % 1.0 % 1.0, boxsize=1.0)  # twice: a tiny negative number gives 1.0 the first time
-    reach = within * float(np.linalg.norm(cell.reciprocal, 2))
-    pairs = tree.query_pairs(min(reach, 1.0) * (1 + 1e-9), output_type="ndarray")
-    distances = nearest_distances(positions[pairs[:, 0]], positions[pairs[:, 1]], cell)
-    near = distances <= within
-    return pairs[near], distances[near]
+    Sorted along that axis of the cell on which the fewest have to be compared, each is compared with those that follow
+    within reach. A k-d tree would need fewer comparisons, but SciPy takes longer to load it than all crystals that
+    come along take to be read.
+    """
+    n = len(positions)
+    places = positions % 1.0 % 1.0  # twice: a tiny negative number gives 1.0 the first time
+    reaches = within * (1 + 1e-9) * np.linalg.norm(cell.reciprocal, axis=1)
+    runs = [_followers(along, reach) for along, reach in zip(places.T, reaches, strict=True)]
+    order, counts = min(runs, key=lambda run: run[1].sum())
+    near: list[np.ndarray] = []
+    for step in range(1, counts.max(initial=0) + 1):
+        first = np.flatnonzero(counts >= step)
+        one, other = order[first], order[(first + step) % n]
+        close = nearest_distances(positions[one], positions[other], cell) <= within
+        near.append(np.minimum(one, other)[close] * n + np.maximum(one, other)[close])
+    pairs = np.stack(np.divmod(np.unique(np.concatenate([np.empty(0, np.int64), *near])), max(n, 1)), axis=1)
+    return pairs, nearest_distances(positions[pairs[:, 0]], positions[pairs[:, 1]], cell)
+
+
+def _followers(along: np.ndarray, reach: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the order of (n,) places on a circle of length 1, and how many follow each within a distance."""
+    order = np.argsort(along, kind="stable")
+    twice = np.concatenate([along[order], along[order] + 1.0])
+    counts = np.searchsorted(twice, along[order] + reach, side="right") - np.arange(len(along)) - 1
+    return order, np.minimum(counts, len(along) - 1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from difsims_core.crystal.structure import Structure
 
@@ -98,6 +97,8 @@ def quaternions_of(rotations: np.ndarray) -> np.ndarray:
 
     By SciPy: orix 0.15 takes the signs of the axis of a half turn from entries that are rounding errors.
     """
+    from scipy.spatial.transform import Rotation  # who needs it has loaded orix, and much of SciPy with it
+
     return np.atleast_2d(Rotation.from_matrix(rotations).as_quat(canonical=True, scalar_first=True))
 
 

@@ -85,7 +85,11 @@ def begin(
     Plan
         ``complete`` says that there is nothing left to do.
     """
-    simulator = simulator or _prepare(spec)
+    if simulator is None:
+        _, found = find(store, spec)  # quick, as a complete one needs no tables
+        if found is not None and found.complete:
+            return found
+        simulator = _prepare(spec)
     plan = _find_or_create(store, simulator, block_rows)
     if _completion_of(store, plan) is not None:
         return replace(plan, complete=True)
@@ -101,7 +105,9 @@ def begin(
 
 def find(store: ObjectStore, spec: SimulationSpec) -> tuple[str, Plan | None]:
     """Return the fingerprint of a document, and the plan of its dataset, finished or not, if it was begun."""
-    wanted = fingerprint(_prepare(spec))
+    from difsims_core.simulation.inputs import Inputs
+
+    wanted = fingerprint(Inputs.read(spec))
     try:
         plan = read_index(store, wanted)
     except MissingObjectError:

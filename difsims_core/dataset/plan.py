@@ -13,6 +13,7 @@ from difsims_core.errors import CorruptDataError, InputError
 from difsims_core.storage.record_model import Count, Record, Sha256, SimulationId, Size, Time
 
 if TYPE_CHECKING:
+    from difsims_core.simulation.inputs import Inputs
     from difsims_core.simulation.simulator import Simulator
 
 CHUNK_ROWS = 1024
@@ -159,23 +160,23 @@ def _power_of_two(at_most: int) -> int:
     return 1 << max(0, at_most.bit_length() - 1)
 
 
-def fingerprint(simulator: Simulator) -> str:
+def fingerprint(inputs: Inputs | Simulator) -> str:
     """Return the SHA-256 of everything that the bytes of a dataset depend on.
 
     That is the document without the places where its crystals and orientations lie, their content, the crystal
     structures as they were read, name and version of the engine and of extensions, and the version of what is around
     them. How the dataset is cut into blocks and where it is stored do not belong to it.
     """
-    document = fingerprint_document(simulator.spec)
+    document = fingerprint_document(inputs.spec)
     del document["crystal_folder"], document["orientations"]["file"]
     for phase in document["phases"]:
         del phase["cif"]
     content: dict[str, Any] = {
         "parameters": document,
-        "crystals": [[crystal.name, crystal.sha256, crystal.structure_sha256] for crystal in simulator.crystals],
-        **simulator.versions,
+        "crystals": [[crystal.name, crystal.sha256, crystal.structure_sha256] for crystal in inputs.crystals],
+        **inputs.versions,
     }
-    if simulator.orientation_sha256 is not None:
-        content["orientations"] = list(simulator.orientation_sha256)
+    if inputs.orientation_sha256 is not None:
+        content["orientations"] = list(inputs.orientation_sha256)
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(canonical.encode()).hexdigest()

@@ -1,9 +1,11 @@
-"""Bring a profile onto another q axis: measured axes by interpolation, q crops by mean-conserving rebinning."""
+"""Bring a profile onto another q axis: measured axes by interpolation, q crops by mean-conserving rebinning.
+
+SciPy's splines are loaded where they interpolate, as half of SciPy comes along; a simulation needs none.
+"""
 
 from __future__ import annotations
 
 import numpy as np
-from scipy.interpolate import make_interp_spline
 
 from difsims_core.config.signal import QCropSpec
 from difsims_core.errors import ExperimentError, InputError
@@ -35,6 +37,8 @@ def resample_profiles(profiles: np.ndarray, q_from: np.ndarray, q_to: np.ndarray
     if same_axis(q_from, q_to):
         return profiles
     check_sampling(q_from, q_to)
+    from scipy.interpolate import make_interp_spline
+
     inside = np.clip(q_to, q_from[0], q_from[-1])
     return make_interp_spline(q_from, profiles, k=1, axis=-1)(inside).astype(profiles.dtype)
 
@@ -101,6 +105,8 @@ def range_used(q_axis: np.ndarray, q_wanted: np.ndarray) -> slice:
 
 def _in_samples(q: np.ndarray, q_wanted: np.ndarray) -> np.ndarray:
     """Return positions as (fractional) indices into an axis, continued beyond its ends."""
+    from scipy.interpolate import make_interp_spline
+
     return make_interp_spline(q_wanted, np.arange(len(q_wanted), dtype=float), k=1)(q)
 
 

@@ -16,20 +16,18 @@ from typing import Any
 
 import numpy as np
 
-from difsims_core.config.simulation import PhaseSpec, SimulationSpec
-from difsims_core.crystal.catalogue import find_crystal
-from difsims_core.crystal.phases import Crystal, load_crystal
+from difsims_core.config.simulation import SimulationSpec
+from difsims_core.crystal.phases import Crystal
 from difsims_core.diffraction.draws import Draws, draw_patterns
 from difsims_core.errors import InputError
-from difsims_core.families import ENGINES
 from difsims_core.signal.grid import AZIMUTH_DEG
 from difsims_core.signal.resample import q_crop_axis
 from difsims_core.simulation.block import Block
 from difsims_core.simulation.detector_signal import image_signal
+from difsims_core.simulation.inputs import read_crystals, with_absolute_paths
 from difsims_core.simulation.slices import join_peaks, simulate_slice
 from difsims_core.simulation.tables import Tables, build_tables
-from difsims_core.simulation.versions import versions_of
-from difsims_core.storage.names import split_url
+from difsims_core.simulation.versions import versions_of_document
 
 _SLICE = 1024
 _SLICE_WITH_POLAR = 32
@@ -100,8 +98,8 @@ class Simulator:
             If a crystal is missing, malformed or has no allowed reflection, a list of orientations cannot be read, or
             the detector does not reach the crop.
         """
-        spec = _with_absolute_paths(spec)
-        crystals = tuple(load_crystal(phase.name, phase.cif, spec.crystal_folder) for phase in spec.phases)
+        spec = with_absolute_paths(spec)
+        crystals = read_crystals(spec)
         if spec.orientations.kind == "list":  # the file may have changed
             return cls(spec, crystals, build_tables(spec, crystals))
         return _prepared(spec, crystals)  # pyright: ignore[reportArgumentType] - frozen models have a hash
@@ -109,9 +107,7 @@ class Simulator:
     @property
     def versions(self) -> dict[str, Any]:
         """Versions of what makes the bytes, for fingerprints and attributes of datasets."""
-        extensions = self.tables.extensions.versions()
-        engine = versions_of(ENGINES[self.spec.diffraction.engine])
-        return {**engine, **({"extensions": extensions} if extensions else {})}
+        return versions_of_document(self.spec, self.tables.extensions)
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -225,25 +221,6 @@ class Simulator:
                 "expected 0 ≤ start < stop ≤ n_patterns"
             )
         return start, stop
-
-
-def _with_absolute_paths(spec: SimulationSpec) -> SimulationSpec:
-    """Return the document with the places of its files as seen from anywhere, so that it can be run elsewhere."""
-
-    def absolute(place: str | None) -> str | None:
-        if place is None:
-            return None
-        scheme, path = split_url(place)
-        return path if scheme == "file" else place
-
-    def file(phase: PhaseSpec) -> str | None:
-        return phase.cif and absolute(find_crystal(phase.name, phase.cif, spec.crystal_folder))
-
-    phases = tuple(phase.model_copy(update={"cif": file(phase)}) for phase in spec.phases)
-    orientations = spec.orientations.model_copy(update={"file": absolute(spec.orientations.file)})
-    return spec.model_copy(
-        update={"crystal_folder": absolute(spec.crystal_folder), "phases": phases, "orientations": orientations}
-    )
 
 
 @lru_cache(maxsize=4)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from difsims_core.config.simulation import SimulationSpec
-from difsims_core.crystal.orientations import orientation_grid, read_orientations
+from difsims_core.crystal.orientations import orientation_grid
 from difsims_core.crystal.phases import Crystal
 from difsims_core.diffraction.draws import check_combinations
 from difsims_core.diffraction.engines.base import Engine
@@ -21,6 +21,7 @@ from difsims_core.errors import InputError
 from difsims_core.families import ENGINES
 from difsims_core.signal.grid import RadialGrid, pixel_counts
 from difsims_core.signal.resample import check_q_crop
+from difsims_core.simulation.inputs import orientation_lists
 from difsims_core.units import electron_wavelength_angstrom
 
 _MOST_OF_SPHERE = 0.95
@@ -131,9 +132,7 @@ def _orientations(
         return None, None
     if wanted.kind == "grid":
         return [orientation_grid(crystal.structure, wanted.method, wanted.resolution_deg) for crystal in crystals], None
-    assert wanted.file is not None  # noqa: S101 - narrows the type; the document was checked
-    read = [read_orientations(wanted.file.replace("{phase}", crystal.name), wanted.unit) for crystal in crystals]
-    return [quaternions for quaternions, _ in read], tuple(sha256 for _, sha256 in read)
+    return orientation_lists(spec, crystals)
 
 
 def _check_detector(spec: SimulationSpec) -> None:
