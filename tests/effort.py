@@ -7,10 +7,13 @@ as with the tests in one process, a run is of the small kind.
 from __future__ import annotations
 
 import os
+from typing import TypeVar
 
 from hypothesis import settings
 
 from tests.selection import FULL_EVERY, Selection
+
+T = TypeVar("T")
 
 _FULL, _TURN = "DIFSIMS_TESTS_FULL", "DIFSIMS_TESTS_TURN"
 _LEAST_EXAMPLES = 10
@@ -32,7 +35,7 @@ def cases(number: int) -> range:
     return range(number) if is_full() else range(int(os.environ.get(_TURN, "0")), number, FULL_EVERY)
 
 
-def either(few: int, many: int) -> int:
+def either(few: T, many: T) -> T:
     """Return how often something slow is done, as a real process killed: a few times, or many times on a full run."""
     return many if is_full() else few
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from difsims_core.augment.noise import apply_counting_noise
+from tests.effort import either
 from tests.oracles import ewald, image_route, noise_route
 from tests.oracles.crystals import published_phase
 from tests.oracles.ewald import Spots
@@ -199,7 +200,7 @@ def test_radial_noise_agrees_with_pixel_noise(dose, snr, spike):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [51, 52, 53])
+@pytest.mark.parametrize("seed", either([51], [51, 52, 53]))
 def test_radial_noise_agrees_with_pixel_noise_on_whole_patterns(seed):
     found = reflections(published_phase("p4mbm_scaled_mixed_halide"), 1.6)
     spots = ewald.spots(found, uniform_orientations(1, seed=seed))
