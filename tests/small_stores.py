@@ -37,6 +37,7 @@ def put_dataset(store: ObjectStore, *, created: str = LONG_AGO, whole: bool = Tr
         record = {"id": name, "fingerprint": own, "completed": created, "stored_bytes": 1000}
         store.write_record(layout.completion(name), record)
     store.write(layout.figure(name, "sample-profiles.png"), b"png")
+    store.write(layout.export(name, ".npz"), b"npz")
     return name
 
 

@@ -146,14 +146,15 @@ def _check_meaning(store: ObjectStore, key: str, description: Description) -> No
         raise CorruptDataError(f"{where}: phases or n_patterns are not those of its parameters", "simulate it again")
     grid, crop = RadialGrid(), spec.postprocessing.q_crop
     axes = {
-        "q_px": grid.q[grid.crop],
-        "q_all": grid.q,
-        "q_q": None if crop is None else q_crop_axis(crop),
-        "azimuth": AZIMUTH_DEG,
+        "x_px_q_axis": grid.q[grid.crop],
+        "x_all_q_axis": grid.q,
+        "x_q_q_axis": None if crop is None else q_crop_axis(crop),
+        "x_px_azimuth_axis": AZIMUTH_DEG,
+        "x_all_azimuth_axis": AZIMUTH_DEG,
     }
     group = open_group(store, key, document)
     for path in axis_objects(document):
-        expected = axes.get(document.nodes[path]["dimension_names"][0])
+        expected = axes.get(path.rpartition("/")[2])
         found = np.asarray(get_array(group, path)[:])
         if expected is None or found.shape != expected.shape or not np.allclose(found, expected, rtol=1e-9, atol=1e-12):
             raise CorruptDataError(

@@ -21,34 +21,42 @@ if TYPE_CHECKING:
 
 _CHUNK_BYTES = 2**20
 _AXES = {
-    "q": ("q", {"units": "1/angstrom", "long_name": "q = 1/d"}),
-    "azimuth": ("azimuth", {"units": "degree", "long_name": "azimuth from +x (columns) towards +y (rows)"}),
+    "q": {"units": "1/angstrom", "long_name": "q = 1/d"},
+    "azimuth": {"units": "degree", "long_name": "azimuth from +x (columns) towards +y (rows)"},
 }
+_UNITS = {
+    "_per_angstrom": "1/angstrom", "_angstrom": "angstrom", "_px": "pixel", "_deg": "degree", "_mrad": "mrad",
+}  # fmt: skip
 _FLAT = {
     "peaks/hkl": (("spot", "miller_index"), {"long_name": "Miller indices"}),
     "peaks/g": (("spot", "component"), {"units": "1/angstrom", "long_name": "in-plane scattering vector, x and y"}),
-    "peaks/intensity": (("spot",), {"long_name": "intensity"}),
+    "peaks/intensity": (("spot",), {"units": "1", "long_name": "intensity"}),
 }
 _PACKAGES = ("numpy", "numba", "scipy", "orix", "diffsims", "zarr")
 
 
 def dataset_template(simulator: Simulator, plan: Plan) -> GroupTemplate:
-    """Return the arrays, axes and attributes of a dataset."""
+    """Return the arrays, axes and attributes of a dataset.
+
+    An axis is called like its dimension, so that xarray takes it for the coordinate that patterns are chosen by.
+    """
     output, arrays = simulator.spec.output, dict[str, ArrayTemplate]()
+    classes = list(simulator.class_names)
     for name, q, profiles, polar_patterns in (
         ("px", simulator.q_px, True, output.polar_px),
         ("all", simulator.q_all, output.x_all, output.polar_all),
         ("q", simulator.q_q, simulator.q_q is not None, False),
     ):
         if profiles and q is not None:
-            arrays |= _signal(plan, f"1d/%s_{name}", {f"q_{name}": q})
+            arrays |= _signal(plan, f"1d/%s_{name}", {"q": q}, classes)
         if polar_patterns and q is not None:
-            arrays |= _signal(plan, f"2d/%s_{name}", {f"q_{name}": q, "azimuth": simulator.azimuth})
+            arrays |= _signal(plan, f"2d/%s_{name}", {"q": q, "azimuth": simulator.azimuth}, classes)
     if simulator.spec.overlap is not None:
-        classes = (len(simulator.class_names),)
-        arrays["1d/fractions"] = _rows(plan, classes, "<f4", ("class",), long_name="volume fraction of each phase")
+        said = {"units": "1", "long_name": "volume fraction of each phase", "class_names": classes}
+        arrays["1d/fractions"] = _rows(plan, (len(classes),), "<f4", ("class",), **said)
     for name, (trailing, dtype) in simulator.draw_templates.items():
-        arrays[f"draws/{name}"] = _rows(plan, trailing, dtype, tuple(f"{name}_{i}" for i in range(len(trailing))))
+        dimensions = tuple(f"{name}_{i}" for i in range(len(trailing)))
+        arrays[f"draws/{name}"] = _rows(plan, trailing, dtype, dimensions, units=_unit_of(name))
     if output.peaks:
         arrays |= _peaks(plan)
     attributes = dataset_attributes(simulator, plan)
@@ -77,17 +85,22 @@ def dataset_attributes(simulator: Simulator, plan: Plan) -> dict[str, Any]:
     }
 
 
-def _signal(plan: Plan, path: str, axes: Mapping[str, np.ndarray]) -> dict[str, ArrayTemplate]:
+def _unit_of(name: str) -> str:
+    """Return the unit that a name ends with; ``1`` stands for none."""
+    return next((unit for ending, unit in _UNITS.items() if name.endswith(ending)), "1")
+
+
+def _signal(plan: Plan, path: str, axes: Mapping[str, np.ndarray], classes: list[str]) -> dict[str, ArrayTemplate]:
     """Return intensities over some axes, their labels and the axes; ``path`` has a place for ``x`` or ``y``."""
-    shape = tuple(len(axis) for axis in axes.values())
+    group, name = (path % "x").split("/")
+    shape, dimensions = tuple(len(axis) for axis in axes.values()), tuple(f"{name}_{kind}_axis" for kind in axes)
     arrays = {
-        path % "x": _rows(plan, shape, "<f4", tuple(axes), long_name="normalised intensity"),
-        path % "y": _rows(plan, (1,), "|u1", ("label",), long_name="index into phases"),
+        path % "x": _rows(plan, shape, "<f4", dimensions, units="1", long_name="normalised intensity"),
+        path % "y": _rows(plan, (1,), "|u1", ("label",), long_name="index into class_names", class_names=classes),
     }
-    for name, axis in axes.items():
-        kind, attributes = _AXES[name.split("_")[0]]
-        arrays[f"{path % 'x'}_{kind}_axis"] = ArrayTemplate(
-            axis.shape, "<f8", (name,), values=axis, attributes=attributes
+    for dimension, (kind, axis) in zip(dimensions, axes.items(), strict=True):
+        arrays[f"{group}/{dimension}"] = ArrayTemplate(
+            axis.shape, "<f8", (dimension,), values=axis, attributes=_AXES[kind]
         )
     return arrays
 
@@ -105,7 +118,7 @@ def _peaks(plan: Plan) -> dict[str, ArrayTemplate]:
 
 
 def _rows(
-    plan: Plan, trailing: tuple[int, ...], dtype: str, dimensions: tuple[str, ...], **attributes: str
+    plan: Plan, trailing: tuple[int, ...], dtype: str, dimensions: tuple[str, ...], **attributes: str | list[str]
 ) -> ArrayTemplate:
     return ArrayTemplate(
         (plan.n_patterns, *trailing),

@@ -118,8 +118,8 @@ def read_lineage(store: ObjectStore) -> Lineage:
 
     An item that cannot be described, for whatever reason, is there with its problem.
     """
-    places = (layout.MODELS, layout.PREDICTIONS, layout.EVALUATIONS, layout.REPORTS)
-    models, predictions, evaluations, reports = (_by_folder(store.describe(place)) for place in places)
+    places = (layout.MODELS, layout.PREDICTIONS, layout.EVALUATIONS, layout.REPORTS, layout.EXPORTS)
+    models, predictions, evaluations, reports, exports = (_by_folder(store.describe(place)) for place in places)
 
     def beside(name: str, *folders: _Folders) -> list[ObjectInfo]:
         return [info for folder in folders for info in folder.get(name, ())]
@@ -127,7 +127,7 @@ def read_lineage(store: ObjectStore) -> Lineage:
     def job(kind: Kind, describe: _Describe, name: str, beside_it: list[ObjectInfo]) -> Callable[[], Item | None]:
         return partial(_described, kind, name, partial(describe, store, name, beside_it))
 
-    jobs = [job("dataset", _dataset, name, beside(name, reports)) for name in list_simulations(store)]
+    jobs = [job("dataset", _dataset, name, beside(name, reports, exports)) for name in list_simulations(store)]
     jobs += [
         job("model", _model, name, beside(name, models, predictions, evaluations, reports))
         for name in filter(layout.is_model_id, models)
@@ -153,9 +153,9 @@ def _described(kind: Kind, name: str, describe: Callable[[], Item | None]) -> It
         return Item(kind, name, problem=f"{type(error).__name__}: {error}")
 
 
-def _dataset(store: ObjectStore, name: str, figures: list[ObjectInfo]) -> Item | None:
+def _dataset(store: ObjectStore, name: str, beside: list[ObjectInfo]) -> Item | None:
     """Return a dataset; None for an empty folder, which SeaweedFS lists after the objects are gone."""
-    objects = [*store.describe(layout.simulation(name)), *figures]
+    objects = [*store.describe(layout.simulation(name)), *beside]
     if not objects:
         return None
     item = partial(Item, "dataset", name, _size(objects), touched=_latest(objects))

@@ -176,7 +176,7 @@ def _delete(store: ObjectStore, decision: RetentionDecision) -> None:
             _forget(store, decision, layout.simulation_index)
             store.delete(layout.completion(name))
             store.delete(f"{layout.simulation(name)}/{ROOT_DOCUMENT}")
-            for folder in (layout.report_folder, layout.simulation):
+            for folder in (layout.report_folder, layout.exports, layout.simulation):
                 store.delete_tree(folder(name))
 
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from difsims_core.errors import InputError
 from difsims_core.learn.bundle import ModelBundle
-from difsims_core.storage.objects import write_url
+from difsims_core.storage.objects import object_exists, write_url
 from difsims_core.storage.temporary_files import temporary_folder
 
 ENDING = ".keras"
 
 
-def export_keras(bundle: ModelBundle, path: str | Path) -> None:
+def export_keras(bundle: ModelBundle, path: str | Path, *, overwrite: bool = False) -> None:
     """Write the network of a model as a ``.keras`` file, whole or not at all.
 
     Parameters
@@ -21,16 +21,20 @@ def export_keras(bundle: ModelBundle, path: str | Path) -> None:
         The model.
     path
         Path or URL; ends with ``.keras``.
+    overwrite
+        Replace what is there.
 
     Raises
     ------
     InputError
-        If the name ends otherwise.
+        If the name ends otherwise, or is there already.
     CorruptDataError, ModelError
         If the model is none of Keras, or cannot be used (`ModelBundle.classifier`).
     """
     if not str(path).endswith(ENDING):
         raise InputError(f"{path}: expected a name that ends with {ENDING}, as a model is exported in Keras' format")
+    if not overwrite and object_exists(path):
+        raise InputError(f"{path}: exists already", "choose another name, or --force to replace it")
     with temporary_folder() as folder:
         local = folder / f"model{ENDING}"
         bundle.classifier.export(local)

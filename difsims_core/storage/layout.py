@@ -25,6 +25,7 @@ MODELS = "models"
 PROFILES = "experiments/profiles"
 PREDICTIONS = "predictions"
 EVALUATIONS = "evaluations"
+EXPORTS = "exports"
 REPORTS = "reports"
 MODEL_RECORD = "bundle.json"  # in the folder of a model, written last
 INTAKE = "experiments/intake.json"  # what is known of each scan
@@ -161,6 +162,16 @@ def evaluations(model_id: str) -> str:
 def evaluation(model_id: str, name: str) -> str:
     """Return the key of the scores of a model on an experiment, by the name of the prediction."""
     return f"{evaluations(model_id)}/{check_name(name)}.json"
+
+
+def exports(simulation_id: str) -> str:
+    """Return the folder of the exports of a dataset."""
+    return f"{EXPORTS}/{check_simulation_id(simulation_id)}"
+
+
+def export(simulation_id: str, ending: str) -> str:
+    """Return the key of the export of a dataset with this ending; one of several files has numbers before it."""
+    return f"{exports(simulation_id)}/{check_simulation_id(simulation_id)}{ending}"
 
 
 def report_folder(owner: str) -> str:

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from difsims_core.dataset.export import FormatName
 from flows.cli.command_group import FAILED
 from flows.cli.options import Json, Store
 
 if TYPE_CHECKING:
     from difsims_core.findings import Findings
+    from difsims_core.storage.objects import ObjectStore
 
 
 def register(app: typer.Typer) -> None:
@@ -20,20 +22,38 @@ def register(app: typer.Typer) -> None:
 
 
 def export(
-    item: Annotated[str, typer.Argument(metavar="SIM|CNN", help="Id or URL of a dataset or a trained classifier.")],
+    item: Annotated[
+        str, typer.Argument(metavar="SIM|CNN", help="Id or URL of a dataset or a trained classifier, or: champion.")
+    ],
     out: Annotated[
         str,
-        typer.Argument(metavar="OUT", help="File to write: .npz (large datasets: numbered files), .keras of a model."),
+        typer.Argument(
+            metavar="OUT",
+            help="File to write: .npz (large datasets: numbered files), .zarr or .h5; of a model: .keras.",
+        ),
     ],
+    file_format: Annotated[
+        FormatName | None, typer.Option("--format", help="Of a dataset (default: as OUT ends).", show_default=False)
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace OUT when it exists.")] = False,
     store: Store = None,
     as_json: Json = False,
 ) -> None:
-    """Write a dataset as npz, readable with nothing but NumPy, or a model as a file of Keras; prints the files."""
+    """Write a dataset as npz (for NumPy alone), Zarr or HDF5, or a model as a file of Keras; prints the files."""
+    from difsims_core.errors import InputError
+    from difsims_core.models.registry import resolve_model
     from difsims_core.storage import layout
+    from difsims_core.storage.objects import open_store
     from flows.cli import console
 
-    is_model = layout.is_model_id(item.rstrip("/").rpartition("/")[2])
-    name, paths = _export_model(item, out, store) if is_model else _export_dataset(item, out, store)
+    object_store = open_store(store)
+    item = resolve_model(object_store, item)
+    if not layout.is_model_id(item.rstrip("/").rpartition("/")[2]):
+        name, paths = _export_dataset(item, out, object_store, file_format, force=force)
+    elif file_format is None:
+        name, paths = _export_model(item, out, object_store, force=force)
+    else:
+        raise InputError(f"--format is for datasets, and {item} is a model", "leave it out: models are .keras")
     if as_json:
         console.show_json({"id": name, "files": paths})
     else:
@@ -41,24 +61,24 @@ def export(
             console.show_line(path)
 
 
-def _export_dataset(simulation: str, out: str, store: str | None) -> tuple[str, list[str]]:
-    from difsims_core.dataset.export import export_npz
+def _export_dataset(
+    simulation: str, out: str, store: ObjectStore, file_format: FormatName | None, *, force: bool
+) -> tuple[str, list[str]]:
+    from difsims_core.dataset.export.formats import export_dataset
     from difsims_core.dataset.open import open_simulation
-    from difsims_core.storage.objects import open_store
     from flows.cli import console
 
-    opened = open_simulation(simulation, open_store(store))
+    opened = open_simulation(simulation, store)
     with console.bar("exporting", opened.n_patterns, "patterns") as progress:
-        return opened.id, list(export_npz(opened.store, opened.id, out, progress=progress))
+        return opened.id, export_dataset(opened, out, file_format, overwrite=force, progress=progress)
 
 
-def _export_model(model: str, out: str, store: str | None) -> tuple[str, list[str]]:
+def _export_model(model: str, out: str, store: ObjectStore, *, force: bool) -> tuple[str, list[str]]:
     from difsims_core.learn.bundle import load_bundle
     from difsims_core.learn.export import export_keras
-    from difsims_core.storage.objects import open_store
 
-    bundle = load_bundle(model, open_store(store))
-    export_keras(bundle, out)
+    bundle = load_bundle(model, store)
+    export_keras(bundle, out, overwrite=force)
     return bundle.id, [out]
 
 

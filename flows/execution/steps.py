@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from difsims_core.config.learning import TrainingSpec
     from difsims_core.config.simulation import SimulationSpec
     from difsims_core.dataset.build import GroupSummary
+    from difsims_core.dataset.export import FormatName
     from difsims_core.dataset.plan import Plan
     from difsims_core.learn.bundle import ModelBundle
     from difsims_core.learn.classifiers.base import EpochProgress
@@ -122,6 +123,14 @@ def _finish_dataset(store: str, plan: Plan) -> None:
     build.finish(open_store(store), plan)
 
 
+def _export_dataset(store: str, url: str, path: str, file_format: FormatName) -> list[str]:
+    from difsims_core.dataset.export.formats import export_dataset
+    from difsims_core.dataset.open import open_simulation
+
+    dataset, report = open_simulation(url, open_store(store)), progress_callback(path, file_format)
+    return export_dataset(dataset, path, file_format, overwrite=True, progress=report)
+
+
 def _find_trained(store: str, simulations: list[str], spec: TrainingSpec) -> str | None:
     from difsims_core.learn.train import find_trained
 
@@ -176,6 +185,7 @@ begin_dataset = Step(_begin_dataset, "begin dataset")
 finished_blocks = Step(_finished_blocks, "finished blocks")
 write_blocks = Step(_write_blocks, "write blocks", _PATIENT, "blocks {first} to {last}")
 finish_dataset = Step(_finish_dataset, "finish dataset", _PATIENT)
+export_dataset = Step(_export_dataset, "export dataset")
 find_trained = Step(_find_trained, "find trained model")
 train_model = Step(_train_model, "train model")
 predict_one = Step(_predict_one, "predict", run_name=_named("predict"))

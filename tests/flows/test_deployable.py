@@ -27,6 +27,7 @@ from difsims_core.errors import (
 )
 from flows.evaluate import evaluate
 from flows.execution import retries, steps
+from flows.export import export
 from flows.pipeline import pipeline
 from flows.predict import predict
 from flows.retrain import retrain
@@ -37,7 +38,7 @@ from flows.watch import watch_experiments
 
 
 @pytest.mark.parametrize(
-    "flow", [simulate, simulate_sweep, train, predict, evaluate, pipeline, retrain, watch_experiments]
+    "flow", [simulate, simulate_sweep, train, predict, evaluate, export, pipeline, retrain, watch_experiments]
 )
 def test_every_parameter_is_described(flow):
     properties = parameter_schema(flow).properties

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from difsims_core import SimulationSpec, open_simulation, simulate
-from difsims_core.dataset.export import export_npz
+from difsims_core.dataset.export.npz import NpzExporter
 from difsims_core.dataset.run_simulation import run_simulation
 from difsims_core.dataset.verify import verify
 
@@ -39,6 +39,6 @@ def test_a_dataset_is_its_simulation(store, tmp_path, changes):
     report = verify(store, simulation_id, resimulate=1)
     assert report.ok, report.failures
     assert report.resimulated == (0,)
-    (path,) = export_npz(store, simulation_id, tmp_path / "out.npz")
+    (path,) = NpzExporter().export(open_simulation(simulation_id, store), tmp_path / "out.npz")
     with np.load(path, allow_pickle=False) as file:
         assert file["1d"]["x_px"].tobytes() == expected.x_px.tobytes()

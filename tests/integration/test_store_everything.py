@@ -45,6 +45,13 @@ def test_what_is_stored_is_what_was_simulated(tmp_path, spec, simulator, block):
         if path in {"peaks/hkl", "peaks/g", "peaks/intensity"}:  # ragged; below
             continue
         assert np.asarray(sim[path][:]).tobytes() == np.ascontiguousarray(rows).tobytes(), path
+    units = {path: sim[path].attrs["units"] for path in sim.arrays if path.startswith("draws/")}
+    stated = {
+        "draws/sigma_px": "pixel", "draws/relrod_width_per_angstrom": "1/angstrom", "draws/gap_offset_px": "pixel",
+        "draws/precession_angle_deg": "degree", "draws/background_decay_angstrom": "angstrom",
+        "draws/convergence_mrad": "mrad", "draws/dose": "1",
+    }  # fmt: skip
+    assert units.items() >= stated.items()
     peaks = sim.peaks(0, N)
     for name in ("start", "hkl", "g", "intensity"):
         assert np.array_equal(getattr(peaks, name), getattr(block.peaks, name)), name

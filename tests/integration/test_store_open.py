@@ -86,11 +86,19 @@ def test_opening_takes_few_requests(store, plan, monkeypatch):
 def test_xarray_opens_it(store, plan, small_spec):
     sim = open_simulation(plan.id, store)
     with xarray.open_zarr(sim.group.store, group="1d", chunks=None) as data:
-        assert data["x_px"].dims == ("pattern", "q_px")
-        assert dict(data.sizes) == {"pattern": 2500, "q_px": 147, "q_all": 256, "label": 1}
+        assert data["x_px"].dims == ("pattern", "x_px_q_axis")
+        assert dict(data.sizes) == {"pattern": 2500, "x_px_q_axis": 147, "x_all_q_axis": 256, "label": 1}
+        assert set(data.coords) == {"x_px_q_axis", "x_all_q_axis"}
+        at = data["x_px"].sel(x_px_q_axis=0.5, method="nearest")
+        np.testing.assert_array_equal(at, data["x_px"][:, np.abs(sim.q_px - 0.5).argmin()])
+        assert data["x_px_q_axis"].attrs["units"] == "1/angstrom"
+        assert data["x_px"].attrs["units"] == "1"
+        assert tuple(data["y_px"].attrs["class_names"]) == small_spec.class_names
         np.testing.assert_array_equal(data["x_px"][1000:1100], fake(small_spec).block(1000, 1100).x_px)
     with xarray.open_zarr(sim.group.store, group="draws", chunks=None) as data:
         assert data["orientation"].dims == ("pattern", "orientation_0")
+        units = {name: values.attrs["units"] for name, values in data.items()}
+        assert set(units.values()) == {"1"}
 
 
 def test_plain_zarr_opens_it_too(tmp_path, small_spec):
@@ -99,7 +107,7 @@ def test_plain_zarr_opens_it_too(tmp_path, small_spec):
     write_group(store.root, small_spec, plan.id, range(3), simulator=simulator)
     group = zarr.open_group(tmp_path / layout.simulation(plan.id), mode="r")
     np.testing.assert_array_equal(group["1d/x_px"][:], simulator.block(0, 2500).x_px)
-    assert group["1d/x_px"].metadata.dimension_names == ("pattern", "q_px")
+    assert group["1d/x_px"].metadata.dimension_names == ("pattern", "x_px_q_axis")
 
 
 def test_what_is_not_there_or_not_complete_is_refused(store, plan, small_spec):

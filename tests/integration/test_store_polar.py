@@ -8,7 +8,7 @@ import xarray
 
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.dataset.build import begin, finish, write_block, write_group
-from difsims_core.dataset.export import export_npz
+from difsims_core.dataset.export.npz import NpzExporter
 from difsims_core.dataset.open import open_simulation
 from difsims_core.dataset.receipts import read_receipt
 from difsims_core.dataset.verify import verify
@@ -55,12 +55,16 @@ def test_polar_patterns_and_fractions_come_back(store, plan):
 def test_xarray_opens_both_groups(store, plan):
     sim, expected = open_simulation(plan.id, store), fake(SPEC).block(30, 40)
     with xarray.open_zarr(sim.group.store, group="2d", chunks=None) as data:
-        assert data["x_px"].dims == ("pattern", "q_px", "azimuth")
-        assert data["x_all"].dims == ("pattern", "q_all", "azimuth")
-        assert dict(data.sizes) == {"pattern": 70, "q_px": 147, "q_all": 256, "azimuth": 360, "label": 1}
+        assert data["x_px"].dims == ("pattern", "x_px_q_axis", "x_px_azimuth_axis")
+        assert data["x_all"].dims == ("pattern", "x_all_q_axis", "x_all_azimuth_axis")
+        assert {name: axis.size for name, axis in data.coords.items()} == {
+            "x_px_q_axis": 147, "x_px_azimuth_axis": 360, "x_all_q_axis": 256, "x_all_azimuth_axis": 360,
+        }  # fmt: skip
+        assert data["x_px_azimuth_axis"].attrs["units"] == "degree"
         np.testing.assert_array_equal(data["x_px"][30:40], expected.polar_px)
     with xarray.open_zarr(sim.group.store, group="1d", chunks=None) as data:
         assert data["fractions"].dims == ("pattern", "class")
+        assert tuple(data["fractions"].attrs["class_names"]) == SPEC.class_names
         np.testing.assert_array_equal(data["fractions"][30:40], expected.fractions)
 
 
@@ -75,10 +79,10 @@ def test_verify_finds_a_damaged_polar_pattern(store, plan):
 
 
 def test_an_export_has_a_scalar_for_each_group(store, plan, tmp_path):
-    (path,) = export_npz(store, plan.id, tmp_path / "out.npz")
+    (path,) = NpzExporter().export(open_simulation(plan.id, store), tmp_path / "out.npz")
     expected = fake(SPEC).block(0, 70)
     with np.load(path, allow_pickle=False) as file:
-        assert sorted(file.files) == ["1d", "2d", "metadata"]
+        assert sorted(file.files) == ["1d", "2d", "draws", "metadata"]
         assert sorted(file["2d"].dtype.names) == [
             "x_all", "x_all_azimuth_axis", "x_all_q_axis", "x_px", "x_px_azimuth_axis", "x_px_q_axis", "y_all", "y_px",
         ]  # fmt: skip
@@ -92,7 +96,7 @@ def test_an_export_has_a_scalar_for_each_group(store, plan, tmp_path):
 
 def test_a_large_export_of_polar_patterns_is_split(store, plan, tmp_path):
     limit = 20_000_000
-    paths = export_npz(store, plan.id, tmp_path / "out.npz", max_bytes=limit)
+    paths = NpzExporter(limit).export(open_simulation(plan.id, store), tmp_path / "out.npz")
     assert len(paths) == 3
     parts = []
     for path in paths:
@@ -111,8 +115,8 @@ def test_without_them_there_is_no_such_group(tmp_path, store):
     assert not [path for path in sim.arrays if path.startswith(("2d/", "peaks/")) or "fractions" in path]
     with pytest.raises(InputError, match="no array"):
         sim["2d/x_px"]
-    with np.load(export_npz(store, plan.id, tmp_path / "out.npz")[0]) as file:
-        assert file.files == ["1d", "metadata"]
+    with np.load(NpzExporter().export(open_simulation(plan.id, store), tmp_path / "out.npz")[0]) as file:
+        assert file.files == ["1d", "draws", "metadata"]
 
 
 def test_a_block_that_lacks_an_array_is_refused(tmp_path):

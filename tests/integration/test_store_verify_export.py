@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from difsims_core.dataset.build import begin, finish, write_group
-from difsims_core.dataset.export import export_npz
+from difsims_core.dataset.export.npz import NpzExporter
 from difsims_core.dataset.open import open_simulation
 from difsims_core.dataset.verify import verify
 from difsims_core.errors import IncompleteDatasetError, InputError
@@ -89,7 +89,7 @@ def test_an_incomplete_dataset_is_neither_verified_nor_exported(store, small_spe
     with pytest.raises(IncompleteDatasetError):
         verify(store, plan.id)
     with pytest.raises(IncompleteDatasetError):
-        export_npz(store, plan.id, tmp_path / "x.npz")
+        NpzExporter().export(open_simulation(plan.id, store), tmp_path / "x.npz")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -117,11 +117,11 @@ def _seen_by_numpy_alone(path, tmp_path):
 
 def test_an_export_needs_nothing_but_numpy(store, plan, tmp_path, small_spec):
     seen = []
-    paths = export_npz(store, plan.id, tmp_path / "out.npz", progress=seen.append)
+    paths = NpzExporter().export(open_simulation(plan.id, store), tmp_path / "out.npz", progress=seen.append)
     assert paths == [str(tmp_path / "out.npz")]
     assert seen == [2500]
     found = _seen_by_numpy_alone(paths[0], tmp_path)
-    assert found["keys"] == ["1d", "metadata"]
+    assert found["keys"] == ["1d", "draws", "metadata"]
     assert found["ndim"] == 0
     assert found["shapes"] == {
         "x_px": [2500, 147], "y_px": [2500, 1], "x_all": [2500, 256], "y_all": [2500, 1],
@@ -138,12 +138,15 @@ def test_an_export_needs_nothing_but_numpy(store, plan, tmp_path, small_spec):
         np.testing.assert_array_equal(file["1d"]["x_px"], expected.x_px)
         np.testing.assert_array_equal(file["1d"]["x_all"], expected.x_all)
         np.testing.assert_array_equal(file["1d"]["y_px"][:, 0], expected.y)
+        assert set(file["draws"].dtype.names) == set(expected.draws)
+        for name, values in expected.draws.items():
+            np.testing.assert_array_equal(file["draws"][name], values)
 
 
 def test_a_large_export_is_split_and_says_so(store, plan, tmp_path, caplog):
     limit = 1_100_000
     with caplog.at_level(logging.INFO):
-        paths = export_npz(store, plan.id, tmp_path / "out.npz", max_bytes=limit)
+        paths = NpzExporter(limit).export(open_simulation(plan.id, store), tmp_path / "out.npz")
     assert [path.rsplit("/", 1)[1] for path in paths] == [f"out_{i:04d}.npz" for i in range(1, len(paths) + 1)]
     assert len(paths) == 4
     assert "split into 4 files" in caplog.text
@@ -159,7 +162,7 @@ def test_a_large_export_is_split_and_says_so(store, plan, tmp_path, caplog):
 
 def test_an_export_goes_into_a_store_too(store, plan, tmp_path):
     url = f"{store.root}/exports/out.npz"
-    assert export_npz(store, plan.id, url) == [url]
+    assert NpzExporter().export(open_simulation(plan.id, store), url) == [url]
     with local_copy(url) as path:
         assert _seen_by_numpy_alone(path, tmp_path)["id"] == plan.id
 
@@ -167,12 +170,12 @@ def test_an_export_goes_into_a_store_too(store, plan, tmp_path):
 @pytest.mark.parametrize(("name", "limit", "words"), [("out.zip", 2**20, r"\.npz"), ("out.npz", 1000, "one pattern")])
 def test_exports_that_cannot_be(store, plan, tmp_path, name, limit, words):
     with pytest.raises(InputError, match=words):
-        export_npz(store, plan.id, tmp_path / name, max_bytes=limit)
+        NpzExporter(limit).export(open_simulation(plan.id, store), tmp_path / name)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_an_export_that_fails_leaves_nothing(store, plan, tmp_path):
     store.delete(f"{layout.simulation(plan.id)}/1d/y_px/c/2/0")
     with pytest.raises(Exception, match="missing"):
-        export_npz(store, plan.id, tmp_path / "out.npz")
+        NpzExporter().export(open_simulation(plan.id, store), tmp_path / "out.npz")
     assert list(tmp_path.iterdir()) == []

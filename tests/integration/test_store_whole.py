@@ -12,7 +12,7 @@ import pytest
 
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.dataset.build import begin, finish, write_group
-from difsims_core.dataset.export import export_npz
+from difsims_core.dataset.export.npz import NpzExporter
 from difsims_core.dataset.open import open_simulation
 from difsims_core.dataset.verify import verify
 from difsims_core.errors import CorruptDataError, DifsimsError
@@ -136,7 +136,7 @@ def test_another_axis_is_refused_where_it_is_read_and_found_by_verify(dataset, t
         with pytest.raises(CorruptDataError, match="the axis is not the one that the dataset was completed with"):
             use()
     with pytest.raises(CorruptDataError, match="axis"):
-        export_npz(dataset.store, dataset.id, tmp_path / "out.npz")
+        NpzExporter().export(open_simulation(dataset.id, dataset.store), tmp_path / "out.npz")
 
 
 def test_a_deleted_axis_is_found(dataset):

@@ -32,7 +32,7 @@ TRAINING = {"epochs": 2}
 SCAN = layout.experiment_profiles("roi_2")
 LONG = {"n_patterns": 30_000_000, "seed": 8, "output": {"x_all": False}}
 FLOWS = {
-    "simulate", "simulate-sweep", "train", "predict", "evaluate", "pipeline", "retrain", "watch-experiments",
+    "simulate", "simulate-sweep", "train", "predict", "evaluate", "export", "pipeline", "retrain", "watch-experiments",
 }  # fmt: skip
 
 

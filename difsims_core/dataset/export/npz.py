@@ -1,87 +1,77 @@
-"""Export a dataset to npz files that NumPy alone can read, without pickling (docs/architecture.md §4)."""
+"""Export to npz files that NumPy alone can read, without pickling (docs/architecture.md §4)."""
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.lib import format as npy
 
-from difsims_core.dataset.open import Simulation, open_simulation
+from difsims_core.dataset.export.base import Exporter, description
 from difsims_core.errors import InputError
-from difsims_core.storage.objects import ObjectStore, writing_url
+from difsims_core.storage.objects import writing_url
+
+if TYPE_CHECKING:
+    from difsims_core.dataset.open import Simulation
 
 _log = logging.getLogger(__name__)
 MAX_BYTES = 2**31 - 1
 """NumPy's limit for one structured dtype: 2 GiB less a byte."""
 _OVERHEAD = 16 * 1024  # zip directory and npy headers
+_GROUPS = ("1d", "2d", "draws")  # those with a row for each pattern
 
 
-def export_npz(
-    store: ObjectStore,
-    simulation_id: str,
-    path: str | Path,
-    *,
-    max_bytes: int = MAX_BYTES,
-    progress: Callable[[int], None] | None = None,
-) -> list[str]:
-    """Write a dataset to ``path``, or to numbered files ``name_0001.npz`` … beside it when it exceeds ``max_bytes``.
+@dataclass(frozen=True)
+class NpzExporter(Exporter):
+    """One file, or numbered files ``name_0001.npz`` … beside it when it would exceed ``max_bytes``.
 
     Each file holds one structured scalar a group: ``np.load(p)["1d"]["x_px"]`` is (n, 147), ``["2d"]["x_px"]``, where
-    polar patterns are kept, (n, 147, 360), ``["metadata"]["id"]`` the id. ``["metadata"]`` also says which part of how
-    many a file is, and its first and last pattern. Memory stays at one block, whatever the size.
-
-    Parameters
-    ----------
-    store, simulation_id
-        The dataset.
-    path
-        Path or URL ending with ``.npz``.
-    max_bytes
-        Of one file.
-    progress
-        Called with the number of patterns written so far.
-
-    Returns
-    -------
-    list of str
-        The files, in order.
-
-    Raises
-    ------
-    InputError
-        If the path does not end with ``.npz`` or ``max_bytes`` does not hold a single pattern.
+    polar patterns are kept, (n, 147, 360), ``["draws"]["sigma_px"]`` (n,), ``["metadata"]["id"]`` the id.
+    ``["metadata"]`` also says which part of how many a file is, and its first and last pattern.
     """
-    if not str(path).endswith(".npz"):
-        raise InputError(f"{path}: expected a name that ends with .npz")
-    sim = open_simulation(simulation_id, store)
-    per_file = _rows_per_file(sim, min(max_bytes, MAX_BYTES))
-    starts = range(0, sim.n_patterns, per_file)
-    written = []
-    for number, start in enumerate(starts, start=1):
-        name = str(path) if len(starts) == 1 else re.sub(r"\.npz$", f"_{number:04d}.npz", str(path))
-        stop = min(start + per_file, sim.n_patterns)
-        metadata = _metadata(sim, start, stop, (number, len(starts)))
-        with writing_url(name) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
-            for group in _groups(sim):
-                _write_group(archive, group, _group_dtype(sim, group, stop - start), _contents(sim, group, start, stop))
-            _write_group(archive, "metadata", metadata.dtype, iter([metadata.tobytes()]))
-        written.append(name)
-        if progress is not None:
+
+    max_bytes: int = MAX_BYTES
+    ending: ClassVar[str] = ".npz"
+
+    def files(self, dataset: Simulation, path: str) -> list[str]:
+        """Return the name, or numbered names.
+
+        Raises
+        ------
+        InputError
+            If ``max_bytes`` does not hold a single pattern.
+        """
+        count = len(self._starts(dataset))
+        if count == 1:
+            return [path]
+        return [re.sub(r"\.npz$", f"_{number:04d}.npz", path) for number in range(1, count + 1)]
+
+    def write(self, dataset: Simulation, files: Sequence[str], progress: Callable[[int], None]) -> None:
+        """Write a file after another."""
+        starts = self._starts(dataset)
+        for number, (name, start) in enumerate(zip(files, starts, strict=True), start=1):
+            stop = min(start + starts.step, dataset.n_patterns)
+            metadata = _metadata(dataset, start, stop, (number, len(starts)))
+            with writing_url(name) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
+                for group in _groups(dataset):
+                    contents = _contents(dataset, group, start, stop)
+                    _write_group(archive, group, _group_dtype(dataset, group, stop - start), contents)
+                _write_group(archive, "metadata", metadata.dtype, iter([metadata.tobytes()]))
             progress(stop)
-    if len(written) > 1:
-        _log.info("%s exceeds %d bytes and was split into %d files", sim.id, max_bytes, len(written))
-    return written
+        if len(files) > 1:
+            _log.info("%s exceeds %d bytes and was split into %d files", dataset.id, self.max_bytes, len(files))
+
+    def _starts(self, dataset: Simulation) -> range:
+        return range(0, dataset.n_patterns, _rows_per_file(dataset, min(self.max_bytes, MAX_BYTES)))
 
 
 def _groups(sim: Simulation) -> list[str]:
-    return [group for group in ("1d", "2d") if _row_arrays(sim, group)]
+    return [group for group in _GROUPS if _row_arrays(sim, group)]
 
 
 def _row_arrays(sim: Simulation, group: str) -> list[str]:
@@ -134,28 +124,11 @@ def _write_group(archive: zipfile.ZipFile, name: str, dtype: np.dtype, contents:
             member.write(part)
 
 
-_VERSIONS = ("engine", "engine_version", "simulation_version")
-
-
 def _metadata(sim: Simulation, start: int, stop: int, part: tuple[int, int]) -> np.ndarray:
-    """Return the description as a structured scalar: text, and JSON where there is structure."""
-    attrs = sim.attrs
-    values: dict[str, Any] = {
-        "phases": list(sim.phases),
-        **{key: str(attrs[key]) for key in ("id", "summary", "created", "fingerprint", *_VERSIONS)},
-        **{key: _json(attrs[key]) for key in ("parameters", "versions", "crystals")},
-        "n_patterns": sim.n_patterns,
-        "part": part[0],
-        "parts": part[1],
-        "start": start,
-        "stop": stop,
-    }
+    """Return the description as a structured scalar."""
+    values = description(sim) | {"part": part[0], "parts": part[1], "start": start, "stop": stop}
     arrays = {key: np.asarray(value) for key, value in values.items()}
     scalar = np.zeros((), np.dtype([(key, value.dtype, value.shape) for key, value in arrays.items()]))
     for key, value in arrays.items():
         scalar[key] = value
     return scalar
-
-
-def _json(value: Mapping[str, Any] | list[Any]) -> str:
-    return json.dumps(value, ensure_ascii=False)
