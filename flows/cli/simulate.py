@@ -19,12 +19,10 @@ def simulate_document(
     """Simulate a document, or every point of its sweep, and print one id a line."""
     from difsims_core.config.sweep import load_sweep
     from difsims_core.resources import specs_folder
-    from difsims_core.simulation.simulator import Simulator
 
     wanted = document or Path("reference.yaml")
     shipped = specs_folder() / wanted
     sweep = load_sweep(shipped if not wanted.exists() and shipped.exists() else wanted, changes)
-    Simulator.prepare(sweep.points[0].spec)  # what is wrong with crystals or lists is found first
     ids = _run(ctx, sweep, store)
     if not as_json:
         for simulation in ids:
@@ -41,9 +39,16 @@ def _run(ctx: typer.Context, sweep: Sweep, store: str | None) -> list[str]:
     from flows.cli.session import run_command
 
     first = sweep.points[0].spec
+
+    def check() -> None:
+        """Find what is wrong with crystals or lists."""
+        from difsims_core.simulation.simulator import Simulator
+
+        Simulator.prepare(first)
+
     if not sweep.axes:
-        return [run_command(ctx, "simulate", first, store)]
-    return run_command(ctx, "simulate_sweep", first, sweep.plain_axes, store, module="sweep")
+        return [run_command(ctx, "simulate", first, store, check=check)]
+    return run_command(ctx, "simulate_sweep", first, sweep.plain_axes, store, module="sweep", check=check)
 
 
 def _described(simulation: str, store: str | None) -> dict[str, Any]:
