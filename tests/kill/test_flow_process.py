@@ -31,7 +31,7 @@ SECONDS = 180
 
 @pytest.fixture
 def spec():
-    size = either(200_000, 600_000)
+    size = either(150_000, 600_000)
     return make_spec({"n_patterns": size, "seed": 4, "output": {"x_all": False}, "phases": ["gratia_2h", "pb"]})
 
 

@@ -26,7 +26,7 @@ def test_the_next_run_goes_on_and_the_lost_ones_are_told(tmp_path, monkeypatch):
     seed = random.randrange(2**32)  # noqa: S311
     print("moments drawn with seed", seed)  # noqa: T201 - pytest shows it when the test fails
     moments = random.Random(seed)  # noqa: S311
-    size = either(250_000, 500_000)
+    size = either(150_000, 500_000)
     spec = make_spec({"n_patterns": size, "seed": 5, "output": {"x_all": False}, "phases": ["gratia_2h", "pb"]})
     # The pipeline holds no slot of the server: only the place on this machine, which a killed process gives back.
     parameters = {"spec": {"simulation": spec.to_document(), "training": {"epochs": 1, "max_patterns": 2000}}}

@@ -77,6 +77,7 @@ def first(stack: RunningStack, silent: str) -> dict[str, dict[str, Any]]:
     dataset = tagged(runs["simulate"], "sim-")
     sweep = stack.submit("simulate-sweep/local", {"spec": TINY, "axes": {"seed": [3, 4]}})
     runs["train"] = stack.wait(stack.submit("train/local", {"simulations": [dataset], "spec": TRAINING}))
+    export = stack.submit("export/local", {"simulation": dataset})
     pipeline = stack.submit("pipeline/local", {"spec": {"simulation": TINY, "training": TRAINING}})
     model = tagged(runs["train"], "cnn-")
     scores = layout.evaluation(model, "roi_2_radial_crop")
@@ -92,7 +93,8 @@ def first(stack: RunningStack, silent: str) -> dict[str, dict[str, Any]]:
     wait_until(lambda: place.exists(scores), RUN_SECONDS, lambda: told(stack))
     wait_until(lambda: any(ended(stack, "evaluate")), RUN_SECONDS, lambda: told(stack))
     runs["evaluate"] = next(ended(stack, "evaluate"))
-    return runs | {"simulate-sweep": stack.wait(sweep), "pipeline": stack.wait(pipeline)}
+    left = {"simulate-sweep": sweep, "export": export, "pipeline": pipeline}
+    return runs | {flow: stack.wait(run) for flow, run in left.items()}
 
 
 def tagged(run: dict[str, Any], start: str) -> str:
@@ -271,7 +273,7 @@ def test_ctrl_c_stops_everything_and_leaves_nothing(stack, first):
     limits = [item for item in stack.api.all("/v2/concurrency_limits/filter", {}) if "deployment" in item["name"]]
     for limit in limits:  # as if a server had been killed in the middle of giving slots back
         stack.api.patch(f"/v2/concurrency_limits/{limit['id']}", {"limit": 2, "active_slots": 2})
-    assert len(limits) == 6
+    assert len(limits) == 7
     assert stack.interrupt() == 0, stack.story
     assert stack_processes(stack.id) == []
     assert "interrupted: simulate 30M" in stack.story
