@@ -13,6 +13,7 @@ import typer
 
 from flows.cli import convert, datasets, doctor, interruption, models, phases, scans, up
 from flows.cli.command_group import CommandGroup
+from flows.cli.maps import require_scans
 from flows.cli.options import Changes, Json, QUnitOfScans, Simulations, Store, document_of, without_credentials
 
 _LONG = ("model", "scores", "reused")
@@ -20,7 +21,7 @@ _LONG = ("model", "scores", "reused")
 app = typer.Typer(
     cls=CommandGroup,
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -140,6 +141,8 @@ def predict(
     from flows.cli import console
 
     scans, object_store = expand_urls(experiments or ()), open_store(store)
+    if not scans:
+        require_scans(object_store)
     model_id = load_bundle(resolve_model(object_store, model), object_store).id
     from flows.cli.session import run_command
 
@@ -196,10 +199,13 @@ def evaluate(
         console.show_table("evaluation", rows, [name for name in rows[0] if name not in _LONG])
 
 
-@app.command(epilog="Example: difsims pipeline run.yaml --set simulation.n_patterns=100000")
+@app.command(epilog="Example: difsims pipeline pipeline.yaml --set simulation.n_patterns=100000")
 def pipeline(
     ctx: typer.Context,
-    spec: Annotated[Path, typer.Argument(metavar="SPEC.yaml", help="Sections simulation, training, experiments, ….")],
+    spec: Annotated[
+        Path,
+        typer.Argument(metavar="SPEC.yaml", help="A file, or the shipped pipeline.yaml, which shows the sections."),
+    ],
     changes: Changes = None,
     q_unit: QUnitOfScans = None,
     store: Store = None,

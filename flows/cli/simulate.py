@@ -18,12 +18,9 @@ def simulate_document(
 ) -> None:
     """Simulate a document, or every point of its sweep, and print one id a line."""
     from difsims_core.config.sweep import load_sweep
-    from difsims_core.resources import specs_folder
     from difsims_core.simulation.simulator import Simulator
 
-    wanted = document or Path("reference.yaml")
-    shipped = specs_folder() / wanted
-    sweep = load_sweep(shipped if not wanted.exists() and shipped.exists() else wanted, changes)
+    sweep = load_sweep(document or "reference.yaml", changes)
     Simulator.prepare(sweep.points[0].spec)  # what is wrong with crystals or lists is found first
     ids = _run(ctx, sweep, store)
     if not as_json:

@@ -53,6 +53,8 @@ def test_phases_lists_the_catalogue():
         (["train", "sim-x", "--set", "epoch=3"], "did you mean 'epochs'"),
         (["predict", "cnn-x", "*.npz"], "nothing found"),
         (["evaluate", "*.npz"], "nothing found"),
+        (["predict", "cnn-x"], "there are no scans to predict"),
+        (["pipeline", "pipeline.yaml", "--set", "truth=x"], "write 'truth_folder'"),
         (["train", "x"], "expected the URL of a dataset"),
         (["export", "foo", "out.npz"], "expected the URL of a dataset"),
         (["verify", "sim-x", "--store", "ftp://host/x"], "ftp"),
