@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,11 @@ from prefect.testing.utilities import prefect_test_harness  # noqa: E402
 # them would compile it.
 from difsims_core.crystal.libraries import Phase  # noqa: E402, F401
 from difsims_core.storage.objects import ObjectStore, open_store  # noqa: E402
+from tests import effort  # noqa: E402
+from tests.lanes import Lanes  # noqa: E402
+from tests.selection import ALL, Selection, belongs_to, read_history, select  # noqa: E402
 from tests.services import S3Service, running_s3  # noqa: E402
+from tests.warm import compile_once  # noqa: E402
 
 for _name in [name for name in os.environ if name.startswith("AWS_")]:
     del os.environ[_name]
@@ -35,10 +40,60 @@ os.environ.update(
 )
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let files with the longest tests come first: begun at the end, one would leave the other processes idle."""
-    longest = {item.path for item in items if item.get_closest_marker("kill") or item.get_closest_marker("stack")}
-    items.sort(key=lambda item: item.path not in longest)
+_ROOT = Path(__file__).resolve().parents[1]
+_SELECTION = pytest.StashKey[Selection]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Decide once, in the process that starts the others, which groups run, and compile what all of them use."""
+    sent: dict[str, Any] | None = getattr(config, "workerinput", None)
+    if sent is not None:
+        config.stash[_SELECTION] = Selection(frozenset(sent["groups"]), sent["reason"])
+    else:
+        history = read_history(_ROOT)
+        found = select(history, os.environ.get("DIFSIMS_TESTS", ""))
+        effort.announce(found, history.commits)
+        if config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
+            found = Selection(ALL, "the tests that were named")
+        config.stash[_SELECTION] = found
+        if config.getoption("numprocesses", None) and not config.option.collectonly:
+            compile_once()
+    effort.load_profile()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Send the decision along to a process of the tests."""
+    selection = node.config.stash[_SELECTION]
+    node.workerinput |= {"groups": sorted(selection.groups), "reason": selection.reason}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Lanes | None:
+    """Let one process wait for services while the other one computes."""
+    return Lanes(config, log) if config.getvalue("dist") == "loadgroup" else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip the tests of groups that do not run."""
+    skip_unselected(items, config.stash[_SELECTION])
+
+
+def skip_unselected(items: list[pytest.Item], selection: Selection) -> None:
+    """Mark tests all of whose groups do not run, so that they are counted as skipped."""
+    for item in items:
+        path = item.path.relative_to(_ROOT).as_posix()
+        groups = belongs_to(path, {marker.name for marker in item.iter_markers()})
+        if groups and not groups & selection.groups:
+            told = f"nothing that the group {' or '.join(sorted(groups))} tests has changed lately"
+            item.add_marker(pytest.mark.skip(reason=told))
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Say what was run, and what was not."""
+    selection = config.stash[_SELECTION]
+    left = f"; skipped: {', '.join(sorted(selection.skipped))}" if selection.skipped else ""
+    terminalreporter.write_line(f"{selection.reason}{left}")
 
 
 @pytest.fixture(scope="session")

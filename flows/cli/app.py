@@ -235,6 +235,7 @@ def retrain(
         ),
     ] = None,
     changes: Changes = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
     store: Store = None,
     as_json: Json = False,
 ) -> None:
@@ -243,6 +244,11 @@ def retrain(
     from flows.cli import console
 
     document = document_of(RetrainingSpec, spec, changes)
+    if dry_run:
+        from flows.cli.retrain import show_plan
+
+        show_plan(document, store, as_json=as_json)
+        return
     with _flows(ctx, "flows.retrain"):
         from flows.retrain import retrain as flow
 

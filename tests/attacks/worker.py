@@ -21,7 +21,9 @@ import numpy as np
 from tests.attacks.kinds import Kind
 from tests.attacks.oracles import BrokenPromiseError, memory
 
-_SPAWN = multiprocessing.get_context("spawn")
+# Forked from a process that has loaded what all kinds use, without TensorFlow: its threads do not survive a fork.
+_FORK = multiprocessing.get_context("forkserver")
+_FORK.set_forkserver_preload([f"tests.attacks.{name}" for name in ("flips", "records", "npz", "documents")])
 _ROOM = 5 * 2**29  # bytes beyond what the process has when it begins: more than a case may take, less than hurts
 _PREPARING_SECONDS = 600
 _CASE_SECONDS = 120  # by the clock of the wall, on a machine that may be busy; a case has ten of computing
@@ -113,10 +115,10 @@ def _one_process(
     kind: Kind, seed: int, numbers: list[int], folder: Path, saved: Path | None, until: float | None, tally: Tally
 ) -> tuple[int, str | None]:
     """Return the place in ``numbers`` of the last case that was begun, and how the process died; None: it did not."""
-    here, there = _SPAWN.Pipe(duplex=False)
-    place = _SPAWN.Value("q", _NOT_BEGUN, lock=False)
+    here, there = _FORK.Pipe(duplex=False)
+    place = _FORK.Value("q", _NOT_BEGUN, lock=False)
     seconds = None if until is None else until - time.monotonic()
-    process = _SPAWN.Process(target=_work, args=(kind, seed, numbers, folder, saved, seconds, place, there))
+    process = _FORK.Process(target=_work, args=(kind, seed, numbers, folder, saved, seconds, place, there))
     process.start()
     there.close()
     death = _listen(process, here, place, tally)

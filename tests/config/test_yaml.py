@@ -13,6 +13,7 @@ from difsims_core.config.documents import load_spec
 from difsims_core.config.yaml.reader import MOST_NESTED, read_yaml
 from difsims_core.config.yaml.writer import write_yaml
 from difsims_core.errors import MalformedError, SpecError
+from tests.effort import examples
 
 INTEGERS = {"010": 10, "08": 8, "+5": 5, "-0": 0, "-12": -12, "0o10": 8, "0x1F": 31, "0xdead": 57005}
 FLOATS = {"1e5": 1e5, "1E5": 1e5, "1.e5": 1e5, ".5": 0.5, "-.5e+3": -500.0, ".5e3": 500.0, "5.": 5.0, "010.5": 10.5}
@@ -145,7 +146,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=examples(400))
 @given(VALUES, st.booleans())
 def test_what_is_written_is_read_as_what_it_was(value, in_one_line):
     text = write_yaml([value], in_one_line=in_one_line)
@@ -166,7 +167,7 @@ def test_a_list_that_stands_twice_is_written_twice():
     assert write_yaml({"b": [1], "a": 1e-05}) == "b:\n- 1\na: 1e-05\n"
 
 
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=examples(400))
 @given(st.text(alphabet="ab01 \n\t:#-'\"?[]{},&*!|>%@\\xuU\x07\r~<=YAML.", max_size=30))
 def test_any_text_is_read_or_refused(text):
     with suppress(MalformedError):

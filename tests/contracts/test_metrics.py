@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from difsims_core.errors import InputError
 from difsims_core.evaluate.classification import ClassificationTally, classification_scores
 from difsims_core.families import METRICS
+from tests.effort import examples
 
 NAMES = ("a", "b", "c", "d")
 members = pytest.mark.parametrize("name", METRICS.names())
@@ -41,7 +42,7 @@ def same(first: object, second: object) -> bool:
 
 
 @members
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(
     seed=st.integers(0, 2**16),
     k=st.integers(2, 4),
@@ -99,7 +100,7 @@ def test_metrics_do_not_overwrite_each_others_results() -> None:
 
 
 @given(seed=st.integers(0, 2**16), cut=st.integers(0, 90))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 def test_tallies_of_workers_merge_to_the_scores_of_the_whole(seed: int, cut: int) -> None:
     p, y = sample(90, 3, seed)
     start = ClassificationTally.start(NAMES[:3])

@@ -17,6 +17,7 @@ from difsims_core.evaluate.matching import AllowedLines, PeakOptions, _pairs, ma
 from difsims_core.evaluate.measured_peaks import measured_peaks
 from difsims_core.evaluate.powder_lines import PowderLines, merge_lines, powder_lines
 from difsims_core.storage.npz.contracts import Prediction, Profiles, Truth
+from tests.effort import examples
 
 STEP = 0.008290514530472063
 Q = STEP * np.arange(13, 160)
@@ -129,7 +130,7 @@ def test_peaks_at_random_positions_are_explained_about_as_often_as_chance_says(
     assert chance == pytest.approx(explained, abs=0.03)
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(
     peaks=st.lists(st.floats(0.1, 0.4), max_size=6, unique=True),
     lines=st.lists(st.floats(0.1, 0.4), max_size=6, unique=True),

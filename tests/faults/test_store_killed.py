@@ -10,13 +10,14 @@ import pytest
 
 from difsims_core.storage.objects import open_store
 from flows.simulate import simulate
+from tests.effort import either
 from tests.faults.datasets import Dataset, assert_same, build_blocks, count_blocks, finished
 from tests.flows.prefect_records import latest_run
 from tests.services import running_server
 
 pytestmark = [pytest.mark.service, pytest.mark.slow, pytest.mark.kill]
 
-KILLS = 4
+KILLS = either(2, 4)
 
 
 def test_a_killed_store_is_waited_for(spec, undisturbed, tmp_path, monkeypatch):

@@ -51,7 +51,7 @@ def events_of(store: str, count: int = 1) -> list[dict[str, Any]]:
 
 @flow(persist_result=False)
 def telling(store: str, labels: dict[str, str]) -> str:
-    announce("dataset.complete", DATASET, store, labels=labels, payload={"patterns": 300})
+    announce("dataset.complete", "sim-1", store, labels=labels, payload={"patterns": 300})
     return str(flow_run.id)
 
 
@@ -61,8 +61,8 @@ def test_an_event_arrives_with_its_labels_and_its_run(store):
     assert event["event"] == "difsims.dataset.complete"
     assert event["resource"] == {
         "prefect.resource.id": "difsims.dataset.sim-1",
-        "prefect.resource.name": DATASET,
-        "difsims.id": DATASET,
+        "prefect.resource.name": "sim-1",
+        "difsims.id": "sim-1",
         "difsims.store": store,
         "difsims.url": f"{store}/simulations/sim-1.zarr",
     }

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from prefect.utilities.callables import parameter_schema
+from typer.testing import CliRunner
 
 from difsims_core.config.documents import make_spec
 from difsims_core.config.retraining import RetrainingSpec
@@ -15,12 +16,14 @@ from difsims_core.errors import InputError
 from difsims_core.learn.bundle import load_bundle
 from difsims_core.learn.classifiers.keras_network import KerasNetwork
 from difsims_core.models.registry import read_registry, rollback
+from difsims_core.models.retraining_plan import plan_retraining
 from difsims_core.resources import samples_folder
 from difsims_core.storage import layout
 from difsims_core.storage.ids import list_models, list_simulations
 from difsims_core.storage.npz.contracts import read_profiles, write_profiles
 from difsims_core.storage.objects import open_store
 from flows import retrain as retraining
+from flows.cli.app import app
 from flows.retrain import retrain
 from tests.flows.prefect_records import artifacts_of, latest_run
 
@@ -115,6 +118,26 @@ def test_nothing_new_is_no_work(root, first, monkeypatch):
     assert first["why"] in again["why"]
     assert read_registry(open_store(root)) == before
     assert retrain(document(), root)["why"] == again["why"], "the simulation is one of the datasets of the store"
+
+
+def test_a_dry_run_says_what_would_be_done_and_does_nothing(root, first):
+    objects = open_store(root)
+    lying = objects.list("")
+    same = plan_retraining(objects, document(simulation=SIMULATION))
+    assert (same.champion, same.simulates, same.trains) == (first["model"], 0, False)
+    assert same.before is not None
+    assert same.before.model == first["model"]
+    assert len(same.scans) == 2
+    more = plan_retraining(objects, document(simulation={**SIMULATION, "seed": 99}))
+    assert (more.simulates, more.trains) == (SIMULATION["n_patterns"], True)
+    assert more.patterns == more.simulates + same.patterns
+    better = plan_retraining(objects, document(training=BETTER))
+    assert (better.datasets, better.trains) == (same.datasets, True)
+    shown = CliRunner().invoke(app, ["retrain", "--dry-run", "--set", "training.epochs=4", "--store", root])
+    assert shown.exit_code == 0, shown.output
+    assert shown.stdout.startswith(f"a challenger would be trained on {same.patterns:,} patterns")
+    assert first["model"] in shown.stderr
+    assert objects.list("") == lying
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from difsims_core.housekeeping.lineage import Item, Lineage
 from difsims_core.housekeeping.retention_plan import RetentionPolicy, decide
 from difsims_core.models.registry import Champion, ModelRegistry
+from tests.effort import examples
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 KEEP_DAYS = 30
@@ -66,7 +67,7 @@ def needed_by(lineage: Lineage, name: str) -> set[str]:
     return found - {name}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(lineage=lineages(), registry=registries(), former=st.integers(0, 3), data=st.data())
 def test_nothing_that_a_kept_result_descends_from_goes(lineage, registry, former, data):
     names = sorted(lineage.items)
@@ -90,7 +91,7 @@ def test_nothing_that_a_kept_result_descends_from_goes(lineage, registry, former
     assert all(item.why for item in (*plan.going, *plan.kept))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(lineage=lineages(), registry=registries(), former=st.integers(0, 3))
 @example(Lineage({"sim-0": Item("dataset", "sim-0", 1, NOW - timedelta(days=31))}), ModelRegistry(), 0)
 def test_what_nothing_keeps_does_go(lineage, registry, former):

@@ -26,6 +26,7 @@ from difsims_core.simulation.block import Peaks
 from difsims_core.storage import layout
 from difsims_core.storage.objects import open_store
 from tests.doubles import fake
+from tests.effort import examples
 
 ROWS = 1024
 SPEC = SimulationSpec(n_patterns=2500, seed=3, output={"x_all": False, "peaks": True})
@@ -65,7 +66,7 @@ def test_spots_come_back(store):
     assert verify(store, plan.id, 3, simulator=_fake()).ok
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=examples(12), deadline=None)
 @given(
     data=st.data(), n_patterns=st.integers(1, 4500), chunks=st.integers(1, 4), most_peaks=st.sampled_from([0, 3, 150])
 )

@@ -18,18 +18,21 @@ from difsims_core.dataset.open import open_simulation
 from difsims_core.dataset.run_simulation import run_simulation
 from difsims_core.errors import IncompleteDatasetError
 from difsims_core.storage.objects import open_store
+from tests.effort import either
 from tests.kill.evidence import Finished, assert_same_bytes
 
 pytestmark = [pytest.mark.service, pytest.mark.slow, pytest.mark.kill]
 
 ROOT = Path(__file__).resolve().parents[2]
-KILLS = 8
+KILLS = either(2, 8)
+IN_ITS_START = either(1, 2)
 SECONDS = 180
 
 
 @pytest.fixture
 def spec():
-    return make_spec({"n_patterns": 600_000, "seed": 4, "output": {"x_all": False}, "phases": ["gratia_2h", "pb"]})
+    size = either(200_000, 600_000)
+    return make_spec({"n_patterns": size, "seed": 4, "output": {"x_all": False}, "phases": ["gratia_2h", "pb"]})
 
 
 def start(document: Path, store: str, log: Path) -> subprocess.Popen[bytes]:
@@ -61,8 +64,8 @@ def test_every_restart_goes_on(spec, prefect_server, tmp_path):
     kills = 0
     while kills < KILLS:
         process = start(document, store.root, log)
-        # Two of them are killed anywhere in their start, the others once they have written something.
-        deadline = time.monotonic() + (moments.uniform(0, 8) if kills < 2 else SECONDS)
+        # The first are killed anywhere in their start, the others once they have written something.
+        deadline = time.monotonic() + (moments.uniform(0, 8) if kills < IN_ITS_START else SECONDS)
         while time.monotonic() < deadline and process.poll() is None:
             if len(Finished.of(store, plan.id)) > len(history[-1]):
                 time.sleep(moments.uniform(0, 0.7))

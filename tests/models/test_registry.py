@@ -22,6 +22,7 @@ from difsims_core.models.registry import (
 from difsims_core.retrying import Retry
 from difsims_core.storage import layout, update
 from difsims_core.storage.objects import ObjectStore, open_store
+from tests.effort import examples
 from tests.small_stores import put_model
 
 
@@ -171,7 +172,7 @@ def test_no_way_back_to_a_model_that_is_gone(store):
     assert rollback(store, first).champion.model == first
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(steps=st.lists(st.sampled_from(["new", "new", "back"]), max_size=12))
 def test_steps_back_undo_promotions_one_by_one(steps, tmp_path_factory):
     store = open_store(tmp_path_factory.mktemp("registry"))
@@ -248,7 +249,7 @@ def test_what_a_registry_lacks_is_not_made_up(files, key):
         read_registry(files)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(data=st.data())
 def test_every_changed_bit_of_a_registry_is_noticed(data, tmp_path_factory):
     store = open_store(tmp_path_factory.mktemp("registry"))

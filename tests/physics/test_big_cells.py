@@ -18,6 +18,7 @@ from difsims_core.crystal.rows import reflection_rows
 from difsims_core.crystal.structure_factors import Scatterers
 from difsims_core.errors import CrystalError
 from difsims_core.kernels import structure_factors as kernels
+from tests.effort import examples
 from tests.oracles.big_cells import cube, random_phase
 from tests.oracles.structure_factor import intensity_of_atoms
 
@@ -34,7 +35,7 @@ def basis_of(phase: Phase) -> np.ndarray:
     return read_phase(phase).structure.cell.reciprocal
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(
     CELLS, st.integers(1, 20), st.integers(0, 99), st.sampled_from(["lobato", "xtables"]), st.sampled_from([None, U])
 )
@@ -52,7 +53,7 @@ def test_intensities_at_every_scale_are_the_sum_over_the_atoms(cell, n_atoms, se
         np.testing.assert_allclose(row, expected, rtol=0, atol=1e-10 * expected.max())
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(CELLS, st.floats(0.2, 1.2), st.booleans())
 def test_the_half_and_its_mirror_image_are_all_points_of_the_ball(cell, radius, along):
     basis = basis_of(random_phase(1, cell))

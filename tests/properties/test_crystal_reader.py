@@ -1,7 +1,7 @@
 """Whatever the handwriting, a crystal is read as it is; whatever the damage, it is read or refused in one line.
 
-A few hundred files of each kind are tried in the suite, the same on every run. ``DIFSIMS_FUZZ_EXAMPLES=20000`` in the
-environment of pytest tries that many, others on every run.
+Some files of each kind are tried in the suite, a few hundred on a full run, the same ones each time.
+``DIFSIMS_FUZZ_EXAMPLES=20000`` in the environment of pytest tries that many, others on every run.
 """
 
 import os
@@ -17,10 +17,11 @@ from hypothesis import HealthCheck, example, given, settings
 from difsims_core.crystal.phases import load_phase
 from difsims_core.errors import CrystalError
 from tests.crystal.reading import differences
+from tests.effort import examples
 from tests.properties.crystal_damage import CANARY, damaged_files
 from tests.properties.crystal_files import Q_MAX, CrystalFile, crystal_files
 
-EXAMPLES = int(os.environ.get("DIFSIMS_FUZZ_EXAMPLES", "300"))
+EXAMPLES = int(os.environ.get("DIFSIMS_FUZZ_EXAMPLES") or examples(300))
 many = settings(
     max_examples=EXAMPLES,
     deadline=None,

@@ -14,6 +14,7 @@ from difsims_core.config.documents import load_spec, make_spec
 from difsims_core.errors import CrystalError, InputError
 from difsims_core.resources import specs_folder
 from difsims_core.simulation.simulator import Simulator
+from tests.effort import examples
 
 N = 1600
 SPEC = load_spec(specs_folder() / "reference.yaml", changes=[f"n_patterns={N}", "postprocessing.q_crop={}"])
@@ -31,7 +32,7 @@ def assert_same_bytes(part, whole, start, stop):
         assert values.tobytes() == whole.draws[name][start:stop].tobytes(), name
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=examples(12), deadline=None)
 @given(
     cuts=st.lists(st.integers(1, N - 1), min_size=1, max_size=3, unique=True),
     threads=st.sampled_from([1, 2, 3]),

@@ -19,6 +19,7 @@ from difsims_core.scans import reconcile
 from difsims_core.scans.attempts import read_attempts
 from difsims_core.storage import layout
 from difsims_core.storage.objects import open_store
+from tests.effort import examples
 from tests.uploads import START, TRIES, ReaderHere, fail, map_scan, names, one_round, put, scan_bytes
 
 NAMES = st.sampled_from(["a", "b", "c"])
@@ -99,6 +100,6 @@ class Intake(RuleBasedStateMachine):
 
 
 Intake.TestCase.settings = settings(
-    max_examples=25, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=examples(25), stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
 )
 test_whatever_happens_in_any_order = Intake.TestCase

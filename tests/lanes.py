@@ -1,0 +1,45 @@
+"""Two lanes of tests: one process waits for services while the other one computes.
+
+A file is one piece of work, as its fixtures are shared by its tests; so is what carries one ``xdist_group``. The first
+process begins with what starts services, so that one Prefect server and one store serve all that can share them; the
+other one computes. Whoever has nothing left of its own takes over, from the far end, what the other has not begun.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadGroupScheduling
+from xdist.workermanage import WorkerController
+
+# Folders whose tests wait for processes more than they compute, in the order in which they run.
+WAITING = (
+    "tests/stack/", "tests/kill/", "tests/faults/", "tests/flows/", "tests/browser/", "tests/production/",
+    "tests/dask/", "tests/cli/",
+)  # fmt: skip
+
+
+class Lanes(LoadGroupScheduling):
+    """Files and groups for the processes of a run."""
+
+    def __init__(self, config: pytest.Config, log: Producer | None = None) -> None:
+        super().__init__(config, log)
+        self._first: WorkerController | None = None
+
+    def _split_scope(self, nodeid: str) -> str:
+        scope = super()._split_scope(nodeid)
+        return nodeid.split("::", 1)[0] if scope == nodeid else scope
+
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        self._first = self._first or node
+        scope = next_piece(list(self.workqueue), waits=node is self._first)
+        self.workqueue.move_to_end(scope, last=False)
+        super()._assign_work_unit(node)
+
+
+def next_piece(left: Sequence[str], *, waits: bool) -> str:
+    """Return which piece of work a process takes: the first one of its own lane, or else the last one of the other."""
+    own = [scope for scope in left if scope.startswith(WAITING) == waits]
+    return own[0] if own else left[-1]
