@@ -27,7 +27,9 @@ class PrefectUnavailableError(DifsimsError):
     """Prefect's server does not start or does not answer."""
 
 
-def run_command(ctx: typer.Context, name: str, *arguments: Any, module: str = "") -> Any:
+def run_command(
+    ctx: typer.Context, name: str, *arguments: Any, module: str = "", check: Callable[[], object] | None = None
+) -> Any:
     """Do what a command does and return its value, as a flow or as a plain function; both leave the same in the store.
 
     It is a flow where the address of a Prefect server is set, or where ``--prefect`` asks for one.
@@ -42,12 +44,16 @@ def run_command(ctx: typer.Context, name: str, *arguments: Any, module: str = ""
         Of both.
     module
         Where it is, in ``flows`` and in ``flows.commands``; default: ``name``.
+    check
+        What the function itself does first, and refuses; called before a server is started for that.
     """
     verbose, module = ctx.obj["verbose"], module or name
     quieten_tensorflow(verbose=verbose)
     if not ctx.obj["prefect"] and server_address() is None:
         with _story_on_terminal():
             return getattr(import_module(f"flows.commands.{module}"), name)(*arguments)
+    if check is not None:
+        check()
     with flow_session(f"flows.{module}", verbose=verbose):
         return _with_address(getattr(import_module(f"flows.{module}"), name))(*arguments)
 

@@ -18,10 +18,8 @@ def simulate_document(
 ) -> None:
     """Simulate a document, or every point of its sweep, and print one id a line."""
     from difsims_core.config.sweep import load_sweep
-    from difsims_core.simulation.simulator import Simulator
 
     sweep = load_sweep(document or "reference.yaml", changes)
-    Simulator.prepare(sweep.points[0].spec)  # what is wrong with crystals or lists is found first
     ids = _run(ctx, sweep, store)
     if not as_json:
         for simulation in ids:
@@ -38,9 +36,16 @@ def _run(ctx: typer.Context, sweep: Sweep, store: str | None) -> list[str]:
     from flows.cli.session import run_command
 
     first = sweep.points[0].spec
+
+    def check() -> None:
+        """Find what is wrong with crystals or lists."""
+        from difsims_core.simulation.simulator import Simulator
+
+        Simulator.prepare(first)
+
     if not sweep.axes:
-        return [run_command(ctx, "simulate", first, store)]
-    return run_command(ctx, "simulate_sweep", first, sweep.plain_axes, store, module="sweep")
+        return [run_command(ctx, "simulate", first, store, check=check)]
+    return run_command(ctx, "simulate_sweep", first, sweep.plain_axes, store, module="sweep", check=check)
 
 
 def _described(simulation: str, store: str | None) -> dict[str, Any]:

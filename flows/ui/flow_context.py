@@ -65,9 +65,9 @@ def _files_of_settings() -> tuple[Path, ...]:
 
 
 def _may_set_address(path: Path) -> bool:
-    """Return whether a file of settings names an address of Prefect's, as a variable or as the key of a table."""
+    """Return whether a file of settings may name an address of Prefect's, as a variable or as the key of a table."""
     try:
-        text = path.read_text(encoding="utf-8", errors="replace").lower()
+        text = path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return False
-    return _ADDRESS.lower() in text or ("prefect" in f"{path.name} {text}" and "api" in text and "url" in text)
+    return _ADDRESS in text.upper() or path.name == "prefect.toml" or "[tool.prefect" in text

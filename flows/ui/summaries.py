@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from difsims_core.dataset.description import versions_in_words
-from difsims_core.dataset.open import Simulation, open_simulation
-from difsims_core.evaluate.experiment_scores import ExperimentEvaluation
-from difsims_core.learn.bundle import ModelBundle
-from difsims_core.learn.predict import PredictionResult
-from difsims_core.results.evaluate_map import EvaluatedMap
-from difsims_core.results.map_pictures import MapPictures
-from difsims_core.results.map_scores import MapScores
-from difsims_core.results.run_report import sample_profiles
+from difsims_core.dataset.open import open_simulation
 from difsims_core.storage import layout
-from difsims_core.storage.objects import ObjectStore, open_store
+from difsims_core.storage.objects import open_store
 from flows.ui import artifacts
 from flows.ui.flow_context import only_in_runs
+
+if TYPE_CHECKING:  # a command without Prefect shows none of it, and need not load what makes it
+    from difsims_core.dataset.open import Simulation
+    from difsims_core.evaluate.experiment_scores import ExperimentEvaluation
+    from difsims_core.learn.bundle import ModelBundle
+    from difsims_core.learn.predict import PredictionResult
+    from difsims_core.results.evaluate_map import EvaluatedMap
+    from difsims_core.results.map_pictures import MapPictures
+    from difsims_core.results.map_scores import MapScores
+    from difsims_core.storage.objects import ObjectStore
 
 _NAMED = 12  # maps that a line names; the table has all of them
 
@@ -47,6 +50,7 @@ def show_dataset(root: str, simulation_id: str) -> None:
 
 def _draw_samples(simulation: Simulation) -> bytes:
     from difsims_core.evaluate import figures
+    from difsims_core.results.run_report import sample_profiles
 
     return figures.to_png(figures.example_profiles_figure(simulation.q_px, sample_profiles(simulation), simulation.id))
 
