@@ -166,7 +166,9 @@ def apply_changes(document: Mapping[str, Any], changes: Iterable[str]) -> dict[s
         try:
             value = read_yaml(text)
         except MalformedError as error:
-            raise SpecError(f"{key[:_LONGEST_KEY]}: {shown(text)} is not a value of YAML: {error}") from None
+            raise SpecError(
+                f"{key[:_LONGEST_KEY]}: {shown(text)} is not a value of YAML: {error.problem}", error.remedy
+            ) from None
         set_key(result, key.strip(), value, change)
     return result
 

@@ -108,7 +108,7 @@ def read_orientations(url: str, unit: AngleUnit | None = None) -> tuple[np.ndarr
     try:
         array = read_array(io.BytesIO(data), len(data))
     except InputError as error:
-        raise InputError(f"{url}: {expected} in an npy file (numpy.save); it {error}") from None
+        raise InputError(f"{url}: {expected} in an npy file (numpy.save); it {error.problem}", error.remedy) from None
     if array.ndim != 2 or array.shape[1] not in {3, 4} or len(array) == 0:
         raise InputError(f"{url}: {expected}, found an array of shape {array.shape}", "one row is one orientation")
     if array.dtype.kind not in "fiu":
