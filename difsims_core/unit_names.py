@@ -1,4 +1,4 @@
-"""Names of the units that documents, flags and calls take; to load them costs nothing."""
+"""Names that documents, flags and calls take, of units and of sampling methods; to load them costs nothing."""
 
 from __future__ import annotations
 
@@ -9,3 +9,6 @@ QUnit = Literal["1/angstrom", "1/nm", "2pi/angstrom", "2pi/nm", "mrad"]
 
 AngleUnit = Literal["deg", "rad"]
 """Of Euler angles."""
+
+GridMethod = Literal["cubochoric", "haar_euler", "quaternion"]
+"""By which orix samples the fundamental zone."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from typing import Any, get_args
+from collections.abc import Mapping
+from typing import Any, ClassVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationInfo, model_validator
 
@@ -23,6 +24,9 @@ class Spec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
 
+    also_called: ClassVar[Mapping[str, str]] = {}
+    """What people call a key, where that is not alike → its name."""
+
     @model_validator(mode="before")
     @classmethod
     def _name_the_nearest_key(cls, data: Any) -> Any:
@@ -33,7 +37,8 @@ class Spec(BaseModel):
         if isinstance(data, dict):
             for key, value in data.items():
                 if key not in known:
-                    hint = _section_of(cls, str(key)) or nearest(str(key), known)
+                    meant = cls.also_called.get(str(key))
+                    hint = f", write {meant!r}" if meant else _section_of(cls, str(key)) or nearest(str(key), known)
                     raise ValueError(f"unknown key {str(key)[:_LONGEST_KEY]!r}{hint} (keys here: {', '.join(known)})")
                 if isinstance(value, str) and CREDENTIALS.search(value):
                     raise ValueError(f"{key}: a URL must not carry credentials; set them in the environment")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import glob
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from difsims_core.config.class_names import class_name, file_spellings
 
-_PATHS = {"cif", "crystal_folder", "file"}
+_PATHS = {"cif", "crystal_folder", "file", "truth_folder"}
 _MOST_NAMED = 2  # parts of a path with {phase} in them: a folder and a file
 
 
@@ -25,6 +26,8 @@ def with_files_beside(value: Any, folder: Path) -> Any:
 def _entry(key: Any, item: Any, folder: Path) -> Any:
     if key in _PATHS and isinstance(item, str):
         return _found(item, folder) or item
+    if key == "experiments" and isinstance(item, list):
+        return [_scans(scan, folder) for scan in item]
     if key == "phases" and isinstance(item, list):
         return [_phase(phase, folder) for phase in item]
     if key == "sweep" and isinstance(item, Mapping):
@@ -56,9 +59,23 @@ def _phase(phase: Any, folder: Path) -> Any:
     return phase if class_name(phase) == phase else _found(f"{phase}.cif", folder) or phase
 
 
+def _scans(pattern: Any, folder: Path) -> Any:
+    """Return the scans that a relative path or a glob finds beside the document; else it as it is."""
+    if not isinstance(pattern, str) or _is_elsewhere(pattern):
+        return pattern
+    parts = pattern.split("/")
+    wild = next((position for position, part in enumerate(parts) if glob.has_magic(part)), len(parts))
+    beside = "**" not in parts and ".." not in parts[wild:] and glob.glob(pattern, root_dir=folder)  # noqa: PTH207
+    return os.path.normpath(folder / pattern) if beside else pattern
+
+
+def _is_elsewhere(path: str) -> bool:
+    return not path or "://" in path or "\0" in path or path.startswith(("/", "~"))
+
+
 def _found(path: str, folder: Path) -> str | None:
     """Return where a path lies beside the document, if it does; ``{phase}`` in it stands for any name."""
-    if not path or "://" in path or "\0" in path or path.startswith(("/", "~")):
+    if _is_elsewhere(path):
         return None
     parts = path.split("/")
     named = [i for i, part in enumerate(parts) if "{phase}" in part]

@@ -10,7 +10,7 @@ from difsims_core.config.base import Spec, is_stored
 from difsims_core.config.distributions import Distribution, Fixed, LogUniform, within
 from difsims_core.config.keys.fingerprint import AddedLater
 from difsims_core.families import ENGINES
-from difsims_core.unit_names import AngleUnit
+from difsims_core.unit_names import AngleUnit, GridMethod
 
 ShapeFactor = Literal["lorentzian", "linear", "sinc", "sin2c", "atanc", "binary", "slab"]
 
@@ -78,9 +78,7 @@ class OrientationsSpec(Spec):
         default="uniform",
         description="uniform: random rotations; grid: an orix fundamental-zone grid; list: those of a file",
     )
-    method: Literal["cubochoric", "haar_euler", "quaternion"] = Field(
-        default="cubochoric", description="sampling method of the grid"
-    )
+    method: GridMethod = Field(default="cubochoric", description="sampling method of the grid")
     resolution_deg: float = Field(default=3.0, ge=1.0, le=45, description="resolution of the grid, degrees")
     file: str | None = Field(
         default=None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,6 +21,7 @@ from difsims_core.config.yaml.writer import write_yaml
 from difsims_core.errors import MalformedError, SpecError
 from difsims_core.messages import printable
 from difsims_core.plain_json import MOST_NESTED, read_json
+from difsims_core.resources import specs_folder
 
 S = TypeVar("S", bound=Spec)
 _LONGEST = 1_000_000
@@ -35,7 +37,7 @@ def load_spec(path: str | Path, kind: type[S] = SimulationSpec, changes: Iterabl
     Parameters
     ----------
     path
-        The file.
+        The file, or the name of a document that comes along, such as ``reference.yaml``.
     kind
         The spec it holds.
     changes
@@ -50,7 +52,7 @@ def load_spec(path: str | Path, kind: type[S] = SimulationSpec, changes: Iterabl
     Examples
     --------
     >>> from difsims_core import load_spec
-    >>> spec = load_spec("deployments/specs/reference.yaml", changes=["n_patterns=300", "phases=[pb, gratia_2h]"])
+    >>> spec = load_spec("reference.yaml", changes=["n_patterns=300", "phases=[pb, gratia_2h]"])
     >>> spec.n_patterns, spec.class_names
     (300, ('pb', 'gratia_2h'))
     """
@@ -67,8 +69,16 @@ def read_document(path: str | Path) -> dict[str, Any]:
     SpecError
         If the file is missing or malformed.
     """
-    path = Path(path)
+    path = find_document(path)
     return with_files_beside(_parse(read_text(path), path), path.absolute().parent)
+
+
+def find_document(path: str | Path) -> Path:
+    """Return the path of a document: itself, or, where nothing lies there, that of the shipped one of this name."""
+    path = Path(path)
+    shipped = specs_folder() / path
+    here, known = os.path.exists(path), os.path.isfile(shipped)  # noqa: PTH110, PTH113 pathlib raises for long names
+    return shipped if path.name == str(path) and known and not here else path
 
 
 def read_text(path: Path) -> str:
@@ -77,7 +87,7 @@ def read_text(path: Path) -> str:
         with path.open("rb") as file:
             data = file.read(_LONGEST + 1)
     except FileNotFoundError:
-        raise SpecError(f"{path}: no such parameter document", "check the path") from None
+        raise SpecError(f"{path}: no such parameter document", f"check the path; {_shipped()} come along") from None
     except OSError as error:
         raise SpecError(f"{path}: cannot be read as a parameter document ({error})") from None
     if len(data) > _LONGEST:
@@ -87,6 +97,10 @@ def read_text(path: Path) -> str:
         return io.TextIOWrapper(io.BytesIO(data), encoding).read()
     except UnicodeDecodeError as error:
         raise SpecError(f"{path}: cannot be read as text ({error})", "save it as UTF-8") from None
+
+
+def _shipped() -> str:
+    return ", ".join(sorted(item.name for item in specs_folder().glob("*.yaml")))
 
 
 def make_spec(
@@ -152,7 +166,9 @@ def apply_changes(document: Mapping[str, Any], changes: Iterable[str]) -> dict[s
         try:
             value = read_yaml(text)
         except MalformedError as error:
-            raise SpecError(f"{key[:_LONGEST_KEY]}: {shown(text)} is not a value of YAML: {error}") from None
+            raise SpecError(
+                f"{key[:_LONGEST_KEY]}: {shown(text)} is not a value of YAML: {error.problem}", error.remedy
+            ) from None
         set_key(result, key.strip(), value, change)
     return result
 

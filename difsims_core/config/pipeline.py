@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from pydantic import Field, SerializeAsAny, field_validator
 
 from difsims_core.config.base import CREDENTIALS, Spec
@@ -12,6 +15,11 @@ from difsims_core.unit_names import QUnit
 
 class PipelineSpec(Spec):
     """All four stages in one document."""
+
+    also_called: ClassVar[Mapping[str, str]] = {
+        "scans": "experiments", "profiles": "experiments", "maps": "experiments", "truth": "truth_folder",
+        "truths": "truth_folder", "dataset": "simulation", "spec": "simulation", "model": "training",
+    }  # fmt: skip
 
     simulation: SimulationSpec = SimulationSpec()
     training: SerializeAsAny[TrainingSpec] = TrainingSpec()

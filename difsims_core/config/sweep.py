@@ -155,7 +155,7 @@ def _enumerate(document: Mapping[str, Any], axes: tuple[Axis, ...], source: str)
             for key, value in settings:
                 set_key(plain, key, value, key)
         except SpecError as error:
-            raise SpecError(f"{place}: {error}") from None
+            raise SpecError(f"{place}: {error.problem}", error.remedy) from None
         points.append(SweepPoint(label, make_spec(plain, source=place)))
     return Sweep(axes, tuple(points))
 

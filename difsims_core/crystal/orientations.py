@@ -14,7 +14,7 @@ from difsims_core.crystal.point_group import proper_point_group, quaternions_of
 from difsims_core.crystal.structure import Structure
 from difsims_core.errors import InputError
 from difsims_core.storage.npz.npy import read_array
-from difsims_core.storage.urls import read_url
+from difsims_core.storage.urls import object_exists, read_url, write_url
 from difsims_core.unit_names import AngleUnit
 
 logger = logging.getLogger(__name__)
@@ -48,6 +48,35 @@ def orientation_grid(structure: Structure, method: str, resolution_deg: float) -
     return np.ascontiguousarray(rotations.data.reshape(-1, 4))
 
 
+def write_orientations(
+    structure: Structure, url: str, method: str, resolution_deg: float, *, overwrite: bool = False
+) -> int:
+    """Write the grid of `orientation_grid` as an npy file of quaternions, as documents read it; return its rows.
+
+    Parameters
+    ----------
+    structure, method, resolution_deg
+        See `orientation_grid`.
+    url
+        Path or URL; ends with ``.npy``.
+    overwrite
+        Replace what is there.
+
+    Raises
+    ------
+    InputError
+        If the name ends otherwise, or something is there already.
+    """
+    if not url.endswith(".npy"):
+        raise InputError(f"{url}: expected a name that ends with .npy", "change the name")
+    if not overwrite and object_exists(url):
+        raise InputError(f"{url}: exists already", "choose another name, or --force to replace it")
+    grid, buffer = orientation_grid(structure, method, resolution_deg), io.BytesIO()
+    np.save(buffer, grid, allow_pickle=False)
+    write_url(url, buffer.getvalue())
+    return len(grid)
+
+
 def read_orientations(url: str, unit: AngleUnit | None = None) -> tuple[np.ndarray, str]:
     """Read a list of orientations (crystal ← sample) from an npy file.
 
@@ -79,7 +108,7 @@ def read_orientations(url: str, unit: AngleUnit | None = None) -> tuple[np.ndarr
     try:
         array = read_array(io.BytesIO(data), len(data))
     except InputError as error:
-        raise InputError(f"{url}: {expected} in an npy file (numpy.save); it {error}") from None
+        raise InputError(f"{url}: {expected} in an npy file (numpy.save); it {error.problem}", error.remedy) from None
     if array.ndim != 2 or array.shape[1] not in {3, 4} or len(array) == 0:
         raise InputError(f"{url}: {expected}, found an array of shape {array.shape}", "one row is one orientation")
     if array.dtype.kind not in "fiu":

@@ -166,7 +166,7 @@ def evaluate_experiment(
     try:
         return _evaluated(prediction, profiles, lines, truth, options or PeakOptions())
     except InputError as error:
-        raise ExperimentError(f"scan {profiles.name}: {error}") from None
+        raise ExperimentError(f"scan {profiles.name}: {error.problem}", error.remedy) from None
 
 
 def _evaluated(

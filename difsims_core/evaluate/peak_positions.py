@@ -201,7 +201,7 @@ def evaluate_prediction(
     try:
         return evaluate_experiment(prediction, profiles, of_classes, truth, lines.options)
     except ExperimentError as error:
-        raise ExperimentError(f"{url}: {error}") from None
+        raise ExperimentError(f"{url}: {error.problem}", error.remedy) from None
 
 
 def crystal_of_class(name: str, file: str | None, folder: str | Path | None) -> str:

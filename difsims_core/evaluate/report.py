@@ -78,6 +78,8 @@ class ReportContent:
         Epochs as `learning_curves_figure` takes them.
     maps
         Predicted maps with their evaluations.
+    unscored
+        Name → picture of predicted maps without an evaluation, PNG.
     example_q : (nq,) or None
         Axis of the example profiles, Å⁻¹.
     examples
@@ -95,6 +97,7 @@ class ReportContent:
     held_out: Mapping[str, Any] | None = None
     history: Sequence[Mapping[str, float]] = ()
     maps: tuple[ReportMap, ...] = ()
+    unscored: Mapping[str, bytes] | None = None
     example_q: np.ndarray | None = None
     examples: Mapping[str, np.ndarray] | None = None
     lineage: tuple[LineageStep, ...] = ()

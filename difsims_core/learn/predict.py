@@ -192,7 +192,7 @@ def predict_experiment(
     try:
         q = axis_for(bundle, experiment.x, q_unit, beam_energy_kv)
     except ExperimentError as error:
-        raise ExperimentError(f"{url}: {error}") from None
+        raise ExperimentError(f"{url}: {error.problem}", error.remedy) from None
     key = layout.prediction(bundle.id, experiment.name)
     before = _read_before(store, bundle, key)
     n_patterns = int(np.prod(experiment.y.shape[:-1], dtype=np.int64))

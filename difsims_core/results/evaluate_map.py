@@ -102,7 +102,7 @@ def evaluate_map(store: ObjectStore, url: str, sources: EvaluationSources | None
     except ExperimentError:
         raise
     except InputError as error:  # an id, a name or a place that the file gives
-        raise ExperimentError(f"{url}: {error}") from None
+        raise ExperimentError(f"{url}: {error.problem}", error.remedy) from None
 
 
 def _evaluate_or_reuse(store: ObjectStore, url: str, sources: EvaluationSources) -> EvaluatedMap:

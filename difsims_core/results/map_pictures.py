@@ -10,6 +10,7 @@ from difsims_core.storage import layout
 
 if TYPE_CHECKING:
     from difsims_core.results.evaluate_map import EvaluatedMap
+    from difsims_core.storage.npz.contracts import Prediction
     from difsims_core.storage.objects import ObjectStore
 
 
@@ -33,6 +34,15 @@ def pictures_of(model: str, name: str, *, with_truth: bool) -> MapPictures:
     """Return the keys under which the pictures of a map lie."""
     truth = layout.figure(model, f"{name}-truth.png") if with_truth else None
     return MapPictures(layout.figure(model, f"{name}-phase-map.png"), truth)
+
+
+def keep_phase_map(store: ObjectStore, prediction: Prediction, name: str) -> str:
+    """Draw the phases of a prediction and their confidence, over a picture of an earlier one, and return its key."""
+    from difsims_core.evaluate import figures
+
+    key = pictures_of(prediction.cnn_id, name, with_truth=False).phase_map
+    store.write(key, figures.to_png(figures.phase_map_figure(prediction, name)))
+    return key
 
 
 def keep_pictures(store: ObjectStore, evaluated: EvaluatedMap) -> MapPictures:

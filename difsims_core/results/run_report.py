@@ -102,7 +102,7 @@ def write_report(
         ),
         held_out=bundle.metrics,
         history=bundle.history,
-        maps=tuple(_map(store, record, with_truth=with_truth) for record in records),
+        maps=tuple(report_map(store, record, with_truth=with_truth) for record in records),
         example_q=simulation.q_px,
         examples=sample_profiles(simulation),
         lineage=_lineage(simulation, bundle, records, also_read),
@@ -112,7 +112,8 @@ def write_report(
     return WrittenReport(store.url(key), key, reused=False)
 
 
-def _map(store: ObjectStore, record: EvaluationRecord, *, with_truth: bool) -> ReportMap:
+def report_map(store: ObjectStore, record: EvaluationRecord, *, with_truth: bool) -> ReportMap:
+    """Return a map as reports show it, of its stored evaluation and pictures."""
     known = with_truth and record.truth is not None
     pictures = pictures_of(record.cnn_id, record.experiment, with_truth=known)
     truth = None if pictures.truth is None else store.read(pictures.truth)

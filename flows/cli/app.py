@@ -15,12 +15,10 @@ from flows.cli import convert, datasets, doctor, interruption, models, phases, s
 from flows.cli.command_group import CommandGroup
 from flows.cli.options import Changes, Json, QUnitOfScans, Simulations, Store, document_of, without_credentials
 
-_LONG = ("model", "scores", "reused")
-
 app = typer.Typer(
     cls=CommandGroup,
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -133,22 +131,19 @@ def predict(
     store: Store = None,
     as_json: Json = False,
 ) -> None:
-    """Map the phases of measured profiles; prints one prediction file a line."""
+    """Map the phases of measured profiles, draw them and write a report; prints one prediction file a line."""
     from difsims_core.learn.bundle import load_bundle
     from difsims_core.models.registry import resolve_model
     from difsims_core.storage.objects import expand_urls, open_store
-    from flows.cli import console
 
-    scans, object_store = expand_urls(experiments or ()), open_store(store)
+    files, object_store = expand_urls(experiments or ()), open_store(store)
+    if not files:
+        scans.require_scans(object_store)
     model_id = load_bundle(resolve_model(object_store, model), object_store).id
     from flows.cli.session import run_command
 
-    predictions = run_command(ctx, "predict", model, scans, store, q_unit, beam_energy)
-    if as_json:
-        console.show_json({"model": model_id, "predictions": predictions})
-    else:
-        for url in predictions:
-            console.show_line(url)
+    predictions = run_command(ctx, "predict", model, files, store, q_unit, beam_energy)
+    scans.show_predictions(object_store, model_id, predictions, as_json=as_json)
 
 
 @app.command(epilog="Example: difsims evaluate predictions/cnn-7c1d… --experiments scans --truth scans/truth")
@@ -177,9 +172,8 @@ def evaluate(
     store: Store = None,
     as_json: Json = False,
 ) -> None:
-    """Score predicted maps: without labels by peak positions, and against truth maps where there are any."""
-    from difsims_core.storage.objects import expand_urls
-    from flows.cli import console
+    """Score predicted maps by peak positions, without labels, and against truth where there is any; writes a report."""
+    from difsims_core.storage.objects import expand_urls, open_store
 
     for folder in (experiments, truth, crystals):
         without_credentials(folder)
@@ -187,19 +181,16 @@ def evaluate(
     from flows.cli.session import run_command
 
     scores = run_command(ctx, "evaluate", maps, experiments, truth, crystals, store)
-    if as_json:
-        console.show_json([asdict(item) for item in scores])
-    else:
-        from flows.ui.summaries import score_row
-
-        rows = [score_row(item) for item in scores]
-        console.show_table("evaluation", rows, [name for name in rows[0] if name not in _LONG])
+    scans.show_scores(open_store(store), scores, with_truth=truth is not None, as_json=as_json)
 
 
-@app.command(epilog="Example: difsims pipeline run.yaml --set simulation.n_patterns=100000")
+@app.command(epilog="Example: difsims pipeline pipeline.yaml --set simulation.n_patterns=100000")
 def pipeline(
     ctx: typer.Context,
-    spec: Annotated[Path, typer.Argument(metavar="SPEC.yaml", help="Sections simulation, training, experiments, ….")],
+    spec: Annotated[
+        Path,
+        typer.Argument(metavar="SPEC.yaml", help="A file, or the shipped pipeline.yaml, which shows the sections."),
+    ],
     changes: Changes = None,
     q_unit: QUnitOfScans = None,
     store: Store = None,

@@ -22,7 +22,7 @@ Step = tuple[str, Callable[[], list[str]]]
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(epilog="Example: difsims convert param_space_yaml.yml -o converted.yaml")(convert)
+    app.command(epilog="Example: difsims convert legacy.yaml -o converted.yaml (legacy.yaml comes along)")(convert)
 
 
 def convert(

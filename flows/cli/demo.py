@@ -14,6 +14,7 @@ from difsims_core.results.map_scores import MapScores
 from difsims_core.storage.names import as_written
 from difsims_core.storage.objects import open_store
 from flows.cli import console
+from flows.cli.scans import SCORES_EXPLAINED
 from flows.cli.session import flow_session
 
 
@@ -49,11 +50,7 @@ def run_demo(store: str | None, n_patterns: int, epochs: int, *, verbose: bool =
         return
     rows = [{"data": "simulated, held out", "accuracy": _percent(held_out)}, *map(_row, outcome.scores)]
     console.show_table(f"difsims demo: {n_patterns:,} patterns, {seconds:.0f} s", rows, list(rows[-1]))
-    console.results.print(
-        "peak distance: from a measured peak to the nearest position that its phase allows, mean over the phases.\n"
-        "peaks F1: do the peaks of the pixels that a phase claims lie where its crystal allows them (1: all)?\n"
-        "null F1: the best that another phase of the model reaches with the same peaks."
-    )
+    console.results.print(SCORES_EXPLAINED)
     console.show_line(f"report: {as_written(outcome.report)}")
 
 

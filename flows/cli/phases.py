@@ -1,4 +1,4 @@
-"""``difsims phases``: which crystal phases there are, and how crystal files are read."""
+"""``difsims phases`` and ``difsims orientations``: crystals, how their files are read, and grids over their zones."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from difsims_core.unit_names import GridMethod
 from flows.cli.command_group import FAILED
 from flows.cli.options import Json
 
@@ -16,8 +17,9 @@ if TYPE_CHECKING:
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command."""
+    """Add the commands."""
     app.command(epilog="Example: difsims phases my_crystals --json")(phases)
+    app.command(epilog="Example: difsims orientations pbi2_2h --resolution 3 -o orientations_pbi2_2h.npy")(orientations)
 
 
 def phases(
@@ -49,6 +51,27 @@ def phases(
             _show(item)
     if failed:
         raise typer.Exit(FAILED)
+
+
+def orientations(
+    phase: Annotated[str, typer.Argument(metavar="PHASE", help="Name of a phase, or a crystal file.")],
+    out: Annotated[str, typer.Option("-o", "--out", metavar="FILE.npy", help="File to write.")],
+    resolution: Annotated[float, typer.Option(min=0.5, max=60, metavar="DEGREES", help="Distance of neighbours.")] = 3,
+    method: Annotated[GridMethod, typer.Option(help="Of orix.")] = "cubochoric",
+    force: Annotated[bool, typer.Option("--force", help="Replace FILE.npy when it exists.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Write a list of orientations over the fundamental zone of a phase, for ``orientations: {kind: list}``."""
+    from difsims_core.crystal.orientations import write_orientations
+    from difsims_core.crystal.phases import as_crystal
+    from flows.cli import console
+
+    rows = write_orientations(as_crystal(phase).structure, out, method, resolution, overwrite=force)
+    if as_json:
+        console.show_json({"file": out, "orientations": rows})
+        return
+    console.tell(f"{rows:,} orientations of {phase}, unit quaternions")
+    console.show_line(out)
 
 
 def _files(crystals: list[str]) -> list[str]:

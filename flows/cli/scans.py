@@ -1,13 +1,27 @@
-"""``difsims intake``: how far each scan is, and a second chance for those given up."""
+"""Scans and their maps: ``difsims intake``, and what ``predict`` and ``evaluate`` say of them."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from difsims_core.errors import InputError
+from difsims_core.storage import layout
 from flows.cli.options import Json, Store
 
+if TYPE_CHECKING:
+    from difsims_core.results.map_scores import MapScores
+    from difsims_core.storage.objects import ObjectStore
+
+SCORES_EXPLAINED = """\
+peak distance: from a measured peak to the nearest position that its phase allows, mean over the phases.
+peaks F1: do the peaks of the pixels that a phase claims lie where its crystal allows them (1: all)?
+null F1: the best that another phase of the model reaches with the same peaks."""
+_MORE_EXPLAINED = """\
+better than null: phases whose peaks fit them better than any other phase, of those that can be compared.
+confidence: highest probability, mean over the pixels; invalid: pixels without a usable profile."""
+_LONG = ("model", "scores", "reused")
 _COLUMNS = ("experiment", "state", "maps", "models", "tries", "at", "reason")
 
 
@@ -49,3 +63,57 @@ def intake(
     if not release:
         rows = [asdict(state) | {"experiment": state.name} for state in states]
         console.show_table("intake", rows, _COLUMNS)
+
+
+def require_scans(store: ObjectStore) -> None:
+    """Refuse to predict the scans of a store that has none."""
+    from difsims_core.scans.listing import list_scans
+
+    if not list_scans(store):
+        raise InputError(
+            f"{store.url(layout.PROFILES)}: there are no scans to predict",
+            "name them, as in: difsims predict CNN scans/*_radial_crop.npz",
+        )
+
+
+def show_predictions(store: ObjectStore, model: str, predictions: list[str], *, as_json: bool) -> None:
+    """Print the predictions, one a line; the story says where their pictures and the report lie."""
+    from difsims_core.results.map_report import write_map_report
+    from difsims_core.storage.names import as_written
+    from flows.cli import console
+
+    report, pictures = write_map_report(store, predictions) if predictions else (None, {})
+    if as_json:
+        url = None if report is None else report.url
+        console.show_json({"model": model, "predictions": predictions, "pictures": pictures, "report": url})
+        return
+    for name, url in pictures.items():
+        console.tell(f"picture of {name}: {as_written(url)}")
+    if report is not None:
+        console.tell(f"report: {as_written(report.url)}")
+    for url in predictions:
+        console.show_line(url)
+
+
+def show_scores(store: ObjectStore, scores: list[MapScores], *, with_truth: bool, as_json: bool) -> None:
+    """Print the table of scores and what its columns mean, and where pictures and report lie."""
+    from dataclasses import asdict
+
+    from difsims_core.results.map_pictures import pictures_of
+    from difsims_core.results.map_report import write_score_report
+    from difsims_core.storage.names import as_written
+    from flows.cli import console
+    from flows.ui.summaries import score_row
+
+    report = write_score_report(store, scores, with_truth=with_truth)
+    pictures = [store.url(pictures_of(item.model, item.name, with_truth=False).phase_map) for item in scores]
+    if as_json:
+        places = [{"picture": picture, "report": report.url} for picture in pictures]
+        console.show_json([asdict(item) | place for item, place in zip(scores, places, strict=True)])
+        return
+    rows = [score_row(item) for item in scores]
+    console.show_table("evaluation", rows, [name for name in rows[0] if name not in _LONG])
+    console.results.print(f"{SCORES_EXPLAINED}\n{_MORE_EXPLAINED}")
+    for item, picture in zip(scores, pictures, strict=True):
+        console.show_line(f"picture of {item.name}: {as_written(picture)}")
+    console.show_line(f"report: {as_written(report.url)}")

@@ -18,11 +18,8 @@ def simulate_document(
 ) -> None:
     """Simulate a document, or every point of its sweep, and print one id a line."""
     from difsims_core.config.sweep import load_sweep
-    from difsims_core.resources import specs_folder
 
-    wanted = document or Path("reference.yaml")
-    shipped = specs_folder() / wanted
-    sweep = load_sweep(shipped if not wanted.exists() and shipped.exists() else wanted, changes)
+    sweep = load_sweep(document or "reference.yaml", changes)
     ids = _run(ctx, sweep, store)
     if not as_json:
         for simulation in ids:

@@ -14,7 +14,8 @@ from flows.cli.app import app
 
 COMMANDS = (
     "demo", "simulate", "convert", "train", "predict", "evaluate", "pipeline", "export", "verify", "phases",
-    "up", "doctor", "champion", "promote", "rollback", "retention", "backup", "restore", "intake", "retrain", "watch",
+    "orientations", "up", "doctor", "champion", "promote", "rollback", "retention", "backup", "restore",
+    "intake", "retrain", "watch",
 )  # fmt: skip
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -53,6 +54,8 @@ def test_phases_lists_the_catalogue():
         (["train", "sim-x", "--set", "epoch=3"], "did you mean 'epochs'"),
         (["predict", "cnn-x", "*.npz"], "nothing found"),
         (["evaluate", "*.npz"], "nothing found"),
+        (["predict", "cnn-x"], "there are no scans to predict"),
+        (["pipeline", "pipeline.yaml", "--set", "truth=x"], "write 'truth_folder'"),
         (["train", "x"], "expected the URL of a dataset"),
         (["export", "foo", "out.npz"], "expected the URL of a dataset"),
         (["verify", "sim-x", "--store", "ftp://host/x"], "ftp"),

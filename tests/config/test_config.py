@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from difsims_core.config.simulation import SimulationSpec
 from difsims_core.config.sweep import load_sweep
 from difsims_core.errors import SpecError
 from difsims_core.resources import specs_folder
+from difsims_core.storage.urls import expand_urls
 
 SHIPPED = ["reference", "bulk", "realistic", "historical"]
 IMPERFECTIONS = ("intensities", "overlap", "distortion", "amorphous_ring", "inelastic", "cut_off")
@@ -39,6 +41,39 @@ def test_documents_survive_yaml_and_json(kind, tmp_path):
 def test_shipped_documents_are_valid(name):
     spec = load_spec(specs_folder() / f"{name}.yaml")
     assert spec.class_names == ("p4mbm_scaled_mixed_halide", "gratia_2h", "pbi2_2h")
+
+
+def test_shipped_documents_are_found_by_name_from_anywhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert load_spec("reference.yaml") == SimulationSpec()
+    with pytest.raises(SpecError, match="no such parameter document") as caught:
+        load_spec("referense.yaml")
+    assert "reference.yaml" in caught.value.remedy
+    with pytest.raises(SpecError, match="no such"):
+        load_spec(tmp_path / "reference.yaml")
+    (tmp_path / "reference.yaml").write_text("n_patterns: 7")
+    assert load_spec("reference.yaml").n_patterns == 7
+
+
+def test_the_shipped_pipeline_maps_the_samples_from_anywhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    spec = load_spec("pipeline.yaml", PipelineSpec)
+    assert len(expand_urls(spec.experiments)) == 3
+    assert Path(str(spec.truth_folder)).is_dir()
+
+
+def test_scans_of_a_pipeline_are_looked_for_beside_its_document(tmp_path):
+    (tmp_path / "scans").mkdir()
+    (tmp_path / "scans" / "a_radial_crop.npz").touch()
+    (tmp_path / "run.yaml").write_text("experiments: [scans/*.npz, elsewhere/*.npz, 's3://lab/*.npz', '**/*.npz']")
+    found = load_spec(tmp_path / "run.yaml", PipelineSpec).experiments
+    assert found == (str(tmp_path / "scans" / "*.npz"), "elsewhere/*.npz", "s3://lab/*.npz", "**/*.npz")
+
+
+@pytest.mark.parametrize(("key", "meant"), [("truth", "truth_folder"), ("scans", "experiments"), ("model", "training")])
+def test_a_wrong_key_of_a_pipeline_names_the_right_one(key, meant):
+    with pytest.raises(SpecError, match=f"write '{meant}'"):
+        make_spec({key: "x"}, PipelineSpec)
 
 
 def test_reference_document_is_as_promised():

@@ -9,8 +9,10 @@ import pytest
 from orix.quaternion import Rotation
 
 from difsims_core.config.documents import make_spec
-from difsims_core.crystal.orientations import read_orientations
+from difsims_core.crystal.orientations import orientation_grid, read_orientations, write_orientations
+from difsims_core.crystal.phases import as_crystal
 from difsims_core.errors import InputError, SpecError
+from difsims_core.resources import samples_folder
 
 MANY = Rotation(np.random.default_rng(3).normal(size=(200, 4))).unit
 ANGLES = {"rad": MANY.to_euler(), "deg": MANY.to_euler(degrees=True)}
@@ -72,3 +74,24 @@ def test_the_unit_is_a_key_of_the_document():
         make_spec({"orientations": {**listed, "unit": "radians"}})
     with pytest.raises(SpecError, match="unit is that of the angles in a file"):
         make_spec({"orientations": {"kind": "grid", "unit": "rad"}})
+
+
+def test_a_written_list_is_read_back_and_covers_the_zone(tmp_path):
+    structure = as_crystal("pbi2_2h").structure
+    url = str(tmp_path / "orientations_pbi2_2h.npy")
+    rows = write_orientations(structure, url, "cubochoric", 12)
+    read, _ = read_orientations(url)
+    assert len(read) == rows
+    np.testing.assert_allclose(read, orientation_grid(structure, "cubochoric", 12), atol=1e-15)
+    with pytest.raises(InputError, match="exists already"):
+        write_orientations(structure, url, "cubochoric", 12)
+    assert write_orientations(structure, url, "cubochoric", 20, overwrite=True) < rows
+    with pytest.raises(InputError, match=r"\.npy"):
+        write_orientations(structure, str(tmp_path / "list.txt"), "cubochoric", 20)
+
+
+@pytest.mark.parametrize("name", ["p4mbm_scaled_mixed_halide", "gratia_2h", "pbi2_2h"])
+def test_the_shipped_lists_are_grids_of_ten_degrees(name):
+    read, _ = read_orientations(str(samples_folder() / f"orientations_{name}.npy"))
+    expected = orientation_grid(as_crystal(name).structure, "cubochoric", 10)
+    np.testing.assert_allclose(read, expected, atol=1e-12)

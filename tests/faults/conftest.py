@@ -11,6 +11,7 @@ from botocore.retries.standard import ExponentialBackoff
 from difsims_core.config.documents import dump_spec, make_spec
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.dataset import build
+from difsims_core.retrying import Retry
 from difsims_core.storage.objects import ObjectStore, open_store
 from flows.execution import steps
 from tests.fault_proxy import FaultProxy, fault_proxy
@@ -63,5 +64,6 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """As many tries as ever, and next to no time between them: for failures that waiting does not cure."""
     monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0.01)
     for step in (steps.begin_dataset, steps.finished_blocks, steps.write_blocks):
+        monkeypatch.setitem(vars(step), "retry", Retry(2, 0.01))
         monkeypatch.setattr(step.task, "retry_delay_seconds", [0.01])
         monkeypatch.setattr(step.task, "retries", 1)

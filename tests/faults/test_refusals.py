@@ -12,7 +12,6 @@ import pytest
 from tests.fault_proxy import Chosen, Faults
 from tests.faults.commands import assert_one_line, assert_resumed, run_simulate
 from tests.faults.datasets import build_blocks, count_blocks, finished
-from tests.flows.prefect_records import latest_run
 from tests.services import free_ports
 
 
@@ -71,7 +70,6 @@ def test_a_refusing_store_costs_no_work(cause, said, store, spec, document, requ
     plan = build_blocks(store, spec, [0])
     with cause(request):
         assert_one_line(run_simulate(document, store.root), 1, *said)
-    assert latest_run("simulate").state.is_failed()
     assert finished(store, plan) == {0}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from types import SimpleNamespace
@@ -69,6 +70,18 @@ def both(tmp_path_factory) -> tuple[SimpleNamespace, SimpleNamespace]:
 def test_the_same_objects_lie_in_the_store(both):
     first, second = (_keys(way) for way in both)
     assert first == second
+    assert first.count("reports/RUN/index.html") == 2, "one of the predicted map, one of its scores"
+
+
+def test_picture_and_report_of_a_map_are_told(both):
+    for way in both:
+        (scores,) = json.loads(way.scores)
+        assert way.store.read(way.store.key_of(scores["picture"])).startswith(b"\x89PNG")
+        page = way.store.read(way.store.key_of(scores["report"])).decode()
+        assert way.model in page
+        assert "roi_1" in page
+        assert "picture of roi_1" in way.again[-1]
+        assert "report: " in way.again[-1]
 
 
 def test_datasets_hold_the_same_rows(both):
@@ -106,6 +119,7 @@ def _keys(way: SimpleNamespace) -> list[str]:
     store: ObjectStore = way.store
     named = {way.simulation: "SIM", way.model: "CNN"} | {name: f"POINT-{i}" for i, name in enumerate(way.sweep)}
     keys = [re.sub(r"tfevents.*", "tfevents", key) for key in store.list("") if not key.endswith(_FIGURES)]
+    keys = [re.sub("reports/run-[0-9a-f]{16}", "reports/RUN", key) for key in keys]
     for name, shown in named.items():
         keys = [key.replace(name, shown) for key in keys]
     return sorted(keys)

@@ -7,7 +7,7 @@ from email.utils import format_datetime
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 
-from difsims_core.errors import InputError, MissingObjectError, StoreAccessError, StoreError
+from difsims_core.errors import InputError, MissingObjectError, StoreAccessError, StoreError, StoreFullError
 from difsims_core.storage.s3.errors import is_conflict, translated
 
 
@@ -36,10 +36,10 @@ def _client_error(
         (FileNotFoundError("x"), MissingObjectError, "no such object"),
         (_client_error("SlowDown"), StoreError, "try again"),
         (_client_error("InternalError"), StoreError, "try again.*look at the disk of the store; free space"),
-        (_client_error("507", status=507), StoreError, r"store is full \(507\); free space"),
-        (_client_error("Odd", status=507), StoreError, r"store is full \(Odd\); free space"),
-        (_client_error("InsufficientStorage"), StoreError, "store is full.*another store"),
-        (_client_error("QuotaExceeded"), StoreError, "store is full.*another store"),
+        (_client_error("507", status=507), StoreFullError, r"store is full \(507\); free space"),
+        (_client_error("Odd", status=507), StoreFullError, r"store is full \(Odd\); free space"),
+        (_client_error("InsufficientStorage"), StoreFullError, "store is full.*another store"),
+        (_client_error("QuotaExceeded"), StoreFullError, "store is full.*another store"),
         (_client_error("AccessDenied"), StoreAccessError, r"AccessDenied to PutObject"),
         (_client_error("RequestTimeTooSkewed"), StoreAccessError, "clock of this machine differs.*set it right"),
         (EndpointConnectionError(endpoint_url="http://127.0.0.1:1"), StoreError, "try again"),

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from difsims_core.config.documents import set_key
+from difsims_core.config.documents import find_document, set_key
 from difsims_core.config.legacy.dimensions import Document, at_point, find_axes, find_dimensions
 from difsims_core.config.legacy.keys import ADDED_LATER, check_keys, looks_old
 from difsims_core.config.legacy.quantities import LARGEST_EXCITATION_ERROR, Entry, read_quantities
@@ -73,7 +73,7 @@ def convert_document(path: str | Path) -> Conversion:
     SpecError
         If it is missing, malformed or of another form, or a value has no meaning here.
     """
-    path = Path(path)
+    path = find_document(path)
     source, tree = str(path), read_old(path)
     if isinstance(tree, dict) and isinstance(tree.get(_TOP), dict):
         beside = [str(key) for key in tree if key != _TOP]

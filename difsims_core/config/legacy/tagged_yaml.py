@@ -60,7 +60,7 @@ def read_old(path: Path) -> Any:
             return read_json(text)
         return read_yaml(text, tags=_TAGS, resolver=VersionedResolver)
     except MalformedError as error:
-        raise SpecError(f"{path}: malformed document: {error}") from None
+        raise SpecError(f"{path}: malformed document: {error.problem}", error.remedy) from None
 
 
 def _mapping(found: Any, tag: str, line: int) -> dict[str, Any]:

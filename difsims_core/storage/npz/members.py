@@ -178,7 +178,7 @@ def _array(url: str | Path, archive: zipfile.ZipFile, key: str, info: zipfile.Zi
         try:
             return read_array(member, info.file_size)
         except InputError as error:
-            raise ExperimentError(f"{url}: {key!r} {error}") from None
+            raise ExperimentError(f"{url}: {key!r} {error.problem}", error.remedy) from None
 
 
 @contextmanager
@@ -187,7 +187,7 @@ def _said_of(url: str | Path) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        raise ExperimentError(f"{url}: {error}") from None
+        raise ExperimentError(f"{url}: {error.problem}", error.remedy) from None
 
 
 def _listed(names: Iterable[str]) -> str:

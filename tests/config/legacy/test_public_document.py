@@ -82,6 +82,16 @@ def test_the_shipped_document_differs_from_it_only_where_it_says_so(tmp_path):
     assert shipped == converted
 
 
+def test_the_shipped_legacy_document_is_the_public_one_with_a_sweep(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "old.json").write_text(json.dumps(PUBLIC), encoding="utf-8")
+    (alone,) = convert_document("old.json").sweep.points
+    shipped = convert_document("legacy.yaml")
+    assert [point.spec.seed for point in shipped.sweep.points] == [10, 15]
+    assert shipped.sweep.points[0].spec == alone.spec
+    assert shipped.findings
+
+
 def test_what_was_added_since_is_off():
     spec = load_spec(specs_folder() / "historical.yaml")
     added = ("intensities", "overlap", "distortion", "cut_off", "amorphous_ring", "inelastic")
