@@ -122,6 +122,7 @@ def _connect(address: str | None, modules: tuple[str, ...]) -> None:
     started = time.monotonic()
     if address is None:
         console.tell("starting Prefect's temporary server (about half a minute)")
+    import_module("prefect.client.orchestration")  # first: two threads that load Prefect at once wait for each other
     answer = in_background(_problem_of_prefect, "start-prefect")
     try:
         with console.story.status("loading" if address else "waiting for Prefect"):

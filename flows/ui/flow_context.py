@@ -48,11 +48,15 @@ def server_errors() -> tuple[type[Exception], ...]:
 
 
 def server_address() -> str | None:
-    """Return the address of the Prefect server that the user has set; Prefect is asked only where a file may set it."""
-    if _ADDRESS in os.environ:
-        return os.environ[_ADDRESS] or None
-    if not any(map(_may_set_address, _files_of_settings())):
-        return None
+    """Return the address of the Prefect server that the user has set.
+
+    Prefect is asked where it is loaded already, and where a file may set it.
+    """
+    if "prefect" not in sys.modules:
+        if _ADDRESS in os.environ:
+            return os.environ[_ADDRESS] or None
+        if not any(map(_may_set_address, _files_of_settings())):
+            return None
     from prefect.settings import PREFECT_API_URL
 
     return PREFECT_API_URL.value() or None
