@@ -4,7 +4,7 @@ The groups start whole services, kill them or look at them through a browser; ev
 runs when a file that it tests has changed, and all of them run when the number of commits is divisible by five, when
 the history says nothing, or when somebody asks (``DIFSIMS_TESTS=all``). Changed is what differs
 
-- from the newest ancestor that is older than `RECENT_HOURS` before the newest commit: a submission is many commits,
+- from the newest ancestor that is more than `RECENT_HOURS` older than the newest commit: a submission is many commits,
   and nothing in the history says where it began;
 - from the point where this branch left the main branch of its remote, if it has one;
 - from the newest commit, in the working tree.
