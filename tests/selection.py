@@ -4,7 +4,7 @@ The groups start whole services, kill them or look at them through a browser; ev
 runs when a file that it tests has changed, and all of them run when the number of commits is divisible by five, when
 the history says nothing, or when somebody asks (``DIFSIMS_TESTS=all``). Changed is what differs
 
-- from the newest ancestor that is older than `RECENT_HOURS` before the newest commit: a submission is many commits,
+- from the newest ancestor that is more than `RECENT_HOURS` older than the newest commit: a submission is many commits,
   and nothing in the history says where it began;
 - from the point where this branch left the main branch of its remote, if it has one;
 - from the newest commit, in the working tree.
@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 FULL_EVERY = 5  # commits
-RECENT_HOURS = 6
+RECENT_HOURS = 3
 _GIT_SECONDS = 60
 
 
@@ -94,30 +94,28 @@ class Selection:
         Those that run.
     reason : str
         What decided it, as a line for people.
+    full : bool
+        Whether every case is tried, too; that all groups happen to be concerned by a change is no reason.
     """
 
     groups: frozenset[str]
     reason: str
+    full: bool = False
 
     @property
     def skipped(self) -> frozenset[str]:
         """Those that do not run."""
         return ALL - self.groups
 
-    @property
-    def full(self) -> bool:
-        """Whether everything runs."""
-        return not self.skipped
-
 
 def select(history: History, wanted: str = "") -> Selection:
     """Return which groups run, by the history and by what somebody asks for (``all``, or nothing)."""
     if wanted == "all":
-        return Selection(ALL, "all tests: asked for")
+        return Selection(ALL, "all tests: asked for", full=True)
     if history.commits is None:
-        return Selection(ALL, "all tests: the history of this checkout is not known")
+        return Selection(ALL, "all tests: the history of this checkout is not known", full=True)
     if history.commits % FULL_EVERY == 0:
-        return Selection(ALL, f"all tests: commit {history.commits} is divisible by {FULL_EVERY}")
+        return Selection(ALL, f"all tests: commit {history.commits} is divisible by {FULL_EVERY}", full=True)
     groups = frozenset(group.name for group in GROUPS if any(map(group.tests, history.changed)))
     return Selection(groups, f"commit {history.commits}, {len(history.changed)} files changed lately")
 

@@ -40,6 +40,8 @@ def test_all_groups_run_now_and_then_when_nothing_is_known_and_when_asked_for():
     assert [select(History(commits)).full for commits in (9, 10, 11, 14, 15)] == [False, True, False, False, True]
     assert select(History(None)).full
     assert select(History(7), "all").full
+    concerned = select(History(7, frozenset({"constraints.txt"})))
+    assert (concerned.skipped, concerned.full) == (frozenset(), False)
     left = select(History(7), "")
     assert (left.groups, left.skipped) == (frozenset(), ALL)
 

@@ -48,7 +48,10 @@ def _main(
     ] = False,
 ) -> None:
     """Which crystal phase sits where: simulate diffraction profiles, train classifiers, map phases in scans."""
+    from flows.cli import console
+
     ctx.obj = {"verbose": verbose, "prefect": prefect}
+    console.tell_compiling()
 
 
 @app.command(epilog="Example: difsims demo --store /tmp/difsims")

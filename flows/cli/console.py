@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 results = Console(highlight=False, markup=False, emoji=False)
 if not results.is_terminal:
     results.width = 120  # a file or a pipe has no width; rich would take 80
+_KERNELS_A_LINE = 10  # a line every few seconds
 story = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
@@ -86,6 +87,25 @@ class WarningHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Print one warning."""
         warn(record.getMessage())
+
+
+class KernelHandler(logging.Handler):
+    """Shows as lines of the story that kernels are being compiled, and how far that is."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print the first kernel, with why it takes a while, and every tenth."""
+        number, most = getattr(record, "number", 0), getattr(record, "most", 0)
+        if number == 1:
+            tell("compiling kernels: about a minute, once an installation (`difsims compile` does it ahead)")
+        elif number % _KERNELS_A_LINE == 0:
+            tell(f"compiling kernel {number} of at most {most}")
+
+
+def tell_compiling() -> None:
+    """Show from now on when kernels are compiled; neither they nor Numba are loaded for it."""
+    logger = logging.getLogger("difsims_core.kernels.compile")
+    logger.setLevel(logging.INFO)
+    logger.handlers = [KernelHandler()]
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""``difsims doctor``: whether everything is here that a run needs."""
+"""``difsims doctor`` and ``compile``: whether everything is here that a run needs, and what can be prepared for it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from flows.cli.options import Json, Store
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command to the command line."""
+    """Add the commands to the command line."""
 
     @app.command(epilog="Example: difsims doctor --store s3://lab/difsims")
     def doctor(store: Store = None, as_json: Json = False) -> None:
         """Look at store, credentials, Prefect, Dask and disk, and say what to do about each failure."""
         examine_all(store, as_json=as_json)
+
+    app.command("compile", epilog="Example: difsims compile")(compile_ahead)
 
 
 def examine_all(store: str | None, *, as_json: bool) -> None:
@@ -59,3 +61,12 @@ def examine_all(store: str | None, *, as_json: bool) -> None:
 
 def _counted(n: int, what: str) -> str:
     return f"{n} {what}" if n == 1 else f"{n} {what}s"
+
+
+def compile_ahead() -> None:
+    """Compile ahead, once an installation, what the first simulation would else compile (about a minute)."""
+    from difsims_core.simulation.compile_kernels import compile_kernels
+    from flows.cli import console
+
+    number = compile_kernels()
+    console.tell(f"{number} kernels are compiled" if number else "everything was compiled before")

@@ -14,8 +14,8 @@ from flows.cli.app import app
 
 COMMANDS = (
     "demo", "simulate", "convert", "train", "predict", "evaluate", "pipeline", "export", "verify", "phases",
-    "orientations", "up", "doctor", "champion", "promote", "rollback", "retention", "backup", "restore",
-    "intake", "retrain", "watch",
+    "orientations", "up", "doctor", "compile", "champion", "promote", "rollback", "retention", "backup",
+    "restore", "intake", "retrain", "watch",
 )  # fmt: skip
 ROOT = Path(__file__).resolve().parents[2]
 
