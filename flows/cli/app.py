@@ -100,11 +100,12 @@ def train(
 ) -> None:
     """Train a classifier on simulated datasets; the last line is its id."""
     from difsims_core.config.learning import TrainingSpec
+
+    document = document_of(TrainingSpec, spec, changes)
     from difsims_core.dataset.open import open_simulation
     from difsims_core.storage.objects import open_store
     from flows.cli import console
 
-    document = document_of(TrainingSpec, spec, changes)
     for simulation in simulations:
         open_simulation(simulation, open_store(store))  # a wrong id is found before anything heavy is loaded
     from flows.cli.session import run_command

@@ -70,6 +70,8 @@ def test_the_phases_that_come_along_are_read_without_anything_compiled():
     [
         (["--help"], None),
         (["simulate", "--help"], None),
+        (["simulate", "--set", "n_pattern=3"], "difsims_core.config.sweep"),
+        (["train", "sim-0", "--set", "network=larg_filter"], "difsims_core.config.learning"),
         (["pipeline", "missing.yaml"], "difsims_core.config.documents"),
         (["retrain", "--set", "trainin.epochs=3"], "difsims_core.config.retraining"),
         (["convert", "missing.yaml"], "difsims_core.config.legacy.convert"),
