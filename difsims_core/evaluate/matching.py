@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from difsims_core.crystal.reflections import ReflectionList
 from difsims_core.evaluate.base import ratio
@@ -215,6 +214,8 @@ def _scaled(lines: PowderLines, scale: float, q: np.ndarray, margin: float) -> P
 
 def _pairs(peaks_q: np.ndarray, lines_q: np.ndarray, tolerance: float) -> tuple[np.ndarray, np.ndarray]:
     """Return indices of as many one-to-one pairs within the tolerance as there can be, the closest ones among those."""
+    from scipy.optimize import linear_sum_assignment  # half a second, and those who only read scores need it not
+
     distance = np.abs(peaks_q[:, None] - lines_q[None, :])
     near = distance <= tolerance
     reward = np.where(near, 2.0 - distance / max(tolerance, 1e-12) / (min(distance.shape, default=0) + 1), 0.0)

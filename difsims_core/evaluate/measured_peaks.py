@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.signal import find_peaks
 
 
 @dataclass(frozen=True)
@@ -49,6 +48,8 @@ def measured_peaks(q: np.ndarray, profile: np.ndarray, min_prominence: float) ->
     min_prominence
         Least prominence as a fraction of the range of the profile.
     """
+    from scipy.signal import find_peaks  # half a second, and those who only read scores need it not
+
     q, profile = np.asarray(q, np.float64), np.asarray(profile, np.float64)
     span = float(np.ptp(profile)) if profile.size else 0.0
     if span == 0.0:
