@@ -33,7 +33,8 @@ def test_a_shipped_document_keeps_its_fingerprint(name):
 
 
 def test_no_shipped_document_is_left_out():
-    assert {path.stem for path in specs_folder().glob("*.yaml")} == set(GOLDEN)
+    others = {"pipeline", "legacy"}  # documents of other kinds
+    assert {path.stem for path in specs_folder().glob("*.yaml")} == set(GOLDEN) | others
 
 
 class Section(Spec):
