@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 
 import pytest
@@ -32,6 +33,8 @@ def test_an_address_that_cannot_be_one_stops_the_other_questions_about_the_store
 
 
 def test_a_slip_of_the_pen_is_found(monkeypatch):
+    for name in [name for name in os.environ if name.startswith("DIFSIMS_TESTS")]:
+        monkeypatch.delenv(name)  # which tests run
     monkeypatch.setenv("DIFSIMS_ALSO_READ", "/scans")
     assert look("settings: spelling") is None
     monkeypatch.setenv("DIFSIMS_STOER", "/somewhere")
