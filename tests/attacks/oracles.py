@@ -71,10 +71,9 @@ class _Watch:
             path, mode, flags = arguments
             changes = any(sign in mode for sign in "wax+") if isinstance(mode, str) else bool(flags & _CHANGING)
             return not self._allowed(path, changes=changes)
-        if event == "glob.glob" and not glob.has_magic(arguments[0]):
-            return False  # asks whether a file is there, as `os.stat` does, of which no hook is told
-        if event == "os.listdir" and arguments[0] in sys.path:
-            return False  # an import looks again at a folder of packages in which somebody has made something
+        asks = event == "glob.glob" and not glob.has_magic(arguments[0])  # is it there? No hook is told of `os.stat`
+        if asks or (event == "os.listdir" and arguments[0] in sys.path):  # an import, where somebody has made a folder
+            return False
         if event in _OF_PATHS:
             return not all(self._allowed(path, changes=event not in _READS) for path in arguments[: _OF_PATHS[event]])
         if event == "import":
