@@ -76,8 +76,7 @@ def retrain(spec: Retraining = _DEFAULT, store: StoreUrl = None) -> dict[str, An
     if not datasets:
         wanted = "of the champion's phases, q axis and preprocessing" if champion else "to train on"
         return _ended(None, f"{root} holds no complete dataset {wanted}; simulate one, or list datasets", champion_id)
-    fingerprints = tuple(sorted(sim.fingerprint for sim in datasets))
-    ingredients = retraining_inputs.Ingredients(fingerprints, tuple(scans.values()), spec).digest()
+    ingredients = retraining_inputs.Ingredients.of(datasets, scans, spec).digest()
     before = retraining_inputs.earlier_decision(read_registry(objects), ingredients)
     if before is not None:
         why = f"the same datasets, experiments, code and rule were considered on {before.when}: {before.why}"

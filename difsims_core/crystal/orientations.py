@@ -14,7 +14,7 @@ from difsims_core.crystal.point_group import proper_point_group, quaternions_of
 from difsims_core.crystal.structure import Structure
 from difsims_core.errors import InputError
 from difsims_core.storage.npz.npy import read_array
-from difsims_core.storage.urls import object_exists, read_url, write_url
+from difsims_core.storage.urls import exists_already, object_exists, read_url, write_url
 from difsims_core.unit_names import AngleUnit
 
 logger = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ def write_orientations(
     if not url.endswith(".npy"):
         raise InputError(f"{url}: expected a name that ends with .npy", "change the name")
     if not overwrite and object_exists(url):
-        raise InputError(f"{url}: exists already", "choose another name, or --force to replace it")
+        raise exists_already(url)
     grid, buffer = orientation_grid(structure, method, resolution_deg), io.BytesIO()
     np.save(buffer, grid, allow_pickle=False)
     write_url(url, buffer.getvalue())

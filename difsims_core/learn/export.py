@@ -6,7 +6,7 @@ from pathlib import Path
 
 from difsims_core.errors import InputError
 from difsims_core.learn.bundle import ModelBundle
-from difsims_core.storage.objects import object_exists, write_url
+from difsims_core.storage.objects import exists_already, object_exists, write_url
 from difsims_core.storage.temporary_files import temporary_folder
 
 ENDING = ".keras"
@@ -34,7 +34,7 @@ def export_keras(bundle: ModelBundle, path: str | Path, *, overwrite: bool = Fal
     if not str(path).endswith(ENDING):
         raise InputError(f"{path}: expected a name that ends with {ENDING}, as a model is exported in Keras' format")
     if not overwrite and object_exists(path):
-        raise InputError(f"{path}: exists already", "choose another name, or --force to replace it")
+        raise exists_already(path)
     with temporary_folder() as folder:
         local = folder / f"model{ENDING}"
         bundle.classifier.export(local)

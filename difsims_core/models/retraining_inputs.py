@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -79,6 +79,11 @@ class Ingredients:
     simulations: tuple[str, ...]
     scans: tuple[str, ...]
     spec: RetrainingSpec
+
+    @classmethod
+    def of(cls, datasets: Iterable[Simulation], scans: Mapping[str, str], spec: RetrainingSpec) -> Ingredients:
+        """Return those of datasets and of the scans that `scans_of` has found."""
+        return cls(tuple(sorted(dataset.fingerprint for dataset in datasets)), tuple(scans.values()), spec)
 
     def digest(self) -> str:
         """Return the SHA-256 of all of it, of the rule, and of the code at work.

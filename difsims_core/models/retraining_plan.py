@@ -70,8 +70,8 @@ def plan_retraining(store: ObjectStore, spec: RetrainingSpec) -> RetrainingPlan:
     StoreError
         If the store fails, or a listed dataset is missing or incomplete.
     """
-    champion = read_registry(store).champion
-    bundle = None if champion is None else load_bundle(champion.model, store)
+    registry = read_registry(store)
+    bundle = None if registry.champion is None else load_bundle(registry.champion.model, store)
     check_simulation(spec, bundle)
     dataset = None if spec.simulation is None else find(store, spec.simulation)[1]
     simulated = dataset.id if dataset is not None and dataset.complete else None
@@ -79,7 +79,7 @@ def plan_retraining(store: ObjectStore, spec: RetrainingSpec) -> RetrainingPlan:
     datasets = choose_datasets(store, spec, bundle, simulated)
     scans, left_out = scans_of(store, spec.experiments)
     check_names(list(scans))
-    digest = Ingredients(tuple(sorted(sim.fingerprint for sim in datasets)), tuple(scans.values()), spec).digest()
+    digest = Ingredients.of(datasets, scans, spec).digest()
     return RetrainingPlan(
         champion=None if bundle is None else bundle.id,
         simulates=simulates,
@@ -87,5 +87,5 @@ def plan_retraining(store: ObjectStore, spec: RetrainingSpec) -> RetrainingPlan:
         patterns=simulates + sum(sim.n_patterns for sim in datasets),
         scans=tuple(scans),
         left_out=left_out,
-        before=None if simulates or not datasets else earlier_decision(read_registry(store), digest),
+        before=None if simulates or not datasets else earlier_decision(registry, digest),
     )

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from difsims_core.evaluate.report import LineageStep, ReportContent, render_report
+from difsims_core.evaluate.report import LineageStep, ReportContent
 from difsims_core.moments import now_text
 from difsims_core.results.evaluate_map import read_evaluation
 from difsims_core.results.map_pictures import keep_phase_map
-from difsims_core.results.run_report import WrittenReport, report_map
-from difsims_core.storage import layout
+from difsims_core.results.run_report import WrittenReport, keep_report, report_map
 from difsims_core.storage.npz.contracts import predicted_name, read_prediction
 
 if TYPE_CHECKING:
@@ -54,7 +51,7 @@ def write_map_report(store: ObjectStore, predictions: Sequence[str]) -> tuple[Wr
         facts = (("maps", str(len(drawn))), ("models", ", ".join(models)))
         return ReportContent("Predicted phase maps", now_text(), facts=facts, unscored=drawn, lineage=_made_by(models))
 
-    report = _written(store, ["predicted", *pictures, *digests], content)
+    report = keep_report(store, ["predicted", *pictures, *digests], content)
     return report, {name: store.url(key) for name, key in pictures.items()}
 
 
@@ -83,17 +80,8 @@ def write_score_report(store: ObjectStore, scores: Sequence[MapScores], *, with_
         facts = (("maps", str(len(maps))), ("models", ", ".join(models)))
         return ReportContent("Scores of phase maps", now_text(), facts=facts, maps=maps, lineage=_made_by(models))
 
-    return _written(store, ["scored", str(with_truth), *(record.inputs_sha256 for record in records)], content)
+    return keep_report(store, ["scored", str(with_truth), *(record.inputs_sha256 for record in records)], content)
 
 
 def _made_by(models: Mapping[str, None]) -> tuple[LineageStep, ...]:
     return tuple(LineageStep("model", model) for model in models)
-
-
-def _written(store: ObjectStore, named: list[str], content: Callable[[], ReportContent]) -> WrittenReport:
-    """Write a report under a name that is made of everything it shows."""
-    key = layout.report(f"run-{hashlib.sha256(json.dumps(named).encode()).hexdigest()[:16]}")
-    reused = store.exists(key)
-    if not reused:
-        store.write(key, render_report(content()).encode())
-    return WrittenReport(store.url(key), key, reused=reused)

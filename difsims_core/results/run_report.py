@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -86,30 +86,37 @@ def write_report(
     """
     records = [read_evaluation(store, item.url) for item in scores]
     named = [title, simulation.id, bundle.id, spec.digest(), *(record.inputs_sha256 for record in records)]
-    run = f"run-{hashlib.sha256(json.dumps(named).encode()).hexdigest()[:16]}"
-    key = layout.report(run)
-    if store.exists(key):
-        return WrittenReport(store.url(key), key, reused=True)
     with_truth = spec.truth_folder is not None
-    content = ReportContent(
-        title=title,
-        created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        introduction=simulation.attrs["summary"],
-        facts=(
-            ("simulated patterns", f"{simulation.n_patterns:,}"),
-            ("phases", str(len(simulation.phases))),
-            ("maps", str(len(records))),
-        ),
-        held_out=bundle.metrics,
-        history=bundle.history,
-        maps=tuple(report_map(store, record, with_truth=with_truth) for record in records),
-        example_q=simulation.q_px,
-        examples=sample_profiles(simulation),
-        lineage=_lineage(simulation, bundle, records, also_read),
-        parameters=spec.to_document(),
-    )
-    store.write(key, render_report(content).encode())
-    return WrittenReport(store.url(key), key, reused=False)
+
+    def content() -> ReportContent:
+        return ReportContent(
+            title=title,
+            created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+            introduction=simulation.attrs["summary"],
+            facts=(
+                ("simulated patterns", f"{simulation.n_patterns:,}"),
+                ("phases", str(len(simulation.phases))),
+                ("maps", str(len(records))),
+            ),
+            held_out=bundle.metrics,
+            history=bundle.history,
+            maps=tuple(report_map(store, record, with_truth=with_truth) for record in records),
+            example_q=simulation.q_px,
+            examples=sample_profiles(simulation),
+            lineage=_lineage(simulation, bundle, records, also_read),
+            parameters=spec.to_document(),
+        )
+
+    return keep_report(store, named, content)
+
+
+def keep_report(store: ObjectStore, shown: Sequence[str], content: Callable[[], ReportContent]) -> WrittenReport:
+    """Write a report unless it exists, under a name that is made of everything that it shows."""
+    key = layout.report(f"run-{hashlib.sha256(json.dumps(shown).encode()).hexdigest()[:16]}")
+    reused = store.exists(key)
+    if not reused:
+        store.write(key, render_report(content()).encode())
+    return WrittenReport(store.url(key), key, reused=reused)
 
 
 def report_map(store: ObjectStore, record: EvaluationRecord, *, with_truth: bool) -> ReportMap:

@@ -15,6 +15,7 @@ from difsims_core.storage.backend import BACKENDS, MOST_SMALL_BYTES, ObjectInfo,
 from difsims_core.storage.names import check_key, join_url, split_url, url_name
 from difsims_core.storage.records import from_record, to_record
 from difsims_core.storage.urls import (
+    exists_already,
     expand_urls,
     files_in,
     local_copy,
@@ -27,6 +28,7 @@ from difsims_core.storage.urls import (
 __all__ = [
     "ObjectInfo",
     "ObjectStore",
+    "exists_already",
     "expand_urls",
     "files_in",
     "local_copy",

@@ -35,6 +35,11 @@ def object_exists(url: str | Path) -> bool:
     return BACKENDS[scheme].exists(_checked(scheme, path))
 
 
+def exists_already(url: str | Path) -> InputError:
+    """Return the error of whoever would write over an object without being asked to."""
+    return InputError(f"{url}: exists already", "choose another name, or --force to replace it")
+
+
 def writing_url(url: str | Path) -> AbstractContextManager[Path]:
     """Give a local file to fill; it becomes the object at a URL when the block ends well, and goes when it does not."""
     scheme, path = split_url(url)

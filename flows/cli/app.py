@@ -108,9 +108,7 @@ def train(
 
     for simulation in simulations:
         open_simulation(simulation, open_store(store))  # a wrong id is found before anything heavy is loaded
-    from flows.cli.session import run_command
-
-    model = run_command(ctx, "train", simulations, document, store)
+    model = _run(ctx, "train", simulations, document, store)
     console.show_json({"id": model}) if as_json else console.show_line(model)
 
 
@@ -144,9 +142,7 @@ def predict(
     if not files:
         scans.require_scans(object_store)
     model_id = load_bundle(resolve_model(object_store, model), object_store).id
-    from flows.cli.session import run_command
-
-    predictions = run_command(ctx, "predict", model, files, store, q_unit, beam_energy)
+    predictions = _run(ctx, "predict", model, files, store, q_unit, beam_energy)
     scans.show_predictions(object_store, model_id, predictions, as_json=as_json)
 
 
@@ -182,9 +178,7 @@ def evaluate(
     for folder in (experiments, truth, crystals):
         without_credentials(folder)
     maps = expand_urls(predictions)
-    from flows.cli.session import run_command
-
-    scores = run_command(ctx, "evaluate", maps, experiments, truth, crystals, store)
+    scores = _run(ctx, "evaluate", maps, experiments, truth, crystals, store)
     scans.show_scores(open_store(store), scores, with_truth=truth is not None, as_json=as_json)
 
 
@@ -263,6 +257,12 @@ def watch(ctx: typer.Context, store: Store = None, as_json: Json = False) -> Non
 
 for commands in (convert, datasets, phases, up, doctor, models, scans):
     commands.register(app)
+
+
+def _run(ctx: typer.Context, name: str, *arguments: Any) -> Any:
+    from flows.cli.session import run_command
+
+    return run_command(ctx, name, *arguments)
 
 
 def _flows(ctx: typer.Context, *modules: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -174,6 +175,8 @@ def _with_address(flow: Flow[..., Any]) -> Callable[..., Any]:
 
 
 def _stop_temporary_server() -> None:
+    if "prefect.server.api.server" not in sys.modules:
+        return  # none was started, and loading it would take longer than there is time
     from prefect.server.api.server import SubprocessASGIServer
 
     SubprocessASGIServer().stop()

@@ -121,12 +121,9 @@ class PrefectApi:
 
 def reason_of(answer: httpx.Response) -> str:
     """Return why a server refuses, in its own words."""
-    message = _json(answer)
-    return (
-        str(message.get("exception_message", answer.status_code))
-        if isinstance(message, dict)
-        else str(answer.status_code)
-    )
+    found = _json(answer)
+    known = found if isinstance(found, dict) else {}
+    return str(known.get("exception_message", answer.status_code))
 
 
 def _json(answer: httpx.Response) -> Any:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from difsims_core.errors import InputError
-from difsims_core.storage.objects import object_exists
+from difsims_core.storage.objects import exists_already, object_exists
 
 if TYPE_CHECKING:
     from difsims_core.dataset.open import Simulation
@@ -59,7 +59,7 @@ class Exporter(ABC):
         files = self.files(dataset, str(path))
         there = [] if overwrite else self.existing(files)
         if there:
-            raise InputError(f"{there[0]}: exists already", "choose another name, or --force to replace it")
+            raise exists_already(there[0])
         self.write(dataset, files, progress or (lambda _patterns: None))
         return files
 

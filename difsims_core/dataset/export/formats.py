@@ -32,15 +32,13 @@ def export_dataset(
     Parameters
     ----------
     dataset
-        The dataset.
+        What to write.
     path
         Path or URL of the file; a name without the ending of the format gets it.
     file_format
         ``npz`` (NumPy alone can read it), ``zarr`` (a copy of the dataset) or ``h5``; default: what the ending says.
-    overwrite
-        Replace what is there.
-    progress
-        Called with the number of patterns written so far.
+    overwrite, progress
+        As `Exporter.export` takes them.
 
     Raises
     ------
