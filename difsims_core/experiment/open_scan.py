@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from difsims_core.config.reading import ReadingSpec
+from difsims_core.config.raw_scans.reading import ReadingSpec
 from difsims_core.errors import DifsimsError, ExperimentError
 from difsims_core.experiment.raw_scan import RawScan
 from difsims_core.experiment.readers.base import HEAD_BYTES, ScanReader

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import zarr
 
-from difsims_core.config.reading import ReadingSpec
+from difsims_core.config.raw_scans.reading import ReadingSpec
 from difsims_core.errors import DifsimsError, ExperimentError
 from difsims_core.experiment.open_scan import open_raw_scan
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from difsims_core.config.reading import ReadingSpec
+from difsims_core.config.raw_scans.reading import ReadingSpec
 from difsims_core.errors import ExperimentError
 from difsims_core.experiment.stored.calibration import scales
 from difsims_core.experiment.stored.recording import Measure, Recording

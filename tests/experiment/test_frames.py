@@ -8,7 +8,7 @@ import pickle
 import numpy as np
 import pytest
 
-from difsims_core.config.reading import ReadingSpec
+from difsims_core.config.raw_scans.reading import ReadingSpec
 from difsims_core.errors import ExperimentError
 from difsims_core.experiment.open_scan import open_raw_scan
 from difsims_core.experiment.stored import lazy

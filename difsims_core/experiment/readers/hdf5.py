@@ -11,7 +11,7 @@ from typing import ClassVar
 
 import h5py
 
-from difsims_core.config.reading import ReadingSpec
+from difsims_core.config.raw_scans.reading import ReadingSpec
 from difsims_core.errors import ExperimentError
 from difsims_core.experiment.readers.base import HDF5_SIGNATURE, ScanReader
 from difsims_core.experiment.stored.arrays import Hdf5Frames

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
-from difsims_core.config.reading import ReadingSpec
+from difsims_core.config.raw_scans.reading import ReadingSpec
 from difsims_core.experiment.readers.base import HDF5_SIGNATURE, ScanReader
 from difsims_core.experiment.stored.arrays import Hdf5Frames
 from difsims_core.experiment.stored.hdf5_links import attributes_below, opened, the_array

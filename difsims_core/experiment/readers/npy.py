@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 from typing import ClassVar
 
-from difsims_core.config.reading import ReadingSpec
+from difsims_core.config.raw_scans.reading import ReadingSpec
 from difsims_core.errors import ExperimentError, InputError
 from difsims_core.experiment.readers.base import ScanReader
 from difsims_core.experiment.stored.arrays import split_axes

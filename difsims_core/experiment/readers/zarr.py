@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from difsims_core.config.reading import ReadingSpec, StoredOrder
+from difsims_core.config.raw_scans.reading import ReadingSpec, StoredOrder
 from difsims_core.errors import ExperimentError
 from difsims_core.experiment.stored.arrays import ArrayFrames
 from difsims_core.experiment.stored.hyperspy_signal import EXPERIMENTS, recording_of

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from difsims_core.config.reading import StoredOrder
+from difsims_core.config.raw_scans.reading import StoredOrder
 from difsims_core.errors import ExperimentError
 from difsims_core.experiment.stored.frames import StoredFrames
 from difsims_core.experiment.stored.hdf5_links import StoredArray, opened

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from difsims_core.config.reading import ReadingSpec, StoredOrder
+from difsims_core.config.raw_scans.reading import ReadingSpec, StoredOrder
 from difsims_core.errors import ExperimentError
 from difsims_core.experiment.stored.recording import Measure
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from difsims_core.config.reading import ReadingSpec
+from difsims_core.config.raw_scans.reading import ReadingSpec
 from difsims_core.errors import ExperimentError
 from difsims_core.experiment.stored.recording import Measure, Recording
 from difsims_core.units import electron_wavelength_angstrom

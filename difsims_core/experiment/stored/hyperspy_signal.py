@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from difsims_core.config.reading import ReadingSpec
+from difsims_core.config.raw_scans.reading import ReadingSpec
 from difsims_core.experiment.stored.arrays import ArrayFrames
 from difsims_core.experiment.stored.axes import Axis, scan_and_detector, stored_order
 from difsims_core.experiment.stored.recording import Recording
