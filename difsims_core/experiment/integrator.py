@@ -1,0 +1,130 @@
+"""Frames to profiles and polar patterns, each around its own beam (docs/physics.md §17)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from scipy import sparse
+
+from difsims_core.experiment.geometry import Geometry
+from difsims_core.kernels.scan.integrate import integrate_frame, merge_annuli, merge_azimuths, pad_frame
+from difsims_core.signal.cell_operator import CellOperator, CellRange, cell_operator
+
+PLACES = 12  # of the beam along each edge of a pixel: it is at most 1/24 px from one of them
+
+
+@dataclass(frozen=True, slots=True)
+class Integrated:
+    """Patterns of n frames.
+
+    Attributes
+    ----------
+    profile : (n, annuli) float32
+        Mean counts per pixel of each annulus; NaN where no pixel counts.
+    polar : (n, radii, azimuths) float32
+        Mean counts per pixel of each cell; NaN where no pixel counts. No radii when none are wanted.
+    covered : (n, annuli) float32
+        Share of each annulus that good pixels cover.
+    """
+
+    profile: np.ndarray
+    polar: np.ndarray
+    covered: np.ndarray
+
+
+class Integrator:
+    """Integrates frames of one detector and geometry, one sparse operator for each of 12 × 12 places within a pixel.
+
+    An operator is built when the first beam lies at its place, and kept; whole pixels move the frame under it.
+
+    Parameters
+    ----------
+    good
+        (rows, columns) bool: True for pixels that count; the others are left out of sums and areas.
+    geometry
+        Calibration and ellipse, undone by the operators.
+    cells
+        Annuli and sectors to integrate into.
+    annuli_per_radius
+        How many annuli make one radius of a polar pattern; 0: no polar patterns.
+    """
+
+    def __init__(self, good: np.ndarray, geometry: Geometry, cells: CellRange, annuli_per_radius: int = 0) -> None:
+        self._good, self._geometry = np.ascontiguousarray(good), geometry
+        self.cells = cells
+        self._annuli_per_radius = annuli_per_radius
+        self.n_radii = cells.n_annuli // annuli_per_radius if annuli_per_radius else 0
+        step_px = cells.step_per_angstrom / geometry.calibration_per_angstrom
+        numbers = np.arange(cells.first, cells.stop)
+        inner, outer = np.maximum(numbers - 0.5, 0.0) * step_px, (numbers + 0.5) * step_px
+        determinant = 1.0 - geometry.ellipticity**2
+        self._whole = np.pi * (outer**2 - inner**2) * determinant  # px² of the detector
+        self._operator = lru_cache(maxsize=PLACES**2)(self._build)
+
+    def integrate(self, frames: np.ndarray, centres: np.ndarray) -> Integrated:
+        """Integrate (n, rows, columns) frames around their (n, 2) beams, row and column in pixels."""
+        n, n_annuli, n_azimuths = len(frames), self.cells.n_annuli, self.cells.n_azimuths
+        profile = np.empty((n, n_annuli), np.float32)
+        covered = np.empty((n, n_annuli), np.float32)
+        polar = np.empty((n, self.n_radii, n_azimuths), np.float32)
+        sums, areas = np.empty((2, n_annuli, n_azimuths))
+        pixel, place = _whole_and_place(centres)
+        for members in _of_one_place(place):
+            operator = self._operator(*map(int, place[members[0]]))
+            reach = np.abs(operator.offset).max(initial=0)
+            low = np.minimum(pixel[members].min(axis=0) - reach, 0)
+            high = np.maximum(pixel[members].max(axis=0) + reach + 1, self._good.shape)
+            padded, counted = np.zeros((2, *(high - low)), np.float32)
+            index = operator.offset[:, 0].astype(np.int64) * padded.shape[1] + operator.offset[:, 1]
+            index = index.astype(np.int32)
+            for i in members:
+                pad_frame(frames[i], self._good, -low[0], -low[1], padded, counted)
+                origin = (pixel[i, 0] - low[0]) * padded.shape[1] + pixel[i, 1] - low[1]
+                integrate_frame(
+                    padded.ravel(), counted.ravel(), origin, operator.start, index, operator.weight,
+                    sums.ravel(), areas.ravel(),
+                )  # fmt: skip
+                merge_azimuths(sums, areas, profile[i])
+                merge_annuli(sums, areas, self._annuli_per_radius, polar[i])
+                covered[i] = areas.sum(axis=1) / self._whole
+        return Integrated(profile, polar, covered)
+
+    def effective_pixels(self, centre: np.ndarray) -> np.ndarray:
+        """Return (radii, azimuths) float64: (Σw)²/Σw² of each polar cell for one beam, the pixels it counts as."""
+        pixel, place = _whole_and_place(centre[None])
+        operator = self._operator(*map(int, place[0]))
+        at = operator.offset + pixel[0]
+        inside = ((at >= 0) & (at < self._good.shape)).all(axis=1)
+        number = np.where(inside, at[:, 0] * self._good.shape[1] + at[:, 1], 0)
+        weight = operator.weight * (inside & self._good.ravel()[number])
+        n = self.n_radii * self.cells.n_azimuths
+        shape = (len(operator.start) - 1, self._good.size)
+        fine = sparse.csr_array((weight.astype(np.float64), number, operator.start), shape)
+        annulus, sector = np.divmod(np.arange(n * self._annuli_per_radius), self.cells.n_azimuths)
+        cell = annulus // self._annuli_per_radius * self.cells.n_azimuths + sector
+        merge = sparse.csr_array((np.ones(len(cell)), (cell, np.arange(len(cell)))), (n, shape[0]))
+        shares = (merge @ fine).tocsr()
+        total, squares = shares.sum(axis=1), shares.power(2).sum(axis=1)
+        effective = np.divide(total**2, squares, out=np.zeros(n), where=squares > 0)
+        return effective.reshape(self.n_radii, self.cells.n_azimuths)
+
+    def _build(self, down: int, right: int) -> CellOperator:
+        beam = ((down + 0.5) / PLACES - 0.5, (right + 0.5) / PLACES - 0.5)
+        geometry = self._geometry
+        return cell_operator(self.cells, geometry.calibration_per_angstrom, geometry.undistort, beam)
+
+
+def _whole_and_place(centres: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the pixels in which beams lie, and their places within them, (n, 2) int64 each."""
+    pixel = np.floor(centres + 0.5).astype(np.int64)
+    return pixel, np.minimum(((centres - pixel + 0.5) * PLACES).astype(np.int64), PLACES - 1)
+
+
+def _of_one_place(place: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield the indices of frames whose beams lie at one place, place by place."""
+    key = place[:, 0] * PLACES + place[:, 1]
+    order = np.argsort(key, kind="stable")
+    yield from np.split(order, np.flatnonzero(np.diff(key[order])) + 1)
