@@ -102,5 +102,6 @@ def _component(mask: np.ndarray, row: int, column: int) -> np.ndarray:
     """Return the pixels that hang together with one."""
     from scipy import ndimage
 
-    labels, _ = ndimage.label(mask)
+    labels = np.zeros(mask.shape, np.int32)
+    ndimage.label(mask, output=labels)
     return labels == labels[row, column]

@@ -12,6 +12,7 @@ from scipy import sparse
 from difsims_core.experiment.geometry import Geometry
 from difsims_core.kernels.scan.integrate import integrate_frame, merge_annuli, merge_azimuths, pad_frame
 from difsims_core.signal.cell_operator import CellOperator, CellRange, cell_operator
+from difsims_core.signal.polar_grid import PolarGrid
 
 PLACES = 12  # of the beam along each edge of a pixel: it is at most 1/24 px from one of them
 
@@ -48,15 +49,16 @@ class Integrator:
         Calibration and ellipse, undone by the operators.
     cells
         Annuli and sectors to integrate into.
-    annuli_per_radius
-        How many annuli make one radius of a polar pattern; 0: no polar patterns.
+    polar
+        Grid of the polar patterns, of the same annuli and sectors; None: no polar patterns.
     """
 
-    def __init__(self, good: np.ndarray, geometry: Geometry, cells: CellRange, annuli_per_radius: int = 0) -> None:
+    def __init__(self, good: np.ndarray, geometry: Geometry, cells: CellRange, polar: PolarGrid | None = None) -> None:
         self._good, self._geometry = np.ascontiguousarray(good), geometry
         self.cells = cells
-        self._annuli_per_radius = annuli_per_radius
-        self.n_radii = cells.n_annuli // annuli_per_radius if annuli_per_radius else 0
+        self._merged = polar.annuli_per_radius if polar else 1
+        self._first = polar.first_annulus - cells.first if polar else 0
+        self.n_radii = polar.n_radii if polar else 0
         step_px = cells.step_per_angstrom / geometry.calibration_per_angstrom
         numbers = np.arange(cells.first, cells.stop)
         inner, outer = np.maximum(numbers - 0.5, 0.0) * step_px, (numbers + 0.5) * step_px
@@ -77,18 +79,19 @@ class Integrator:
             reach = np.abs(operator.offset).max(initial=0)
             low = np.minimum(pixel[members].min(axis=0) - reach, 0)
             high = np.maximum(pixel[members].max(axis=0) + reach + 1, self._good.shape)
-            padded, counted = np.zeros((2, *(high - low)), np.float32)
-            index = operator.offset[:, 0].astype(np.int64) * padded.shape[1] + operator.offset[:, 1]
+            height, width = (int(length) for length in high - low)
+            padded, counted = np.zeros((2, height, width), np.float32)
+            index = operator.offset[:, 0].astype(np.int64) * width + operator.offset[:, 1]
             index = index.astype(np.int32)
             for i in members:
                 pad_frame(frames[i], self._good, -low[0], -low[1], padded, counted)
-                origin = (pixel[i, 0] - low[0]) * padded.shape[1] + pixel[i, 1] - low[1]
+                origin = (pixel[i, 0] - low[0]) * width + pixel[i, 1] - low[1]
                 integrate_frame(
                     padded.ravel(), counted.ravel(), origin, operator.start, index, operator.weight,
                     sums.ravel(), areas.ravel(),
                 )  # fmt: skip
                 merge_azimuths(sums, areas, profile[i])
-                merge_annuli(sums, areas, self._annuli_per_radius, polar[i])
+                merge_annuli(sums[self._first :], areas[self._first :], self._merged, polar[i])
                 covered[i] = areas.sum(axis=1) / self._whole
         return Integrated(profile, polar, covered)
 
@@ -103,10 +106,11 @@ class Integrator:
         n = self.n_radii * self.cells.n_azimuths
         shape = (len(operator.start) - 1, self._good.size)
         fine = sparse.csr_array((weight.astype(np.float64), number, operator.start), shape)
-        annulus, sector = np.divmod(np.arange(n * self._annuli_per_radius), self.cells.n_azimuths)
-        cell = annulus // self._annuli_per_radius * self.cells.n_azimuths + sector
-        merge = sparse.csr_array((np.ones(len(cell)), (cell, np.arange(len(cell)))), (n, shape[0]))
-        shares = (merge @ fine).tocsr()
+        annulus, sector = np.divmod(np.arange(n * self._merged), self.cells.n_azimuths)
+        cell = annulus // self._merged * self.cells.n_azimuths + sector
+        from_cell = np.arange(len(cell)) + self._first * self.cells.n_azimuths
+        merge = sparse.csr_array((np.ones(len(cell)), (cell, from_cell)), (n, shape[0]))
+        shares = sparse.csr_array(merge @ fine)
         total, squares = shares.sum(axis=1), shares.power(2).sum(axis=1)
         effective = np.divide(total**2, squares, out=np.zeros(n), where=squares > 0)
         return effective.reshape(self.n_radii, self.cells.n_azimuths)
