@@ -9,9 +9,10 @@ from functools import lru_cache
 import numpy as np
 from scipy import sparse
 
+from difsims_core.errors import ExperimentError
 from difsims_core.experiment.geometry import Geometry
 from difsims_core.kernels.scan.integrate import integrate_frame, merge_annuli, merge_azimuths, pad_frame
-from difsims_core.signal.cell_operator import CellOperator, CellRange, cell_operator
+from difsims_core.signal.cell_operator import CellOperator, CellRange, cell_operator, reach_px
 from difsims_core.signal.polar_grid import PolarGrid
 
 PLACES = 12  # of the beam along each edge of a pixel: it is at most 1/24 px from one of them
@@ -64,28 +65,37 @@ class Integrator:
         inner, outer = np.maximum(numbers - 0.5, 0.0) * step_px, (numbers + 0.5) * step_px
         determinant = 1.0 - geometry.ellipticity**2
         self._whole = np.pi * (outer**2 - inner**2) * determinant  # px² of the detector
+        self._reach = reach_px(cells, geometry.calibration_per_angstrom, geometry.undistort)
         self._operator = lru_cache(maxsize=PLACES**2)(self._build)
 
     def integrate(self, frames: np.ndarray, centres: np.ndarray) -> Integrated:
-        """Integrate (n, rows, columns) frames around their (n, 2) beams, row and column in pixels."""
+        """Integrate (n, rows, columns) frames around their (n, 2) beams, row and column in pixels.
+
+        Raises
+        ------
+        ExperimentError
+            If a beam lies outside the frame.
+        """
         n, n_annuli, n_azimuths = len(frames), self.cells.n_annuli, self.cells.n_azimuths
         profile = np.empty((n, n_annuli), np.float32)
         covered = np.empty((n, n_annuli), np.float32)
         polar = np.empty((n, self.n_radii, n_azimuths), np.float32)
         sums, areas = np.empty((2, n_annuli, n_azimuths))
         pixel, place = _whole_and_place(centres)
+        if ((pixel < 0) | (pixel >= self._good.shape)).any():
+            raise ExperimentError(
+                f"a direct beam lies outside the frame of {self._good.shape} px (row, column {centres.min(axis=0)} to "
+                f"{centres.max(axis=0)})",
+                "give its place as beam.centre_px",
+            )
+        reach, (rows, columns) = self._reach, self._good.shape
+        width = columns + 2 * reach
+        padded, counted = np.zeros((2, rows + 2 * reach, width), np.float32)  # so that no cell leaves it
         for members in _of_one_place(place):
-            operator = self._operator(*map(int, place[members[0]]))
-            reach = np.abs(operator.offset).max(initial=0)
-            low = np.minimum(pixel[members].min(axis=0) - reach, 0)
-            high = np.maximum(pixel[members].max(axis=0) + reach + 1, self._good.shape)
-            height, width = (int(length) for length in high - low)
-            padded, counted = np.zeros((2, height, width), np.float32)
-            index = operator.offset[:, 0].astype(np.int64) * width + operator.offset[:, 1]
-            index = index.astype(np.int32)
+            operator, index = self._operator(*map(int, place[members[0]]))
             for i in members:
-                pad_frame(frames[i], self._good, -low[0], -low[1], padded, counted)
-                origin = (pixel[i, 0] - low[0]) * width + pixel[i, 1] - low[1]
+                pad_frame(frames[i], self._good, reach, reach, padded, counted)
+                origin = (pixel[i, 0] + reach) * width + pixel[i, 1] + reach
                 integrate_frame(
                     padded.ravel(), counted.ravel(), origin, operator.start, index, operator.weight,
                     sums.ravel(), areas.ravel(),
@@ -98,7 +108,7 @@ class Integrator:
     def effective_pixels(self, centre: np.ndarray) -> np.ndarray:
         """Return (radii, azimuths) float64: (Σw)²/Σw² of each polar cell for one beam, the pixels it counts as."""
         pixel, place = _whole_and_place(centre[None])
-        operator = self._operator(*map(int, place[0]))
+        operator, _ = self._operator(*map(int, place[0]))
         at = operator.offset + pixel[0]
         inside = ((at >= 0) & (at < self._good.shape)).all(axis=1)
         number = np.where(inside, at[:, 0] * self._good.shape[1] + at[:, 1], 0)
@@ -115,10 +125,13 @@ class Integrator:
         effective = np.divide(total**2, squares, out=np.zeros(n), where=squares > 0)
         return effective.reshape(self.n_radii, self.cells.n_azimuths)
 
-    def _build(self, down: int, right: int) -> CellOperator:
+    def _build(self, down: int, right: int) -> tuple[CellOperator, np.ndarray]:
+        """Return the operator of a place of the beam, and the index of its pixels in a padded frame."""
         beam = ((down + 0.5) / PLACES - 0.5, (right + 0.5) / PLACES - 0.5)
         geometry = self._geometry
-        return cell_operator(self.cells, geometry.calibration_per_angstrom, geometry.undistort, beam)
+        operator = cell_operator(self.cells, geometry.calibration_per_angstrom, geometry.undistort, beam)
+        width = self._good.shape[1] + 2 * self._reach
+        return operator, operator.offset @ np.array([width, 1], np.int32)
 
 
 def _whole_and_place(centres: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

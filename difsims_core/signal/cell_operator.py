@@ -86,8 +86,7 @@ def cell_operator(
         (row, column) of the beam in its pixel, −0.5 … 0.5; the centre of a pixel is 0.
     """
     wider = _with_guards(cells, calibration_per_angstrom)
-    outer = wider.stop * cells.step_per_angstrom / calibration_per_angstrom
-    reach = math.ceil(outer / np.linalg.svd(undistort, compute_uv=False).min()) + 1
+    reach = reach_px(wider, calibration_per_angstrom, undistort)
     size = 2 * reach + 1
     pixels = np.stack(np.divmod(np.arange(size * size), size), axis=1) - reach
     near = np.hypot(*(pixels - beam).T) < _CENTRE_PX
@@ -107,6 +106,12 @@ def cell_operator(
     return CellOperator(
         shares.indptr.astype(np.int64), pixels[shares.indices].astype(np.int32), shares.data.astype(np.float32)
     )
+
+
+def reach_px(cells: CellRange, calibration_per_angstrom: float, undistort: np.ndarray) -> int:
+    """Return how many rows or columns the cells reach from the pixel in which the beam lies, at most."""
+    outer = cells.stop * cells.step_per_angstrom / calibration_per_angstrom
+    return math.ceil(outer / np.linalg.svd(undistort, compute_uv=False).min()) + 1
 
 
 def _with_guards(cells: CellRange, calibration: float) -> CellRange:
