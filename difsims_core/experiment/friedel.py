@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from difsims_core.experiment.scan_spots import ScanSpots
 
 _SEARCHED_PX = 12.0
+_WANDER_PX = 3.0  # of the beam over a scan
 _WIDTH_PX = 1.0  # of a pair's middle: the two discs are lit unevenly
 _FEWEST_PAIRS = 3
 _ROUNDS = 30
@@ -16,8 +19,10 @@ _STILL_PX = 1e-3
 def friedel_centres(spots: ScanSpots, start_px: tuple[float, float]) -> np.ndarray:
     """Return (n, 2) row and column of the centre of each pattern, NaN where fewer than three pairs agree.
 
-    The middle of any two spots may be the centre; those of Friedel pairs agree. The point where most of them lie, each
-    weighed by the fainter spot's √counts, is found by mean shift (Gaussian of 1 px) from the best of them.
+    The middle of any two spots may be the centre. Those of Friedel pairs agree, but so do those of any pairs of a
+    lattice, half a period away. Lattices differ from grain to grain: where the middles of all patterns lie densest, the
+    beam of the scan is; near it, the densest point of each pattern is its own. Each middle is weighed by the fainter
+    spot's √counts, and the densest point found by mean shift with a Gaussian of 1 px, 3 px for all patterns.
 
     Parameters
     ----------
@@ -27,28 +32,44 @@ def friedel_centres(spots: ScanSpots, start_px: tuple[float, float]) -> np.ndarr
         (row, column) near which the centre lies, to 12 px.
     """
     centres = np.full((len(spots.start) - 1, 2), np.nan)
-    for k in range(len(centres)):
-        part = slice(int(spots.start[k]), int(spots.start[k + 1]))
-        found = _centre(spots.yx_px[part], spots.counts[part])
-        if found is not None:
-            centres[k] = found + start_px
+    each = list(_middles(spots))
+    if not each:
+        return centres
+    middles, weights = (np.concatenate(parts) for parts in zip(*each, strict=True))
+    grid = np.arange(-_SEARCHED_PX, _SEARCHED_PX + 1, _WANDER_PX / 2)
+    starts = np.stack(np.meshgrid(grid, grid, indexing="ij"), axis=-1).reshape(-1, 2)
+    common = _densest(middles, weights, starts, _WANDER_PX)
+    for k, (middle, weight) in enumerate(each):
+        near = np.square(middle - common).sum(axis=1) < (2 * _WANDER_PX) ** 2
+        if near.sum() >= _FEWEST_PAIRS:
+            point = _densest(middle[near], weight[near], middle[near], _WIDTH_PX)
+            if (np.square(middle - point).sum(axis=1) < (2 * _WIDTH_PX) ** 2).sum() >= _FEWEST_PAIRS:
+                centres[k] = point + start_px
     return centres
 
 
-def _centre(places: np.ndarray, counts: np.ndarray) -> np.ndarray | None:
-    first, second = np.triu_indices(len(places), 1)
-    middle = (places[first] + places[second]) / 2
-    near = np.hypot(*middle.T) < _SEARCHED_PX
-    middle, weight = middle[near], np.sqrt(np.minimum(counts[first], counts[second]))[near]
-    if len(middle) < _FEWEST_PAIRS:
-        return None
-    square = np.square(middle[:, None] - middle[None, :]).sum(axis=-1)
-    point = middle[int((np.exp(-square / (2 * _WIDTH_PX**2)) @ weight).argmax())]
+def _middles(spots: ScanSpots) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield, pattern by pattern, (m, 2) middles of pairs of spots near the start, and their (m,) weights."""
+    for low, high in zip(spots.start[:-1], spots.start[1:], strict=True):
+        places, counts = spots.yx_px[low:high], spots.counts[low:high]
+        first, second = np.triu_indices(len(places), 1)
+        middle = (places[first] + places[second]) / 2
+        near = np.hypot(*middle.T) < _SEARCHED_PX
+        yield middle[near], np.sqrt(np.minimum(counts[first], counts[second]))[near]
+
+
+def _densest(points: np.ndarray, weights: np.ndarray, starts: np.ndarray, width: float) -> np.ndarray:
+    """Return the densest point that mean shift finds from the best of some starts."""
+    density = [float(weights @ _kernel(points, start, width)) for start in starts]
+    point = starts[int(np.argmax(density))]
     for _ in range(_ROUNDS):
-        pull = weight * np.exp(-np.square(middle - point).sum(axis=-1) / (2 * _WIDTH_PX**2))
-        moved = pull @ middle / pull.sum()
+        pull = weights * _kernel(points, point, width)
+        moved = pull @ points / pull.sum()
         if np.abs(moved - point).max() < _STILL_PX:
-            break
+            return moved
         point = moved
-    agree = np.square(middle - point).sum(axis=-1) < (2 * _WIDTH_PX) ** 2
-    return point if agree.sum() >= _FEWEST_PAIRS else None
+    return point
+
+
+def _kernel(points: np.ndarray, centre: np.ndarray, width: float) -> np.ndarray:
+    return np.exp(-np.square(points - centre).sum(axis=1) / (2 * width**2))
