@@ -8,9 +8,10 @@ import numpy as np
 
 _FAR = 8.0  # robust standard deviations from what the neighbours read
 _NEIGHBOURS = 5  # px: edge of the square whose median is the neighbours' reading
+_LINES = 9  # across which the median of lines is taken
 _HOT = 3.0  # times the largest neighbour but one
 _DARK = 0.02  # of the neighbours, where those are bright enough to tell
-_BRIGHT_ENOUGH = 10.0  # counts over all patterns looked at
+_BRIGHT_ENOUGH = 25.0  # counts over all patterns looked at
 _MOST = 0.05  # of the detector: more are no single pixels
 
 
@@ -58,8 +59,8 @@ def find_bad_pixels(mean: np.ndarray, variance: np.ndarray, n_patterns: int, giv
     finite = np.isfinite(mean) & np.isfinite(variance)
     filled = np.where(usable & finite, mean, np.nan)
     around = _median_around(filled)
-    counts = around * n_patterns
-    dead = usable & finite & (counts > _BRIGHT_ENOUGH) & (mean < _DARK * around)
+    dead = usable & finite & (around * n_patterns > _BRIGHT_ENOUGH) & (mean < _DARK * around)
+    dead |= usable & finite & _dead_lines(filled, n_patterns)
     ordinary = np.where(usable & finite & ~dead, mean, 0.0)
     footprint = np.ones((3, 3), bool)
     footprint[1, 1] = False
@@ -72,6 +73,23 @@ def find_bad_pixels(mean: np.ndarray, variance: np.ndarray, n_patterns: int, giv
     good = usable & finite & ~dead & ~hot
     n_given = int((~usable).sum() + (usable & ~finite).sum())
     return BadPixels(good, n_given, int(dead.sum()), int(hot.sum()))
+
+
+def _dead_lines(mean: np.ndarray, n_patterns: int) -> np.ndarray:
+    """Return the pixels of half columns and half rows that read next to nothing where the lines beside them count.
+
+    A faint pixel alone tells little, a line of them all: readout fails by lines, on one half of a detector.
+    """
+    from scipy import ndimage
+
+    dead = np.zeros(mean.shape, bool)
+    for lines, marked in ((mean, dead), (mean.T, dead.T)):  # columns, then rows
+        for half in np.array_split(np.arange(len(lines)), 2):
+            total = np.nansum(lines[half], axis=0)
+            around = ndimage.median_filter(total, _LINES, mode="nearest")
+            enough = around * n_patterns > _BRIGHT_ENOUGH
+            marked[np.ix_(half, enough & (total < _DARK * around))] = True
+    return dead
 
 
 def _median_around(values: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from difsims_core.config.preprocessing import PixelsSpec
+from difsims_core.config.raw_scans.preprocessing import PixelsSpec
 from difsims_core.errors import ExperimentError
 from difsims_core.experiment.frames import DetectorCorrection
 

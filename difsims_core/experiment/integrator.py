@@ -15,7 +15,7 @@ from difsims_core.kernels.scan.integrate import integrate_frame, merge_annuli, m
 from difsims_core.signal.cell_operator import CellOperator, CellRange, cell_operator, reach_px
 from difsims_core.signal.polar_grid import PolarGrid
 
-PLACES = 12  # of the beam along each edge of a pixel: it is at most 1/24 px from one of them
+PLACES = 10  # of the beam along each edge of a pixel: it is at most 1/20 px from one of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Integrated:
 
 
 class Integrator:
-    """Integrates frames of one detector and geometry, one sparse operator for each of 12 × 12 places within a pixel.
+    """Integrates frames of one detector and geometry, one sparse operator for each of 10 × 10 places within a pixel.
 
     An operator is built when the first beam lies at its place, and kept; whole pixels move the frame under it.
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from difsims_core.config.preprocessing import PreprocessingSpec
+from difsims_core.config.raw_scans.preprocessing import PreprocessingSpec
 from difsims_core.crystal.phases import load_phase
 from difsims_core.crystal.reflections import reflection_list
 from difsims_core.errors import ExperimentError

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from difsims_core.config.preprocessing import BeamSpec, PreprocessingSpec
+from difsims_core.config.raw_scans.preprocessing import BeamSpec, PreprocessingSpec
 from difsims_core.crystal.reflections import ReflectionList
 from difsims_core.errors import ExperimentError
 from difsims_core.experiment.bad_pixels import BadPixels, find_bad_pixels

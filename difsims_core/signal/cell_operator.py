@@ -12,6 +12,7 @@ import numpy as np
 from scipy import sparse
 
 from difsims_core.errors import InputError
+from difsims_core.kernels.scan.polar import points_to_polar
 
 _LARGEST_PX = 1.5  # more than the diagonal of a pixel
 _WIDEST_RAD = 0.5  # more than a pixel spans at the least distance from the beam
@@ -90,15 +91,16 @@ def cell_operator(
     size = 2 * reach + 1
     pixels = np.stack(np.divmod(np.arange(size * size), size), axis=1) - reach
     near = np.hypot(*(pixels - beam).T) < _CENTRE_PX
-    to_polar = _ToPolar(undistort, calibration_per_angstrom)
-    corners = to_polar(pixels[:, None, :] + _CORNERS - beam)
-    pixel, annulus, sector, weight = _split(corners, near, wider)
+
+    def polar(of: np.ndarray, points: np.ndarray) -> np.ndarray:
+        out = np.empty((len(of), len(points), 2))
+        points_to_polar(of, points, np.asarray(beam, float), undistort, calibration_per_angstrom, out)
+        return out
+
+    pixel, annulus, sector, weight = _split(polar(pixels, _CORNERS), near, wider)
     if wider.first * cells.step_per_angstrom < (_CENTRE_PX + 1) * calibration_per_angstrom:
-        points = pixels[near, None, :] + _POINTS - beam
-        found = _count_points(to_polar(points), np.flatnonzero(near), wider)
-        pixel, annulus, sector, weight = (
-            np.concatenate(pair) for pair in zip((pixel, annulus, sector, weight), found, strict=True)
-        )
+        found = _count_points(polar(pixels[near], _POINTS), np.flatnonzero(near), wider)
+        pixel, annulus, sector, weight = map(np.concatenate, zip((pixel, annulus, sector, weight), found, strict=True))
     inside = (annulus >= cells.first) & (annulus < cells.stop) & (weight > _LEAST_PX)
     cell = (annulus[inside] - cells.first) * cells.n_azimuths + sector[inside] % cells.n_azimuths
     shares = sparse.coo_array((weight[inside], (cell, pixel[inside])), (cells.n_annuli * cells.n_azimuths, size * size))
@@ -118,24 +120,6 @@ def _with_guards(cells: CellRange, calibration: float) -> CellRange:
     """Return more annuli on either side: pyFAI gives a pixel that the end of a range cuts to the last one whole."""
     guard = math.ceil(_LARGEST_PX * calibration / cells.step_per_angstrom) + 1
     return replace(cells, first=max(cells.first - guard, 0), stop=cells.stop + guard)
-
-
-@dataclass(frozen=True, slots=True)
-class _ToPolar:
-    """Recorded offsets from the beam to scattering vectors."""
-
-    undistort: np.ndarray
-    calibration_per_angstrom: float
-
-    def __call__(self, offsets: np.ndarray) -> np.ndarray:
-        """Return (n, m, 2) q (Å⁻¹) and azimuth of (n, m, 2) rows and columns; azimuths of one pixel hang together."""
-        true = offsets @ self.undistort.T
-        middle = true.mean(axis=1)
-        turn = np.arctan2(middle[:, 0], middle[:, 1]) % (2 * math.pi)
-        across = true[..., 1] * np.cos(turn)[:, None] + true[..., 0] * np.sin(turn)[:, None]
-        along = true[..., 0] * np.cos(turn)[:, None] - true[..., 1] * np.sin(turn)[:, None]
-        q = np.hypot(across, along) * self.calibration_per_angstrom
-        return np.stack([q, turn[:, None] + np.arctan2(along, across)], axis=-1)
 
 
 def _split(corners: np.ndarray, left_out: np.ndarray, cells: CellRange) -> tuple[np.ndarray, ...]:

@@ -40,7 +40,7 @@ def make_scan(
     phases: tuple[str, ...], faults: Faults, scan_shape: tuple[int, int] = (8, 8), grain: int = 2
 ) -> MadeScan:
     """Make a scan of square grains of ``grain`` × ``grain`` positions, each an orientation of one of the phases."""
-    rng = np.random.default_rng(faults.seed)
+    rng, noise = np.random.default_rng([faults.seed, 1]), np.random.default_rng([faults.seed, 2])
     ny, nx = scan_shape
     frames = np.empty((*scan_shape, *SHAPE), np.uint16)
     centres = np.empty((*scan_shape, 2))
@@ -63,7 +63,7 @@ def make_scan(
         for place, weight in zip(at, share, strict=True):
             _add_disc(rate, place, faults.disc_px, weight * faults.electrons)
         _add_disc(rate, centre, faults.disc_px, faults.beam_share * faults.electrons, faults.texture, lit_from)
-        frames[iy, ix] = np.minimum(rng.poisson(rate + 0.02), 65535)
+        frames[iy, ix] = np.minimum(noise.poisson(rate + 0.02), 65535)
     return MadeScan(frames, centres, phase)
 
 

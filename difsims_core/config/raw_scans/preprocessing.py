@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from difsims_core.config.base import Spec
-from difsims_core.config.reading import ReadingSpec
+from difsims_core.config.raw_scans.reading import ReadingSpec
 
 _Pixel = Annotated[float, Field(ge=0, le=1e6)]
 _Ellipse = Annotated[float, Field(ge=-0.14, le=0.14)]
