@@ -120,6 +120,23 @@ def preprocess_scan(location: str | Path, spec: PreprocessingSpec = Preprocessin
     ------
     ExperimentError
         If the scan cannot be read, or something that is needed is neither in the file nor given nor to be found.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> import numpy as np
+    >>> from difsims_core import PreprocessingSpec, preprocess_scan
+    >>> frames = np.zeros((2, 3, 64, 64), np.uint16)
+    >>> frames[:, :, 30:35, 31:36] = 1000  # the direct beam and nothing else
+    >>> folder = TemporaryDirectory()
+    >>> path = f"{folder.name}/beam.npy"
+    >>> np.save(path, frames)
+    >>> spec = PreprocessingSpec(reading={"calibration_per_angstrom": 0.05}, geometry={"ellipse": (0, 0)})
+    >>> scan = preprocess_scan(path, spec)
+    >>> scan.profiles.shape, scan.polar.shape
+    ((2, 3, 147), (2, 3, 74, 72))
+    >>> scan.centres[0, 0].round(3).tolist()
+    [32.0, 33.0]
     """
     return integrate_scan(prepare_scan(location, spec))
 

@@ -76,7 +76,15 @@ class IntegrationSpec(Spec):
 
 
 class PreprocessingSpec(Spec):
-    """From a raw scan to what classifiers read."""
+    """From a raw scan to what classifiers read.
+
+    Examples
+    --------
+    >>> from difsims_core import PreprocessingSpec
+    >>> spec = PreprocessingSpec(phases=("pb", "pbi2_2h"), beam={"method": "friedel"})
+    >>> spec.geometry.ellipse, spec.integration.n_azimuths
+    ('fit', 72)
+    """
 
     reading: ReadingSpec = ReadingSpec()
     phases: tuple[str, ...] = Field(
