@@ -21,6 +21,7 @@ from difsims_core.config.simulation import SimulationSpec
 from difsims_core.crystal.phases import Crystal
 from difsims_core.crystal.rows import ReflectionRows, reflection_rows
 from difsims_core.diffraction.engines.base import Engine
+from difsims_core.diffraction.engines.versions import OWN_VERSIONS
 from difsims_core.diffraction.geometry import Geometry
 from difsims_core.diffraction.grains import Grains
 from difsims_core.diffraction.imperfections.two_beam import extinction
@@ -57,7 +58,7 @@ class KinematicalEngine(Engine):
     """
 
     name: ClassVar[str] = "kinematical"
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = OWN_VERSIONS["kinematical"]
 
     geometry: Geometry
     beam: Beam
