@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from difsims_core.config.simulation import SimulationSpec
+from difsims_core.signal.grid import RadialGrid
 from difsims_core.simulation.block import Block, Peaks
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class FakeSimulator:
 
     @property
     def q_all(self) -> np.ndarray:
-        return np.arange(256) * 0.01
+        return RadialGrid().q
 
     @property
     def q_px(self) -> np.ndarray:

@@ -19,8 +19,8 @@ FILES = sorted([*CORE.rglob("*.py"), *(ROOT / "flows").rglob("*.py")])
 # A room imports from rooms of lower floors and from itself, and from no other room of its own floor.
 FLOOR = {
     "flows/cli": 17, "flows": 16, "flows/commands": 15, "flows/doctor": 14, "flows/stack": 13, "flows/execution": 12,
-    "flows/ui": 11, "results": 9, "housekeeping": 9, "models": 8, "scans": 7, "learn": 6, "dataset": 5,
-    "evaluate": 4, "simulation": 4, "experiment": 4, "diffraction": 3, "augment": 2, "crystal": 2, "signal": 2,
+    "flows/ui": 11, "results": 9, "housekeeping": 9, "models": 8, "scans": 7, "learn": 6, "dataset": 5, "experiment": 5,
+    "evaluate": 4, "simulation": 4, "diffraction": 3, "augment": 2, "crystal": 2, "signal": 2,
     "config": 1, "storage": 1, "kernels": 0, "": 0,
 }  # fmt: skip
 GROUND_OF_FLOWS = "flows/settings"  # settings.py: below the rooms of flows, above the core
@@ -29,7 +29,9 @@ HEAVY = {
     "prefect": lambda path: path.parts[0] == "flows",
     "tensorflow": lambda path: "learn" in path.parts,
     "keras": lambda path: "learn" in path.parts,
-    "dask": lambda path: path.parts[0] == "flows",
+    "dask": lambda path: path.parts[0] == "flows" or "experiment" in path.parts,
+    "rsciio": lambda path: "experiment" in path.parts,
+    "hdf5plugin": lambda path: "experiment" in path.parts,
     "distributed": lambda path: path.parts[0] == "flows",
     "fsspec": lambda path: "storage" in path.parts,
     "s3fs": lambda path: "storage" in path.parts,

@@ -9,13 +9,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from difsims_core.config.retraining import RetrainingSpec
 from difsims_core.dataset.open import Simulation, open_simulation
 from difsims_core.errors import InputError, StoreError
 from difsims_core.learn.classifiers.base import ClassifierInput, input_of
-from difsims_core.learn.data.training_data import SAME_AXIS_PER_ANGSTROM, training_fingerprint
+from difsims_core.learn.data.training_data import training_fingerprint
+from difsims_core.models.dataset_kind import Kind, document_of, kind_of, kind_to_come
 from difsims_core.models.registry_record import ModelRegistry, RecordedDecision
 from difsims_core.scans.intake import scans_to_predict
 from difsims_core.scans.listing import list_scans, scan_key
@@ -30,36 +29,6 @@ if TYPE_CHECKING:
     from difsims_core.storage.objects import ObjectStore
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, eq=False)
-class Kind:
-    """What datasets must share to be trained on together.
-
-    Attributes
-    ----------
-    phases : tuple of str
-        Classes, sorted.
-    q_axis : (nq,) float64
-        Å⁻¹.
-    sqrt : bool
-        Whether the profiles are square roots.
-    """
-
-    phases: tuple[str, ...]
-    q_axis: np.ndarray
-    sqrt: bool
-
-    def __str__(self) -> str:
-        root = "square roots of " if self.sqrt else ""
-        span = f"{len(self.q_axis)} points {self.q_axis[0]:.4f} … {self.q_axis[-1]:.4f} Å⁻¹"
-        return f"{root}profiles of {', '.join(self.phases)} on {span}"
-
-    def fits(self, other: Kind) -> bool:
-        """Return whether the two are the same."""
-        return (
-            (self.phases, self.sqrt, self.q_axis.shape) == (other.phases, other.sqrt, other.q_axis.shape)
-        ) and np.allclose(self.q_axis, other.q_axis, rtol=0, atol=SAME_AXIS_PER_ANGSTROM)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +91,8 @@ def choose_datasets(
     champion
         Its phases, q axis and preprocessing are the ones wanted, unless the document lists phases.
     simulated
-        Id of the dataset that this retraining has simulated; always taken.
+        Id of the dataset that this retraining has simulated; always taken. None where the document asks for one: it is
+        yet to come, and what it will be decides as if it were there.
 
     Raises
     ------
@@ -135,19 +105,14 @@ def choose_datasets(
         names = [*spec.datasets, *([simulated] if simulated else [])]
         return [open_simulation(name, store) for name in names]
     found = list(_complete(store, input_of(spec.training)))
+    made = next((kind for sim, kind in found if sim.id == simulated), None)
+    if spec.simulation is not None and simulated is None:
+        made, document = kind_to_come(spec.simulation, input_of(spec.training)), document_of(spec.simulation)
+        found = [(sim, kind) for sim, kind in found if document_of(sim) != document]
     if spec.phases:
         found = [(sim, kind) for sim, kind in found if kind.phases == tuple(sorted(spec.phases))]
-    wanted = _wanted(
-        spec, champion, [kind for _, kind in found], next((k for s, k in found if s.id == simulated), None)
-    )
+    wanted = _wanted(spec, champion, [kind for _, kind in found], made)
     return _latest([sim for sim, kind in found if wanted is not None and kind.fits(wanted)])
-
-
-def kind_of(simulation: Simulation, wanted: ClassifierInput) -> Kind:
-    """Return what a dataset must share with others."""
-    sqrt = bool(simulation.attrs["parameters"]["postprocessing"]["sqrt"])
-    axis = np.asarray(simulation[wanted.q_axis][:], np.float64)
-    return Kind(tuple(sorted(simulation.phases)), axis, sqrt)
 
 
 def check_simulation(spec: RetrainingSpec, champion: ModelBundle | None) -> None:
@@ -233,7 +198,7 @@ def _latest(simulations: Iterable[Simulation]) -> list[Simulation]:
     """Keep the latest of the datasets of the same document, in the order of their fingerprints."""
     latest: dict[str, Simulation] = {}
     for sim in sorted(simulations, key=lambda sim: str(sim.attrs["created"])):
-        latest[json.dumps(sim.attrs["parameters"], sort_keys=True)] = sim
+        latest[document_of(sim)] = sim
     return sorted(latest.values(), key=lambda sim: sim.fingerprint)
 
 

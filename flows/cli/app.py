@@ -206,10 +206,7 @@ def pipeline(
 
     stated = [] if q_unit is None else [f"q_unit={q_unit}"]
     document = load_spec(spec, PipelineSpec, [*(changes or ()), *stated])
-    with _flows(ctx, "flows.pipeline"):
-        from flows.pipeline import pipeline as flow
-
-        outcome = flow(document, store)
+    outcome = _run_flow(ctx, "pipeline", document, store)
     console.show_json(asdict(outcome)) if as_json else console.show_line(outcome.report)
 
 
@@ -237,10 +234,7 @@ def retrain(
 
         show_plan(document, store, as_json=as_json)
         return
-    with _flows(ctx, "flows.retrain"):
-        from flows.retrain import retrain as flow
-
-        outcome = flow(document, store)
+    outcome = _run_flow(ctx, "retrain", document, store)
     console.show_json(outcome) if as_json else console.show_line(outcome["champion"] or "no champion")
 
 
@@ -249,10 +243,7 @@ def watch(ctx: typer.Context, store: Store = None, as_json: Json = False) -> Non
     """Map and evaluate what experiments of the store lack, once; prints one URL a line."""
     from flows.cli import console
 
-    with _flows(ctx, "flows.watch"):
-        from flows.watch import watch_experiments
-
-        started = watch_experiments(store)
+    started = _run_flow(ctx, "watch_experiments", store, module="watch")
     if as_json:
         console.show_json(started)
     else:
@@ -270,10 +261,10 @@ def _run(ctx: typer.Context, name: str, *arguments: Any) -> Any:
     return run_command(ctx, name, *arguments)
 
 
-def _flows(ctx: typer.Context, *modules: str) -> Any:
-    from flows.cli.session import flow_session
+def _run_flow(ctx: typer.Context, name: str, *arguments: Any, module: str = "") -> Any:
+    from flows.cli.session import run_flow
 
-    return flow_session(*modules, verbose=ctx.obj["verbose"])
+    return run_flow(name, *arguments, module=module, verbose=ctx.obj["verbose"])
 
 
 def main() -> None:

@@ -39,7 +39,10 @@ def export(
     store: Store = None,
     as_json: Json = False,
 ) -> None:
-    """Write a dataset as npz (for NumPy alone), Zarr or HDF5, or a model as a file of Keras; prints the files."""
+    """Write a dataset as npz (for NumPy alone), Zarr or HDF5, or a model as a file of Keras; prints the files.
+
+    It runs here, with PREFECT_API_URL too; the deployment export/local writes files into the store, with links.
+    """
     from difsims_core.errors import InputError
     from difsims_core.models.registry import resolve_model
     from difsims_core.storage import layout

@@ -9,13 +9,14 @@ from typing import Any
 from difsims_core.config.documents import load_spec, make_spec
 from difsims_core.config.pipeline import PipelineSpec
 from difsims_core.config.simulation import SimulationSpec
+from difsims_core.learn.bundle import load_bundle
 from difsims_core.resources import samples_folder, specs_folder
 from difsims_core.results.map_scores import MapScores
 from difsims_core.storage.names import as_written
 from difsims_core.storage.objects import open_store
 from flows.cli import console
 from flows.cli.scans import SCORES_EXPLAINED
-from flows.cli.session import flow_session
+from flows.cli.session import run_flow
 
 
 def demo_spec(n_patterns: int, epochs: int) -> PipelineSpec:
@@ -38,12 +39,8 @@ def run_demo(store: str | None, n_patterns: int, epochs: int, *, verbose: bool =
     started = time.monotonic()
     spec, object_store = demo_spec(n_patterns, epochs), open_store(store)
     console.tell(f"difsims demo: crystal files to phase maps, store {object_store.root}")
-    with flow_session("flows.pipeline", verbose=verbose):
-        from difsims_core.learn.bundle import load_bundle
-        from flows.pipeline import pipeline
-
-        outcome = pipeline(spec, object_store.root, "difsims demo")
-        held_out = load_bundle(outcome.model, object_store).metrics["accuracy"]
+    outcome = run_flow("pipeline", spec, object_store.root, "difsims demo", verbose=verbose)
+    held_out = load_bundle(outcome.model, object_store).metrics["accuracy"]
     seconds = time.monotonic() - started
     if as_json:
         console.show_json(asdict(outcome) | {"held_out_accuracy": held_out, "seconds": round(seconds, 1)})

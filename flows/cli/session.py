@@ -55,8 +55,31 @@ def run_command(
             return getattr(import_module(f"flows.commands.{module}"), name)(*arguments)
     if check is not None:
         check()
-    with flow_session(f"flows.{module}", verbose=verbose):
-        return _with_address(getattr(import_module(f"flows.{module}"), name))(*arguments)
+    return run_flow(name, *arguments, module=module, verbose=verbose)
+
+
+def run_flow(name: str, *arguments: Any, module: str = "", verbose: bool = False) -> Any:
+    """Run a flow in this process, show on the terminal what it tells and where its page is, and return its value.
+
+    Parameters
+    ----------
+    name
+        Of the flow.
+    arguments
+        Of the flow.
+    module
+        Where it is, in ``flows``; default: ``name``.
+    verbose
+        Leave Prefect's own log on the terminal.
+
+    Raises
+    ------
+    PrefectUnavailableError
+        If there is no server to report to.
+    """
+    module = f"flows.{module or name}"
+    with flow_session(module, verbose=verbose):
+        return _with_address(getattr(import_module(module), name))(*arguments)
 
 
 @contextmanager

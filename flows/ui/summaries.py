@@ -139,7 +139,7 @@ def score_row(scores: MapScores) -> dict[str, Any]:
         "off boundaries": scores.accuracy_off_boundaries,
         "confidence": scores.mean_confidence,
         "invalid": scores.n_invalid,
-        "distance (1/Å)": scores.mean_distance_per_angstrom,
+        "peak distance (1/Å)": scores.mean_distance_per_angstrom,
         "peaks F1": scores.peaks_f1,
         "null F1": scores.null_f1,
         "better than null": better_than_null(scores),

@@ -96,12 +96,20 @@ def test_a_lost_server_is_named(document, store, monkeypatch):
     assert "PREFECT_API_URL" in result.stderr
 
 
+@pytest.mark.parametrize("command", ["retrain", "watch"])
+def test_a_command_that_is_always_a_flow_tells_of_its_page_where_a_server_is_set(command, store):
+    result = invoke(command, "--store", store)
+    assert result.exit_code == 0, result.output
+    assert result.stderr.count("/runs/flow-run/") == 1
+
+
 def test_the_unit_of_the_scans_reaches_the_flows(store, tmp_path, monkeypatch):
     (tmp_path / "run.yaml").write_text("{}")
     (tmp_path / "scan.npz").touch()
     asked = []
     done = SimpleNamespace(report="there")
-    monkeypatch.setattr("flows.pipeline.pipeline", lambda spec, _: asked.append(spec.q_unit) or done)
+    run_flow = lambda _name, spec, _store, **_: asked.append(spec.q_unit) or done  # noqa: E731
+    monkeypatch.setattr("flows.cli.session.run_flow", run_flow)
     run = lambda _ctx, _name, _model, _scans, _store, *reading: asked.append(reading) or []  # noqa: E731
     monkeypatch.setattr("flows.cli.session.run_command", run)
     monkeypatch.setattr("difsims_core.learn.bundle.load_bundle", lambda name, _store: SimpleNamespace(id=name))

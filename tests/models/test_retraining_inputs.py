@@ -11,8 +11,12 @@ from difsims_core.config.retraining import RetrainingSpec
 from difsims_core.config.signal import PostprocessingSpec
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.dataset.build import begin
+from difsims_core.dataset.open import open_simulation
+from difsims_core.dataset.run_simulation import run_simulation
 from difsims_core.errors import CorruptDataError, IncompleteDatasetError, InputError
+from difsims_core.learn.classifiers.base import ClassifierInput
 from difsims_core.models import retraining_inputs
+from difsims_core.models.dataset_kind import document_of, kind_of, kind_to_come
 from difsims_core.models.registry_record import ModelRegistry, RecordedDecision
 from difsims_core.models.retraining_inputs import (
     Ingredients,
@@ -106,6 +110,42 @@ def test_without_a_champion_the_simulation_or_the_only_kind_says_what_is_wanted(
     assert chosen(store, simulated=three.id) == {three.id}
     assert chosen(store, phases=["gratia_2h", "pbi2_2h"]) == {two.id}
     assert chosen(store, bundle(A, [two], phases=PHASES), phases=["pb", *PHASES]) == {three.id}
+
+
+def test_a_simulation_that_is_not_there_yet_decides_as_if_it_were(store):
+    two, three = spec(), spec(phases=[*PHASES, "pb"])
+    for made in (two, spec(seed=4), three):
+        build_fake(store, made)
+    wanted = spec(seed=5)
+    to_come = chosen(store, simulation=wanted)  # two kinds and no champion: the simulation says which
+    made = build_fake(store, wanted).id
+    assert chosen(store, simulation=wanted, simulated=made) == to_come | {made}
+    assert len(to_come) == 2
+
+
+def test_a_simulation_to_come_takes_the_place_of_its_older_versions(store):
+    old, other = build_fake(store, spec(), engine_version="0"), build_fake(store, spec(seed=4))
+    assert chosen(store, simulation=spec()) == {other.id}
+    assert old.id in chosen(store)
+
+
+WITH_ALL = spec(
+    n_patterns=6,
+    postprocessing={"sqrt": True, "q_crop": {"n_points": 20}},
+    output={"x_all": True, "polar_px": True, "polar_all": True},
+)
+
+
+def test_the_kind_of_a_simulation_is_known_before_it_is_there(store):
+    opened = open_simulation(run_simulation(store, WITH_ALL).id, store)
+    for array in ("1d/x_px", "1d/x_all", "1d/x_q", "2d/x_px", "2d/x_all"):
+        wanted = ClassifierInput("profile" if array.startswith("1d") else "polar", array)
+        told, found = kind_to_come(WITH_ALL, wanted), kind_of(opened, wanted)
+        assert told is not None
+        assert (told.phases, told.sqrt) == (found.phases, found.sqrt)
+        np.testing.assert_array_equal(told.q_axis, found.q_axis)
+        assert (kind_to_come(spec(), wanted) is None) == (array != "1d/x_px"), "what is not kept has no axis"
+    assert document_of(WITH_ALL) == document_of(opened)
 
 
 def test_datasets_without_the_wanted_profiles_are_left_out(store):

@@ -1,0 +1,39 @@
+"""A raw 4D-STEM scan as its file holds it: the value between reading and everything that follows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import dask.array as da
+
+
+@dataclass(frozen=True, slots=True)
+class RawScan:
+    """A 4D-STEM scan as its file holds it, not yet read.
+
+    Attributes
+    ----------
+    frames : (ny, nx, rows, columns) dask.array.Array
+        Counts of any real type, native byte order. A chunk holds whole frames, about 64 MB of them that follow each
+        other in the file; reading one fails when the file was changed since it was opened.
+    calibration_per_angstrom : float or None
+        Width of a detector pixel, Å⁻¹ (q = 1/d); None where neither the file nor the caller says.
+    scan_step_nm : float or None
+        Distance of neighbouring scan positions, nm; None where nobody says.
+    beam_energy_kv : float or None
+        Accelerating voltage, kV; None where nobody says.
+    source : str
+        Path or URL.
+    file_format : str
+        For people: "Merlin MIB", "HyperSpy (HDF5)", …
+    remarks : tuple of str
+        What was converted, inferred or assumed, each with its reason, as sentences for people.
+    """
+
+    frames: da.Array
+    calibration_per_angstrom: float | None
+    scan_step_nm: float | None
+    beam_energy_kv: float | None
+    source: str
+    file_format: str
+    remarks: tuple[str, ...]
