@@ -41,3 +41,13 @@ CLASSIFIERS: Family[Any] = Family(
     "difsims.classifiers",
     {"keras_network": "difsims_core.learn.classifiers.keras_network:KerasNetwork"},
 )
+SCAN_READERS: Family[Any] = Family(
+    "format of raw scans",
+    "difsims.scan_readers",
+    {
+        "hdf5": "difsims_core.experiment.readers.hdf5:Hdf5Reader",
+        "hyperspy": "difsims_core.experiment.readers.hyperspy:HyperspyReader",
+        "npy": "difsims_core.experiment.readers.npy:NpyReader",
+    },
+    base="difsims_core.experiment.readers.base:ScanReader",
+)

@@ -39,7 +39,7 @@ def read_array(stream: IO[bytes], n_bytes: int) -> np.ndarray:
         If the header is none, or the array holds Python objects or is not as long as its header says. The text starts
         with a verb; whoever knows the name of the array puts it before.
     """
-    shape, dtype, fortran_order, left = _read_header(stream, n_bytes)
+    shape, dtype, fortran_order, left = read_header(stream, n_bytes)
     if dtype.itemsize == 0 and math.prod(shape) > _MOST_EMPTY_TEXTS:  # no bytes would bound them
         raise InputError(f"claims {shape} texts of no letters", "save texts with letters")
     size = math.prod(shape) * dtype.itemsize
@@ -60,8 +60,14 @@ def read_array(stream: IO[bytes], n_bytes: int) -> np.ndarray:
         raise InputError(f"claims the impossible shape {shape} of {dtype}", "save it with NumPy again") from None
 
 
-def _read_header(stream: IO[bytes], n_bytes: int) -> tuple[tuple[int, ...], np.dtype, bool, int]:
-    """Return shape, type, whether the first axis runs fastest, and how many bytes are left for the values."""
+def read_header(stream: IO[bytes], n_bytes: int) -> tuple[tuple[int, ...], np.dtype, bool, int]:
+    """Return shape, type, whether the first axis runs fastest, and how many bytes are left for the values.
+
+    Raises
+    ------
+    InputError
+        If it is no header of an array of numbers or text; the text starts with a verb.
+    """
     start = stream.read(8)
     version = (start[6], start[7]) if len(start) == 8 and start.startswith(_MAGIC) else None
     if version is None:

@@ -29,7 +29,14 @@ class KeyedStore(Store):
 
     A missing object is an error, where Zarr would invent fill values. Shards are written by ``storage.zarr.shards``.
     What was read and checked already is held, by key, and not read again.
+
+    Attributes
+    ----------
+    every_chunk_is_stored : bool
+        Whether a chunk that is missing is lost. Others than we leave chunks out that hold nothing but fill values.
     """
+
+    every_chunk_is_stored = True
 
     def __init__(self, objects: ObjectStore, prefix: str, preloaded: Mapping[str, bytes] | None = None) -> None:
         super().__init__(read_only=True)
@@ -75,7 +82,7 @@ class KeyedStore(Store):
         try:
             data = await asyncio.to_thread(self.objects.read, self._key(key), start, stop)
         except MissingObjectError:
-            if _is_data(key):
+            if self.every_chunk_is_stored and _is_data(key):
                 raise CorruptDataError(
                     f"{self}/{key}: this chunk of a complete dataset is missing",
                     "restore it, or delete the dataset and simulate it again",

@@ -1,0 +1,1 @@
+"""Documents about raw scans: how they are read and what is made of them."""

@@ -1,0 +1,99 @@
+"""Open a raw scan of any format: which reader, which frames, which scales."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from difsims_core.config.raw_scans.reading import ReadingSpec
+from difsims_core.errors import DifsimsError, ExperimentError
+from difsims_core.experiment.raw_scan import RawScan
+from difsims_core.experiment.readers.base import HEAD_BYTES, ScanReader
+from difsims_core.experiment.readers.zarr import SUFFIXES, open_zarr
+from difsims_core.experiment.stored.calibration import scales
+from difsims_core.experiment.stored.layouts import arrange
+from difsims_core.experiment.stored.lazy import lazy_scan
+from difsims_core.experiment.stored.recording import Recording
+from difsims_core.families import SCAN_READERS
+from difsims_core.messages import first_line
+from difsims_core.storage.names import as_written, join_url, split_url
+
+
+def open_raw_scan(location: str | Path, reading: ReadingSpec = ReadingSpec()) -> RawScan:  # noqa: B008 frozen
+    """Open a raw 4D-STEM scan; its frames are read when they are computed.
+
+    Parameters
+    ----------
+    location
+        Path or URL of the file.
+    reading
+        What its file does not say, or says wrongly.
+
+    Raises
+    ------
+    ExperimentError
+        If no reader knows the file, it is damaged, or it leaves a choice that the reader cannot make; the message
+        lists the candidates.
+    """
+    try:
+        recording = _recording(location, reading)
+        layout, remarks = arrange(recording, reading)
+        found = scales(recording, reading)
+    except ExperimentError as error:
+        shown = as_written(location)
+        raise error if shown in error.problem else ExperimentError(f"{shown}: {error.problem}", error.remedy) from error
+    return RawScan(
+        frames=lazy_scan(recording.frames, layout, (reading.flip_up_down, reading.flip_left_right)),
+        calibration_per_angstrom=found.calibration_per_angstrom,
+        scan_step_nm=found.scan_step_nm,
+        beam_energy_kv=found.beam_energy_kv,
+        source=as_written(location),
+        file_format=recording.file_format,
+        remarks=(*recording.remarks, *remarks, *found.remarks),
+    )
+
+
+def _recording(location: str | Path, reading: ReadingSpec) -> Recording:
+    """Return what the reader finds that knows the file or the folder."""
+    scheme, where = split_url(location)
+    where = where.rstrip("/")
+    if where.lower().endswith(SUFFIXES) and (scheme != "file" or not Path(where).is_file()):
+        return _opened("Zarr", lambda: open_zarr(join_url(scheme, where), reading), where)
+    path = Path(where)
+    reader = _reader_of(path)
+    return _opened(reader.file_format, lambda: reader.open(path, reading), path)
+
+
+def _opened(file_format: str, open_it: Callable[[], Recording], path: str | Path) -> Recording:
+    try:
+        return open_it()
+    except DifsimsError:
+        raise
+    except Exception as error:  # readers of other packages raise what a damaged file makes them stumble over
+        raise ExperimentError(
+            f"{path}: cannot be read as {file_format} ({type(error).__name__}: {first_line(error)})",
+            "it may be truncated or of another format: copy it again, or export it as .hspy",
+        ) from error
+
+
+def _reader_of(path: Path) -> ScanReader:
+    """Return the reader that knows a file: by what it begins with, and its ending where several do."""
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(HEAD_BYTES)
+    except OSError as error:
+        raise ExperimentError(f"{path}: {error.strerror or error}", "check the path") from None
+    readers = sorted((SCAN_READERS[name]() for name in SCAN_READERS.names()), key=lambda reader: reader.general)
+    named = [reader for reader in readers if path.name.lower().endswith(reader.suffixes)]
+    known = [reader for reader in (*named, *readers) if reader.recognises(path, head)]
+    if known:
+        return known[0]
+    if not head:
+        raise ExperimentError(f"{path}: is empty", "copy it again")
+    endings = sorted({*SUFFIXES, *(suffix for reader in readers for suffix in reader.suffixes)})
+    if named:
+        raise ExperimentError(
+            f"{path}: is called like {named[0].file_format}, but does not begin like it",
+            "it may be truncated: copy it again",
+        )
+    raise ExperimentError(f"{path}: no raw scan of a known format", f"expected one of {', '.join(endings)}")

@@ -1,0 +1,1 @@
+"""File formats of raw scans, one file each."""
