@@ -23,6 +23,7 @@ from prefect.testing.utilities import prefect_test_harness  # noqa: E402
 from difsims_core.crystal.libraries import Phase  # noqa: E402, F401
 from difsims_core.storage.objects import ObjectStore, open_store  # noqa: E402
 from tests import effort  # noqa: E402
+from tests.lane_times import LaneTimes  # noqa: E402
 from tests.lanes import Lanes  # noqa: E402
 from tests.selection import ALL, Selection, belongs_to, read_history, select  # noqa: E402
 from tests.services import S3Service, running_s3  # noqa: E402
@@ -59,6 +60,7 @@ def pytest_configure(config: pytest.Config) -> None:
         if config.getoption("numprocesses", None) and not config.option.collectonly:
             compile_once()
     effort.load_profile()
+    config.pluginmanager.register(LaneTimes())
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -70,7 +72,7 @@ def pytest_configure_node(node: Any) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Lanes | None:
-    """Let one process wait for services while the other one computes."""
+    """Let one process wait for services while the others compute."""
     return Lanes(config, log) if config.getvalue("dist") == "loadgroup" else None
 
 

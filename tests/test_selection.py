@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from tests.lane_times import LaneTimes
 from tests.lanes import next_piece
 from tests.selection import ALL, GROUPS, RECENT_HOURS, History, Selection, belongs_to, read_history, select
 
@@ -144,8 +147,39 @@ def test_a_history_that_is_cut_off_young_or_missing_is_unknown(repository, tmp_p
 
 
 def test_each_process_takes_its_own_lane_first_and_then_the_far_end_of_the_other():
-    left = ["tests/stack/a.py", "tests/physics/a.py", "tests/flows/a.py", "tests/physics/b.py"]
-    assert next_piece(left, waits=True) == "tests/stack/a.py"
+    left = ["tests/cli/a.py", "tests/flows/a.py", "tests/flows/b.py", "tests/physics/a.py", "tests/physics/b.py"]
+    assert next_piece(left, waits=True) == "tests/flows/a.py"
     assert next_piece(left, waits=False) == "tests/physics/a.py"
-    assert next_piece(left[::2], waits=False) == "tests/flows/a.py"
-    assert next_piece(left[1::2], waits=True) == "tests/physics/b.py"
+    assert next_piece(left[:3], waits=False) == "tests/cli/a.py"
+    assert next_piece(left[1:3], waits=False) == "tests/flows/b.py"
+    assert next_piece(left[3:], waits=True) == "tests/physics/b.py"
+
+
+def test_it_is_told_where_the_time_went():
+    times = LaneTimes()
+    for process, test, seconds in (("gw1", "physics/a.py", 2), ("gw0", "cli/a.py", 1), ("gw1", "physics/b.py", 3)):
+        report = SimpleNamespace(nodeid=f"tests/{test}::x", duration=seconds, processor_s=seconds / 2)
+        times.pytest_runtest_logreport(SimpleNamespace(**vars(report), worker_id=process))
+    assert times.lines() == [
+        "gw0: 1 s (0 s of processors): cli 1 (0)",
+        "gw1: 5 s (2 s of processors): physics 5 (2)",
+    ]
+
+
+def test_what_a_process_below_uses_counts():
+    times = LaneTimes()
+    code = "import time\nwhile time.process_time() < 0.3: pass\nprint(flush=True)\ninput()"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as below:
+        below.stdout.readline()
+        report = used_since(times)
+        below.communicate(b"\n")
+    assert report > 0.2
+    assert used_since(times) < 0.2
+
+
+def used_since(times: LaneTimes) -> float:
+    wrapper = times.pytest_runtest_makereport()
+    next(wrapper)
+    with pytest.raises(StopIteration) as returned:
+        wrapper.send(SimpleNamespace())
+    return returned.value.value.processor_s
