@@ -42,8 +42,9 @@ def open_raw_scan(location: str | Path, reading: ReadingSpec = ReadingSpec()) ->
     except ExperimentError as error:
         shown = as_written(location)
         raise error if shown in error.problem else ExperimentError(f"{shown}: {error.problem}", error.remedy) from error
+    flip = (recording.upwards != reading.flip_up_down, reading.flip_left_right)
     return RawScan(
-        frames=lazy_scan(recording.frames, layout, (reading.flip_up_down, reading.flip_left_right)),
+        frames=lazy_scan(recording.frames, layout, flip),
         calibration_per_angstrom=found.calibration_per_angstrom,
         scan_step_nm=found.scan_step_nm,
         beam_energy_kv=found.beam_energy_kv,

@@ -24,7 +24,7 @@ from difsims_core.storage.temporary_files import clear_abandoned, unique_name
 PARTIAL = ".partial"
 LOCK = ".difsims-lock"
 _NO_OBJECTS = (PARTIAL, LOCK)
-_LOCK_SECONDS = 60  # a lock is held for one small write; the system frees it when its holder dies
+LOCK_SECONDS = 60  # a lock is held for one small write; the system frees it when its holder dies
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
 _log = logging.getLogger(__name__)
@@ -137,7 +137,7 @@ class LocalFiles(StorageBackend):
     def folders(self, path: str) -> list[str]:
         """Return the names of the folders directly in this folder, sorted."""
         with _translated(path):
-            return sorted(entry.name for entry in _entries(path) if entry.is_dir(follow_symlinks=False))
+            return sorted(entry.name for entry in folder_entries(path) if entry.is_dir(follow_symlinks=False))
 
     def tree_bytes(self, path: str) -> int:
         """Return the size of all files below a folder."""
@@ -173,14 +173,14 @@ class LocalFiles(StorageBackend):
 def _files_below(path: str) -> Iterator[os.DirEntry[str]]:
     pending = [path]
     while pending:
-        for entry in _entries(pending.pop()):
+        for entry in folder_entries(pending.pop()):
             if entry.is_dir(follow_symlinks=False):
                 pending.append(entry.path)
             elif entry.is_file(follow_symlinks=False) and not entry.name.endswith(_NO_OBJECTS):
                 yield entry
 
 
-def _entries(path: str) -> list[os.DirEntry[str]]:
+def folder_entries(path: str) -> list[os.DirEntry[str]]:
     """Return what a folder holds, nothing where there is no folder; say which are links."""
     try:
         with os.scandir(path) as found:
@@ -245,10 +245,10 @@ def _locked(path: str) -> Iterator[None]:
     lock = FileLock(Path(path).with_name(f".{Path(path).name}{LOCK}"))
     with _translated(path):
         try:
-            lock.acquire(timeout=_LOCK_SECONDS)
+            lock.acquire(timeout=LOCK_SECONDS)
         except Timeout:
             raise StoreError(
-                f"{path}: another process has been writing it for {_LOCK_SECONDS} seconds",
+                f"{path}: another process has been writing it for {LOCK_SECONDS} seconds",
                 "end that process, then try again",
             ) from None
     try:

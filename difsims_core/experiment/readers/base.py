@@ -33,9 +33,9 @@ class ScanReader(ABC):
     suffixes: ClassVar[tuple[str, ...]]
     general: ClassVar[bool] = False
 
-    def recognises(self, path: Path, head: bytes) -> bool:  # noqa: ARG002 what others look at
-        """Return whether a file is of this format, by its first kilobyte or what it holds; in doubt, True."""
-        return True
+    @abstractmethod
+    def recognises(self, path: Path, head: bytes) -> bool:
+        """Return whether a file is of this format, by its first kilobyte, its name or what it holds."""
 
     def beside(self, name: str, others: Sequence[str]) -> list[str]:  # noqa: ARG002 what others look at
         """Return which of the files in the same folder belong to the one of this name."""

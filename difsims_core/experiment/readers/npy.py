@@ -9,9 +9,9 @@ from typing import ClassVar
 from difsims_core.config.raw_scans.reading import ReadingSpec
 from difsims_core.errors import ExperimentError, InputError
 from difsims_core.experiment.readers.base import ScanReader
-from difsims_core.experiment.stored.arrays import split_axes
+from difsims_core.experiment.stored.arrays import scan_of, split_axes
 from difsims_core.experiment.stored.binary import BinaryFrames, FramesInFile, PixelsInFile
-from difsims_core.experiment.stored.recording import Recording, ScanLayout
+from difsims_core.experiment.stored.recording import Recording
 from difsims_core.storage.npz.npy import read_header
 
 
@@ -49,4 +49,4 @@ class NpyReader(ScanReader):
         frames = (BinaryFrames if order == "scan_first" else PixelsInFile)(
             [FramesInFile(path, size - left, n_frames)], detector, dtype
         )
-        return Recording(frames, self.file_format, ScanLayout(*scan) if len(scan) == 2 else None)
+        return Recording(frames, self.file_format, scan_of(scan))

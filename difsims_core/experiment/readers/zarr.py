@@ -7,8 +7,10 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from difsims_core.config.raw_scans.reading import ReadingSpec, StoredOrder
-from difsims_core.errors import ExperimentError
+from difsims_core.errors import CorruptDataError, ExperimentError
 from difsims_core.experiment.stored.arrays import ArrayFrames
 from difsims_core.experiment.stored.hyperspy_signal import EXPERIMENTS, recording_of
 from difsims_core.experiment.stored.recording import Recording
@@ -22,8 +24,16 @@ class ZarrFrames(ArrayFrames):
     """Frames of a Zarr array; only what is asked for is fetched."""
 
     def __init__(self, array: ForeignArray, order: StoredOrder = "scan_first") -> None:
-        super().__init__(array.shape, array.dtype, (), order, array.chunks)
+        super().__init__(array.shape, array.dtype, (), order, array.chunks, array.url)
         self._stored = array
+
+    def _read(self, start: int, stop: int) -> np.ndarray:
+        try:
+            return super()._read(start, stop)
+        except CorruptDataError as error:
+            raise ExperimentError(
+                f"{self.source}: {error.problem}", "copy it again from where it was recorded"
+            ) from None
 
     @contextmanager
     def _array(self) -> Iterator[Any]:

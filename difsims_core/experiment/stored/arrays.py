@@ -19,7 +19,7 @@ from difsims_core.experiment.stored.recording import ScanLayout
 
 
 class ArrayFrames(StoredFrames):
-    """Frames of one array, (…, rows, columns) or (rows, columns, …), with one or two scan axes.
+    """Frames of one array, (…, rows, columns) or (rows, columns, …), with up to two scan axes.
 
     Parameters
     ----------
@@ -33,6 +33,8 @@ class ArrayFrames(StoredFrames):
         Which axes come first.
     chunks
         Of the array in its file, where it is stored in such.
+    source
+        Where it lies, if not in files.
     """
 
     def __init__(
@@ -42,20 +44,24 @@ class ArrayFrames(StoredFrames):
         files: Iterable[str | Path],
         order: StoredOrder = "scan_first",
         chunks: Sequence[int] | None = None,
+        source: str = "",
     ) -> None:
         scan, detector = split_axes(shape, order)
-        super().__init__(math.prod(scan), detector, dtype, files)
+        super().__init__(math.prod(scan), detector, dtype, files, source)
         self.scan, self._order = scan, order
         if chunks is not None:
             held = split_axes(chunks, order)[0]
-            self.run_frames = held[0] * math.prod(scan[1:])
+            self.run_frames = math.prod([*held[:1], *scan[1:]])
 
     @property
     def layout(self) -> ScanLayout | None:
-        """The scan, where the array has two axes for it."""
-        return ScanLayout(*self.scan) if len(self.scan) == 2 else None
+        """The scan, where the array has two axes for it, or is one pattern."""
+        return scan_of(self.scan)
 
     def _read(self, start: int, stop: int) -> np.ndarray:
+        if not self.scan:
+            with self._array() as array:
+                return np.asarray(array[:, :])[None]
         width = math.prod(self.scan[1:])
         first, last = start // width, -(-stop // width)
         inner = slice(start - first * width, stop - first * width) if last == first + 1 else None
@@ -99,12 +105,19 @@ def split_axes(shape: Sequence[int], order: StoredOrder) -> tuple[tuple[int, ...
     Raises
     ------
     ExperimentError
-        If there are not one or two axes beside those of the detector.
+        If there are more than two axes beside those of the detector.
     """
     edges = tuple(int(edge) for edge in shape)
-    if len(edges) not in (3, 4):
+    if len(edges) not in (2, 3, 4):
         raise ExperimentError(
-            f"expected an array with three or four axes, one or two of the scan and two of the detector, found {edges}",
+            f"expected an array with two axes of the detector and up to two of the scan, found {edges}",
             "name another array by dataset_path",
         )
     return (edges[:-2], edges[-2:]) if order == "scan_first" else (edges[2:], edges[:2])  # type: ignore[return-value]
+
+
+def scan_of(edges: Sequence[int]) -> ScanLayout | None:
+    """Return the scan that the axes of an array make; None for a stack, whose frames may lie in any scan."""
+    if not edges:
+        return ScanLayout(1, 1, reason="the file holds one pattern")
+    return ScanLayout(edges[0], edges[1]) if len(edges) == 2 else None

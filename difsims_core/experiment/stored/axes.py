@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from difsims_core.config.raw_scans.reading import ReadingSpec, StoredOrder
 from difsims_core.errors import ExperimentError
+from difsims_core.experiment.stored.calibration import kind_of
 from difsims_core.experiment.stored.recording import Measure
 
 _SQUARE = 0.01  # by which width and height of a pixel may differ
@@ -33,7 +34,7 @@ class Axis:
 
 
 def stored_order(axes: Sequence[Axis], reading: ReadingSpec) -> StoredOrder:
-    """Return which axes come first, as given, or by what the file says of them.
+    """Return which axes come first, as given, or by what the file says of them, else by their units.
 
     Raises
     ------
@@ -44,7 +45,8 @@ def stored_order(axes: Sequence[Axis], reading: ReadingSpec) -> StoredOrder:
         return reading.stored_order
     flags = [axis.of_scan for axis in axes]
     if None in flags or len(set(flags)) == 1:  # nothing is said: all axes are described alike
-        return "scan_first"
+        kinds = [kind_of(axis.unit) for axis in axes]
+        return "detector_first" if kinds == ["scattering", "scattering", "length", "length"] else "scan_first"
     if flags in ([True, True, False, False], [True, False, False]):
         return "scan_first"
     if flags in ([False, False, True, True], [False, False, True]):
@@ -71,7 +73,7 @@ def scan_and_detector(axes: Sequence[Axis], order: StoredOrder) -> tuple[Measure
 def _common(axes: Sequence[Axis]) -> Measure | None:
     """Return the step of scan axes where they share one."""
     found = [measure for axis in axes if (measure := _measure(axis)) is not None]
-    return found[-1] if len(found) == len(axes) and _alike(found) else None
+    return found[-1] if found and len(found) == len(axes) and _alike(found) else None
 
 
 def _square(axes: Sequence[Axis]) -> Measure | None:

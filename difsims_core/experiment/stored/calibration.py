@@ -69,6 +69,14 @@ def scales(recording: Recording, reading: ReadingSpec) -> Scales:
     return Scales(calibration, step, energy, tuple(remarks))
 
 
+def kind_of(unit: str) -> str:
+    """Return what a unit measures: ``length``, ``scattering`` (a reciprocal length or an angle), or nothing known."""
+    spelt = _spelt(unit)
+    if spelt in _LENGTH:
+        return "length"
+    return "scattering" if spelt in _RECIPROCAL or spelt in _ANGLE else ""
+
+
 def _camera_length(recording: Recording, reading: ReadingSpec) -> float | None:
     return reading.camera_length_mm or recording.camera_length_mm or None
 

@@ -16,6 +16,7 @@ from difsims_core.errors import CorruptDataError, InputError
 from difsims_core.messages import printable
 from difsims_core.plain_json import read_json
 from difsims_core.storage.objects import locate
+from difsims_core.storage.zarr.exact_codecs import with_exact_codecs
 from difsims_core.storage.zarr.store import KeyedStore
 
 # isort: split
@@ -67,7 +68,7 @@ class ForeignArray:
         objects, prefix = locate(self.url)
         name = "zarr.json" if self.zarr_format == 3 else ".zarray"
         store = _ForeignStore(objects, prefix, {f"{self.path}/{name}".lstrip("/"): self.document})
-        return zarr.open_array(store, path=self.path, mode="r", zarr_format=self.zarr_format)
+        return with_exact_codecs(zarr.open_array(store, path=self.path, mode="r", zarr_format=self.zarr_format))
 
 
 @dataclass(frozen=True, slots=True)
