@@ -13,6 +13,7 @@ from difsims_core.version import __version__
 _HOMES = {
     "SimulationSpec": "difsims_core.config.simulation",
     "TrainingSpec": "difsims_core.config.learning",
+    "PreprocessingSpec": "difsims_core.config.raw_scans.preprocessing",
     "load_spec": "difsims_core.config.documents",
     "load_sweep": "difsims_core.config.sweep",
     "simulate": "difsims_core.simulation.simulator",
@@ -21,6 +22,7 @@ _HOMES = {
     "patterns": "difsims_core.diffraction.noise_free",
     "polar_patterns": "difsims_core.diffraction.noise_free",
     "excited_spots": "difsims_core.diffraction.noise_free",
+    "preprocess_scan": "difsims_core.experiment.preprocess",
     "load_bundle": "difsims_core.learn.bundle",
     "predict_profiles": "difsims_core.learn.predict",
     "evaluate_all": "difsims_core.evaluate.peak_positions",
@@ -29,9 +31,21 @@ _HOMES = {
     "describe_crystal": "difsims_core.crystal.describe",
 }
 
-_FOLDERS = ("config", "crystal", "dataset", "diffraction", "evaluate", "learn", "signal", "simulation", "storage")
+_FOLDERS = (
+    "config",
+    "crystal",
+    "dataset",
+    "diffraction",
+    "evaluate",
+    "experiment",
+    "learn",
+    "signal",
+    "simulation",
+    "storage",
+)
 
 __all__ = [
+    "PreprocessingSpec",
     "SimulationSpec",
     "TrainingSpec",
     "__version__",
@@ -46,6 +60,7 @@ __all__ = [
     "patterns",
     "polar_patterns",
     "predict_profiles",
+    "preprocess_scan",
     "radial_profiles",
     "reflection_list",
     "simulate",
@@ -54,6 +69,7 @@ __all__ = [
 if TYPE_CHECKING:
     from difsims_core.config.documents import load_spec
     from difsims_core.config.learning import TrainingSpec
+    from difsims_core.config.raw_scans.preprocessing import PreprocessingSpec
     from difsims_core.config.simulation import SimulationSpec
     from difsims_core.config.sweep import load_sweep
     from difsims_core.crystal.describe import describe_crystal
@@ -62,6 +78,7 @@ if TYPE_CHECKING:
     from difsims_core.dataset.open import open_simulation
     from difsims_core.diffraction.noise_free import excited_spots, patterns, polar_patterns, radial_profiles
     from difsims_core.evaluate.peak_positions import evaluate_all
+    from difsims_core.experiment.preprocess import preprocess_scan
     from difsims_core.learn.bundle import load_bundle
     from difsims_core.learn.predict import predict_profiles
     from difsims_core.simulation.simulator import simulate

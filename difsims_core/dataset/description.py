@@ -13,7 +13,6 @@ from difsims_core.dataset.plan import Plan, PlanRecord
 from difsims_core.errors import CorruptDataError
 from difsims_core.storage import layout
 from difsims_core.storage.record_model import Items, Text
-from difsims_core.storage.zarr.arrays import read_group
 
 if TYPE_CHECKING:
     from difsims_core.storage.objects import ObjectStore
@@ -67,6 +66,8 @@ def read_description(store: ObjectStore, key: str) -> Description:
     CorruptDataError
         If it is not what a dataset says, or says that it is another one than the folder is called.
     """
+    from difsims_core.storage.zarr.arrays import read_group  # loads Zarr
+
     document, where = read_group(store, key), store.url(key)
     attributes = _Attributes.from_document(document.attributes, where)
     plan = attributes.plan(where)

@@ -12,7 +12,7 @@ from difsims_core.diffraction.draws import Draws
 from difsims_core.diffraction.geometry import Geometry, conditions
 from difsims_core.diffraction.imperfections.overlap import second_weight
 from difsims_core.diffraction.imperfections.random_intensities import scatter_purpose
-from difsims_core.diffraction.imperfections.two_beam import PER_UNIT, blackman_table
+from difsims_core.diffraction.imperfections.two_beam import KINEMATICAL, PER_UNIT
 from difsims_core.kernels.spots.records import Conditions
 from difsims_core.randomness import Purpose
 
@@ -30,7 +30,7 @@ class Grains:
     conditions : Conditions
         Of these grains: orientation, lattice scale, thickness, convergence and more, one entry a pattern.
     random : tuple
-        Seed and purpose of random intensities, and Blackman's table.
+        Seed and purpose of random intensities, and the table of two-beam intensities with its nodes for a unit of A.
     """
 
     label: int
@@ -75,4 +75,4 @@ def _sorted(
 
 
 def _random(seed: int, purpose: Purpose) -> tuple[Any, ...]:
-    return seed, int(purpose), blackman_table(), PER_UNIT
+    return seed, int(purpose), KINEMATICAL, PER_UNIT

@@ -37,3 +37,15 @@ class RawScan:
     source: str
     file_format: str
     remarks: tuple[str, ...]
+
+    @property
+    def scan_shape(self) -> tuple[int, int]:
+        """(ny, nx) scan positions."""
+        ny, nx = self.frames.shape[:2]
+        return int(ny), int(nx)
+
+    @property
+    def frame_shape(self) -> tuple[int, int]:
+        """(rows, columns) of the detector."""
+        rows, columns = self.frames.shape[2:]
+        return int(rows), int(columns)

@@ -17,7 +17,7 @@ from typing import Annotated, ClassVar, Literal, TypeVar
 
 from pydantic import AfterValidator
 
-from difsims_core.errors import CorruptDataError, InputError, MissingObjectError, StoreError
+from difsims_core.errors import ChampionChangedError, CorruptDataError, InputError, MissingObjectError, StoreError
 from difsims_core.learn.weights import WEIGHTS
 from difsims_core.models.registry import note_champions
 from difsims_core.models.registry_record import ModelRegistry, registry_from
@@ -165,8 +165,10 @@ def restore(store: ObjectStore, folder: str | Path, *, overwrite: bool = False) 
         If there is no backup.
     CorruptDataError
         If it is damaged or not whole.
+    ChampionChangedError
+        If another process changes the registry at this moment.
     StoreError
-        If the registry of the store is newer than that of the backup, or another process changes it at this moment.
+        If the registry of the store is newer than that of the backup.
     """
     source = open_store(folder)
     documents = _sound_documents(source)
@@ -188,7 +190,7 @@ def restore(store: ObjectStore, folder: str | Path, *, overwrite: bool = False) 
         unchanged = present == wanted
         (same if unchanged else written).append(layout.model_registry())
         if not unchanged and not store.replace(layout.model_registry(), wanted, version):
-            raise StoreError(
+            raise ChampionChangedError(
                 f"{store.url(layout.model_registry())}: another process has changed it at this moment",
                 "look at it (`difsims champion`), then restore again",
             )

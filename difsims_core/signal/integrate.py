@@ -6,14 +6,17 @@ See docs/physics.md §2.
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import sparse
 
 from difsims_core.errors import InputError
 from difsims_core.signal.frame import ImageGeometry, check_images, image_geometry
 from difsims_core.signal.grid import AZIMUTH_DEG, N_AZIMUTH, RadialGrid
 from difsims_core.signal.polar_cells import polar_areas
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 REFERENCE_GRID = RadialGrid()
 
@@ -142,6 +145,8 @@ class PolarOperator:
 @lru_cache(maxsize=16)
 def _annulus_operator(frame: ImageGeometry) -> tuple[sparse.csr_array, np.ndarray]:
     """Return the (n_bins, ny · nx) operator of annulus means, and how many pixels each of them averages."""
+    from scipy import sparse  # half a second, and profiles need it not
+
     (x, y), (ny, nx), grid = frame.centre_px, frame.shape, frame.grid
     q = np.hypot((np.arange(ny) - y)[:, None], (np.arange(nx) - x)[None, :]) * frame.calibration_per_angstrom
     bins = np.floor(q.ravel() / grid.step_per_angstrom + 0.5)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import sparse
 
 from difsims_core.signal.grid import N_AZIMUTH, RadialGrid
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 RAY_PITCH_PX = 1 / 16
 
@@ -38,6 +41,8 @@ def polar_areas(
     -------
     (n_bins · 360, ny · nx), cells in radial-major order.
     """
+    from scipy import sparse  # half a second, and profiles need it not
+
     ny, nx = shape
     x, y = centre_px
     radii = np.maximum(np.arange(grid.n_bins + 1) - 0.5, 0) * (grid.step_per_angstrom / calibration_per_angstrom)

@@ -15,7 +15,6 @@ from difsims_core.config.simulation import PhaseSpec, SimulationSpec
 from difsims_core.crystal.catalogue import find_crystal
 from difsims_core.crystal.orientations import read_orientations
 from difsims_core.crystal.phases import Crystal, load_crystal
-from difsims_core.diffraction.imperfections.extensions import Extensions
 from difsims_core.simulation.versions import versions_of_document
 from difsims_core.storage.names import split_url
 
@@ -54,8 +53,7 @@ class Inputs:
         spec = with_absolute_paths(spec)
         crystals = read_crystals(spec)
         listed = orientation_lists(spec, crystals) if spec.orientations.kind == "list" else None
-        versions = versions_of_document(spec, Extensions.of(spec))
-        return cls(spec, crystals, None if listed is None else listed[1], versions)
+        return cls(spec, crystals, None if listed is None else listed[1], versions_of_document(spec))
 
 
 def with_absolute_paths(spec: SimulationSpec) -> SimulationSpec:

@@ -107,7 +107,7 @@ class Simulator:
     @property
     def versions(self) -> dict[str, Any]:
         """Versions of what makes the bytes, for fingerprints and attributes of datasets."""
-        return versions_of_document(self.spec, self.tables.extensions)
+        return versions_of_document(self.spec)
 
     @property
     def class_names(self) -> tuple[str, ...]:

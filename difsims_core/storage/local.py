@@ -24,7 +24,7 @@ from difsims_core.storage.temporary_files import clear_abandoned, unique_name
 PARTIAL = ".partial"
 LOCK = ".difsims-lock"
 _NO_OBJECTS = (PARTIAL, LOCK)
-_LOCK_SECONDS = 60  # a lock is held for one small write; the system frees it when its holder dies
+LOCK_SECONDS = 60  # a lock is held for one small write; the system frees it when its holder dies
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
 _log = logging.getLogger(__name__)
@@ -245,10 +245,10 @@ def _locked(path: str) -> Iterator[None]:
     lock = FileLock(Path(path).with_name(f".{Path(path).name}{LOCK}"))
     with _translated(path):
         try:
-            lock.acquire(timeout=_LOCK_SECONDS)
+            lock.acquire(timeout=LOCK_SECONDS)
         except Timeout:
             raise StoreError(
-                f"{path}: another process has been writing it for {_LOCK_SECONDS} seconds",
+                f"{path}: another process has been writing it for {LOCK_SECONDS} seconds",
                 "end that process, then try again",
             ) from None
     try:

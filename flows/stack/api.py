@@ -21,10 +21,22 @@ class _BusyError(Exception):
 
 
 class PrefectApi:
-    """An address of the Prefect API, with the login that it may ask for."""
+    """An address of the Prefect API, with the login that it may ask for.
 
-    def __init__(self, url: str, login: str | None) -> None:
-        self.url = url.rstrip("/")
+    Parameters
+    ----------
+    url
+        Ends with ``/api``.
+    login
+        ``user:password``, where it asks for one.
+    seconds
+        How long an answer may take.
+    retry
+        How often a request is made while the server is busy.
+    """
+
+    def __init__(self, url: str, login: str | None, *, seconds: float = _SECONDS, retry: Retry = _RETRY) -> None:
+        self.url, self._seconds, self._retry = url.rstrip("/"), seconds, retry
         user, _, password = (login or "").partition(":")
         self._auth = httpx.BasicAuth(user, password) if login else None
         self._csrf: dict[str, str] = {}
@@ -37,7 +49,7 @@ class PrefectApi:
     def problem(self) -> str | None:
         """Return what is wrong with the server, None when it answers as it should."""
         try:
-            answer = httpx.get(f"{self.url}/admin/version", auth=self._auth, timeout=_SECONDS)
+            answer = httpx.get(f"{self.url}/admin/version", auth=self._auth, timeout=self._seconds)
         except httpx.HTTPError as error:
             return f"{type(error).__name__}; check that it runs, and its address"
         if answer.status_code == httpx.codes.UNAUTHORIZED:
@@ -82,11 +94,13 @@ class PrefectApi:
         """Send a request, again where the server is busy: with SQLite it answers 503 when its database is locked."""
         transient = (httpx.TimeoutException, _BusyError)
         try:
-            return _RETRY.call(lambda: self._ask_once(method, path, body), lambda error: isinstance(error, transient))
+            return self._retry.call(
+                lambda: self._ask_once(method, path, body), lambda error: isinstance(error, transient)
+            )
         except transient as error:
             reason = str(error) if isinstance(error, _BusyError) else type(error).__name__
             raise StackError(
-                f"Prefect at {self.url} is too busy to answer {path} ({reason} after {_RETRY.tries} tries)"
+                f"Prefect at {self.url} is too busy to answer {path} ({reason} after {self._retry.tries} tries)"
             ) from None
         except httpx.HTTPError as error:
             raise StackError(
@@ -104,7 +118,7 @@ class PrefectApi:
 
     def _send(self, method: str, path: str, body: Any) -> httpx.Response:
         url = f"{self.url}{path}"
-        return httpx.request(method, url, json=body, auth=self._auth, headers=self._csrf, timeout=_SECONDS)
+        return httpx.request(method, url, json=body, auth=self._auth, headers=self._csrf, timeout=self._seconds)
 
     def _csrf_headers(self) -> dict[str, str]:
         """Return what a server with CSRF protection wants to see with each change; it forgets it after an hour."""

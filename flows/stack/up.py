@@ -7,10 +7,11 @@ import platform
 import shlex
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from threading import Event
 
-from difsims_core.retrying import StoppedError
+from difsims_core.retrying import Retry, StoppedError
 from flows.stack import deploy
 from flows.stack.api import PrefectApi
 from flows.stack.errors import StackError
@@ -26,6 +27,7 @@ from flows.stack.supervision import repair
 from flows.stack.supervision.heartbeat_automations import install_automations
 from flows.stack.supervision.orphaned_runs import OrphanedRuns
 from flows.stack.supervision.stop import stop_flow_runs, stop_programs
+from flows.stack.supervision.stop_deadline import StopDeadline
 from flows.stack.supervision.supervisor import Supervisor
 from flows.stack.supervision.watch import watch_over
 
@@ -53,6 +55,11 @@ class _Plan:
     @property
     def api(self) -> PrefectApi:
         return PrefectApi(self.services.api, self.services.login)
+
+    @property
+    def hurried_api(self) -> PrefectApi:
+        """The same for the end: it has `StopDeadline`, and what it cannot tell the next start puts right."""
+        return PrefectApi(self.services.api, self.services.login, seconds=3, retry=Retry(tries=2, pause=1, longest=1))
 
 
 class Stack:
@@ -91,22 +98,26 @@ class Stack:
         self._folder.prepare()
         with self._folder.locked():
             plan = self._plan()
-            if plan.adopted and not self._supervisor.has(plan.programs):
-                self._tell("the running stack was started by another version or with other options; restarting it")
-                self._stop(plan)
-                plan = self._plan()
-            try:
-                self._start(plan, Deadline(self._options.seconds, stop))
-                ready(self._summary(plan, time.monotonic() - started))
-                lost = OrphanedRuns(plan.api) if plan.services.prefect_api is None else None
-                watch_over(self._supervisor, lost, stop, self._tell)
-            except StoppedError:
-                pass
-            finally:
-                self._tell("stopping")
-                self._stop(plan)
-                again = f"difsims up --folder {shlex.quote(str(self._folder.root))}"
-                self._tell(f"everything is stopped; `{again}` resumes")
+            with StopDeadline().kept(stop, self._supervisor, plan.state.id, self._tell):
+                self._run(plan, stop, ready, started)
+
+    def _run(self, plan: _Plan, stop: Event, ready: Tell, started: float) -> None:
+        if plan.adopted and not self._supervisor.has(plan.programs):
+            self._tell("the running stack was started by another version or with other options; restarting it")
+            self._stop(plan)
+            plan = self._plan()
+        try:
+            self._start(plan, Deadline(self._options.seconds, stop))
+            ready(self._summary(plan, time.monotonic() - started))
+            lost = OrphanedRuns(plan.api) if plan.services.prefect_api is None else None
+            watch_over(self._supervisor, lost, stop, self._tell)
+        except StoppedError:
+            pass
+        finally:
+            self._tell("stopping")
+            self._stop(plan)
+            again = f"difsims up --folder {shlex.quote(str(self._folder.root))}"
+            self._tell(f"everything is stopped; `{again}` resumes")
 
     def _plan(self) -> _Plan:
         """Choose services and ports, and write the files that speak of them."""
@@ -202,8 +213,9 @@ class Stack:
 
     def _stop(self, plan: _Plan) -> None:
         """Stop in the reverse order; flow runs are stopped while the server can still take note of it."""
-        if self._supervisor.answers():
-            stop_flow_runs(self._supervisor, plan.state.id, plan.api, self._tell)
+        with suppress(StackError):  # one that is gone, or was killed because it took too long
+            if self._supervisor.answers():
+                stop_flow_runs(self._supervisor, plan.state.id, plan.hurried_api, self._tell)
         seconds = sum(program.stop_seconds for program in plan.programs)
         stop_programs(self._supervisor, plan.state.id, seconds, self._tell)
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from difsims_core.dataset.description import versions_in_words
-from difsims_core.dataset.open import open_simulation
 from difsims_core.storage import layout
 from difsims_core.storage.objects import open_store
 from flows.ui import artifacts
@@ -28,6 +27,8 @@ _NAMED = 12  # maps that a line names; the table has all of them
 @only_in_runs
 def show_dataset(root: str, simulation_id: str) -> None:
     """Leave the summary and the table of a dataset, a link to it, and profiles of each of its phases."""
+    from difsims_core.dataset.open import open_simulation
+
     store = open_store(root)
     simulation = open_simulation(simulation_id, store)
     rows = [

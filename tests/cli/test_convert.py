@@ -52,7 +52,8 @@ def test_an_existing_file_is_kept_unless_told(old, tmp_path):
     new.write_text("mine")
     refused = invoke(old, "-o", new)
     assert refused.exit_code == 2
-    assert "exists already; choose another name, or --overwrite" in refused.stderr
+    assert str(new) in refused.stderr
+    assert "--overwrite" in refused.stderr
     assert new.read_text() == "mine"
     assert invoke(old, "-o", new, "--overwrite").exit_code == 0
     assert new.read_text() != "mine"
@@ -63,7 +64,8 @@ def test_the_old_document_is_never_overwritten(old, tmp_path):
     place.write_text(old.read_text())
     result = invoke(place, "-o", place, "--overwrite")
     assert result.exit_code == 2
-    assert "choose another name" in result.stderr
+    assert str(place) in result.stderr
+    assert "--overwrite" not in result.stderr, "it was given, and does not help"
     assert place.read_text() == old.read_text()
 
 
@@ -81,14 +83,15 @@ def test_a_document_that_cannot_be_used_ends_in_one_line(old, tmp_path):
     result = invoke(old, "-o", new)
     assert result.exit_code == 2
     key = "data_augmentation_parameters.noise_addition.add_noise"
-    assert result.stderr == f"error: {old}: {key}: expected true, false or 'random', found 'often'\n"
+    assert result.stderr.startswith(f"error: {old}: {key}: ")
+    assert "'often'" in result.stderr
     assert not new.exists()
 
 
 def test_no_folder_to_write_in(old, tmp_path):
     result = invoke(old, "-o", tmp_path / "nowhere" / "new.yaml")
     assert result.exit_code == 2
-    assert "cannot be written" in result.stderr
+    assert "nowhere" in result.stderr
     assert len([line for line in result.stderr.splitlines() if line.startswith("error:")]) == 1
 
 
@@ -159,9 +162,11 @@ def test_ids_are_those_of_the_store_that_is_named(converters, tmp_path):
 
 
 def test_a_document_stands_alone_and_a_store_has_no_output(converters, old, tmp_path):
-    assert "name it alone" in invoke(old, MODELS[0]).stderr
+    together = invoke(old, MODELS[0])
+    assert (together.exit_code, str(old) in together.stderr) == (2, True)
     put_store(tmp_path / "store")
-    assert "-o is for a document" in invoke(tmp_path / "store", "-o", tmp_path / "x.yaml").stderr
+    into_file = invoke(tmp_path / "store", "-o", tmp_path / "x.yaml")
+    assert (into_file.exit_code, "-o" in into_file.stderr) == (2, True)
     assert converters == []
 
 

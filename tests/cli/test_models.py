@@ -55,14 +55,14 @@ def test_a_model_is_promoted_by_the_beginning_of_its_id(run, store):
 
 
 def test_champion(run, store):
-    assert run("champion").stdout == "there is no champion yet; `difsims retrain` or `difsims promote` makes one\n"
+    assert "`difsims promote`" in run("champion").stdout
     models = [put_model(store) for _ in range(12)]
     crown(store, *models)
     said = run("champion").stdout
     assert said.index(models[-1]) < said.index(models[-2])
-    assert "former champions, the latest 10 of 11" in said
+    assert "10 of 11" in said
     assert "f1 0.5" in said
-    assert "decisions, the latest 10 of 12" in said
+    assert "10 of 12" in said
     document = json.loads(run("champion", "--json").stdout)
     assert document["champion"]["model"] == models[-1]
     assert len(document["former"]) == 11
@@ -81,10 +81,12 @@ def test_promotion_by_hand(run, store, monkeypatch):
     assert [details["labels"]["difsims.before"] for _, details in told] == ["", first]
     again = run("promote", second, "--why", "again")
     assert again.exit_code == 2
-    assert "is the champion already" in again.stderr
-    assert "expected the id of a model" in run("promote", "large_filter", "--why", "x").stderr
+    assert second in again.stderr
+    misused = run("promote", "large_filter", "--why", "x")
+    assert (misused.exit_code, "large_filter" in misused.stderr) == (2, True)
     store.delete_tree(layout.model(first))
-    assert "this model is gone" in " ".join(run("promote", first, "--why", "x").stderr.split())
+    gone = run("promote", first, "--why", "x")
+    assert (gone.exit_code, first in gone.stderr) == (1, True)
     assert len(told) == 2
 
 
@@ -99,7 +101,7 @@ def test_rollback(run, store):
     assert (document["model"], document["before"]) == (second, first)
     refused = run("rollback", "--to", second, "--why", "again")
     assert refused.exit_code == 2
-    assert "expected a former champion" in refused.stderr
+    assert f"'{second}'" in refused.stderr
     store.delete_tree(layout.model(first))
     assert run("rollback", "--to", first, "--why", "gone").exit_code == 1
 
@@ -127,18 +129,18 @@ def test_retention_touches_nothing_unless_told(run, store, monkeypatch):
     assert result.exit_code == 0
     assert contents(store) == before
     assert result.stdout.index("may go") < result.stdout.index(lost) < result.stdout.index("stays")
-    assert "2 items may go" in result.stdout.splitlines()[-1]
-    assert "--delete deletes them" in result.stdout.splitlines()[-1]
+    assert result.stdout.splitlines()[-1].startswith("2 ")
+    assert "--delete" in result.stdout.splitlines()[-1]
     plan = json.loads(run("retention", "--json").stdout)
     assert [item["id"] for item in plan["going"]] == [report, lost]
     assert plan["deleted"] == []
     assert plan["bytes"] == sum(item["bytes"] for item in plan["going"])
     assert contents(store) == before
-    assert run("retention", "--keep", lost, "--delete").stdout.splitlines()[-1] == "deleted 0 of 0 items, 0 bytes"
-    assert run("retention", "--delete").stdout.splitlines()[-1].startswith("deleted 2 of 2 items, ")
+    assert "0 of 0" in run("retention", "--keep", lost, "--delete").stdout.splitlines()[-1]
+    assert "2 of 2" in run("retention", "--delete").stdout.splitlines()[-1]
     assert not [key for key in store.list() if lost in key]
     assert json.loads(run("retention", "--delete", "--json").stdout)["deleted"] == []
-    assert run("retention").stdout.splitlines()[-1] == "0 items may go, 0 bytes"
+    assert run("retention").stdout.splitlines()[-1].startswith("0 ")
 
 
 def test_retention_refuses_what_nobody_has_proven(run, store, monkeypatch):
@@ -147,12 +149,12 @@ def test_retention_refuses_what_nobody_has_proven(run, store, monkeypatch):
     before = contents(store)
     shown = run("retention")
     assert shown.exit_code == 0
-    assert "nothing would be deleted: there are 3 models and no registry" in " ".join(shown.stderr.split())
-    assert shown.stdout.splitlines()[-1].startswith("3 items may go")
-    assert "lets it go" not in shown.stdout
+    assert " 3 models" in " ".join(shown.stderr.split())
+    assert shown.stdout.splitlines()[-1].startswith("3 ")
+    assert "--delete" not in shown.stdout
     refused = run("retention", "--delete")
     assert refused.exit_code == 1
-    assert "nothing was deleted: there are 3 models and no registry" in " ".join(refused.stderr.split())
+    assert " 3 models" in " ".join(refused.stderr.split())
     assert contents(store) == before
     crown(store, models[0])
     refused = run("retention", "--delete")
@@ -170,7 +172,7 @@ def test_retention_by_the_number_of_a_registry_that_was_looked_at(run, store, mo
     store.write(layout.model_registry(), old)
     refused = run("retention", "--delete", "--most-percent", "80")
     assert refused.exit_code == 1
-    assert f"does not know that {models[1]} was made champion" in " ".join(refused.stderr.split())
+    assert models[1] in refused.stderr
     assert "registry 1, written" in run("champion").stdout
     plan = json.loads(run("retention", "--json").stdout)
     for objection, words in zip(plan["objections"], ("does not know", "3 of 4 items", "bytes would go"), strict=True):
@@ -184,7 +186,7 @@ def test_retention_misused(run):
     unknown = run("retention", "--keep", "cnn-x")
     assert unknown.exit_code == 2
     assert run("retention", "--most-percent", "0").exit_code == 2
-    assert "cnn-x; correct or drop them" in unknown.stderr
+    assert "cnn-x" in unknown.stderr
 
 
 def test_backup_and_restore(run, store, tmp_path):
@@ -197,16 +199,17 @@ def test_backup_and_restore(run, store, tmp_path):
     assert said.stdout.endswith(f"file://{folder}\n")
     assert run("backup", folder).exit_code == 2
     store.delete(layout.model_registry())
-    assert run("restore", folder).stdout == "1 records restored, 2 were the same, 0 were left as they are\n"
+    restored = json.loads(run("restore", folder, "--json").stdout)
+    assert (len(restored["written"]), len(restored["same"]), restored["left"]) == (1, 2, {})
     assert json.loads(run("restore", folder, "--json").stdout)["written"] == []
     (tmp_path / "copy" / layout.model_registry()).unlink()
     damaged = run("restore", folder)
     assert damaged.exit_code == 1
-    assert "nothing was restored, use another backup" in " ".join(damaged.stderr.split())
+    assert layout.model_registry() in damaged.stderr
     store.write(f"{layout.model(model)}/bundle.json", b"{")
     warned = run("backup", str(tmp_path / "second"), "--json")
     assert json.loads(warned.stdout)["damaged"] == [f"{layout.model(model)}/bundle.json"]
-    assert "damaged in the store" in warned.stderr
+    assert f"{layout.model(model)}/bundle.json" in warned.stderr.replace("\n", "")
 
 
 def test_credentials_in_a_url_are_refused(run):

@@ -28,28 +28,28 @@ def longest_line(error):
 def test_a_document_of_90_000_keys(tmp_path):
     keys = {f"k{i}": 1 for i in range(90_000)}
     (tmp_path / "keys.json").write_text(json.dumps(keys)[:1_000_000].rpartition(",")[0] + "}")
-    with pytest.raises(SpecError, match="unknown key 'k0'"):
+    with pytest.raises(SpecError, match="'k0'"):
         load_spec(tmp_path / "keys.json")
-    with pytest.raises(SpecError, match="unknown key 'k0'"):
+    with pytest.raises(SpecError, match="'k0'"):
         make_spec(keys)
     (tmp_path / "keys.yaml").write_text("".join(f"k{i}: \n" for i in range(90_000)))
-    with pytest.raises(SpecError, match="more than 100,000 values"):
+    with pytest.raises(SpecError, match="100,000"):
         load_spec(tmp_path / "keys.yaml")
 
 
 def test_a_sweep_of_90_000_keys(tmp_path):
-    with pytest.raises(SpecError, match="90,000 keys are swept, at most 100 can be"):
+    with pytest.raises(SpecError, match=r"90,000 .* 100 "):
         make_sweep({}, {f"k{i}": [1] for i in range(90_000)})
-    with pytest.raises(SpecError, match="90,000 keys are swept, at most 100 can be"):
+    with pytest.raises(SpecError, match=r"90,000 .* 100 "):
         make_sweep({}, {",".join(f"k{i}" for i in range(90_000)): [[1] * 90_000]})
     (tmp_path / "sweep.json").write_text(json.dumps({"sweep": {f"k{i}": [1] for i in range(40_000)}}))
-    with pytest.raises(SpecError, match="40,000 keys are swept"):
+    with pytest.raises(SpecError, match=r"40,000 .* 100 "):
         load_sweep(tmp_path / "sweep.json")
 
 
 def test_points_times_their_size_have_a_limit():
     document = {"imperfections": {"x": {"choice": [0.5] * 40_000}}}
-    with pytest.raises(SpecError, match=r"10,000 points of 2\d\d,\d{3} characters each"):
+    with pytest.raises(SpecError, match=r"10,000 .* 2\d\d,\d{3} "):
         make_sweep(document, {"seed": list(range(MOST_POINTS))})
     assert len(make_sweep({}, {"seed": list(range(500))}).points) == 500
 
@@ -57,14 +57,14 @@ def test_points_times_their_size_have_a_limit():
 def test_keys_have_so_many_parts():
     deep = ".".join(["a"] * 200_000)
     for attempt in (lambda: apply_changes({}, [f"{deep}=1"]), lambda: make_sweep({}, {deep: [1]})):
-        with pytest.raises(SpecError, match="keys have at most 50 parts") as error:
+        with pytest.raises(SpecError, match=" 50 ") as error:
             attempt()
         assert longest_line(error) < 3000
 
 
 def test_what_is_wrong_is_told_of_the_first_lines_only():
     phases = [{"cif": "x.cif", "name": "a", "orientations": {"choice": []}} for _ in range(40_000)]
-    with pytest.raises(SpecError, match=r"and 39,?\d+ more|at most 250") as error:
+    with pytest.raises(SpecError, match=r" 39,?\d+ | 250") as error:
         make_spec({"phases": phases})
     assert len(str(error.value).splitlines()) <= 51
     with pytest.raises(SpecError) as error:
@@ -81,7 +81,7 @@ def test_an_old_document_of_45_000_unknown_keys_has_hints_for_the_first(tmp_path
     findings = convert_document(tmp_path / "old.json").findings
     unknown = [finding for finding in findings if "unknown to the legacy form" in finding.text]
     assert len(unknown) == 51
-    assert "44950 more keys" in unknown[-1].text
+    assert "44950" in unknown[-1].text
 
 
 @pytest.mark.parametrize("name", ["a" * 1_000_000, "large_filter" * 90_000])
@@ -92,7 +92,7 @@ def test_a_name_of_a_million_characters_has_no_neighbour(name):
 
 @pytest.mark.parametrize("line", ["\n", " \n", "\t\n", "\r\n"])
 def test_empty_lines_of_a_crystal_file(line):
-    with pytest.raises(CrystalError, match="no data_ block"):
+    with pytest.raises(CrystalError, match=r"^x\.cif: .*data_"):
         read_structure((line * 1_000_000 + "x").encode(), "x.cif")
 
 
@@ -101,10 +101,10 @@ def test_lists_and_fields_of_a_crystal_file():
     head += "".join(f"_cell_angle_{a} 90\n" for a in ("alpha", "beta", "gamma"))
     sites = "loop_\n_atom_site_label\n_atom_site_fract_x\n_atom_site_fract_y\n_atom_site_fract_z\n"
     operations = "loop_\n_space_group_symop_operation_xyz\n" + "x,y,z\n" * 100_000
-    with pytest.raises(CrystalError, match="lists 100000 symmetry operations"):
+    with pytest.raises(CrystalError, match="100000"):
         read_structure(f"{head}{operations}{sites}Pb 0 0 0\n".encode(), "x.cif")
     many = "Pb 0 0 0\n" * 60_000
-    with pytest.raises(CrystalError, match="make more than 50000 atoms"):
+    with pytest.raises(CrystalError, match="50000"):
         read_structure(f"{head}{sites}{many}".encode(), "x.cif")
     ones = "1" * 1_000_000
     for digits in (f"0.{ones}", f"{ones}(5)", f"1e{ones}", f"0.{ones}x"):
@@ -132,7 +132,7 @@ START = b"{'descr': '<f4', 'fortran_order': False, 'shape': (3,)"
 def test_the_header_of_an_array_is_matched_in_one_pass(text):
     header = b"\x93NUMPY\x02\x00" + len(text).to_bytes(4, "little") + text
     for _ in range(40):
-        with pytest.raises(InputError, match="has the header"):
+        with pytest.raises(InputError):
             npy.read_array(io.BytesIO(header), len(header))
 
 
@@ -145,7 +145,7 @@ def wide_tree(folder):
 def test_a_pattern_does_not_walk_through_a_folder_again_and_again(tmp_path):
     wide_tree(tmp_path)
     for end in ("*/../" * 11, "d*/x/../*", "**/../"):
-        with pytest.raises(InputError, match=r"'\.\.' cannot stand behind a wildcard"):
+        with pytest.raises(InputError, match=r"'\.\.'"):
             expand_urls(f"{tmp_path}/{end}nothing.npz")
     (tmp_path / "a.npz").write_bytes(b"")
     assert expand_urls(f"{tmp_path}/d1/../*.npz") == [f"{tmp_path}/d1/../a.npz"]

@@ -93,24 +93,24 @@ def test_the_first_point_can_stand_for_the_document(write):
 @pytest.mark.parametrize(
     ("sweep", "expected"),
     [
-        ("{random_seed: [1], seed: [2]}", "seed and random_seed are one key"),
-        ("{seed: []}", "seed: no values"),
-        ("{seed: [1, 2, 1]}", "1 is listed twice"),
-        ("{diffraction.precession_angle_deg: [1, 1.0]}", "1.0 is listed twice"),
-        ("{seed: 3}", r"expected a list of values, found 3; write \[3\]"),
-        ("{spots.sigma_px: {uniform: [1, 4]}}", "expected a list of values"),
-        ("{noise: {}}", "expected a list of values"),
-        ("[1, 2]", "expected keys with lists of values"),
-        ("{noise: [null], noise.dose: [1]}", "noise and noise.dose set the same values"),
-        ("{noise.dose: [1], noise: {dose: [2]}}", "noise.dose is swept twice"),
-        ("{'seed, ': [[1, 2]]}", "is not a key"),
-        ("{'seed, n_patterns': [[1, 2], [3]]}", r"expected 2 values a step, one for each key, found \[3\]"),
-        ("{'seed, n_patterns': [[1, 2], 3]}", "expected 2 values a step"),
-        ("{seed: [1, x]}", "point seed=x: document: seed: expected a number"),
-        ("{sed: [1]}", "point sed=1: document: unknown key 'sed', did you mean 'seed'"),
-        ("{n_patterns: [1, 0]}", "point n_patterns=0: n_patterns"),
-        ("{noise.dose: [1, true]}", "point noise.dose=true"),
-        ("{phases.x: [1]}", "point phases.x=1: cannot set 'phases.x'"),
+        ("{random_seed: [1], seed: [2]}", "seed.*random_seed"),
+        ("{seed: []}", "seed: "),
+        ("{seed: [1, 2, 1]}", "seed.* 1 "),
+        ("{diffraction.precession_angle_deg: [1, 1.0]}", r"precession_angle_deg.* 1\.0 "),
+        ("{seed: 3}", r"seed.* 3; .*\[3\]"),
+        ("{spots.sigma_px: {uniform: [1, 4]}}", r"spots\.sigma_px: .*uniform"),
+        ("{noise: {}}", "noise: "),
+        ("[1, 2]", r"\[1, 2\]"),
+        ("{noise: [null], noise.dose: [1]}", r"noise.*noise\.dose"),
+        ("{noise.dose: [1], noise: {dose: [2]}}", r"noise\.dose"),
+        ("{'seed, ': [[1, 2]]}", "'seed, '"),
+        ("{'seed, n_patterns': [[1, 2], [3]]}", r"seed, n_patterns.* 2 .*\[3\]"),
+        ("{'seed, n_patterns': [[1, 2], 3]}", r"seed, n_patterns.* 2 .* 3"),
+        ("{seed: [1, x]}", "seed=x: document: seed: .*'x'"),
+        ("{sed: [1]}", "sed=1: document: .*'sed'.*'seed'"),
+        ("{n_patterns: [1, 0]}", "n_patterns=0: n_patterns"),
+        ("{noise.dose: [1, true]}", r"noise\.dose=true"),
+        ("{phases.x: [1]}", r"phases\.x=1: .*'phases\.x'"),
     ],
 )
 def test_what_cannot_be_swept_is_refused(write, sweep, expected):
@@ -123,7 +123,7 @@ def test_what_cannot_be_swept_is_refused(write, sweep, expected):
 
 def test_more_points_than_anyone_runs(write):
     values = list(range(101))
-    with pytest.raises(SpecError, match=r"10,201 points \(101 × 101\), at most 10,000"):
+    with pytest.raises(SpecError, match=r"10,201 .*101 × 101.* 10,000"):
         load_sweep(
             write(f"sweep: {{seed: {values}, noise.dose: {values[1:]}}}".replace("noise.dose: [", "noise.dose: [0.5, "))
         )
@@ -132,7 +132,7 @@ def test_more_points_than_anyone_runs(write):
 
 def test_one_and_true_are_two_values_and_so_are_large_seeds(write):
     assert len(make_sweep({}, {"seed": [2**60, 2**60 + 1]}).points) == 2
-    with pytest.raises(SpecError, match="point seed=true"):
+    with pytest.raises(SpecError, match="seed=true"):
         make_sweep({}, {"seed": [1, True]})
 
 
@@ -147,17 +147,17 @@ def test_a_change_on_top_settles_a_swept_key(write):
 @pytest.mark.parametrize("change", ["noise.dose=3", "background=null"])
 def test_a_change_within_a_swept_value_is_refused(write, change):
     path = write("sweep:\n  noise, background: [[null, null]]\n")
-    with pytest.raises(SpecError, match="cannot be set on top of the sweep of noise, background"):
+    with pytest.raises(SpecError, match="noise, background"):
         load_sweep(path, [change])
 
 
 def test_one_spec_cannot_hold_a_sweep(write):
     path = write("sweep: {seed: [1, 2]}")
-    with pytest.raises(SpecError, match=r"holds a sweep.*load_sweep.*difsims simulate"):
+    with pytest.raises(SpecError, match=r"doc\.yaml.*load_sweep.*difsims simulate"):
         load_spec(path)
     assert load_spec(path, changes=["sweep=null"]) == SimulationSpec()
     assert make_spec({"sweep": {}}) == SimulationSpec()
-    with pytest.raises(SpecError, match="unknown key 'sweep'"):
+    with pytest.raises(SpecError, match="'sweep'"):
         make_spec({"sweep": {"seed": [1]}}, PipelineSpec)
 
 
@@ -170,7 +170,7 @@ def test_one_spec_cannot_hold_a_sweep(write):
     ],
 )
 def test_a_document_of_the_older_platform_is_recognised(write, name, text):
-    with pytest.raises(SpecError, match="difsims convert"):
+    with pytest.raises(SpecError, match=r"old\.\w+: .*difsims convert"):
         load_sweep(write(text, name))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from contextlib import suppress
 
 import pytest
@@ -121,7 +122,7 @@ def nested(levels: int) -> str:
 
 @pytest.mark.parametrize("text", ["[" * 10**6, "{a: " * 10**5, "- " * 10**5, "? " * 10**5, nested(MOST_NESTED + 2)])
 def test_a_deep_document_is_refused(text):
-    with pytest.raises(MalformedError, match=f"nested more than {MOST_NESTED} deep"):
+    with pytest.raises(MalformedError, match=f" {MOST_NESTED} "):
         read_yaml(text)
 
 
@@ -130,7 +131,7 @@ def test_a_document_of_the_greatest_depth_is_read():
 
 
 def test_a_document_of_very_many_values_is_refused():
-    with pytest.raises(MalformedError, match="more than 100,000 values"):
+    with pytest.raises(MalformedError, match="100,000"):
         read_yaml("-\n" * 100_001)
 
 
@@ -178,7 +179,7 @@ def test_any_text_is_read_or_refused(text):
 def test_an_absurdly_long_integer_is_refused_in_one_line(tmp_path, digits):
     document = tmp_path / "spec.yaml"
     document.write_text(f"n_patterns: {digits}\n")
-    with pytest.raises(SpecError, match="cannot be read as a number") as caught:
+    with pytest.raises(SpecError, match=re.escape(digits[:10])) as caught:
         load_spec(document)
     assert len(str(caught.value)) < 400
 

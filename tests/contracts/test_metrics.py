@@ -109,10 +109,10 @@ def test_tallies_of_workers_merge_to_the_scores_of_the_whole(seed: int, cut: int
 
 
 def test_tallies_of_other_classes_are_refused() -> None:
-    with pytest.raises(InputError, match="different classes"):
+    with pytest.raises(InputError, match=r"'a', 'b'.*'b', 'a'"):
         ClassificationTally.start(("a", "b")) + ClassificationTally.start(("b", "a"))
 
 
 def test_an_unknown_metric_lists_the_choices() -> None:
-    with pytest.raises(InputError, match=r"did you mean 'accuracy'.*brier_score"):
+    with pytest.raises(InputError, match=r"'accuracy'.*brier_score"):
         ClassificationTally.start(NAMES, metrics=["acuracy"])

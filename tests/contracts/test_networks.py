@@ -69,9 +69,9 @@ def test_every_weight_is_trained(name):
 @pytest.mark.parametrize(
     ("shape", "n_classes", "message"),
     [
-        ((147,), 3, "input shape"),
-        ((0, 1), 3, "input shape"),
-        ((147, 1), 1, "at least 2 classes"),
+        ((147,), 3, r"\(147,\)"),
+        ((0, 1), 3, r"\(0, 1\)"),
+        ((147, 1), 1, " 2 .* 1"),
     ],
 )
 def test_impossible_shapes_are_refused(name, shape, n_classes, message):
@@ -80,5 +80,5 @@ def test_impossible_shapes_are_refused(name, shape, n_classes, message):
 
 
 def test_an_unknown_name_lists_the_choices(name):
-    with pytest.raises(InputError, match=f"did you mean '{name}'"):
+    with pytest.raises(InputError, match=f"'{name}'"):
         build_network(name[:-1], (147, 1), 3)

@@ -87,16 +87,16 @@ BAD_PROFILES = {
     "no y": ({"x": X, "z": Y}, r"found x, z"),
     "q axis first": ({"x": X, "y": Y.T}, r"\(…, 147\).*found \(147, 4\)"),
     "scalar": ({"x": X, "y": np.float32(1)}, r"found \(\)"),
-    "empty": ({"x": X, "y": Y[:0]}, "at least one profile"),
+    "empty": ({"x": X, "y": Y[:0]}, r"\(0, 147\)"),
     "two-dimensional x": ({"x": X[np.newaxis], "y": Y}, r"\(nq,\)"),
-    "decreasing x": ({"x": X[::-1], "y": Y}, "must increase"),
-    "repeated x": ({"x": np.r_[X[:1], X[:-1]], "y": Y}, "must increase"),
+    "decreasing x": ({"x": X[::-1], "y": Y}, rf"\bx\b.* {X[-1]:g}"),
+    "repeated x": ({"x": np.r_[X[:1], X[:-1]], "y": Y}, rf"\bx\b.* {X[0]:g}"),
     "NaN in x": ({"x": np.r_[X[:-1], np.nan], "y": Y}, "NaN"),
     "complex": ({"x": X, "y": Y.astype(complex)}, "complex"),
-    "text": ({"x": X, "y": np.full((4, 147), "a")}, "real numbers"),
-    "objects": ({"x": X, "y": np.array([[None] * 147])}, "never unpickled"),
-    "objects in x": ({"x": np.array([{}] * 147), "y": Y}, "never unpickled"),
-    "booleans": ({"x": X, "y": Y > 0}, "real numbers"),
+    "text": ({"x": X, "y": np.full((4, 147), "a")}, r"\by\b.*<U1"),
+    "objects": ({"x": X, "y": np.array([[None] * 147])}, r"\by\b.*object"),
+    "objects in x": ({"x": np.array([{}] * 147), "y": Y}, r"\bx\b.*object"),
+    "booleans": ({"x": X, "y": Y > 0}, r"\by\b.*bool"),
 }
 
 
@@ -119,9 +119,8 @@ def _npz_bytes():
 def test_a_truncated_file_is_refused(tmp_path, kept):
     path = tmp_path / "cut.npz"
     path.write_bytes(_npz_bytes()[:kept])
-    with pytest.raises(ExperimentError, match="expected a whole npz file") as caught:
+    with pytest.raises(ExperimentError, match=f"^{path}: "):
         read_profiles(path)
-    assert str(path) in str(caught.value)
 
 
 @pytest.mark.parametrize("position", range(0, 40_000, 997))
@@ -163,7 +162,7 @@ def test_a_pickle_in_place_of_an_array_is_never_run(tmp_path):
         lambda: read_profiles(tmp_path / "a.npz"),
         lambda: read_prediction(tmp_path / "b_probability_pred.npz"),
     ):
-        with pytest.raises(ExperimentError, match="never unpickled"):
+        with pytest.raises(ExperimentError, match="object"):
             read()
     assert not (tmp_path / "ran").exists()
 
@@ -172,10 +171,10 @@ def test_what_is_not_there_or_no_npz(tmp_path):
     with pytest.raises(MissingObjectError, match=r"none\.npz"):
         read_profiles(tmp_path / "none.npz")
     np.save(tmp_path / "plain.npy", X)
-    with pytest.raises(ExperimentError, match=r"name of an \.npz file"):
+    with pytest.raises(ExperimentError, match=r"plain\.npy: .*\.npz"):
         read_profiles(tmp_path / "plain.npy")
     (tmp_path / "text.npz").write_text("q, intensity")
-    with pytest.raises(ExperimentError, match="whole npz file"):
+    with pytest.raises(ExperimentError, match=r"text\.npz: "):
         read_profiles(tmp_path / "text.npz")
 
 
@@ -203,7 +202,7 @@ def test_an_experiment_has_the_whole_name_of_its_file(url, name):
 )
 def test_a_prediction_has_the_name_of_its_experiment(url, name):
     assert predicted_name(url) == name
-    with pytest.raises(ExperimentError, match="expected the name of a prediction"):
+    with pytest.raises(ExperimentError, match="_probability_pred"):
         predicted_name(url.replace("_pred", "_guess"))
 
 
@@ -253,26 +252,26 @@ def test_the_historical_form_is_read_and_never_written(tmp_path):
 
 
 BAD_PREDICTIONS = {
-    "phases missing": ({"pred": Y}, "expected the keys"),
+    "phases missing": ({"pred": Y}, "phases.*cnn_id"),
     "other number of phases": ({"pred": Y, "phases": ["a"], "cnn_id": "c"}, r"\(…, 1\)"),
     "NaN": ({"pred": np.full((2, 2), np.nan), "phases": ["a", "b"], "cnn_id": "c"}, "pred.*nan"),
-    "phases no text": ({"pred": np.ones((2, 2)), "phases": [1, 2], "cnn_id": "c"}, "row of text"),
-    "two ids": ({"pred": np.ones((2, 2)), "phases": ["a", "b"], "cnn_id": ["c", "d"]}, "one text"),
+    "phases no text": ({"pred": np.ones((2, 2)), "phases": [1, 2], "cnn_id": "c"}, "phases"),
+    "two ids": ({"pred": np.ones((2, 2)), "phases": ["a", "b"], "cnn_id": ["c", "d"]}, "cnn_id"),
     "invalid of another shape": (
         {"pred": np.eye(2), "phases": ["a", "b"], "cnn_id": "c", "invalid": np.zeros((2, 2), bool)}, "invalid",
     ),
-    "negative": ({"pred": [[1.5, -0.5]], "phases": ["a", "b"], "cnn_id": "c"}, r"probabilities in pred.*1\.5, -0\.5"),
-    "negative but hardly": ({"pred": [[1.0, -2e-6]], "phases": ["a", "b"], "cnn_id": "c"}, "probabilities in pred"),
-    "not 1 together": ({"pred": np.full((2, 2), 0.49), "phases": ["a", "b"], "cnn_id": "c"}, "together 0.98"),
+    "negative": ({"pred": [[1.5, -0.5]], "phases": ["a", "b"], "cnn_id": "c"}, r"pred.*1\.5, -0\.5"),
+    "negative but hardly": ({"pred": [[1.0, -2e-6]], "phases": ["a", "b"], "cnn_id": "c"}, "pred.*-2e-06"),
+    "not 1 together": ({"pred": np.full((2, 2), 0.49), "phases": ["a", "b"], "cnn_id": "c"}, r"pred.*0\.98"),
     "infinite": ({"pred": [[np.inf, 0]], "phases": ["a", "b"], "cnn_id": "c"}, "pred.*inf"),
-    "a phase twice": ({"pred": np.eye(2), "phases": ["a", "a"], "cnn_id": "c"}, "phases to name each class once"),
-    "a phase without a name": ({"pred": np.eye(2), "phases": ["a", " "], "cnn_id": "c"}, "each of phases"),
-    "a phase of two lines": ({"pred": np.eye(2), "phases": ["a", "b\nc"], "cnn_id": "c"}, "each of phases"),
-    "a phase without an end": ({"pred": np.eye(2), "phases": ["a", "b" * 201], "cnn_id": "c"}, "each of phases"),
+    "a phase twice": ({"pred": np.eye(2), "phases": ["a", "a"], "cnn_id": "c"}, "phases.*'a'"),
+    "a phase without a name": ({"pred": np.eye(2), "phases": ["a", " "], "cnn_id": "c"}, "phases.*' '"),
+    "a phase of two lines": ({"pred": np.eye(2), "phases": ["a", "b\nc"], "cnn_id": "c"}, r"phases.*'b\\nc'"),
+    "a phase without an end": ({"pred": np.eye(2), "phases": ["a", "b" * 201], "cnn_id": "c"}, "phases.*'bbb"),
     "too many texts": (
-        {"pred": np.eye(2), "phases": ["a", "b"], "cnn_id": "c", "sim_ids": ["s"] * 10_001}, "10,000 texts in sim_ids",
+        {"pred": np.eye(2), "phases": ["a", "b"], "cnn_id": "c", "sim_ids": ["s"] * 10_001}, "10,000 .*sim_ids",
     ),
-    "an endless text": ({"pred": np.eye(2), "phases": ["a", "b"], "cnn_id": "c" * 10_001}, "characters in cnn_id"),
+    "an endless text": ({"pred": np.eye(2), "phases": ["a", "b"], "cnn_id": "c" * 10_001}, "cnn_id"),
 }  # fmt: skip
 
 
@@ -286,12 +285,12 @@ def test_predictions_that_break_the_contract(tmp_path, case):
 @pytest.mark.parametrize(
     ("arrays", "words"),
     [
-        ({"label": np.zeros((2, 2)), "phases": ["a"]}, "integers"),
+        ({"label": np.zeros((2, 2)), "phases": ["a"]}, "label.*float64"),
         ({"label": np.full((2, 2), 1), "phases": ["a"]}, "−1 … 0"),
         ({"label": np.full((2, 2), -2), "phases": ["a"]}, "−1 … 0"),
         ({"label": np.zeros((2, 2), int), "phases": ["a"], "boundary": np.zeros(2, bool)}, "boundary"),
         ({"label": np.zeros((2, 2), int)}, "phases"),
-        ({"label": np.zeros((2, 2), int), "phases": ["a", "a"]}, "phases to name each class once"),
+        ({"label": np.zeros((2, 2), int), "phases": ["a", "a"]}, "phases.*'a'"),
     ],
 )
 def test_truth_maps_that_break_the_contract(tmp_path, arrays, words):

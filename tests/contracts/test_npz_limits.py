@@ -104,12 +104,10 @@ def test_what_nobody_reads_makes_no_ratio_better(tmp_path):
 
 def test_one_array_and_all_together_have_a_limit(tmp_path):
     noise = np.random.default_rng(0).random((15_000, 20))
-    refused(
-        zipped(tmp_path / "a.npz", {"x": npy_of(X), "y": npy_of(noise)}), "2 MB at most.*DIFSIMS_NPZ_ARRAY_MB", SMALL
-    )
+    refused(zipped(tmp_path / "a.npz", {"x": npy_of(X), "y": npy_of(noise)}), "2 MB.*DIFSIMS_NPZ_ARRAY_MB", SMALL)
     half = npy_of(noise[:11_000])
     path = zipped(tmp_path / "b.npz", {"x": npy_of(X), "y": half, "z": half})
-    with pytest.raises(ExperimentError, match=r"3 MB at most.*DIFSIMS_NPZ_TOTAL_MB"):
+    with pytest.raises(ExperimentError, match=r"3 MB.*DIFSIMS_NPZ_TOTAL_MB"):
         read_members(path, ("y", "z"), limits=SMALL)
     assert read_profiles(path, limits=SMALL).y.shape == (11_000, 20), "what nobody reads does not count"
 
@@ -128,7 +126,7 @@ def test_members_that_overlap_count_each(tmp_path):
     many = NpzLimits(array_mb=2, total_mb=3)
     with pytest.raises(ExperimentError, match="DIFSIMS_NPZ_TOTAL_MB"):
         read_members(path, ("y", "b", "c"), limits=many)
-    with pytest.raises(ExperimentError, match="whole npz file"):
+    with pytest.raises(ExperimentError, match=f"^{path}: "):
         read_members(path, ("b",), limits=many)
 
 
@@ -169,7 +167,7 @@ def test_rows_of_text_have_an_end(tmp_path):
     """A million names of one letter are four megabytes in the file, a hundred in Python."""
     path = tmp_path / "a_probability_pred.npz"
     np.savez_compressed(path, pred=np.ones((1, 1)), phases=np.full(1_000_000, "a"), cnn_id="c")
-    with pytest.raises(ExperimentError, match="10,000 texts in phases"):
+    with pytest.raises(ExperimentError, match=r"10,000 .*phases"):
         read_prediction(path)
 
 
@@ -194,5 +192,5 @@ def test_memory_that_does_not_suffice_is_an_error_of_the_file(monkeypatch, tmp_p
     for place in ("members.read_array", "contracts.held_values"):
         with monkeypatch.context() as patch:
             patch.setattr(f"difsims_core.storage.npz.{place}", nothing_left)
-            with pytest.raises(ExperimentError, match=r"a\.npz: reading it needs more memory"):
+            with pytest.raises(ExperimentError, match=r"a\.npz: "):
                 read_profiles(path)

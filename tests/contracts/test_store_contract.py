@@ -1,6 +1,7 @@
 """What every place that keeps objects must do, whatever its scheme."""
 
 import pickle
+import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -57,7 +58,7 @@ def test_what_is_too_large_for_a_record_is_not_read_as_one(store, monkeypatch):
     assert from_record(store.read_versioned("small")[0], "") == {"a": 1}
     store.write_record("large", {"a": "1" * 100})
     for use in (store.read_record, store.read_versioned, store.read_small):
-        with pytest.raises(CorruptDataError, match="expected 100 bytes at most, found more"):
+        with pytest.raises(CorruptDataError, match=r"/large: .* 100 "):
             use("large")
 
 
@@ -65,7 +66,7 @@ def test_what_is_too_large_for_a_record_is_not_read_as_one(store, monkeypatch):
     "operation", [lambda s: s.read("no"), lambda s: s.read_record("no"), lambda s: s.read("no", -1)]
 )
 def test_what_is_not_there_is_said_to_be_missing(store, operation):
-    with pytest.raises(MissingObjectError, match="no such"):
+    with pytest.raises(MissingObjectError, match="/no: "):
         operation(store)
 
 
@@ -157,7 +158,7 @@ def test_objects_are_described(store):
 
 @pytest.mark.parametrize("seconds", [0, -1, 7 * 24 * 3600 + 1])
 def test_a_link_lasts_at_most_a_week(store, seconds):
-    with pytest.raises(InputError, match="a signed link lasts"):
+    with pytest.raises(InputError, match=str(seconds)):
         store.signed_url("k", seconds)
 
 
@@ -282,5 +283,5 @@ def test_globs_and_folders(store):
     assert found("e/") == ["e/roi_1.npz", "e/roi_2.npz"]
     assert found("e/roi_2.txt", "e/roi_?.npz", "e/roi_1.npz") == ["e/roi_2.txt", "e/roi_1.npz", "e/roi_2.npz"]
     for pattern in ("e/none.npz", "e/*.h5", "nowhere/"):
-        with pytest.raises(InputError, match="nothing found"):
+        with pytest.raises(InputError, match=re.escape(pattern)):
             found(pattern)

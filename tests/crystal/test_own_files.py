@@ -57,7 +57,8 @@ def test_own_files_come_beside_the_shipped_ones(own):
 def test_an_own_file_of_a_shipped_name_wins_and_says_so(own, caplog):
     file = write(own / "pbi2_2h.cif")
     assert find_crystal("pbi2_2h", folder=own) == file
-    assert f"phase pbi2_2h is read from {file}" in caplog.text
+    assert "pbi2_2h " in caplog.text
+    assert str(file) in caplog.text
 
 
 @pytest.mark.parametrize("file", ["film.CIF", "film.Cif"])
@@ -80,7 +81,7 @@ def test_a_file_of_any_name_gets_a_class_name(own, stem, ending):
 def test_names_that_become_one_class_are_told_apart(own):
     first, second = write(own / "a b.cif"), write(own / "a [b].cif", LEAD + b"\n")
     assert make_spec({"phases": ["a b"], "crystal_folder": str(own)}).phases[0].cif == "a b.cif"
-    with pytest.raises(CrystalError, match=r"could be each of .*\{name: a_b, cif: "):
+    with pytest.raises(CrystalError, match=r"a b\.cif.*\{name: a_b, cif: "):
         find_crystal("a_b", folder=own)
     third = write(own / "a_b.cif")
     assert find_crystal("a_b", folder=own) == third
@@ -94,7 +95,7 @@ def test_a_name_without_letters_asks_for_one():
 
 def test_a_missing_phase_shows_how_to_name_a_file(own):
     write(own / "film.cif")
-    with pytest.raises(CrystalError, match=r"did you mean 'film'.*\{name: fim, cif: path\.cif\}"):
+    with pytest.raises(CrystalError, match=r"'film'.*\{name: fim, cif: path\.cif\}"):
         find_crystal("fim", folder=own)
 
 
@@ -116,7 +117,7 @@ def test_a_relative_file_is_looked_for_beside_the_document_then_in_the_folder_th
         assert load_sweep(document).points[0].spec.phases[0] == phase
         return find_crystal(phase.name, phase.cif, load_spec(document).crystal_folder)
 
-    with pytest.raises(CrystalError, match=r"film: no CIF file at .*own crystals/film\.cif or film\.cif"):
+    with pytest.raises(CrystalError, match=r"^film: .*own crystals/film\.cif .*film\.cif"):
         place()
     write(here / "film.cif")
     assert place() == "film.cif"
@@ -140,12 +141,12 @@ def test_files_of_a_sweep_are_looked_for_beside_the_document(tmp_path):
 def test_only_a_crystal_file_is_found_under_another_ending(own):
     write(own / "film.CIF")
     assert find_crystal("film", "film.cif", own) == str(own / "film.CIF")
-    with pytest.raises(CrystalError, match="no CIF file at"):
-        find_crystal("film", "film.txt", own)
-    with pytest.raises(CrystalError, match="no CIF file at"):
-        find_crystal("film", "~nobody-here/film.cif", own)
-    with pytest.raises(CrystalError, match="the crystal folder has no name"):
+    for other in ("film.txt", "~nobody-here/film.cif"):
+        with pytest.raises(CrystalError, match=f"^film: .*{other}"):
+            find_crystal("film", other, own)
+    with pytest.raises(CrystalError) as caught:
         find_crystal("film", folder="")
+    assert "film" not in caught.value.problem, "no phase is at fault"
 
 
 def test_folder_and_orientations_are_looked_for_beside_the_document(tmp_path):

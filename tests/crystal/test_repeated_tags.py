@@ -25,8 +25,13 @@ def test_a_tag_that_appears_twice_without_harm_is_no_error(further):
 
 
 @pytest.mark.parametrize(
-    "further", ["_cell_length_a 5", "_space_group_name_H-M_alt 'P -1'", "loop_\n_atom_site_fract_x\n0.5"]
+    ("further", "tag"),
+    [
+        ("_cell_length_a 5", "_cell_length_a"),
+        ("_space_group_name_H-M_alt 'P -1'", "_space_group_name_h-m_alt"),
+        ("loop_\n_atom_site_fract_x\n0.5", "_atom_site_fract_x"),
+    ],
 )
-def test_a_cell_a_symmetry_or_sites_that_are_stated_twice_are_refused(further):
-    with pytest.raises(CrystalError, match=r"^twice\.cif: states _\S+ twice, as .* and as .*; remove one of them$"):
+def test_a_cell_a_symmetry_or_sites_that_are_stated_twice_are_refused(further, tag):
+    with pytest.raises(CrystalError, match=rf"^twice\.cif: .*{tag} "):
         read_structure(TWICE.format(further=further).encode(), "twice.cif")

@@ -58,7 +58,7 @@ def test_occupancies_of_a_mixture_may_round_above_one(occupancies):
 
 def test_two_valences_of_an_element_are_a_mixture_and_not_a_repeat():
     assert read("Fe1 Fe2+ 0 0 0 .501\nFe2 Fe3+ 0 0 0 .501", **CUBIC).atoms.counts() == {"Fe": pytest.approx(1.002)}
-    with pytest.raises(CrystalError, match=r"the sites Fe1 \(Fe, 0.6\), Fe2 \(Fe, 0.6\) share a place"):
+    with pytest.raises(CrystalError, match=r"Fe1 \(Fe, 0\.6\), Fe2 \(Fe, 0\.6\)"):
         read("Fe1 Fe2+ 0 0 0 .6\nFe2 Fe3+ 0 0 0 .6", **CUBIC)
 
 
@@ -89,10 +89,13 @@ def test_a_cell_that_has_its_symmetry_only_nearly_is_said():
 @pytest.mark.parametrize(
     ("further", "words"),
     [
-        ("_symmetry_equiv_pos_as_xyz x,y,z\n_space_group_symop_operation_xyz -x,-y,-z", "differ; remove the wrong one"),
-        ("_space_group_symop_magn_operation.xyz x,y,z,+1", "magnetic or modulated"),
-        ("_parent_space_group.name_H-M_alt 'P 4/m b m'", "magnetic or modulated"),
-        ("_space_group_ssg_name 'P m(a00)'", "magnetic or modulated"),
+        (
+            "_symmetry_equiv_pos_as_xyz x,y,z\n_space_group_symop_operation_xyz -x,-y,-z",
+            r"_space_group_symop_operation_xyz.*_symmetry_equiv_pos_as_xyz",
+        ),
+        ("_space_group_symop_magn_operation.xyz x,y,z,+1", "; .*_space_group_symop_operation_xyz"),
+        ("_parent_space_group.name_H-M_alt 'P 4/m b m'", "; .*_space_group_symop_operation_xyz"),
+        ("_space_group_ssg_name 'P m(a00)'", "; .*_space_group_symop_operation_xyz"),
     ],
 )
 def test_what_is_stated_twice_or_is_beyond_three_dimensions_is_refused(further, words):
@@ -108,7 +111,7 @@ def test_an_undefined_list_does_not_hide_a_defined_one():
 @pytest.mark.parametrize("distance", [-1, float("nan"), 2])
 def test_the_distance_of_the_same_atom_is_checked(distance):
     data = FILE.format(**CUBIC, sites="Na1 Na 0 0 0 1").encode()
-    with pytest.raises(ValueError, match=r"same_atom_angstrom must lie in 0 … 0\.5"):
+    with pytest.raises(ValueError, match=r"same_atom_angstrom .* 0\.5"):
         read_structure(data, "x.cif", distance)
 
 

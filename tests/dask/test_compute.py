@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import threading
 import time
 from pathlib import Path
@@ -77,7 +78,7 @@ def test_an_unreachable_scheduler_is_named_with_the_remedy(store, spec, monkeypa
     monkeypatch.setattr(cluster_module, "_CONNECT_SECONDS", 1.0)
     plan = _begin(store, spec)
     with (
-        pytest.raises(ClusterError, match=rf"{address} .*start one with `dask scheduler`.*DIFSIMS_DASK_ADDRESS"),
+        pytest.raises(ClusterError, match=rf"{address} .*`dask scheduler`.*DIFSIMS_DASK_ADDRESS"),
         compute.reserve_compute(plan),
     ):
         pytest.fail("there is no cluster to compute on")
@@ -85,24 +86,23 @@ def test_an_unreachable_scheduler_is_named_with_the_remedy(store, spec, monkeypa
 
 @pytest.mark.parametrize("address", ["nonsense://127.0.0.1:1", "tcp://127.0.0.1:port"])
 def test_what_is_no_address_is_refused(address):
-    with pytest.raises(ClusterSetupError, match="expected tcp://host:8786"), cluster(address):
+    with pytest.raises(ClusterSetupError, match="tcp://host:8786"), cluster(address):
         pytest.fail("there is no cluster")
 
 
 def test_another_engine_is_refused(store, spec, monkeypatch):
     order = block_order(spec, _begin(store, spec), store.root)
     monkeypatch.setattr("difsims_core.simulation.versions.SIMULATION_VERSION", "older")
-    with pytest.raises(
-        InputError, match=r"worker on .* with engine kinematical 2, simulation older.*Install the same version"
-    ) as refused:
+    with pytest.raises(InputError, match="kinematical 2, simulation older") as refused:
         write_remote_block(0, **order)
-    assert f"begun by {order['made_by']}" in str(refused.value)
+    assert order["made_by"] in str(refused.value)
+    assert platform.node() in str(refused.value)
 
 
 def test_parameters_that_another_version_does_not_know_are_refused(store, spec):
     order = block_order(spec, _begin(store, spec), store.root)
     order["document"] = order["document"].replace('"seed"', '"seedling"')
-    with pytest.raises(SpecError, match=r"worker on .*seedling.*install the same version"):
+    with pytest.raises(SpecError, match=rf"{platform.node()}.*'seedling'"):
         write_remote_block(0, **order)
 
 
@@ -110,13 +110,13 @@ def test_a_worker_without_difsims_is_refused(own_cluster, store, spec, tmp_path)
     preload = tmp_path / "without.py"
     preload.write_text("import sys\nsys.modules['difsims_core'] = None\n")
     own_cluster.start_worker(preload=preload)
-    with pytest.raises(ClusterSetupError, match=r"cannot load difsims .*install the same versions"):
+    with pytest.raises(ClusterSetupError, match="difsims_core"):
         compute.write_group(store.root, spec, _begin(store, spec), range(2))
 
 
 def test_a_folder_that_the_worker_does_not_see_is_named(store, spec):
     order = block_order(spec, _begin(store, spec), store.root) | {"store_url": "file:///nowhere/difsims"}
-    with pytest.raises(MissingObjectError, match=r"worker on .*a folder that all of them see"):
+    with pytest.raises(MissingObjectError, match=rf"{platform.node()}.*/nowhere/difsims"):
         write_remote_block(0, **order)
 
 
@@ -137,9 +137,9 @@ def test_a_cluster_without_workers_is_waited_for_but_not_for_ever(own_cluster, s
     monkeypatch.setattr(cluster_module, "_NO_WORKERS_SECONDS", 0.5)
     caplog.set_level("INFO", "flows")
     plan = _begin(store, spec)
-    with pytest.raises(ClusterError, match=rf"no worker for .*`dask worker {own_cluster.address}`"):
+    with pytest.raises(ClusterError, match=f"`dask worker {own_cluster.address}`"):
         compute.write_group(store.root, spec, plan, range(plan.n_blocks))
-    assert any("has no worker" in record.message and "waiting" in record.message for record in caplog.records)
+    assert any(own_cluster.address in record.message for record in caplog.records)
 
 
 def test_a_block_that_kills_its_workers_is_given_up(tmp_path, monkeypatch):
@@ -147,7 +147,7 @@ def test_a_block_that_kills_its_workers_is_given_up(tmp_path, monkeypatch):
     with (
         running_dask(tmp_path / "dask", workers=1, scheduler_environment=once) as frail,
         cluster(frail.address) as found,
-        pytest.raises(ClusterError, match=r"given up .*give workers more"),
+        pytest.raises(ClusterError, match=rf" 1 .*{frail.address}"),
     ):
         list(dask_executor.map_blocks(found, "tests.dask.functions:die", [0], {"simulation_id": "sim"}, _nothing))
 
@@ -190,7 +190,7 @@ def test_a_lost_scheduler_is_an_error_and_what_was_written_is_kept(own_cluster, 
         if patterns:
             own_cluster.stop_scheduler()
 
-    with pytest.raises(ClusterError, match=rf"{own_cluster.address} was lost.*`dask scheduler`"):
+    with pytest.raises(ClusterError, match=rf"{own_cluster.address} .*`dask scheduler`"):
         compute.write_group(store.root, spec, plan, range(plan.n_blocks), lose_the_scheduler)
     own_cluster.stop_workers()
     before = _receipts(store, plan)

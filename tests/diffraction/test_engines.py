@@ -94,7 +94,5 @@ def test_an_engine_that_loses_count_is_named(monkeypatch):
         return spots
 
     monkeypatch.setattr(ListingEngine, "spots", one_too_many)
-    with pytest.raises(
-        InputError, match=r"expected the spots of \d+ crystals end to end .* the engine must be corrected"
-    ):
+    with pytest.raises(InputError, match=r" 470, 469 "):
         simulate(documents({})[1])

@@ -48,14 +48,14 @@ def test_a_historical_prediction_finds_its_scan_by_its_own_name(folder, predicti
 
 
 def test_a_scan_that_is_not_there_is_named(folder):
-    with pytest.raises(ExperimentError, match=r"p/c_probability_pred\.npz.*c_radial_crop\.npz and c\.npz"):
+    with pytest.raises(ExperimentError, match=r"p/c_probability_pred\.npz.*c_radial_crop\.npz .*\bc\.npz"):
         find_scan(MAP, "p/c_probability_pred.npz", folder)
 
 
 @pytest.mark.parametrize("place", ["file:///a/..%2F..%2Fx.npz", "s3://me:secret@b/x.npz", "s3:/slip/x.npz"])
 def test_a_record_that_names_no_place_is_an_error_of_the_prediction(folder, place):
     for ask in (lambda: scan_folder(told(place), "p.npz", ["/"]), lambda: find_scan(told(place), "p.npz", folder)):
-        with pytest.raises(ExperimentError, match=r"^p\.npz: the place of its experiment") as caught:
+        with pytest.raises(ExperimentError, match=r"^p\.npz: ") as caught:
             ask()
         assert "secret" not in str(caught.value)
     with pytest.raises(ExperimentError, match="--experiments"):
@@ -78,7 +78,7 @@ def test_a_record_that_names_no_place_is_an_error_of_the_prediction(folder, plac
     ],
 )
 def test_a_record_that_names_a_place_outside_is_an_error_of_the_prediction(place, monkeypatch):
-    with pytest.raises(ExperimentError, match=r"lies outside the store.*--experiments.*DIFSIMS_ALSO_READ"):
+    with pytest.raises(ExperimentError, match=r"^p\.npz: .*--experiments.*DIFSIMS_ALSO_READ"):
         scan_folder(told(place), "p.npz", ["/store", "file:///other%20store"])
     if "etc" in place and ".." not in place and "%2e" not in place:
         monkeypatch.setenv("DIFSIMS_ALSO_READ", "s3://lab/scans, /etc")

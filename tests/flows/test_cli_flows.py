@@ -32,11 +32,12 @@ def test_simulate_prints_the_id_last_and_finds_it_again(document, store):
     simulation = first.stdout.splitlines()[-1]
     assert simulation.startswith("sim-")
     assert first.stdout.strip() == simulation, "standard output holds the result alone"
-    assert "simulating 600 patterns of" in first.stderr
+    assert " 600 " in first.stderr
 
     again = invoke("simulate", document, "--store", store)
     assert again.stdout.splitlines()[-1] == simulation
-    assert f"reused dataset {simulation}" in again.stderr
+    assert simulation in again.stderr
+    assert "reused" in again.stderr
 
     other = invoke("simulate", document, "--set", "seed=4", "--set", "n_patterns=300", "--store", store, "--json")
     assert json.loads(other.stdout)["n_patterns"] == 300
@@ -65,14 +66,14 @@ def test_train_of_an_unknown_dataset_fails_in_one_line(store):
     assert result.exit_code == 1
     errors = [line for line in result.stderr.splitlines() if line.startswith("error:")]
     assert len(errors) == 1
-    assert "there is no dataset" in errors[0]
+    assert "sim-00000000-0000-4000-8000-000000000000" in errors[0]
     assert "Traceback" not in result.stderr
 
 
 def test_predict_without_scans_is_misuse(store, tmp_path):
     result = invoke("predict", "cnn-00000000-0000-4000-8000-000000000000", str(tmp_path / "*.npz"), "--store", store)
     assert result.exit_code == 2
-    assert "nothing found" in result.stderr
+    assert "*.npz" in result.stderr
 
 
 def test_a_refusing_store_fails_and_says_what_to_set(document, store, monkeypatch):
@@ -92,7 +93,7 @@ def test_a_lost_server_is_named(document, store, monkeypatch):
     with temporary_settings(updates={PREFECT_API_URL: "http://127.0.0.1:9/api"}):
         result = invoke("simulate", document, "--store", store)
     assert result.exit_code == 1
-    assert "no Prefect server at http://127.0.0.1:9/api" in result.stderr
+    assert "http://127.0.0.1:9/api" in result.stderr
     assert "PREFECT_API_URL" in result.stderr
 
 

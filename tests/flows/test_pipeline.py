@@ -158,9 +158,9 @@ def test_another_scan_of_the_same_name_overwrites_no_prediction(outcome, scans, 
     profiles = read_profiles(scans / "roi_2_radial_crop.npz")
     other = tmp_path / "roi_2_radial_crop.npz"
     write_profiles(other, profiles.x, profiles.y[:2])
-    with pytest.raises(ExperimentError, match="another scan of this name"):
+    with pytest.raises(ExperimentError, match=str(other)):
         predict_flow(outcome.model, [str(other)], root)
-    with pytest.raises(InputError, match="same name"):
+    with pytest.raises(InputError, match=f"{other} .*{scans}"):
         predict_flow(outcome.model, [str(other), str(scans / "roi_2_radial_crop.npz")], root)
 
 
@@ -178,7 +178,7 @@ def test_one_bad_scan_does_not_stop_the_others(outcome, scans, root, tmp_path):
     for name in ("first", "third"):
         write_profiles(tmp_path / f"{name}.npz", profiles.x, profiles.y[:2])
     (tmp_path / "second.npz").write_bytes(b"PK nothing")
-    with pytest.raises(PartlyFailedError, match=r"1 of 3 scans.*the other 2 are predicted.*second"):
+    with pytest.raises(PartlyFailedError, match=r"1 of 3 .* 2 .*second"):
         predict_flow(outcome.model, [str(tmp_path)], root)
     store = open_store(root)
     for name in ("first", "third"):
@@ -191,7 +191,7 @@ def test_scans_that_broke_their_reader_do_not_stop_the_others(outcome, scans, ro
         (tmp_path / f"broken_{number}.npz").write_bytes(path.read_bytes())
     profiles = read_profiles(scans / "roi_2_radial_crop.npz")
     write_profiles(tmp_path / "whole.npz", profiles.x, profiles.y[:2])
-    with pytest.raises(PartlyFailedError, match=r"3 of 4 scans.*the other 1 are predicted") as caught:
+    with pytest.raises(PartlyFailedError, match=r"3 of 4 .* 1 ") as caught:
         predict_flow(outcome.model, [str(tmp_path)], root)
     assert all(f"broken_{number}.npz" in str(caught.value) for number in range(len(damaged)))
     assert open_store(root).exists(layout.prediction(outcome.model, "whole"))
@@ -211,7 +211,7 @@ def test_predictions_that_are_none_do_not_stop_the_evaluation_of_others(outcome,
     np.savez(tmp_path / "sum" / "roi_1_probability_pred.npz", **arrays)
     urls = [outcome.predictions[0], *(str(tmp_path / name) for name in (*wrong, "sum"))]
     truth = str(scans / "truth")
-    with pytest.raises(PartlyFailedError, match=r"of 5 predictions cannot be evaluated; the others are") as caught:
+    with pytest.raises(PartlyFailedError, match=" of 5 ") as caught:
         evaluate(urls, truth=truth, store=root, also_read=[str(scans)])
     assert all(f"{name}/roi_1_probability_pred.npz" in str(caught.value) for name in ("sum", "id", "place"))
 
@@ -224,7 +224,7 @@ def test_a_scan_in_another_unit_is_mapped_and_scored_when_the_unit_is_stated(out
         predict_flow(outcome.model, [str(path)], root)
     (url,) = predict_flow(outcome.model, [str(path)], root, q_unit="1/nm")
     np.testing.assert_allclose(read_prediction(url).pred, read_prediction(outcome.predictions[1]).pred, atol=1e-5)
-    with pytest.raises(ExperimentError, match="lies outside the store"):
+    with pytest.raises(ExperimentError, match="DIFSIMS_ALSO_READ"):
         evaluate([url], store=root)
     (row,) = evaluate([url], store=root, also_read=[str(tmp_path)])
     assert row.mean_distance_per_angstrom == pytest.approx(outcome.scores[1].mean_distance_per_angstrom, abs=1e-5)
@@ -267,5 +267,5 @@ def test_a_phase_with_its_own_file_is_scored_against_that_file(root, scans, tmp_
 
 
 def test_nothing_to_predict_is_the_users_mistake(outcome, root, tmp_path):
-    with pytest.raises(InputError, match="nothing found"):
+    with pytest.raises(InputError, match=r"\*\.npz"):
         predict_flow(outcome.model, [str(tmp_path / "*.npz")], root)

@@ -141,7 +141,7 @@ def test_a_run_whose_end_was_planted_is_refused(marker, tmp_path):
     run = latest_run("planted-end")
     with get_client(sync_client=True) as client:
         _set_state(run, {"type": "COMPLETED", "data": metadata})
-        with pytest.raises(PlantedResultError, match="was not read"):
+        with pytest.raises(PlantedResultError):
             run_flow(ends, flow_run=client.read_flow_run(run.id))
         _set_state(run, {"type": "FAILED", "data": metadata})
         with pytest.raises(PlantedResultError):

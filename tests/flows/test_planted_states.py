@@ -99,6 +99,6 @@ def test_the_worker_imports_nothing_that_a_state_names(marker, run, tmp_path):
 def test_the_process_of_a_run_imports_nothing_that_its_state_names(marker, run, server, tmp_path):
     variables = {"PREFECT_API_URL": server, "PREFECT__FLOW_RUN_ID": run["id"]}
     done = python(tmp_path, "-m", "flows.execution.time_limit", "--hours", "1", **variables)
-    assert "flow 'of somebody else' is none of those that run here" in done.stderr
+    assert "'of somebody else'" in done.stderr
     assert done.returncode == 1
     assert not marker.exists()

@@ -140,7 +140,7 @@ def test_without_a_scheduler_the_run_fails_and_says_why(cluster, store, spec, mo
     address = f"tcp://127.0.0.1:{free_ports(1)[0]}"
     monkeypatch.setenv("DIFSIMS_DASK_ADDRESS", address)
     monkeypatch.setattr("flows.execution.executors.dask_cluster._CONNECT_SECONDS", 1.0)
-    with pytest.raises(ClusterError, match=f"no Dask scheduler answers at {address}"):
+    with pytest.raises(ClusterError, match=address):
         simulate(spec, store)
     run = latest_run("simulate")
     assert run.state.is_failed()

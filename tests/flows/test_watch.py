@@ -133,7 +133,7 @@ def test_a_scan_goes_from_the_store_to_its_map_and_broken_ones_are_given_up(plac
 
 def test_a_run_of_many_scans_keeps_what_it_has_and_says_what_failed(place):
     good, short = put(place, "good"), put(place, "short", Q / 2)
-    with pytest.raises(PartlyFailedError, match=r"1 of 2 scans.*the other 1 are predicted.*short"):
+    with pytest.raises(PartlyFailedError, match=r"1 of 2 .* 1 .*short"):
         predict(experiments=[good, short], store=place.root)
     assert states(place) == {"good": "pending", "short": "retry"}
     with pytest.raises(ExperimentError, match="short"):
@@ -162,15 +162,16 @@ def test_nothing_to_do_is_no_failure(place):
     assert evaluate(store=place.root) == []
     assert latest_run("evaluate").state_name == "Nothing new"
     assert watch_experiments(place.root) == []
-    assert latest_run("watch-experiments").state.message == "nothing to start; 0 scans: none"
+    assert latest_run("watch-experiments").state_name == "Nothing new"
+    assert " 0 scans" in latest_run("watch-experiments").state.message
 
 
 def test_without_a_champion_scans_wait_and_predict_says_what_to_do(store):
     place = open_store(store)
     url = put(place, "early")
     assert watch_experiments(store) == []
-    assert latest_run("watch-experiments").state.message == "nothing to start; 1 scans: 1 waiting"
-    with pytest.raises(MissingObjectError, match="no champion yet"):
+    assert "1 waiting" in latest_run("watch-experiments").state.message
+    with pytest.raises(MissingObjectError, match="`difsims retrain`"):
         predict(store=store)
     crown(place, MODEL)
     assert watch_experiments(store) == [url]
@@ -267,7 +268,7 @@ def test_no_more_runs_wait_than_the_setting_says(place, deployed, monkeypatch):
 
 def test_a_deployment_that_is_not_there_costs_no_try(place):
     put(place, "roi_1")
-    with pytest.raises(InputError, match="no deployment 'predict/nowhere'"):
+    with pytest.raises(InputError, match="'predict/nowhere'"):
         watch_experiments(place.root, "nowhere")
     assert read_attempts(place) == {}
 
@@ -335,8 +336,8 @@ def test_a_quarantined_scan_is_listed_and_released_on_the_command_line(place):
     assert all(text in difsims().stdout for text in ("half", "quarantined", "expected"))
     refused = difsims("--release", "helf")
     assert refused.exit_code != 0
-    assert "quarantined experiment (half)" in str(refused.exception)
-    assert "released half" in difsims("--release", "half").stdout
+    assert "'helf'" in str(refused.exception)
+    assert "half" in difsims("--release", "half").stdout
     (state,) = json.loads(difsims("--json").stdout)["scans"]
     assert (state["name"], state["state"], state["models"]) == ("half", "pending", 1)
     assert watch_experiments(place.root) == []

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from difsims_core.errors import CorruptDataError, InputError, MissingObjectError, StoreError
+from difsims_core.errors import ChampionChangedError, CorruptDataError, InputError, MissingObjectError, StoreError
 from difsims_core.housekeeping.backup import MANIFEST, backup, restore
 from difsims_core.learn.weights import WEIGHTS
 from difsims_core.models.registry import promote, read_registry
@@ -81,10 +81,10 @@ def test_a_backup_in_a_bucket(s3_store_url, files):
 def test_a_backup_has_a_folder_of_its_own(files, folder):
     filled(files)
     backup(files, folder)
-    with pytest.raises(InputError, match="expected an empty folder"):
+    with pytest.raises(InputError, match=str(folder)):
         backup(files, folder)
     for inside in (files.root, f"{files.root}/backups"):
-        with pytest.raises(InputError, match="lies within the store"):
+        with pytest.raises(InputError, match=f"^{inside}: "):
             backup(files, inside)
 
 
@@ -126,7 +126,7 @@ def test_a_damaged_backup_restores_nothing(files, folder, damage):
     for key in files.list():
         files.delete(key)
     DAMAGE[damage](folder / REGISTRY)
-    with pytest.raises(CorruptDataError, match=r"1 of 5 documents are missing or damaged \(models/registry.json\)"):
+    with pytest.raises(CorruptDataError, match=r" 1 of 5 .*models/registry\.json"):
         restore(files, folder, overwrite=True)
     assert files.list() == []
 
@@ -136,7 +136,7 @@ def test_a_manifest_without_its_checksum_is_none(files, folder, manifest):
     filled(files)
     backup(files, folder)
     (folder / MANIFEST).write_bytes(manifest)
-    with pytest.raises(CorruptDataError, match="expected a record that begins with its checksum"):
+    with pytest.raises(CorruptDataError, match=MANIFEST):
         restore(files, folder, overwrite=True)
 
 
@@ -181,13 +181,13 @@ def test_what_is_no_record_is_not_restored(files, folder):
     place.write(key, data)
     place.write_record(MANIFEST, manifest)
     before = contents(files)
-    with pytest.raises(CorruptDataError, match="expected a record that begins with its checksum"):
+    with pytest.raises(CorruptDataError, match=key):
         restore(files, folder, overwrite=True)
     assert contents(files) == before
 
 
 def test_a_folder_without_a_backup(files, folder):
-    with pytest.raises(MissingObjectError, match=r"there is no backup \(no manifest.json\)"):
+    with pytest.raises(MissingObjectError, match=MANIFEST):
         restore(files, folder)
 
 
@@ -197,7 +197,7 @@ def test_a_newer_registry_stays_unless_told_otherwise(store, folder):
     new = put_model(store)
     crown(store, new)
     before = contents(store)
-    with pytest.raises(StoreError, match=f"newer than that of the backup .champion {new}.*--overwrite"):
+    with pytest.raises(StoreError, match=f"{new}.*--overwrite"):
         restore(store, folder)
     assert contents(store) == before
     assert restore(store, folder, overwrite=True).written == (REGISTRY,)
@@ -234,7 +234,7 @@ def test_a_registry_that_was_begun_anew_is_newer(files, folder):
     files.delete(REGISTRY)
     crown(files, put_model(files))
     rewrite(files, REGISTRY, written="2100-01-01T00:00:00+00:00")
-    with pytest.raises(StoreError, match="newer than that of the backup"):
+    with pytest.raises(StoreError, match="--overwrite"):
         restore(files, folder)
 
 
@@ -269,5 +269,5 @@ def test_a_registry_that_changes_at_this_moment(files, folder, monkeypatch):
     backup(files, folder)
     files.delete(REGISTRY)
     monkeypatch.setattr(ObjectStore, "replace", lambda *_: False)
-    with pytest.raises(StoreError, match="another process has changed it at this moment"):
+    with pytest.raises(ChampionChangedError, match=REGISTRY):
         restore(files, folder)

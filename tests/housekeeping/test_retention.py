@@ -170,18 +170,18 @@ def test_a_damaged_registry_stops_everything(files):
 
 def test_what_is_to_be_kept_must_exist(files):
     model = put_model(files)
-    with pytest.raises(InputError, match=f"to keep, found {model}x, champion; correct or drop them"):
+    with pytest.raises(InputError, match=f" {model}x, champion;"):
         plan_for(files, keep=(model, f"{model}x", "champion"))
 
 
 @pytest.mark.parametrize(("days", "former"), [(0, 1), (-1, 1), (1, -1)])
 def test_terms_without_sense_are_refused(files, days, former):
-    with pytest.raises(InputError, match="at least 1 day"):
+    with pytest.raises(InputError, match=f" {days} .* {former}"):
         plan_for(files, keep_days=days, keep_former=former)
 
 
 def test_a_time_has_a_zone(files):
-    with pytest.raises(InputError, match="with its zone"):
+    with pytest.raises(InputError, match="2026-01-01"):
         plan_retention(files, now=datetime(2026, 1, 1), keep_days=1, keep_former=1)  # noqa: DTZ001
 
 

@@ -8,25 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from difsims_core.errors import DifsimsError, InputError, RetentionRefusedError, StoreAccessError, StoreError
-from difsims_core.housekeeping import lineage
+from difsims_core.errors import DifsimsError, InputError, RetentionRefusedError, StoreAccessError
 from difsims_core.housekeeping.backup import backup, restore
 from difsims_core.housekeeping.lineage import read_lineage
 from difsims_core.housekeeping.retention import apply_retention, plan_retention
 from difsims_core.housekeeping.store_clock import store_time
 from difsims_core.models.registry import promote, promote_by_hand, read_registry
 from difsims_core.storage import layout
-from difsims_core.storage.npz.contracts import read_prediction
 from difsims_core.storage.objects import ObjectStore, open_store
-from tests.housekeeping.plans import YESTERDAY, going, plan_for, why
+from tests.housekeeping.plans import YESTERDAY, going, plan_for
 from tests.small_stores import (
     LONG_AGO,
     contents,
     put_dataset,
     put_model,
-    put_prediction,
-    put_report,
-    rewrite,
     write_registry,
 )
 
@@ -38,12 +33,12 @@ def crown(store: ObjectStore, model: str) -> None:
     promote(store, read_registry(store), model, why="w", scores={}, by="hand")
 
 
-def refused(store: ObjectStore, words: str, **policy) -> None:
-    """Check that a deletion is refused and touches nothing."""
+def refused(store: ObjectStore, reason: str, **policy) -> None:
+    """Check that a deletion is refused, for a reason that names this, and touches nothing."""
     before, plan = contents(store), plan_for(store, **policy)
     assert plan.going
-    assert any(words in objection for objection in plan.objections), plan.objections
-    with pytest.raises(RetentionRefusedError, match="nothing was deleted"):
+    assert any(reason in objection for objection in plan.objections), plan.objections
+    with pytest.raises(RetentionRefusedError):
         apply_retention(store, plan)
     assert contents(store) == before
 
@@ -68,9 +63,9 @@ def test_with_its_registry_the_rest_goes(store, champions):
 
 def test_models_without_a_registry(store, champions):
     store.delete(REGISTRY)
-    refused(store, "4 models and no registry")
+    refused(store, " 4 models")
     store.delete_tree(layout.CHAMPION_NOTES)
-    refused(store, "4 models and no registry")
+    refused(store, " 4 models")
 
 
 def test_a_folder_in_the_place_of_the_registry(files):
@@ -101,10 +96,9 @@ def test_an_older_registry_that_came_back(store, champions):
     crown(store, third)
     crown(store, put_model(store))
     store.write(REGISTRY, old)
-    refused(store, "the registry does not know that ")
     refused(store, third)
     crown(store, first)  # a decision on top of it brings nothing back
-    refused(store, "was made champion")
+    refused(store, third)
 
 
 def test_an_older_registry_that_was_restored(files, champions_here, tmp_path):
@@ -114,11 +108,11 @@ def test_an_older_registry_that_was_restored(files, champions_here, tmp_path):
     crown(files, put_model(files))
     files.delete(REGISTRY)
     restore(files, tmp_path / "copy")
-    refused(files, f"{third}")
+    refused(files, third)
     serial = read_registry(files).serial
     assert any(f"--serial {serial}" in objection for objection in plan_for(files).objections)
     for wrong in (serial + 1, serial - 1, 0):
-        refused(files, f"{third}", serial=wrong)
+        refused(files, third, serial=wrong)
     assert plan_for(files, serial=serial).objections == ()
     assert third in {item.id for item in apply_retention(files, plan_for(files, serial=serial))}
 
@@ -145,7 +139,7 @@ def test_a_model_that_is_newer_than_the_registry(files):
     champion, newer = put_model(files), put_model(files, created="2020-01-02T00:00:00+00:00")
     write_registry(files, champion)
     assert LONG_AGO < "2020-01-02"
-    refused(files, f"{newer} would go and was made after the registry was last written")
+    refused(files, newer)
     assert plan_for(files, serial=1).objections == ()
 
 
@@ -159,21 +153,20 @@ def test_a_champion_whose_record_is_gone_or_damaged_keeps_everything(files):
         files.delete(layout.model_record(champion))
         if damage is not None:
             files.write(layout.model_record(champion), damage)
-        refused(files, f"the record of {champion}, champion now or before, is gone or damaged")
+        refused(files, champion)
     files.delete_tree(layout.model(champion))
-    refused(files, f"the record of {champion}, champion now or before, is gone or damaged")
+    refused(files, champion)
 
 
 def test_a_former_champion_without_its_record_keeps_everything_until_it_is_gone(files):
     former, champion = (put_model(files, datasets=[put_dataset(files)]) for _ in range(2))
     write_registry(files, champion, [former])
-    refused_for = f"the record of {former}, champion now or before, is gone or damaged"
     record, other = files.read(layout.model_record(former)), put_dataset(files)
     files.write(layout.model_record(former), record.replace(b"sim-", b"xim-"))
-    refused(files, refused_for)
+    refused(files, former)
     files.delete_tree(layout.simulation(other))
     files.delete(layout.model_record(former))
-    refused(files, f"the record of {former}, champion now or before")
+    refused(files, former)
     assert plan_for(files, keep_former=0).objections == ()
     files.delete_tree(layout.model(former))
     assert plan_for(files).objections == ()
@@ -191,7 +184,7 @@ def test_not_more_than_a_share_goes(files, going_items, kept_items, policy, obje
     plan = plan_for(files, **({"most_percent": 50} | policy))
     assert bool(plan.objections) == objects
     if objects:
-        refused(files, "2 of 3 items would go", **({"most_percent": 50} | policy))
+        refused(files, "2 of 3 ", **({"most_percent": 50} | policy))
         assert "--most-percent 67" in plan.objections[0]
     else:
         assert len(apply_retention(files, plan)) == going_items
@@ -202,12 +195,12 @@ def test_bytes_count_as_well_as_items(files):
     files.write(f"{layout.simulation(large)}/1d/x_px/c/1/0", b"x" * 10_000)
     for _ in range(3):
         put_dataset(files, created=YESTERDAY)
-    refused(files, "bytes would go, more than 50 %", most_percent=50)
+    refused(files, " 50 %", most_percent=50)
 
 
 @pytest.mark.parametrize("percent", [0, -1, 101, float("nan")])
 def test_a_share_without_sense_is_refused(files, percent):
-    with pytest.raises(InputError, match="at most 100 %"):
+    with pytest.raises(InputError, match=rf" 100 %.* {percent}"):
         plan_for(files, most_percent=percent)
 
 
@@ -226,7 +219,7 @@ def test_a_clock_that_is_not_the_stores(files, year, monkeypatch):
     plan = plan_retention(files, now=now, keep_days=30, keep_former=1, most_percent=100)
     assert going(plan) == {data}
     before = contents(files)
-    with pytest.raises(RetentionRefusedError, match="by the clock of the store it is"):
+    with pytest.raises(RetentionRefusedError, match=f"{now:%Y-%m-%d}"):
         apply_retention(files, plan)
     assert contents(files) == before, "the probe of the clock is gone too"
 
@@ -244,134 +237,3 @@ def test_the_clock_of_a_bucket(s3_store_url):
     store = open_store(s3_store_url)
     assert abs(store_time(store) - datetime.now(UTC)) < timedelta(minutes=5)
     assert store.list() == []
-
-
-@pytest.mark.parametrize("text", ["1970-01-01T00:00:00+00:00", "0001-01-01T00:00:00+00:00", LONG_AGO])
-def test_a_record_that_says_it_is_old_makes_no_young_object_old(files, text):
-    """The younger of record and object counts."""
-    data, model = put_dataset(files, created=text), put_model(files, created=text)
-    report = put_report(files, "run-1", model)
-    write_registry(files, None)
-    plan = plan_retention(files, now=datetime.now(UTC), keep_days=30, keep_former=0, most_percent=100)
-    assert going(plan) == set()
-    assert {item.id for item in plan.kept} == {data, model, report}
-    assert "written to on" in why(plan, data)
-
-
-def test_a_record_that_says_it_is_of_the_future_makes_no_old_object_old_either(files):
-    data, model = put_dataset(files, created="2099-01-01"), put_model(files, created="2099-01-01T00:00:00Z")
-    write_registry(files, None)
-    plan = plan_for(files)
-    assert going(plan) == set()
-    assert why(plan, data) == "made 2099-01-01 as its record says, which is still to come"
-    assert "still to come" in why(plan, model)
-
-
-NO_TIMES = [None, 0, True, "", "yesterday", "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", [], {}, 1e300]
-
-
-@pytest.mark.parametrize("value", NO_TIMES)
-def test_what_has_no_time_stays(files, value):
-    data, model, lost = put_dataset(files), put_model(files), put_dataset(files)
-    rewrite(files, layout.completion(data), completed=value)
-    rewrite(files, layout.model_record(model), created=value)
-    write_registry(files, None)
-    plan = plan_for(files)
-    assert going(plan) == {lost}
-    for name in (data, model):
-        assert "its record cannot be read: restore or delete it by hand" in why(plan, name)
-
-
-STRANGE = [
-    (layout.completion, "fingerprint", 7),
-    (layout.completion, "id", "sim-00000000-0000-4000-8000-000000000000"),
-    (layout.model_record, "id", "cnn-00000000-0000-4000-8000-000000000000"),
-    (layout.model_record, "sim_ids", "sim"),
-    (layout.model_record, "sim_ids", ["../../etc"]),
-    (layout.model_record, "sim_ids", ["s3://other/x.zarr"]),
-    (layout.model_record, "sim_fingerprints", [7]),
-    (layout.model_record, "training_fingerprint", None),
-]
-
-
-@pytest.mark.parametrize(("record", "key", "value"), STRANGE)
-def test_a_strange_record_stays_and_stops_nothing(files, record, key, value):
-    item = put_dataset(files) if record is layout.completion else put_model(files)
-    lost = put_dataset(files)
-    rewrite(files, record(item), **{key: value})
-    write_registry(files, None)
-    plan = plan_for(files)
-    assert going(plan) == {lost}
-    assert "its record cannot be read" in why(plan, item)
-    assert [decision.id for decision in apply_retention(files, plan)] == [lost]
-
-
-def test_whatever_an_item_raises_it_stays_and_the_others_go(files, monkeypatch):
-    bad, report = put_dataset(files), put_report(files, "run-1")
-    lost = put_dataset(files)
-    original = ObjectStore.read
-
-    def read(self, key, *arguments):
-        if bad in key or key == layout.report(report):
-            raise RecursionError("deep")
-        return original(self, key, *arguments)
-
-    monkeypatch.setattr(ObjectStore, "read", read)
-    plan = plan_for(files)
-    assert going(plan) == {lost}
-    for name in (bad, report):
-        assert "RecursionError: deep" in why(plan, name)
-    assert [decision.id for decision in apply_retention(files, plan)] == [lost]
-
-
-def test_a_report_too_large_to_be_a_page_stays(files, monkeypatch):
-    monkeypatch.setattr("difsims_core.housekeeping.lineage._LARGEST_REPORT_BYTES", 10)
-    model = put_model(files)
-    report = put_report(files, "run-1", model)
-    write_registry(files, None)
-    assert "expected a page of at most 10 bytes" in why(plan_for(files), report)
-
-
-def test_links_stop_no_retention_and_lead_it_nowhere(files, tmp_path):
-    """A link that leads to itself, one that leads out, and a folder that is a link."""
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    (elsewhere / "precious.txt").write_text("mine")
-    lost = put_dataset(files)
-    data = Path(files.root.removeprefix("file://"), layout.simulation(lost))
-    (data / "loop").symlink_to(data / "loop")
-    (data / "up").symlink_to(data)
-    (data / "out").symlink_to(elsewhere)
-    reports = Path(files.root.removeprefix("file://"), "reports")
-    (reports / "run-9").symlink_to(elsewhere)
-    (reports / "run-8").symlink_to(reports / "run-8")
-    Path(files.root.removeprefix("file://"), f"models/{layout.new_model_id()}").parent.mkdir(exist_ok=True)
-    Path(files.root.removeprefix("file://"), f"models/{layout.new_model_id()}").symlink_to(elsewhere)
-    plan = plan_for(files)
-    assert going(plan) == {lost}
-    apply_retention(files, plan)
-    assert not data.exists()
-    assert (elsewhere / "precious.txt").read_text() == "mine"
-
-
-@pytest.mark.parametrize("broken", ["damaged", "unanswered"])
-def test_a_prediction_of_another_store_that_cannot_be_read_keeps_the_datasets(files, monkeypatch, broken):
-    data, other = put_dataset(files), layout.new_model_id()
-    put_prediction(files, other, "roi_1", [data])
-    put_prediction(files, other, "roi_2", [put_dataset(files)])
-    key = layout.prediction(other, "roi_1")
-    files.write(f"{layout.PREDICTIONS}/{other}/notes.txt", b"no prediction")
-    if broken == "damaged":
-        files.write(key, files.read(key)[:-1])
-    else:
-
-        def fails(url):
-            if url == files.url(key):
-                raise StoreError(f"{url}: no answer")
-            return read_prediction(url)
-
-        monkeypatch.setattr(lineage, "read_prediction", fails)
-    refused(files, "1 predictions of models of other stores cannot be read")
-    files.delete(key)
-    assert going(plan_for(files)) == {data}
-    assert plan_for(files).objections == ()

@@ -108,7 +108,7 @@ def test_a_historical_prediction_finds_its_experiment_by_its_own_name(tmp_path: 
 def test_a_prediction_of_another_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "roi_1_probability_pred.npz"
     write_prediction(path, replace(truthful("roi_1"), experiment_sha256="0" * 64))
-    with pytest.raises(ExperimentError, match="another version of roi_1_radial_crop"):
+    with pytest.raises(ExperimentError, match=r"roi_1_probability_pred\.npz: .*roi_1_radial_crop"):
         evaluate_all(path, samples_folder())
     write_prediction(path, replace(truthful("roi_1"), pred=truthful("roi_1").pred[:5]))
     with pytest.raises(ExperimentError, match=r"\(5, 50\).*\(40, 50\)"):
@@ -132,14 +132,14 @@ def test_a_truth_map_that_does_not_fit_is_named_with_its_scan(tmp_path: Path, tr
     np.savez(known, **truth)
     with pytest.raises(ExperimentError, match=words.format(f"(file://)?{known}")) as caught:
         evaluate_all(path, samples_folder(), truth_folder=tmp_path / "truth")
-    assert "roi_1_probability_pred.npz: scan roi_1: " in str(caught.value)
+    assert "roi_1_probability_pred.npz: " in str(caught.value)
 
 
 def test_a_prediction_that_is_none_is_named(tmp_path: Path) -> None:
     path, told = tmp_path / "roi_1_probability_pred.npz", truthful("roi_1")
     shutil.copytree(samples_folder() / "truth", tmp_path / "truth")
     np.savez(path, pred=told.pred * 2, phases=np.array(told.phases), cnn_id=np.array(told.cnn_id))
-    with pytest.raises(ExperimentError, match=r"roi_1_probability_pred\.npz: expected probabilities in pred.*row 0"):
+    with pytest.raises(ExperimentError, match=r"roi_1_probability_pred\.npz: .*\bpred\b.* 0"):
         evaluate_all(path, samples_folder(), truth_folder=tmp_path / "truth")
 
 
@@ -147,9 +147,9 @@ def test_a_missing_experiment_or_prediction_is_named(tmp_path: Path) -> None:
     path = tmp_path / "roi_1_probability_pred.npz"
     write_prediction(path, truthful("roi_1"))
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ExperimentError, match=r"experiment is not in .*empty.*roi_1_radial_crop\.npz"):
+    with pytest.raises(ExperimentError, match=r"/empty.*roi_1_radial_crop\.npz"):
         evaluate_all(path, tmp_path / "empty")
-    with pytest.raises(InputError, match="nothing found"):
+    with pytest.raises(InputError, match=str(tmp_path / "empty")):
         evaluate_all(tmp_path / "empty", samples_folder())
 
 
@@ -166,7 +166,7 @@ def test_a_scan_and_a_store_of_any_name_are_scored(tmp_path: Path, scan: str) ->
     name = experiment_name(scans / f"{scan}.npz")
     url = place.url(layout.prediction(model, name))
     write_prediction(url, told)
-    with pytest.raises(ExperimentError, match="lies outside the store"):
+    with pytest.raises(ExperimentError, match="DIFSIMS_ALSO_READ"):
         evaluate_map(place, url, EvaluationSources(truth=str(scans / "truth")))
     sources = EvaluationSources(truth=str(scans / "truth"), also_read=(str(scans),))
     found = evaluate_map(place, url, sources).scores

@@ -57,7 +57,7 @@ def test_a_zarr_copy_is_the_dataset(dataset, tmp_path):
 def test_what_is_there_is_replaced_only_when_asked(dataset, tmp_path, name):
     (path,) = export_dataset(dataset, tmp_path / "out", name)
     assert path == str(tmp_path / f"out.{name}")
-    with pytest.raises(InputError, match="exists already") as caught:
+    with pytest.raises(InputError, match=f"^{path}: ") as caught:
         export_dataset(dataset, path)
     assert "--force" in caught.value.remedy
     assert export_dataset(dataset, path, overwrite=True) == [path]
@@ -67,7 +67,7 @@ def test_numbered_files_are_there_already_too(dataset, tmp_path):
     exporter = NpzExporter(1_100_000)
     written = exporter.export(dataset, tmp_path / "out.npz")
     before = open_store(tmp_path).describe()
-    with pytest.raises(InputError, match=r"out_0001\.npz: exists already"):
+    with pytest.raises(InputError, match=r"out_0001\.npz: .*--force"):
         exporter.export(dataset, tmp_path / "out.npz")
     assert open_store(tmp_path).describe() == before
     assert len(written) > 1
@@ -76,10 +76,10 @@ def test_numbered_files_are_there_already_too(dataset, tmp_path):
 def test_a_zarr_copy_replaces_no_other_folder(dataset, tmp_path):
     (tmp_path / "out.zarr").mkdir()
     (tmp_path / "out.zarr" / "thesis.txt").write_text("mine")
-    with pytest.raises(InputError, match="other things"):
+    with pytest.raises(InputError, match=r"out\.zarr"):
         export_dataset(dataset, tmp_path / "out.zarr", overwrite=True)
     assert (tmp_path / "out.zarr" / "thesis.txt").read_text() == "mine"
-    with pytest.raises(InputError, match="the dataset itself"):
+    with pytest.raises(InputError, match=dataset.url):
         export_dataset(dataset, dataset.url, overwrite=True)
     assert verify(dataset.store, dataset.id).ok
 
@@ -101,5 +101,5 @@ def test_a_zarr_copy_that_was_stopped_is_no_dataset_and_can_be_replaced(dataset,
 
 @pytest.mark.parametrize(("name", "wanted"), [("out.zip", None), ("out", None), ("out.npz", "h5")])
 def test_a_name_of_no_format_or_another_is_refused(dataset, tmp_path, name, wanted):
-    with pytest.raises(InputError, match="expected a name that ends with"):
+    with pytest.raises(InputError, match=rf"{name}\b.*\.{wanted or 'npz'}|\.{wanted or 'npz'}.*{name}\b"):
         export_dataset(dataset, tmp_path / name, wanted)

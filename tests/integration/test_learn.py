@@ -142,15 +142,15 @@ def test_datasets_that_do_not_fit_are_refused(store, simulation):
     first = open_simulation(simulation, store)
     fewer = open_simulation(run_simulation(store, small(n_patterns=50, phases=["gratia_2h", "pbi2_2h"])).id, store)
     rooted = open_simulation(run_simulation(store, small(n_patterns=50, postprocessing={"sqrt": True})).id, store)
-    with pytest.raises(InputError, match="datasets of the same classes"):
+    with pytest.raises(InputError, match=fewer.id):
         load_training_data([first, fewer], SPEC)
-    with pytest.raises(InputError, match="square roots"):
+    with pytest.raises(InputError, match=rooted.id):
         load_training_data([first, rooted], SPEC)
-    with pytest.raises(InputError, match=r"no 1d/x_q, .*; simulate with a postprocessing\.q_crop"):
+    with pytest.raises(InputError, match=r" 1d/x_q.*postprocessing\.q_crop"):
         load_training_data([first], SPEC.model_copy(update={"profiles": "x_q"}))
-    with pytest.raises(InputError, match="found none"):
+    with pytest.raises(InputError, match="`simulate`"):
         load_training_data([], SPEC)
-    with pytest.raises(InputError, match="3 patterns leave none for"):
+    with pytest.raises(InputError, match=r"\b3 "):
         load_training_data([first], SPEC.model_copy(update={"max_patterns": 3}))
     with pytest.raises(MissingObjectError):
         run_training(store, ["sim-00000000-0000-4000-8000-000000000000"], SPEC)

@@ -24,8 +24,8 @@ def test_a_new_phase_is_a_file(store_url):
 
 def test_a_missing_phase_and_an_empty_folder_are_named(store_url):
     folder = f"{open_store(store_url).root}/other"
-    with pytest.raises(CrystalError, match=r"does not exist|holds no"):
+    with pytest.raises(CrystalError, match=folder.removeprefix("file://")):
         Simulator.prepare(make_spec({"phases": ["film"], "crystal_folder": folder}))
     write_url(f"{folder}/film.cif", (crystal_folder() / "pb.cif").read_bytes())
-    with pytest.raises(CrystalError, match="did you mean 'film'"):
+    with pytest.raises(CrystalError, match="'film'"):
         Simulator.prepare(make_spec({"phases": ["fim"], "crystal_folder": folder}))

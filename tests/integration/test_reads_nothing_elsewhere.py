@@ -15,6 +15,7 @@ import pytest
 
 from difsims_core import evaluate_all
 from difsims_core.config.documents import make_spec
+from difsims_core.errors import ExperimentError
 from difsims_core.resources import crystal_folder, samples_folder
 from difsims_core.results.evaluate_map import EvaluationSources, evaluate_map
 from difsims_core.storage import layout
@@ -162,7 +163,7 @@ def test_a_prediction_speaks_for_no_other_model(files):
     other = MODEL.replace("4000", "4001")
     url = files.url(layout.prediction(other, "roi_1"))
     write_prediction(url, told(files))
-    with pytest.raises(Exception, match="lies with the predictions of another model"):
+    with pytest.raises(ExperimentError, match=other):
         evaluate_map(open_store(files.root), url)
     assert files.list(layout.EVALUATIONS) == []
 
@@ -175,7 +176,7 @@ def test_one_prediction_that_is_none_does_not_stop_the_others(files):
     assert [evaluation.name for evaluation in result.per_experiment] == ["roi_1"]
     assert list(result.failures) == [bad.removeprefix("file://")]
     assert json.loads(json.dumps(result.to_document()))["failures"] == dict(result.failures)
-    with pytest.raises(Exception, match="none of 2 predictions can be evaluated"):
+    with pytest.raises(ExperimentError, match=" 2 "):
         evaluate_all([bad, _copy(files, bad, "roi_3")], files.root)
 
 

@@ -16,7 +16,7 @@ from difsims_core.dataset import write
 from difsims_core.dataset.build import begin, finish, read_plan, write_block, write_group
 from difsims_core.dataset.open import open_simulation
 from difsims_core.dataset.receipts import read_receipt
-from difsims_core.errors import IncompleteDatasetError, InputError, StoreAccessError, StoreError
+from difsims_core.errors import IncompleteDatasetError, InputError, StoreAccessError, StoreError, StoreFullError
 from difsims_core.storage import layout
 from difsims_core.storage.objects import ObjectStore, open_store
 from tests.doubles import fake
@@ -91,7 +91,7 @@ def test_a_crash_between_rows_and_receipt_leaves_the_block_undone(store, small_s
     assert read_receipt(store, plan, 0) is None
     for block in (1, 2):
         write_block(store, plan, simulator, block)
-    with pytest.raises(IncompleteDatasetError, match=r"1 of 3 blocks are not written yet \(0\)"):
+    with pytest.raises(IncompleteDatasetError, match=r"1 of 3 .*\(0\)"):
         finish(store, plan)
     with pytest.raises(IncompleteDatasetError, match="incomplete"):
         open_simulation(plan.id, store)
@@ -153,7 +153,7 @@ def test_progress_counts_patterns_and_starts_with_what_is_there(store, small_spe
 def test_another_document_does_not_write_into_a_dataset(store, small_spec):
     plan = begin(store, small_spec, ROWS, fake(small_spec))
     other = small_spec.model_copy(update={"seed": 4})
-    with pytest.raises(InputError, match="begun with other parameters"):
+    with pytest.raises(InputError, match=plan.id):
         write_group(store.root, other, plan.id, range(3), simulator=fake(other))
 
 
@@ -203,7 +203,7 @@ def test_a_disk_that_fills_up_keeps_finished_blocks_and_nothing_half(tmp_path, s
     write_block(store, plan, simulator, 0)
     with monkeypatch.context() as full:
         full.setattr(os, "fsync", _raises(OSError(errno.ENOSPC, "No space left on device")))
-        with pytest.raises(StoreError, match="disk that holds it is full"):
+        with pytest.raises(StoreFullError):
             write_group(store.root, small_spec, plan.id, range(3), simulator=simulator)
     assert [b for b in range(3) if read_receipt(store, plan, b)] == [0]
     with pytest.raises(IncompleteDatasetError):

@@ -111,15 +111,14 @@ def test_plain_zarr_opens_it_too(tmp_path, small_spec):
 
 
 def test_what_is_not_there_or_not_complete_is_refused(store, plan, small_spec):
-    with pytest.raises(MissingObjectError, match="no dataset"):
+    with pytest.raises(MissingObjectError, match="sim-00000000"):
         open_simulation("sim-00000000-0000-0000-0000-000000000000", store)
-    with pytest.raises(InputError, match="expected the URL"):
-        open_simulation("cnn-0000", store)
-    with pytest.raises(InputError, match="expected the URL"):
-        open_simulation("roi_1", store)
+    for other in ("cnn-0000", "roi_1"):
+        with pytest.raises(InputError, match=other):
+            open_simulation(other, store)
     other = small_spec.model_copy(update={"seed": 77})
     begun = begin(store, other, 1024, fake(other))
-    with pytest.raises(IncompleteDatasetError, match="run the same simulation again"):
+    with pytest.raises(IncompleteDatasetError, match=begun.id):
         open_simulation(begun.id, store)
 
 
@@ -127,7 +126,7 @@ def test_a_missing_piece_is_an_error_and_not_a_fill_value(store, plan):
     store.delete(f"{layout.simulation(plan.id)}/1d/x_px/c/1/0")
     sim = open_simulation(plan.id, store)
     assert np.isfinite(sim["1d/x_px"][:1024]).all()
-    with pytest.raises(CorruptDataError, match="chunk of a complete dataset is missing"):
+    with pytest.raises(CorruptDataError, match="1d/x_px/c/1/0"):
         sim["1d/x_px"][1000:1100]
 
 

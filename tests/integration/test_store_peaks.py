@@ -21,7 +21,7 @@ from difsims_core.dataset.build import begin, finish, write_block, write_group
 from difsims_core.dataset.open import open_simulation
 from difsims_core.dataset.peaks import peak_arrays
 from difsims_core.dataset.verify import verify
-from difsims_core.errors import CorruptDataError, IncompleteDatasetError, InputError, StoreError
+from difsims_core.errors import CorruptDataError, IncompleteDatasetError, InputError, StoreFullError
 from difsims_core.simulation.block import Peaks
 from difsims_core.storage import layout
 from difsims_core.storage.objects import open_store
@@ -138,7 +138,7 @@ def test_damage_and_missing_pieces_are_found(store, path):
     assert f"block 1, {path.split('/c')[0]}" in "".join(verify(store, plan.id).failures)
     store.delete(key)
     assert len(verify(store, plan.id).failures) == 1
-    with pytest.raises(CorruptDataError, match="chunk of a complete dataset is missing"):
+    with pytest.raises(CorruptDataError, match=key):
         open_simulation(plan.id, store).peaks(1000, 1100)
 
 
@@ -146,7 +146,7 @@ def test_lists_of_another_block_are_refused(store):
     plan = _build(store)
     folder = layout.simulation(plan.id)
     store.write(f"{folder}/peaks/start/c/1", store.read(f"{folder}/peaks/start/c/0"))
-    with pytest.raises(CorruptDataError, match="do not lie end to end within their block"):
+    with pytest.raises(CorruptDataError, match=rf"{plan.id}.* 1024 … 1100 "):
         open_simulation(plan.id, store).peaks(1024, 1100)
     assert verify(store, plan.id).failures == ("block 1, peaks/start: the stored rows differ from their receipt",)
 
@@ -156,7 +156,7 @@ def test_lists_that_reach_into_what_was_never_written_are_refused(store):
     folder = layout.simulation(plan.id)
     for name in ("hkl/c/2/0", "g/c/2/0", "intensity/c/2"):  # a block of fewer spots in the place of one with more
         store.write(f"{folder}/peaks/{name.replace('2', '0', 1)}", store.read(f"{folder}/peaks/{name}"))
-    with pytest.raises(CorruptDataError, match="never written"):
+    with pytest.raises(CorruptDataError, match=plan.id):
         open_simulation(plan.id, store).peaks(0, 1024)
 
 
@@ -171,7 +171,7 @@ def test_a_dataset_without_spots_says_so(store, small_spec):
     plan = begin(store, small_spec, ROWS, fake(small_spec))
     write_group(store.root, small_spec, plan.id, range(3), simulator=fake(small_spec))
     finish(store, plan)
-    with pytest.raises(InputError, match="keeps no spots"):
+    with pytest.raises(InputError, match=rf"{plan.id} .*peaks: true"):
         open_simulation(plan.id, store).peaks(0, 10)
 
 
@@ -200,7 +200,7 @@ def test_spots_that_do_not_fit_are_refused(tmp_path, peaks, words):
 def test_more_spots_in_a_pattern_than_its_count_can_say_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(peaks_module, "_MOST", 2)
     plan = begin(open_store(tmp_path), SPEC, ROWS, _fake())
-    with pytest.raises(InputError, match="up to 3 each"):
+    with pytest.raises(InputError, match=" 3 "):
         peak_arrays(plan, dataclasses.replace(_fake().block(0, 3), peaks=_lists([0, 3, 0])))
 
 
@@ -225,7 +225,7 @@ def test_a_disk_that_fills_up_leaves_the_block_undone(tmp_path, monkeypatch):
 
     with monkeypatch.context() as disk:
         disk.setattr(os, "fsync", full)
-        with pytest.raises(StoreError, match="disk that holds it is full"):
+        with pytest.raises(StoreFullError):
             write_group(store.root, SPEC, plan.id, range(3), simulator=simulator)
     with pytest.raises(IncompleteDatasetError):
         finish(store, plan)

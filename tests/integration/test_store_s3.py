@@ -19,7 +19,7 @@ from aiobotocore.endpoint import AioEndpoint
 from botocore import auth
 
 from difsims_core.dataset.build import begin
-from difsims_core.errors import MissingObjectError, StoreAccessError, StoreError
+from difsims_core.errors import StoreAccessError, StoreError
 from difsims_core.storage.npz.contracts import read_profiles
 from difsims_core.storage.objects import expand_urls, open_store
 from tests.doubles import fake
@@ -46,7 +46,7 @@ def test_wrong_credentials_are_refused_though_right_ones_were_used_before(s3_sto
     store = open_store(s3_store_url)
     store.write("k", b"1")
     monkeypatch.setenv(name, "a-wrong-one-nobody-has")
-    with pytest.raises(StoreAccessError, match=r"refuses these credentials.*AWS_SECRET_ACCESS_KEY") as caught:
+    with pytest.raises(StoreAccessError, match="AWS_SECRET_ACCESS_KEY") as caught:
         OPERATIONS[operation](store)
     assert "a-wrong-one-nobody-has" not in str(caught.value)
 
@@ -63,23 +63,23 @@ def test_right_credentials_work_after_wrong_ones(s3_store_url, s3_service, monke
 
 @pytest.mark.parametrize("operation", sorted(set(OPERATIONS) - {"delete"}))
 def test_a_missing_bucket_is_named(s3_store_url, operation):
-    with pytest.raises(StoreAccessError, match=r"bucket 'no-such-bucket' does not exist; create it"):
+    with pytest.raises(StoreAccessError, match="'no-such-bucket'"):
         OPERATIONS[operation](open_store("s3://no-such-bucket/prefix"))
 
 
 def test_no_credentials_at_all(s3_store_url, monkeypatch):
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-    with pytest.raises(StoreAccessError, match="no credentials found"):
+    with pytest.raises(StoreAccessError, match="AWS_ACCESS_KEY_ID"):
         open_store(s3_store_url).read("k")
 
 
 @pytest.mark.slow
 def test_a_server_that_does_not_answer_is_worth_another_try(s3_store_url, monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_ports(1)[0]}")
-    with pytest.raises(StoreError, match="try again") as caught:
+    with pytest.raises(StoreError) as caught:
         open_store(s3_store_url).read("k")
-    assert not isinstance(caught.value, StoreAccessError | MissingObjectError)
+    assert type(caught.value) is StoreError
 
 
 def test_an_endpoint_that_is_none(s3_store_url, monkeypatch):
@@ -152,7 +152,7 @@ def test_a_signed_link_ends(s3_store_url):
 def test_no_credentials_no_link(s3_store_url, monkeypatch):
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-    with pytest.raises(StoreAccessError, match="no credentials found"):
+    with pytest.raises(StoreAccessError, match="AWS_ACCESS_KEY_ID"):
         open_store(s3_store_url).signed_url("k", 60)
 
 
@@ -161,7 +161,7 @@ def test_a_wrong_clock_is_named(s3_store_url, monkeypatch, hours):
     store, now = open_store(s3_store_url), auth.get_current_datetime
     monkeypatch.setattr(auth, "get_current_datetime", lambda *_: now() + timedelta(hours=hours))
     for operation in (lambda: store.write("k", b""), lambda: store.read("k"), store.list):
-        with pytest.raises(StoreAccessError, match=r"clock of this machine differs.*RequestTimeTooSkewed.*set it"):
+        with pytest.raises(StoreAccessError, match="RequestTimeTooSkewed"):
             operation()
 
 
@@ -179,7 +179,7 @@ def test_a_store_whose_disk_is_full(tmp_path, monkeypatch):
             store = open_store(f"s3://{service.bucket}/x")
             store.write("first", b"kept")
             monkeypatch.setattr(AioEndpoint, "_sleep", lambda *_: asyncio.sleep(0))
-            with pytest.raises(StoreError, match="look at the disk of the store; free space"):  # noqa: PT012
+            with pytest.raises(StoreError, match=f"{service.bucket}/x/big/"):  # noqa: PT012
                 for number in range(40):
                     store.write(f"big/{number}", os.urandom(4_000_000))
             assert store.read("first") == b"kept"

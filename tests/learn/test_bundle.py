@@ -100,13 +100,13 @@ def test_a_folder_elsewhere_is_a_model_too_under_its_own_name(store, saved, tmp_
         assert load_bundle(place).classifier.network.output_shape == (None, 2)
     other = layout.new_model_id()
     moved.rename(elsewhere / other)
-    with pytest.raises(ModelError, match=rf"expected the model of its folder, {other}, found that of {saved.id}"):
+    with pytest.raises(ModelError, match=rf"{other}.*{saved.id}"):
         load_bundle(elsewhere / other)
 
 
 def test_a_stopped_training_leaves_no_model(store, saved):
     store.delete(f"models/{saved.id}/bundle.json")
-    with pytest.raises(MissingObjectError, match="no trained model here"):
+    with pytest.raises(MissingObjectError, match=rf"{saved.id}: .*bundle\.json"):
         load_bundle(saved.id, store)
 
 
@@ -120,14 +120,14 @@ def test_changed_weights_are_noticed(store, saved, change):
 
 def test_the_record_of_an_earlier_version_says_what_to_do(store, saved):
     store.write(layout.model_record(saved.id), json.dumps({"format": 1, "id": saved.id}).encode())
-    with pytest.raises(CorruptDataError, match="difsims convert"):
+    with pytest.raises(CorruptDataError, match=r"bundle\.json.*`difsims convert"):
         load_bundle(saved.id, store)
 
 
 def test_a_network_that_brings_code_is_not_stored(store):
     inputs = keras.Input((len(Q), 1))
     outputs = keras.layers.Dense(2)(keras.layers.Lambda(lambda values: values[..., 0])(inputs))
-    with pytest.raises(ModelError, match="not those of large_filter"):
+    with pytest.raises(ModelError, match="large_filter"):
         save_bundle(store, bundle_of(), KerasNetwork(keras.Model(inputs, outputs)))
     assert store.list() == []
 
@@ -143,7 +143,7 @@ def test_an_export_is_a_file_of_keras(store, saved, network, tmp_path):
     again = keras.saving.load_model(tmp_path / "for_others.keras", compile=False, safe_mode=True)
     for one, other in zip(again.get_weights(), network.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
-    with pytest.raises(InputError, match=r"ends with \.keras"):
+    with pytest.raises(InputError, match=r"for_others\.h5.*\.keras"):
         export_keras(saved, tmp_path / "for_others.h5")
 
 

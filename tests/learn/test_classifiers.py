@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 
@@ -112,7 +113,7 @@ def test_polar_patterns_are_scaled_as_a_whole_and_brought_to_the_axis(store, sim
     broken[300, 7] = np.nan
     np.testing.assert_array_equal(predict_profiles(bundle, np.stack([broken, measured]), wide)[0], np.float32(1 / 3))
     for y in (measured[:, :90], measured[:, 0]):
-        with pytest.raises(ExperimentError, match="polar patterns"):
+        with pytest.raises(ExperimentError, match=rf"\(360,\) .*{re.escape(str(y.shape[2:] or y.shape[1:]))}"):
             predict_profiles(bundle, y, wide)
 
 
@@ -122,13 +123,13 @@ def test_a_file_of_profiles_is_for_a_model_that_takes_profiles(store, simulation
     profile, polar = (run_training(store, [simulation.id], spec).bundle for spec in (NearestMeanSpec(), POLAR))
     result = predict_experiment(store, profile, tmp_path / "scan_radial_crop.npz")
     assert read_prediction(result.url).pred.shape == (2, 3, 3)
-    with pytest.raises(ExperimentError, match="takes polar patterns"):
+    with pytest.raises(ExperimentError, match=str(polar.input)):
         predict_experiment(store, polar, tmp_path / "scan_radial_crop.npz")
 
 
 def test_a_dataset_without_its_patterns_is_refused(store):
     bare = build_fake(store, SimulationSpec.model_validate({"n_patterns": 300, "phases": ["pb", "pbi2_2h"]}))
-    with pytest.raises(InputError, match=r"no 2d/x_px, the polar patterns .*simulate with output\.polar_px"):
+    with pytest.raises(InputError, match=rf"{bare.id}.* 2d/x_px.*output\.polar_px"):
         run_training(store, [bare.id], POLAR)
 
 
@@ -152,7 +153,7 @@ def test_models_are_compared_and_promoted_by_what_they_declare(store, simulation
 def test_a_model_of_a_kind_that_is_not_installed_says_so(store, simulation, monkeypatch):
     bundle = run_training(store, [simulation.id], NearestMeanSpec()).bundle
     monkeypatch.delitem(CLASSIFIERS._members, "nearest_mean")
-    with pytest.raises(ModelError, match=r"no classifier is called 'nearest_mean'.*must be installed"):
+    with pytest.raises(ModelError, match="'nearest_mean'"):
         load_bundle(bundle.id, store)
     monkeypatch.setitem(CLASSIFIERS._members, "nearest_mean", NearestMean)
 

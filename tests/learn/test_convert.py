@@ -62,7 +62,7 @@ def rewrite(store, document, **values):
 
 
 def test_a_model_is_brought_over_whole(store, earlier, network):
-    with pytest.raises(CorruptDataError, match="difsims convert"):
+    with pytest.raises(CorruptDataError, match=r"bundle\.json.*`difsims convert"):
         load_bundle(MODEL, store)
     assert find_indexed(store, "1" * 64) is None
     convert_model(store, MODEL)
@@ -103,7 +103,7 @@ def test_stopped_anywhere_it_goes_on(store, earlier, monkeypatch, stopped_at):
 def test_a_file_of_another_checksum_is_never_read(store, earlier, monkeypatch):
     store.write(f"{FOLDER}/model.keras", store.read(f"{FOLDER}/model.keras") + b"1")
     monkeypatch.setattr(keras.saving, "load_model", lambda *_a, **_k: pytest.fail("read"))
-    with pytest.raises(CorruptDataError, match=r"model\.keras: the checksum differs"):
+    with pytest.raises(CorruptDataError, match=r"model\.keras: "):
         convert_model(store, MODEL)
 
 
@@ -111,7 +111,7 @@ def test_a_network_that_brings_code_is_refused(store, earlier, tmp_path):
     inputs = keras.Input((len(Q), 1))
     outputs = keras.layers.Dense(2)(keras.layers.Lambda(lambda values: values[..., 0])(inputs))
     document = put_earlier(store, keras.Model(inputs, outputs), tmp_path)
-    with pytest.raises(ModelError, match="Keras cannot load this network"):
+    with pytest.raises(ModelError, match=r"model\.keras: .*Lambda"):
         convert_model(store, MODEL)
     assert json.loads(store.read(RECORD)) == document
 
@@ -122,7 +122,7 @@ def test_a_network_with_the_same_weights_that_computes_something_else_is_refused
     other = keras.Sequential([keras.Input((len(Q), 1)), *layers])
     other.set_weights(network.get_weights())
     put_earlier(store, other, tmp_path)
-    with pytest.raises(ModelError, match="gives other probabilities"):
+    with pytest.raises(ModelError, match=r"model\.keras: .*large_filter"):
         convert_model(store, MODEL)
 
 

@@ -146,7 +146,7 @@ def test_a_file_that_holds_an_array_twice_is_refused(store, saved, tmp_path):
         again = archive.read(first)
     with zipfile.ZipFile(tmp_path / "w.npz", "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
         archive.writestr(first, again)
-    with pytest.raises(ModelError, match="the 10 arrays of the model"):
+    with pytest.raises(ModelError, match=r"w\.npz: .* 10 "):
         restore((tmp_path / "w.npz").read_bytes(), saved.recipe, saved.weights, "w.npz")
 
 
@@ -190,7 +190,7 @@ def test_a_network_is_counted_before_it_is_built(monkeypatch):
 
     monkeypatch.setitem(NETWORKS._members, "vast", vast)
     assert sum(np.prod(w.shape) for w in weights_of("vast", (50, 1), 2, {"width": 10**12})) > 5e13
-    with pytest.raises(ModelError, match="would have 53,000,000,000,002 weights"):
+    with pytest.raises(ModelError, match="53,000,000,000,002"):
         expected_weights(recipe_of({"width": 10**12}))
     assert build_network("vast", (50, 1), 2, width=3).count_params() == 161
     for bad, words in (
@@ -212,7 +212,7 @@ def test_what_gives_no_probabilities_is_neither_stored_nor_used(store, monkeypat
     monkeypatch.setitem(NETWORKS._members, "raw", raw)
     bundle = bundle_of()
     bundle = replace(bundle, id=layout.new_model_id(), training=bundle.training.model_copy(update={"network": "raw"}))
-    with pytest.raises(ModelError, match="expected probabilities from this model"):
+    with pytest.raises(ModelError, match=rf"{bundle.id}.* 2 .*\(\d+, 2\)"):
         save_bundle(store, bundle, KerasNetwork(raw((len(Q), 1), 2)))
     assert not store.exists(layout.model_record(bundle.id))
 
@@ -233,7 +233,7 @@ def test_an_own_network_and_its_parameters_come_back(store, monkeypatch):
     for one, other in zip(again.classifier.network.get_weights(), network.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
     change(store, again, training={**training.to_document(), "network_parameters": {"filters": 8}})
-    with pytest.raises(ModelError, match=r"expected the weights of narrow, .*8.*found .*7"):
+    with pytest.raises(ModelError, match=r"narrow, .*8.*7"):
         _ = load_bundle(again.id, store).classifier
 
 

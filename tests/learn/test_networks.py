@@ -29,5 +29,5 @@ def test_its_layers_are_the_published_ones():
 
 def test_profiles_too_short_for_it_are_refused():
     assert build_network("large_filter", (43, 1), 3).output_shape == (None, 3)
-    with pytest.raises(ModelError, match="at least 43 values, found 42"):
+    with pytest.raises(ModelError, match=r" 43 .* 42"):
         build_network("large_filter", (42, 1), 3)

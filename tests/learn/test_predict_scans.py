@@ -38,6 +38,6 @@ def test_what_is_no_scans_fault_ends_the_run(tmp_path, scans, error):
 
 
 def test_two_scans_of_one_name_are_refused_before_any_is_mapped(tmp_path, scans):
-    with pytest.raises(InputError, match="same name"):
+    with pytest.raises(InputError, match=str(tmp_path / "other" / "a.npz")):
         run_prediction(open_store(tmp_path), bundle_of(), [*scans, str(tmp_path / "other" / "a.npz")])
     assert open_store(tmp_path).list("predictions") == []

@@ -38,7 +38,7 @@ def test_pixel_numbers_are_refused_by_file_and_nothing_is_written(tmp_path, stor
     path = tmp_path / "px_radial_crop.npz"
     np.savez(path, x=np.arange(147), y=np.random.default_rng(0).random((6, 5, 147), np.float32))
     for unit in (None, "1/angstrom", "1/nm"):
-        with pytest.raises(ExperimentError, match=r"px_radial_crop\.npz: .*0, 1 … 146 looks like pixel numbers"):
+        with pytest.raises(ExperimentError, match=r"px_radial_crop\.npz: .*0, 1 … 146 "):
             predict_experiment(store, bundle_of(), path, unit)
     assert store.list() == []
 
@@ -65,9 +65,9 @@ def test_angles_take_the_beam_energy_of_the_simulations_or_that_of_the_scan(monk
         energies.update(known)
         with pytest.raises(InputError, match="--beam-energy"):
             predict_profiles(bundle, y, Q * 25, "mrad")
-    with pytest.raises(InputError, match="unknown energy"):
+    with pytest.raises(InputError, match="--beam-energy"):
         predict_profiles(bundle_of(), y, Q * 25, "mrad")
-    with pytest.raises(InputError, match="positive number of kV"):
+    with pytest.raises(InputError, match=r" kV.* 0$"):
         predict_profiles(bundle_of(), y, Q * 25, "mrad", beam_energy_kv=0)
 
 

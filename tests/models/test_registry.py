@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from difsims_core.errors import ChampionChangedError, CorruptDataError, InputError, MissingObjectError, StoreError
+from difsims_core.errors import ChampionChangedError, InputError, MissingObjectError, StoreError
 from difsims_core.models import registry as model_registry
 from difsims_core.models.registry import (
     ModelRegistry,
@@ -38,7 +38,7 @@ def noted(number: int) -> RecordedDecision:
 
 def test_a_store_without_registry_has_no_champion(store):
     assert read_registry(store) == ModelRegistry()
-    with pytest.raises(MissingObjectError, match="no champion yet; `difsims retrain`"):
+    with pytest.raises(MissingObjectError, match="`difsims retrain`"):
         resolve_model(store, "champion")
 
 
@@ -77,8 +77,8 @@ def test_of_two_promotions_at_once_one_wins(store):
     with ThreadPoolExecutor(2) as pool:
         results = list(pool.map(attempt, models))
     (lost,) = [item for item in results if isinstance(item, ChampionChangedError)]
-    assert "was not promoted; compare it with the present champion" in str(lost)
     registry = read_registry(store)
+    assert [model in str(lost) for model in models] == [model != registry.champion.model for model in models]
     assert registry.champion.model in models
     assert registry.former == ()
 
@@ -94,15 +94,16 @@ def test_a_promotion_on_what_was_read_before_another_one_is_refused(files):
 
 @pytest.mark.parametrize("scores", [{"f1": float("nan")}, {"f1": float("inf")}])
 def test_scores_are_numbers(files, scores):
-    with pytest.raises(InputError, match="NaN or infinity in f1"):
+    with pytest.raises(InputError, match=r"\bf1\b"):
         crown(files, put_model(files), scores=scores)
     assert not files.exists(layout.model_registry())
 
 
 def test_a_model_that_is_not_there_is_no_champion(files):
-    with pytest.raises(MissingObjectError, match="is gone"):
-        crown(files, layout.new_model_id())
-    with pytest.raises(InputError, match="expected the id of a model"):
+    gone = layout.new_model_id()
+    with pytest.raises(MissingObjectError, match=gone):
+        crown(files, gone)
+    with pytest.raises(InputError, match="'cnn-x'"):
         crown(files, "cnn-x")
 
 
@@ -127,7 +128,7 @@ def test_the_latest_decisions_stay(files, monkeypatch):
 def test_others_that_always_come_first(files, monkeypatch):
     monkeypatch.setattr(ObjectStore, "replace", lambda *_: False)
     monkeypatch.setattr(update, "_CONFLICTS", Retry(tries=3, pause=0.0))
-    with pytest.raises(StoreError, match="other processes changed it 3 times"):
+    with pytest.raises(StoreError, match=r"registry\.json: .* 3 "):
         record_decision(files, noted(1))
 
 
@@ -138,26 +139,28 @@ def test_the_way_back(files):
     registry = rollback(files)
     assert (registry.champion.model, registry.champion.by) == (b, "rollback")
     assert registry.champion.scores == {"f1": 0.25}
-    assert registry.champion.why == f"rolled back from {c}"
+    assert c in registry.champion.why
     assert [item.model for item in registry.former] == [c, b, a]
     assert rollback(files, why="worse still").champion.model == a
-    with pytest.raises(InputError, match=f"no champion before {a}; name one of {b}, {c} with --to"):
+    with pytest.raises(InputError, match=f"{a}; .*{b}, {c} .*--to"):
         rollback(files)
     assert rollback(files, c[:16]).champion.model == c
-    with pytest.raises(MissingObjectError, match="former champions"):
-        rollback(files, put_model(files)[:16])
-    with pytest.raises(InputError, match=rf"expected a former champion \({a}, {b}\), found '{c}'"):
+    never = put_model(files)[:16]
+    with pytest.raises(MissingObjectError, match=never):
+        rollback(files, never)
+    with pytest.raises(InputError, match=rf"{a}, {b}.*'{c}'"):
         rollback(files, c)
 
 
 def test_no_way_back(files):
-    with pytest.raises(InputError, match="there is no champion yet"):
+    with pytest.raises(InputError, match="`difsims retrain`"):
         rollback(files)
-    crown(files, put_model(files))
-    with pytest.raises(InputError, match="it is the first one"):
+    only, other = put_model(files), layout.new_model_id()
+    crown(files, only)
+    with pytest.raises(InputError, match=only):
         rollback(files)
-    with pytest.raises(InputError, match="there are none"):
-        rollback(files, layout.new_model_id())
+    with pytest.raises(InputError, match=f"'{other}'"):
+        rollback(files, other)
 
 
 def test_no_way_back_to_a_model_that_is_gone(store):
@@ -166,7 +169,7 @@ def test_no_way_back_to_a_model_that_is_gone(store):
         crown(store, model)
     store.delete(f"{layout.model(second)}/bundle.json")
     before = read_registry(store)
-    with pytest.raises(MissingObjectError, match=f"{second}: this model is gone"):
+    with pytest.raises(MissingObjectError, match=f"{second}: "):
         rollback(store)
     assert read_registry(store) == before
     assert rollback(store, first).champion.model == first
@@ -187,104 +190,6 @@ def test_steps_back_undo_promotions_one_by_one(steps, tmp_path_factory):
         else:
             with pytest.raises(InputError):
                 rollback(store)
-
-
-def changed(document: dict, path: tuple, value: object) -> dict:
-    """Return a document with another value at a path of keys and positions."""
-    if not path:
-        return value
-    copy = dict(document) if isinstance(document, dict) else list(document)
-    copy[path[0]] = changed(copy[path[0]], path[1:], value) if len(path) > 1 else value
-    return copy
-
-
-DAMAGE = [
-    (("format",), 1),
-    (("format",), "2"),
-    (("serial",), True),
-    (("serial",), 0),
-    (("serial",), 1.0),
-    (("written",), "yesterday"),
-    (("written",), ""),
-    (("champion",), "cnn"),
-    (("champion",), {}),
-    (("champion", "model"), "../x"),
-    (("champion", "model"), ["cnn"]),
-    (("champion", "since"), 2026),
-    (("champion", "since"), "0001-01-01T00:00:00+23:59"),
-    (("champion", "why"), None),
-    (("champion", "by"), "me"),
-    (("champion", "by"), []),
-    (("champion", "scores"), {"f1": "high"}),
-    (("champion", "scores"), {"f1": True}),
-    (("champion", "scores"), {"f1": 10**400}),
-    (("champion", "scores"), ["f1"]),
-    (("champion", "stranger"), 1),
-    (("former",), {}),
-    (("former",), [1]),
-    (("considered", 0, "promoted"), "no"),
-    (("considered", 0, "ingredients"), 7),
-    (("considered", 0, "when"), None),
-    (("stranger",), 1),
-]
-
-
-@pytest.mark.parametrize(("path", "value"), DAMAGE)
-def test_what_is_no_registry_says_what_to_restore(files, path, value):
-    crown(files, put_model(files), ingredients="a" * 64)
-    key = layout.model_registry()
-    files.write_record(key, changed(files.read_record(key), path, value))
-    for operation in (read_registry, rollback, lambda store: resolve_model(store, "champion")):
-        with pytest.raises(CorruptDataError, match=r"registry.json: not the registry of models .*`difsims re"):
-            operation(files)
-
-
-@pytest.mark.parametrize("key", ["format", "serial", "champion", "former", "considered", "written"])
-def test_what_a_registry_lacks_is_not_made_up(files, key):
-    crown(files, put_model(files))
-    document = files.read_record(layout.model_registry())
-    del document[key]
-    files.write_record(layout.model_registry(), document)
-    with pytest.raises(CorruptDataError, match="not the registry of models"):
-        read_registry(files)
-
-
-@settings(max_examples=examples(60), deadline=None)
-@given(data=st.data())
-def test_every_changed_bit_of_a_registry_is_noticed(data, tmp_path_factory):
-    store = open_store(tmp_path_factory.mktemp("registry"))
-    crown(store, put_model(store))
-    content = bytearray(store.read(layout.model_registry()))
-    bit = data.draw(st.integers(0, 8 * len(content) - 1))
-    content[bit // 8] ^= 1 << bit % 8
-    store.write(layout.model_registry(), bytes(content))
-    with pytest.raises(CorruptDataError):
-        read_registry(store)
-
-
-@pytest.mark.parametrize("content", [b"", b"[]", b"{", b'{"format": 2}', b"[" * 100_000])
-def test_what_has_no_checksum_is_no_registry(files, content):
-    files.write(layout.model_registry(), content)
-    with pytest.raises(CorruptDataError, match="expected a record that begins with its checksum"):
-        read_registry(files)
-
-
-def test_what_is_read_is_written_again(files):
-    """The registry that was read is the registry that is written, apart from its serial number."""
-    first, second = put_model(files), put_model(files)
-    crown(files, first, why="Å\u2028\n", ingredients="a" * 64)
-    crown(files, second, scores={"f1": 1e-300})
-    before = read_registry(files)
-    after = record_decision(files, noted(1))
-    assert (after.champion, after.former) == (before.champion, before.former)
-    assert after.considered == (noted(1), *before.considered)
-    assert after.serial == before.serial + 1 == 3
-
-
-def test_a_reason_that_no_record_can_keep_is_refused(files):
-    with pytest.raises(InputError, match="whole characters"):
-        crown(files, put_model(files), why="half \ud800")
-    assert not files.exists(layout.model_registry())
 
 
 def test_a_promotion_leaves_its_note(store):

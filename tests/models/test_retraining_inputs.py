@@ -78,7 +78,8 @@ def test_a_damaged_dataset_is_left_out_and_the_others_are_taken(store, caplog, m
     monkeypatch.setattr(retraining_inputs, "kind_of", kind_of)
     with caplog.at_level(logging.INFO):
         assert chosen(store) == {good.id}
-    assert f"{bad.id} is left out" in caplog.text
+    assert bad.id in caplog.text
+    assert good.id not in caplog.text
 
 
 def test_of_the_same_document_the_latest_engine_counts(store, monkeypatch):
@@ -105,7 +106,7 @@ def test_without_a_champion_the_simulation_or_the_only_kind_says_what_is_wanted(
     two = build_fake(store, spec())
     assert chosen(store) == {two.id}
     three = build_fake(store, spec(phases=[*PHASES, "pb"]))
-    with pytest.raises(InputError, match="no champion that would say which is meant"):
+    with pytest.raises(InputError, match="gratia_2h, pb, pbi2_2h"):
         chosen(store)
     assert chosen(store, simulated=three.id) == {three.id}
     assert chosen(store, phases=["gratia_2h", "pbi2_2h"]) == {two.id}
@@ -159,11 +160,11 @@ def test_a_simulation_that_would_not_be_trained_on_is_refused(store):
     check_simulation(RetrainingSpec(simulation=spec(phases=["pb"]), datasets=("sim-1",)), champion)
     check_simulation(RetrainingSpec(simulation=spec(phases=["pb"]), phases=("pb",)), champion)
     check_simulation(RetrainingSpec(simulation=spec(phases=["pb"])), None)
-    with pytest.raises(InputError, match="the champion knows pbi2_2h, gratia_2h"):
+    with pytest.raises(InputError, match=r" pb \(.* pbi2_2h, gratia_2h \("):
         check_simulation(RetrainingSpec(simulation=spec(phases=["pb"])), champion)
-    with pytest.raises(InputError, match="square roots: True"):
+    with pytest.raises(InputError, match=r"True.*False"):
         check_simulation(RetrainingSpec(simulation=spec(postprocessing=PostprocessingSpec(sqrt=True))), champion)
-    with pytest.raises(InputError, match="the phases asked for are pbi2_2h"):
+    with pytest.raises(InputError, match=r" pb, .* pbi2_2h, gratia_2h"):
         check_simulation(RetrainingSpec(simulation=spec(phases=["pb"]), phases=PHASES), champion)
 
 
@@ -194,7 +195,7 @@ def test_scans_elsewhere_are_known_by_their_bytes(store, tmp_path):
     assert list(scans_of(store, [str(path.parent)])[0].values()) == [before]
     write_scan(path, value=1.0)
     assert list(scans_of(store, [str(path)])[0].values()) != [before]
-    with pytest.raises(InputError, match="nothing found"):
+    with pytest.raises(InputError, match=r"/\*\.npz"):
         scans_of(store, [str(tmp_path / "*.npz")])
 
 

@@ -150,5 +150,5 @@ def test_a_narrow_cone_of_a_precessing_beam_excites_what_the_beam_does():
 
 
 def test_discs_that_spots_cannot_fill_are_refused():
-    with pytest.raises(InputError, match=r"raise spots\.sigma_px"):
+    with pytest.raises(InputError, match=r"spots\.sigma_px"):
         Run.of({**PHASES, "spots": {"sigma_px": 1.0, "convergence_semi_angle_mrad": 20.0}}, 1)

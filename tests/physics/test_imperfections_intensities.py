@@ -5,7 +5,7 @@ import pytest
 from orix.quaternion import Rotation
 from scipy.stats import kstest
 
-from difsims_core.diffraction.grains import blackman_table
+from difsims_core.diffraction.imperfections.two_beam import blackman_table
 from difsims_core.diffraction.noise_free import excited_spots
 from tests.oracles import ewald, imperfections
 from tests.oracles.structure_factor import Reflections

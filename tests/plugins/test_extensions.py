@@ -185,9 +185,9 @@ def test_what_is_no_section_is_refused(example, sections, message):
 
 def test_a_route_that_cannot_carry_it_is_refused(example):
     polar = spec_of({"gain": {}}, output={"polar_px": True})
-    with pytest.raises(InputError, match=r"'gain' of difsims_example 1\.0 cannot be applied by the route 'polar'"):
+    with pytest.raises(InputError, match=r"'gain' of difsims_example 1\.0 .*'polar'"):
         simulate(polar)
-    with pytest.raises(InputError, match=r"'gain' of difsims_example 1\.0 cannot be applied by the route 'image'"):
+    with pytest.raises(InputError, match=r"'gain' of difsims_example 1\.0 .*'image'"):
         Simulator.prepare(spec_of({"gain": {}})).images(0, 1)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -82,15 +83,13 @@ except ValueError as error:
     print(error, {HEAVY})
 """
     told = run(tmp_path, code)
-    assert f"no {family} is called 'plugge', did you mean 'plugged'?" in told
+    assert re.search(rf"{family} .*'plugge', .*'plugged'", told)
     assert told.endswith("set()")
 
 
 def test_a_package_that_cannot_be_imported_is_named(site):
     install(site, "broken", "import no_such_module_at_all", {"difsims.networks": {"bad": "broken:network"}})
-    with pytest.raises(
-        InputError, match=r"network 'bad' of broken 1\.0 cannot be imported .ModuleNotFoundError.*uninstall"
-    ):
+    with pytest.raises(InputError, match=r"'bad' of broken 1\.0 .*ModuleNotFoundError.*no_such_module_at_all"):
         NETWORKS["bad"]
     assert NETWORKS["large_filter"].__name__ == "large_filter"
 
@@ -98,13 +97,11 @@ def test_a_package_that_cannot_be_imported_is_named(site):
 def test_a_member_of_another_kind_is_refused(site):
     places = {"difsims.metrics": {"odd": "odd:A"}, "difsims.networks": {"odd": "odd:A", "lost": "odd:B"}}
     install(site, "odd", "A = 3\n", places)
-    with pytest.raises(
-        InputError, match=r"odd 1\.0: expected an instance or a subclass of difsims_core\.evaluate\.base\.Metric"
-    ):
+    with pytest.raises(InputError, match=r"odd 1\.0: .*difsims_core\.evaluate\.base\.Metric.* 3"):
         METRICS["odd"]
-    with pytest.raises(InputError, match="expected something callable, found 3"):
+    with pytest.raises(InputError, match=r"odd 1\.0: .*callable.* 3"):
         NETWORKS["odd"]
-    with pytest.raises(InputError, match=r"cannot be imported .AttributeError"):
+    with pytest.raises(InputError, match=r"'lost' of odd 1\.0 .*AttributeError"):
         NETWORKS["lost"]
 
 
@@ -113,7 +110,7 @@ def test_no_package_takes_a_name_of_our_own(site, caplog):
     with caplog.at_level(logging.WARNING, "difsims_core.plugins"):
         names = METRICS.names()
     assert names.count("log_loss") == 1
-    assert "usurper 1.0: its 'log_loss' in difsims.metrics is ignored" in caplog.text
+    assert re.search(r"usurper 1\.0: .*'log_loss' .*difsims\.metrics", caplog.text)
     assert type(METRICS["log_loss"]).__module__ == "difsims_core.evaluate.probability_scores"
     assert METRICS.package("log_loss") is None
 
@@ -122,7 +119,7 @@ def test_a_name_of_two_packages_is_refused(site):
     for name in ("first", "second"):
         install(site, name, "def network(): pass", {"difsims.networks": {"same": f"{name}:network"}})
     assert "same" in NETWORKS
-    with pytest.raises(InputError, match=r"offered by (first|second) 1\.0 and by (first|second) 1\.0; uninstall"):
+    with pytest.raises(InputError, match=r"'same' .*(first|second) 1\.0 .*(first|second) 1\.0"):
         NETWORKS["same"]
 
 
@@ -134,12 +131,12 @@ def test_a_metric_of_another_package_is_scored_with_the_others(site):
 
 def test_a_metric_does_not_overwrite_a_score(site):
     install(site, "sure", METRIC, {"difsims.metrics": {"certain": "sure:accuracy"}})
-    with pytest.raises(InputError, match="'certain' calls a result 'accuracy', and another metric does too"):
+    with pytest.raises(InputError, match=r"'certain' .*'accuracy'"):
         classification_scores(np.eye(2), np.array([0, 1]), ("a", "b"))
 
 
 def test_a_stored_document_may_name_what_is_not_installed():
-    with pytest.raises(SpecError, match=r"network: no network is called 'elsewhere' .*difsims\.networks"):
+    with pytest.raises(SpecError, match=r"network: .*'elsewhere' .*difsims\.networks"):
         make_spec({"network": "elsewhere"}, TrainingSpec)
     assert make_spec({"network": "elsewhere"}, TrainingSpec, stored=True).network == "elsewhere"
 
@@ -153,7 +150,7 @@ def test_a_registered_name_is_taken_once():
     family: Family[int] = Family("number", own={"listed": "math:pi"})
     assert family.register("one")(1) == 1
     for name in ("one", "listed"):
-        with pytest.raises(InputError, match=f"the number '{name}' is registered already"):
+        with pytest.raises(InputError, match=f"number '{name}'"):
             family.register(name)(2)
     assert family.names() == ["listed", "one"]
     assert family["listed"] == pytest.approx(3.14159, abs=1e-5)

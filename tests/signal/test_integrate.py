@@ -132,7 +132,7 @@ def test_what_cannot_be_integrated_is_refused(images, arguments, words):
 
 def test_an_operator_refuses_frames_of_another_detector():
     operator = PolarOperator(SHAPE, CALIBRATION, GRID)
-    with pytest.raises(InputError, match="make a PolarOperator"):
+    with pytest.raises(InputError, match=r"\(64, 64\).*\(65, 64\)"):
         operator.apply(np.zeros((65, 64)))
-    with pytest.raises(InputError, match="neighbouring bins"):
+    with pytest.raises(InputError, match=" 2"):
         operator.apply(np.zeros(SHAPE), slice(None, None, 2))

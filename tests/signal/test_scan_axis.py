@@ -77,14 +77,13 @@ def test_the_unit_of_the_models_own_axis_is_the_only_one_named(unit):
 @pytest.mark.parametrize("n", [256, 512])
 def test_a_scan_that_ends_too_early_in_its_unit_is_not_told_another_one_alone(end, n):
     """A detector that ends at 10 nm⁻¹ is too small for the model; in 2π/Å it would fit, and be wrong by 1.6."""
-    with pytest.raises(ExperimentError, match=r"say which it is: .*--q-unit 1/nm") as caught:
+    with pytest.raises(ExperimentError, match=r"1/nm.*--q-unit 1/nm"):
         scan_axis(np.linspace(0, end, n), Q)
-    assert "1/nm, in which it ends at" in str(caught.value)
 
 
 def test_an_axis_far_beyond_the_models_is_taken_with_a_warning(caplog):
     scan_axis(np.linspace(0, 5, 640), Q)
-    assert "3.8 times as far as the model's" in caplog.text
+    assert " 3.8 " in caplog.text
 
 
 @given(
@@ -96,16 +95,16 @@ def test_an_axis_far_beyond_the_models_is_taken_with_a_warning(caplog):
 @example(first=0, spacing=1, n=147, stated=None)
 @example(first=0.5, spacing=1, n=257, stated="1/angstrom")
 def test_pixel_numbers_are_refused_as_such_whatever_is_stated(first, spacing, n, stated):
-    with pytest.raises(ExperimentError, match=r"looks like pixel numbers: save x = pixel number × calibration"):
+    with pytest.raises(ExperimentError, match=r"x = pixel number × "):
         scan_axis(first + spacing * np.arange(n), Q, stated)
 
 
 def test_a_wide_and_fine_axis_is_asked_about_and_taken_when_it_is_stated(caplog):
     wide = np.arange(0, 6, 0.008)
-    with pytest.raises(ExperimentError, match="if it is Å⁻¹ all the same, say --q-unit 1/angstrom"):
+    with pytest.raises(ExperimentError, match="--q-unit 1/angstrom"):
         scan_axis(wide, Q)
     np.testing.assert_array_equal(scan_axis(wide, Q, "1/angstrom"), wide)
-    assert "far beyond the model's 1.318" in caplog.text
+    assert "1.318" in caplog.text
 
 
 @given(axis=axes(finest=0.3), missing=st.integers(1, 40), at=st.floats(0, 1))
@@ -118,7 +117,7 @@ def test_a_gap_of_more_than_two_samples_of_the_model_is_refused(axis, missing, a
     gap = (missing + 1) * step / STEP
     assume(not 1.99 < gap < 2.03)  # the tolerance of rounded axes
     if gap > 2:
-        with pytest.raises(ExperimentError, match="without a sample in between"):
+        with pytest.raises(ExperimentError, match=rf" {holed[first - 1]:.4g} .* {holed[first]:.4g} "):
             scan_axis(holed, Q)
     else:
         np.testing.assert_array_equal(scan_axis(holed, Q), holed)
@@ -149,17 +148,17 @@ def test_only_the_rounding_of_an_end_may_be_missing(short):
 
 
 def test_a_unit_that_is_stated_wrongly_is_noticed():
-    with pytest.raises(ExperimentError, match=r"read in 1/nm.*looks like 1/angstrom.*q_unit='1/angstrom'"):
+    with pytest.raises(ExperimentError, match=r" 1/nm.* 1/angstrom.*q_unit='1/angstrom'"):
         scan_axis(Q, Q, "1/nm")
-    with pytest.raises(InputError, match=r"one of 1/angstrom, .*found 'px'.*x = pixel number × Å⁻¹ per pixel"):
+    with pytest.raises(InputError, match=r" 1/angstrom, .*'px'"):
         scan_axis(Q, Q, "px")  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="beam energy"):
+    with pytest.raises(InputError, match=r"mrad.* kV"):
         scan_axis(in_unit(Q, "mrad"), Q, "mrad")
 
 
 @pytest.mark.parametrize("axis", [Q[::-1], np.full(147, np.nan), np.r_[Q[:-1], np.inf], np.zeros(147)])
 def test_what_is_no_axis_is_refused(axis):
-    with pytest.raises(ExperimentError, match="finite and increasing"):
+    with pytest.raises(ExperimentError, match="Å⁻¹"):
         scan_axis(axis, Q)
 
 

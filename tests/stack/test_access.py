@@ -126,7 +126,7 @@ def test_a_new_stack_asks_who_somebody_is(site):
     assert version_asked(site).status_code == 200
     assert version_asked(site, login=False).status_code == 401
     stranger = PrefectApi(site.services.api, "difsims:guessed")
-    assert stranger.problem() == "it refuses this login; check PREFECT_API_AUTH_STRING (user:password)"
+    assert "PREFECT_API_AUTH_STRING" in str(stranger.problem())
     with pytest.raises(StackError, match=r"answers 40[13]"):
         stranger.post("/flows/", {"name": "mine"})
     assert httpx.get(f"{site.address}/api/health", timeout=30).status_code == 200
@@ -169,7 +169,8 @@ def test_the_server_has_no_other_names(site, name):
 
 def test_who_asks_by_another_name_is_told_so(site):
     api = PrefectApi(f"http://0.0.0.0:{site.port}/api", site.services.login)
-    assert "asked by a name that is not this server's" in str(api.problem())
+    assert api.problem() is not None
+    assert PrefectApi(site.services.api, site.services.login).problem() is None
 
 
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])

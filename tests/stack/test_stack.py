@@ -219,7 +219,7 @@ def test_a_second_up_on_the_same_folder_is_refused(stack):
     command = [sys.executable, "-m", "flows.cli.app", "up", "--folder", str(stack.folder.root)]
     done = subprocess.run(command, env=stack.environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert f"is running already (process {stack.process.pid}); end that one with Ctrl-C" in done.stderr
+    assert str(stack.process.pid) in done.stderr
     assert stack.api.problem() is None
 
 

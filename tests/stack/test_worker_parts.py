@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from difsims_core.errors import InputError
 from flows.execution.entrypoints import FlowError, entrypoint_of, read_entrypoints
 from flows.execution.job import HOURS, TEMPLATE
-from flows.stack.services.prefect_worker import command_of
+from flows.stack.services.prefect_worker import JobError, command_of
 from flows.stack.services.same_origin import SameOriginMiddleware, origins
 
 LIMITED = [sys.executable, "-m", "flows.execution.time_limit", "--hours"]
@@ -36,7 +35,7 @@ def test_the_command_is_the_workers_own(values, hours, tmp_path):
     ],
 )  # fmt: skip
 def test_job_variables_of_another_job_are_refused(values):
-    with pytest.raises(InputError, match=r"a run here has `hours`|expected hours above 0"):
+    with pytest.raises(JobError, match="hours"):
         command_of(values)
 
 
@@ -50,7 +49,7 @@ def test_the_pools_template_leaves_a_time_limit_open():
 def test_what_a_flow_executes_is_known_here(tmp_path):
     known = read_entrypoints()
     assert entrypoint_of("simulate", known) == "flows.simulate.simulate"
-    with pytest.raises(FlowError, match="did you mean 'simulate'"):
+    with pytest.raises(FlowError, match="'simulate'"):
         entrypoint_of("simulatte", known)
     other = tmp_path / "other.yaml"
     other.write_text("deployments: [{name: local, flow_name: mine, entrypoint: mine.flow}]\n")

@@ -60,7 +60,7 @@ def test_listings_pass_over_links_and_pipes_and_say_so_once(planted, caplog):
             assert [info.key for info in planted.describe()] == ["models/a/x", "models/b/y"]
     assert planted.folders("models") == ["a", "b"]
     assert planted.tree_bytes() == 8
-    assert sum("is a link and passed over" in record.message for record in caplog.records) == 4
+    assert len({record.message for record in caplog.records}) == len(caplog.records) == 4
 
 
 @pytest.mark.parametrize("key", ["models/away/secret", "models/a/secret", "models/a/up/away/secret", "models/away/new"])
@@ -74,17 +74,16 @@ def test_nothing_is_read_or_written_through_a_link_that_leads_out(planted, outsi
         lambda: planted.delete_tree("models/away"),
         lambda: planted.list("models/away"),
     ):
-        with pytest.raises(StoreAccessError, match="a link leads out of the store"):
+        with pytest.raises(StoreAccessError, match="models/a"):
             call()
     assert [item.name for item in outside.iterdir()] == ["secret"]
     assert (outside / "secret").read_bytes() == b"secret"
 
 
 def test_what_cannot_be_read_is_an_error_of_ours_and_keeps_nobody_waiting(planted):
-    with pytest.raises(StoreError, match="a link that leads in a circle"):
-        planted.read("models/loop")
-    with pytest.raises(StoreError, match="is a pipe or a device"):
-        planted.read("models/pipe")
+    for key in ("models/loop", "models/pipe"):
+        with pytest.raises(StoreError, match=key):
+            planted.read(key)
 
 
 def test_a_store_may_itself_be_reached_through_a_link(folder, store, tmp_path):
@@ -99,7 +98,7 @@ def test_removing_a_tree_never_follows_a_link(planted, folder, outside):
     assert planted.list() == ["models/b/y"]
     assert (outside / "secret").exists()
     (folder / "models" / "inner").symlink_to("b", target_is_directory=True)
-    with pytest.raises(StoreError, match="is a link; nothing behind it is removed"):
+    with pytest.raises(StoreError, match="models/inner"):
         planted.delete_tree("models/inner")
     assert planted.list() == ["models/b/y"]
     planted.delete_tree("models/absent")
@@ -113,7 +112,7 @@ def test_a_folder_in_the_place_of_an_object_is_not_an_absent_one(store):
         lambda: store.replace("models/a", b"", "version"),
         lambda: store.delete("models/a"),
     ):
-        with pytest.raises(StoreError, match="expected a file, found a folder") as caught:
+        with pytest.raises(StoreError, match="models/a: ") as caught:
             call()
         assert not isinstance(caught.value, MissingObjectError)
     assert not store.create("models/a", b"")
@@ -121,7 +120,7 @@ def test_a_folder_in_the_place_of_an_object_is_not_an_absent_one(store):
 
 
 def test_a_file_in_the_place_of_a_folder_is_an_error_of_ours(store):
-    with pytest.raises(StoreError, match="a file is in the place of one of its folders"):
+    with pytest.raises(StoreError, match="models/a/x/z"):
         store.write("models/a/x/z", b"")
     assert store.list("models/a/x") == store.folders("models/a/x") == []
     store.delete_tree("models/a/x")
@@ -134,7 +133,7 @@ def test_a_folder_that_may_not_be_read_is_not_an_empty_one(store, monkeypatch):
 
     monkeypatch.setattr(os, "scandir", refuse)
     for call in (store.list, store.describe, store.folders):
-        with pytest.raises(StoreAccessError, match="may not be read"):
+        with pytest.raises(StoreAccessError, match=store.root.removeprefix("file://")):
             call()
 
 
@@ -214,6 +213,6 @@ def test_patterns_of_many_stars_and_folders_that_lead_in_circles_end(tmp_path):
         (tmp_path / "a" / name).symlink_to("..", target_is_directory=True)
     (deep / "scan.npz").write_bytes(b"")
     assert expand_urls(f"{tmp_path}/{'**/' * 11}*.npz") == [str(deep / "scan.npz")]
-    with pytest.raises(InputError, match="nothing found"):
+    with pytest.raises(InputError, match=r"\.none"):
         expand_urls(f"{tmp_path}/{'**/*/' * 11}*.none")
     assert expand_urls(f"{tmp_path}/a/**/x/*.npz") == expand_urls(f"{tmp_path}/**/scan.npz") == [str(deep / "scan.npz")]

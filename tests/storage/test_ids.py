@@ -44,7 +44,7 @@ def test_two_candidates_are_listed(store, kind):
 def test_what_fits_nothing_and_what_is_too_short_are_refused(store):
     with pytest.raises(MissingObjectError):
         expand_id(store, "cnn-ffff")
-    with pytest.raises(InputError, match="at least 4"):
+    with pytest.raises(InputError, match="sim-0b6"):
         expand_id(store, "sim-0b6")
 
 

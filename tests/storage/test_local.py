@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
-from difsims_core.errors import MissingObjectError, StoreAccessError, StoreError
+from difsims_core.errors import MissingObjectError, StoreAccessError, StoreError, StoreFullError
 from difsims_core.storage import local
 from difsims_core.storage.objects import open_store
 
@@ -35,7 +36,7 @@ def test_a_full_disk_is_named_and_leaves_the_old_object(store, monkeypatch, oper
     if operation == "write":
         store.write("k", b"old")
     monkeypatch.setattr(os, "fsync", _fails(errno.ENOSPC))
-    with pytest.raises(StoreError, match=r"disk that holds it is full.*free space"):
+    with pytest.raises(StoreFullError, match="/k: "):
         getattr(store, operation)("k", b"new")
     monkeypatch.undo()
     assert _files(store) == (["k"] if operation == "write" else [])
@@ -43,7 +44,7 @@ def test_a_full_disk_is_named_and_leaves_the_old_object(store, monkeypatch, oper
 
 
 def test_a_full_disk_while_a_file_is_filled(store, monkeypatch):
-    with pytest.raises(StoreError, match="is full"), store.writing("big"):
+    with pytest.raises(StoreFullError, match="/big: "), store.writing("big"):
         raise OSError(errno.EDQUOT, "quota")
     assert _files(store) == []
 
@@ -57,7 +58,7 @@ def test_a_disk_that_is_really_full(tmp_path):
     try:
         store = open_store(disk / "store")
         store.write("fits", os.urandom(500_000))
-        with pytest.raises(StoreError, match=f"{disk}.*full"):
+        with pytest.raises(StoreFullError, match=str(disk)):
             store.write("too/large", os.urandom(2_000_000))
         assert store.list() == ["fits"]
         store.write("fits too", os.urandom(300_000))
@@ -74,9 +75,9 @@ def test_no_permission_is_no_matter_of_another_try(store, monkeypatch, code, kin
 
 def test_an_input_output_error_is_worth_another_try(store, monkeypatch):
     monkeypatch.setattr(os, "fsync", _fails(errno.EIO))
-    with pytest.raises(StoreError, match="try again") as caught:
+    with pytest.raises(StoreError, match="/k: ") as caught:
         store.write("k", b"")
-    assert not isinstance(caught.value, StoreAccessError | MissingObjectError)
+    assert type(caught.value) is StoreError
 
 
 def test_create_works_where_hard_links_do_not(store, monkeypatch):
@@ -131,10 +132,11 @@ def test_a_holder_of_the_lock_that_is_killed_blocks_nobody(store):
 
 
 def test_a_lock_that_is_never_given_back_is_named(store, monkeypatch):
-    monkeypatch.setattr(local, "_LOCK_SECONDS", 0.2)
+    monkeypatch.setattr(local, "LOCK_SECONDS", 0.2)
     store.write("k", b"old")
     version = store.read_versioned("k")[1]
-    with local._locked(store.url("k").removeprefix("file://")), pytest.raises(StoreError, match="end that process"):
+    another = FileLock(f"{store.root.removeprefix('file://')}/.k{local.LOCK}")
+    with another, pytest.raises(StoreError, match=r"/k: .* 0\.2 "):
         store.replace("k", b"new", version)
     assert store.read("k") == b"old"
 

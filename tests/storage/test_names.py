@@ -87,11 +87,11 @@ def test_stores_that_cannot_be(bad):
 
 
 def test_an_unknown_scheme_lists_the_choices():
-    with pytest.raises(InputError, match=r"'s4'.*did you mean 's3'.*file, s3"):
+    with pytest.raises(InputError, match=r"'s4'.*'s3'.*file, s3"):
         open_store("s4://bucket/a")
 
 
 def test_credentials_in_a_url_are_refused_and_not_repeated():
-    with pytest.raises(InputError, match="must not carry credentials") as caught:
+    with pytest.raises(InputError, match="AWS_") as caught:
         open_store("s3://someone:topsecret@bucket/prefix")
     assert "topsecret" not in str(caught.value)

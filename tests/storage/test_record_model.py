@@ -49,29 +49,30 @@ def test_a_record_is_read_as_it_was_written() -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"names": [1]}, "names.0: expected a text, found 1"),
-        ({"names": "ab"}, "names: expected a list, found 'ab'"),
-        ({"names": [""]}, "names.0: expected a text of at least 1 character, found ''"),
-        ({"shapes": {"1d/x": [True]}}, "shapes.1d/x.0: expected a whole number, found True"),
-        ({"shapes": {"1d/x": [1.0]}}, "shapes.1d/x.0: expected a whole number, found 1.0"),
-        ({"shapes": {"1d/x": [-1]}}, "expected greater than or equal to 0, found -1"),
-        ({"shapes": {"1d/x": [10**400]}}, "expected less than 9007199254740992, found 1000"),
-        ({"shapes": []}, "shapes: expected an object"),
-        ({"made": "2026-01-31T12:00:00"}, "made: expected a date and time with its zone, such as .*, found '2026"),
-        ({"made": 5}, "made: expected a text, found 5"),
-        ({"sha256_of_it": "G" * 64}, "sha256_of_it: expected 64 hexadecimal digits, found 'GGG"),
-        ({"sha256_of_it": "0" * 64 + "\n"}, "expected 64 hexadecimal digits"),
-        ({"part": {}}, "expected part.size, found none"),
-        ({"part": 4}, "part: expected an object, found 4"),
-        ({"share": float("nan")}, "share: expected a finite number, found nan"),
-        ({"share": 10**400}, "share: expected a valid number, found 1000"),
-        ({"share": "0.5"}, "share: expected a valid number, found '0.5'"),
-        ({"other": 1}, "unknown key other"),
+        ({"names": [1]}, r"names\.0: .* 1"),
+        ({"names": "ab"}, "names: .* 'ab'"),
+        ({"names": [""]}, r"names\.0: .* ''"),
+        ({"shapes": {"1d/x": [True]}}, r"shapes\.1d/x\.0: .* True"),
+        ({"shapes": {"1d/x": [1.0]}}, r"shapes\.1d/x\.0: .* 1\.0"),
+        ({"shapes": {"1d/x": [-1]}}, r"shapes\.1d/x\.0: .* 0, .* -1"),
+        ({"shapes": {"1d/x": [10**400]}}, r"shapes\.1d/x\.0: .* 9007199254740992, .* 1000"),
+        ({"shapes": []}, "shapes: "),
+        ({"made": "2026-01-31T12:00:00"}, "made: .* '2026-01-31T12:00:00'"),
+        ({"made": 5}, "made: .* 5"),
+        ({"sha256_of_it": "G" * 64}, "sha256_of_it: .* 64 .* 'GGG"),
+        ({"sha256_of_it": "0" * 64 + "\n"}, "sha256_of_it: .* 64 "),
+        ({"part": {}}, r"part\.size"),
+        ({"part": 4}, "part: .* 4"),
+        ({"share": float("nan")}, "share: .* nan"),
+        ({"share": 10**400}, "share: .* 1000"),
+        ({"share": "0.5"}, r"share: .* '0\.5'"),
+        ({"other": 1}, r"\bother\b"),
     ],
 )
 def test_a_field_that_is_something_else_is_refused_by_name(change: dict[str, Any], words: str) -> None:
-    with pytest.raises(CorruptDataError, match=rf"^here: not an example \(.*{words}.*\); it was damaged, restore it$"):
+    with pytest.raises(CorruptDataError, match=rf"^here: not {_Example.described} \(.*{words}") as caught:
         _Example.from_document({**WHOLE, **change}, "here")
+    assert caught.value.remedy == _Example.remedy
 
 
 def test_what_comes_from_outside_is_shown_short_and_on_one_line() -> None:
@@ -82,11 +83,11 @@ def test_what_comes_from_outside_is_shown_short_and_on_one_line() -> None:
 
 
 def test_a_document_that_is_none_or_lacks_everything_is_refused() -> None:
-    with pytest.raises(CorruptDataError, match="expected names, found none; expected shapes, found none"):
+    with pytest.raises(CorruptDataError, match=r"names.*shapes"):
         _Example.from_document({}, "here")
-    with pytest.raises(CorruptDataError, match="expected an object"):
+    with pytest.raises(CorruptDataError, match=r"^here: "):
         _Example.from_document([], "here")  # pyright: ignore[reportArgumentType]
-    with pytest.raises(CorruptDataError, match="begins with its checksum"):
+    with pytest.raises(CorruptDataError, match=r"^here: "):
         _Example.from_record(b"{}", "here")
 
 
@@ -98,5 +99,6 @@ def test_a_kind_says_what_it_is_what_to_do_and_with_which_error() -> None:
 
         size: Count
 
-    with pytest.raises(ModelError, match=r"^here: not the record of a model \(.*\); train the model again$"):
+    with pytest.raises(ModelError, match=f"^here: not {Other.described} ") as caught:
         Other.from_document({"size": -1}, "here")
+    assert caught.value.remedy == Other.remedy

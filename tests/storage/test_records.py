@@ -48,7 +48,7 @@ def test_a_part_of_a_record_is_none(cut):
     ],
 )  # fmt: skip
 def test_what_could_not_be_written_again_is_refused_under_a_right_checksum(rest):
-    with pytest.raises(CorruptDataError, match=r"^a\.json: not a record \("):
+    with pytest.raises(CorruptDataError, match=r"^a\.json: "):
         from_record(sealed(rest), "a.json")
 
 
@@ -56,22 +56,22 @@ def test_a_record_of_an_earlier_version_names_the_remedy_and_can_be_read_on_purp
     with pytest.raises(CorruptDataError, match="`difsims convert`"):
         from_record(json.dumps(DOCUMENT).encode(), "a.json")
     assert plain_document(json.dumps(DOCUMENT).encode(), "a.json") == DOCUMENT
-    with pytest.raises(CorruptDataError, match="expected a JSON object, found list"):
+    with pytest.raises(CorruptDataError, match=r"^a\.json: .*\blist"):
         plain_document(b"[1]", "a.json")
 
 
 @pytest.mark.parametrize("document", [{}, {"sha256": 1}, {"a": float("nan")}, {"a": float("inf")}, {"a": "\ud800"}])
 def test_what_no_record_can_hold_is_not_written(document):
-    with pytest.raises(ValueError, match=r"a record has|JSON compliant|surrogates"):
+    with pytest.raises(ValueError, match=r"sha256|JSON compliant|surrogates"):
         to_record(document)
 
 
 def test_nesting_ends():
     assert read_json("[" * MOST_NESTED + "]" * MOST_NESTED) is not None
-    with pytest.raises(MalformedError, match="nested more than"):
+    with pytest.raises(MalformedError, match=str(MOST_NESTED)):
         read_json("[" * (MOST_NESTED + 2) + "]" * (MOST_NESTED + 2))
 
 
 def test_bytes_are_utf8():
-    with pytest.raises(MalformedError, match="byte 1 is not UTF-8"):
+    with pytest.raises(MalformedError, match=r"byte 1 .*UTF-8"):
         read_json(b'"\xff"')

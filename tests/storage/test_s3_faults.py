@@ -176,7 +176,7 @@ def test_a_retry_is_told_within_the_run_that_asked(tiny, store):
 
 def test_what_fails_for_good_is_an_error(tiny, store):
     tiny[0].faults = ["500"] * 100
-    with pytest.raises(StoreError, match=r"InternalError.*try again"):
+    with pytest.raises(StoreError, match="InternalError"):
         store.write("k", b"1")
     assert len(tiny[0].requests) == 5
 

@@ -1,5 +1,6 @@
 """Shards are encoded here, and the bytes are those that Zarr would write."""
 
+import re
 import subprocess
 import sys
 
@@ -89,14 +90,14 @@ def test_rows_need_not_lie_in_order_in_memory(tmp_path):
 )
 def test_rows_that_are_not_a_shard_are_refused(tmp_path, number, rows, partial):
     array = _array((65, 2), "<f4", 30, 10, tmp_path)
-    with pytest.raises(InputError, match="Write whole blocks"):
+    with pytest.raises(InputError, match=rf" {number} .*'x/y'.* {rows}\b"):
         write_shard(array, number, np.zeros((rows, 2), np.float32), partial=partial)
     assert not (tmp_path / "g/x/y/c").exists()
 
 
 @pytest.mark.parametrize("rows", [np.zeros((30, 3), np.float32), np.zeros((30, 2)), np.zeros(30, np.float32)])
 def test_rows_of_another_shape_or_dtype_are_refused(tmp_path, rows):
-    with pytest.raises(InputError, match="the simulator and the template disagree"):
+    with pytest.raises(InputError, match=rf"'x/y'.*{re.escape(str(rows.shape[1:]))} .*{rows.dtype}"):
         write_shard(_array((65, 2), "<f4", 30, 10, tmp_path), 0, rows)
 
 
@@ -110,9 +111,9 @@ def test_an_opened_array_cannot_be_changed_through_zarr(tmp_path):
 
 def test_shards_that_we_did_not_lay_out_are_refused():
     plain = zarr.create_array(MemoryStore(), shape=(8,), dtype="<f4", chunks=(4,), compressors=None)
-    with pytest.raises(InputError, match="compressed by Blosc"):
+    with pytest.raises(InputError, match="Blosc"):
         encode_shard(plain, np.zeros(4, np.float32))
-    with pytest.raises(InputError, match="opened by open_group"):
+    with pytest.raises(InputError, match="open_group"):
         write_shard(plain, 0, np.zeros(4, np.float32))
 
 

@@ -129,7 +129,7 @@ HOSTILE = {
 def test_what_difsims_does_not_write_is_refused(place, name):
     document = _changed(place, *HOSTILE[name])
     place.write("g/zarr.json", json.dumps(document).encode())
-    with pytest.raises(CorruptDataError, match="expected what difsims writes"):
+    with pytest.raises(CorruptDataError, match=f"^{place.url('g')}: "):
         open_group(place, "g")
 
 
@@ -145,7 +145,7 @@ def test_what_is_no_metadata_is_refused(data):
 def test_chunks_that_are_too_large_are_refused_before_anything_is_read(place):
     layout = ArrayLayout((2**30, 2), np.dtype("f4"), 2**30, 2**30)
     huge = array_document(layout, ["a", "b"], {}, {"clevel": 1, "shuffle": "shuffle", "blocksize": 0})
-    with pytest.raises(CorruptDataError, match="too large"):
+    with pytest.raises(CorruptDataError, match=r"here: .*\(1073741824, 2\)"):
         _read(_changed(place, ["x/y"], huge))
 
 
@@ -212,5 +212,5 @@ def test_a_chunk_is_unpacked_to_its_own_size_alone():
     chunk = Blosc().encode(np.arange(100.0))
     assert unpack(chunk, 800) == np.arange(100.0).tobytes()
     for wrong, size in ((chunk, 799), (chunk[:-1], 800), (chunk + b"\0", 800), (b"", 0)):
-        with pytest.raises(ValueError, match="does not hold"):
+        with pytest.raises(ValueError, match=rf"\b{size}\b"):
             unpack(wrong, size)

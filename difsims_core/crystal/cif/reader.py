@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from difsims_core.crystal.cell import SAME_ATOM_ANGSTROM
 from difsims_core.crystal.cif.expand import expand
 from difsims_core.crystal.cif.sites import read_sites
@@ -12,11 +14,13 @@ from difsims_core.crystal.plausible import implausible
 from difsims_core.crystal.structure import Formula, Structure
 
 
+@lru_cache(maxsize=8)
 def read_structure(data: bytes, source: str, same_atom_angstrom: float = SAME_ATOM_ANGSTROM) -> Structure:
     """Return the structure that the bytes of a crystal file describe.
 
     An explicit list of symmetry operations counts first, then the Hall symbol, the Hermann–Mauguin symbol with its
-    setting, and the number of the space group where it has one setting only; the cell decides where only it can.
+    setting, and the number of the space group where it has one setting only; the cell decides where only it can. The
+    last few are remembered: a simulation asks for its crystals when it looks for a dataset, and again for its tables.
 
     Parameters
     ----------

@@ -11,7 +11,7 @@ M. Blackman, Proc. R. Soc. Lond. A 173 (1939) 68: two-beam intensities.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 import numpy as np
@@ -21,13 +21,14 @@ from difsims_core.config.simulation import SimulationSpec
 from difsims_core.crystal.phases import Crystal
 from difsims_core.crystal.rows import ReflectionRows, reflection_rows
 from difsims_core.diffraction.engines.base import Engine
+from difsims_core.diffraction.engines.versions import OWN_VERSIONS
 from difsims_core.diffraction.geometry import Geometry
 from difsims_core.diffraction.grains import Grains
-from difsims_core.diffraction.imperfections.two_beam import extinction
+from difsims_core.diffraction.imperfections.two_beam import blackman_table, extinction
 from difsims_core.diffraction.sources import Spots, SpotSource
 from difsims_core.kernels.spots import ewald
 from difsims_core.kernels.spots.excited import count_excited, list_excited
-from difsims_core.kernels.spots.records import Beam, Conditions, Frame, GivenSpots, spot_buffer
+from difsims_core.kernels.spots.records import Beam, Frame, GivenSpots, spot_buffer
 
 SHAPE_FACTORS = {
     "lorentzian": ewald.LORENTZIAN,
@@ -57,7 +58,7 @@ class KinematicalEngine(Engine):
     """
 
     name: ClassVar[str] = "kinematical"
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = OWN_VERSIONS["kinematical"]
 
     geometry: Geometry
     beam: Beam
@@ -96,7 +97,8 @@ class KinematicalEngine(Engine):
     def spots(self, crystals: Grains, frame: Frame) -> Spots:
         """List the excited reflections."""
         lattice = self.rows[crystals.label].lattice
-        known = self._with_extinction(crystals)._replace(weight=np.ones(len(crystals.which)))
+        crystals = self._with_extinction(crystals)
+        known = crystals.conditions._replace(weight=np.ones(len(crystals.which)))
         buffer = spot_buffer(len(lattice.h), len(lattice.intensity))
         common = (known, lattice, self.beam, frame, *crystals.random[2:], buffer)
         counts = np.zeros(len(crystals.which), np.int64)
@@ -113,13 +115,13 @@ class KinematicalEngine(Engine):
 
     def sources(self, crystals: Grains, frame: Frame) -> Iterator[SpotSource]:  # noqa: ARG002 - kernels take the frame
         """Yield the lattice, from which kernels compute the spots that ``spots`` would list."""
-        item = Grains(crystals.label, crystals.which, self._with_extinction(crystals), crystals.random)
-        yield SpotSource(item, self.rows[crystals.label].lattice, self.beam)
+        yield SpotSource(self._with_extinction(crystals), self.rows[crystals.label].lattice, self.beam)
 
-    def _with_extinction(self, crystals: Grains) -> Conditions:
-        """Return the conditions with A / |F| of Blackman's formula, where the document asks for it."""
-        known = crystals.conditions
+    def _with_extinction(self, crystals: Grains) -> Grains:
+        """Return the grains with A / |F| of Blackman's formula and its table, where the document asks for it."""
         if self.two_beam_energy_kv is None:
-            return known
+            return crystals
+        known, (seed, purpose, _, per_unit) = crystals.conditions, crystals.random
         cell = self.rows[crystals.label].cell_volume * known.lattice_scale**3
-        return known._replace(extinction=extinction(known.thickness, cell, self.two_beam_energy_kv))
+        known = known._replace(extinction=extinction(known.thickness, cell, self.two_beam_energy_kv))
+        return replace(crystals, conditions=known, random=(seed, purpose, blackman_table(), per_unit))

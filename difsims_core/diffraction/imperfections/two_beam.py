@@ -14,18 +14,21 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
-from scipy.special import itj0y0
 
 from difsims_core.units import electron_wavelength_angstrom, relativistic_factor
 
 PER_UNIT = 128.0
 """Nodes of the table for a unit of A."""
+KINEMATICAL = np.ones(2)
+"""What stands for the table where no extinction asks for it."""
 _REACH = 40.0
 
 
 @cache
 def blackman_table() -> np.ndarray:
     """Return (n,) values of B(A) for A in steps of 1/128 from 0 to 40."""
+    from scipy.special import itj0y0  # kinematical intensities do without
+
     a = np.arange(1, int(_REACH * PER_UNIT)) / PER_UNIT
     return np.concatenate([[1.0], itj0y0(2 * a)[0] / (2 * a)])
 

@@ -66,21 +66,21 @@ def s3_program(folder: StackFolder, ports: Mapping[str, int]) -> Program:
         "bucket": BUCKET,
     }
     command = (_weed(), f"-config_dir={folder.keys}", "mini", *(f"-{name}={value}" for name, value in options.items()))
-    return Program("s3", command, priority=10, stop_seconds=20)
+    return Program("s3", command, priority=10, stop_seconds=10)
 
 
 def server_program(ports: Mapping[str, int]) -> Program:
     """Return the Prefect server."""
     command = (*PREFECT_SERVER, "--host", LOOPBACK, "--port", str(ports["prefect"]))
-    return Program("server", command, priority=20, stop_seconds=20)
+    return Program("server", command, priority=20, stop_seconds=8)
 
 
 def worker_program(name: str, deployments: Path | None = None) -> Program:
     """Return the worker that executes flow runs, each in a process of its own; only flows of the deployments."""
     others = [] if deployments is None else ["--deployments", str(deployments.resolve())]
     command = (*PREFECT_WORKER, "--pool", POOL, "--name", name, *others)
-    # It gives its flow runs half a minute to end before it kills them.
-    return Program("worker", command, priority=30, stop_seconds=50, private=False)
+    # The flow runs that it would wait for, half a minute, are ended before it is.
+    return Program("worker", command, priority=30, stop_seconds=15, private=False)
 
 
 def _weed() -> str:

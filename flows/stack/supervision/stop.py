@@ -1,10 +1,11 @@
-"""The end of a stack: everything stops in order, and then it is checked that nothing is left."""
+"""The end of a stack: everything stops in order, and then it is checked that nothing is left.
+
+No step takes longer than its part of `StopDeadline.in_order`: what does not stop by itself is killed.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-
-import psutil
 
 from flows.stack.api import PrefectApi
 from flows.stack.errors import StackError
@@ -12,8 +13,7 @@ from flows.stack.services.processes import described, end, flow_runs, stack_proc
 from flows.stack.supervision import repair
 from flows.stack.supervision.supervisor import Supervisor
 
-_MARGIN_SECONDS = 20
-_FLOW_SECONDS = 10
+FLOW_SECONDS, SUPERVISOR_SECONDS = 10, 3
 
 Tell = Callable[[str], None]
 
@@ -24,7 +24,7 @@ def stop_flow_runs(supervisor: Supervisor, stack: str, api: PrefectApi, tell: Te
     Prefect's worker kills its runs when it ends, and they would stay "Running" for ever.
     """
     first = flow_runs(stack_processes(stack))
-    end((process for group in first.values() for process in group), _FLOW_SECONDS)
+    end((process for group in first.values() for process in group), FLOW_SECONDS)
     later = flow_runs(stack_processes(stack))  # begun meanwhile
     supervisor.stop_program("worker")
     try:
@@ -55,14 +55,9 @@ def stop_programs(supervisor: Supervisor, stack: str, seconds: float, tell: Tell
         If a process cannot be ended.
     """
     process = supervisor.process()
-    if process is not None:
-        process.terminate()  # supervisord stops its programs one after the other, the last one first
-        try:
-            process.wait(seconds + _MARGIN_SECONDS)
-        except psutil.TimeoutExpired:
-            tell("supervisord did not stop in time and was killed")
-            process.kill()
-            process.wait()
+    # supervisord stops its programs one after the other, the last one first.
+    if process is not None and end([process], seconds + SUPERVISOR_SECONDS):
+        tell("supervisord did not stop in time and was killed")
     left = stack_processes(stack)
     if left:
         tell(f"still running after the stop, ended by process id: {described(left)}")

@@ -130,7 +130,7 @@ def test_keys_beside_the_parameters_are_named(tmp_path):
 
 def test_more_points_than_anyone_runs(tmp_path):
     many = "!pdim {default: 1, range: [200]}"
-    with pytest.raises(SpecError, match="40,000 points, at most 10,000"):
+    with pytest.raises(SpecError, match=r"40,000.*10,000"):
         converted(tmp_path, seed=many, points=many)
 
 
@@ -140,7 +140,7 @@ def test_points_of_different_keys_are_refused():
     def convert_one(values):
         return {"x": 1} if values["a"] == 1 else {"y": 2}
 
-    with pytest.raises(SpecError, match="old: some points have"):
+    with pytest.raises(SpecError, match=r"^old: .* y "):
         find_axes(tree, find_dimensions(tree), convert_one, "old")
 
 

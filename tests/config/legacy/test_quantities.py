@@ -240,22 +240,22 @@ def test_the_direct_beam_once_stood_at_the_top(tmp_path):
     [
         (
             {"relrod__relrod_list": ["1. 2."]},
-            "relrod_parameters.relrod_list: expected a number, found '1. 2.'; a comma",
+            ("relrod_parameters.relrod_list", "'1. 2.'"),
         ),
-        ({"relrod__relrod_list": []}, "expected at least one number, found an empty list"),
-        ({"relrod__randomise_relrod": 3}, "expected true or false, found 3"),
-        ({"noise__add_noise": "often"}, "expected true, false or 'random', found 'often'"),
-        ({"noise__snrs": DROPPED}, "needs values of snrs and intensity_spikes"),
-        ({"background__tau_vals": DROPPED}, "needs values of a_vals and tau_vals"),
-        ({"removal__num_peaks_to_remove": "many"}, "expected 'random' or a whole number"),
-        ({"removal__n_intensity_peaks": 0}, "at least 1, found 0"),
-        ({"noise__snrs": [90]}, "noise.hot_pixel_probability: -44.5 is outside the possible range"),
-        ({"sigma__sigma_2d_gaussian_list": [True]}, "expected a number, found True"),
+        ({"relrod__relrod_list": []}, ("relrod_list",)),
+        ({"relrod__randomise_relrod": 3}, ("randomise_relrod", "3")),
+        ({"noise__add_noise": "often"}, ("add_noise", "'random'", "'often'")),
+        ({"noise__snrs": DROPPED}, ("snrs", "intensity_spikes")),
+        ({"background__tau_vals": DROPPED}, ("a_vals", "tau_vals")),
+        ({"removal__num_peaks_to_remove": "many"}, ("num_peaks_to_remove", "'random'", "many")),
+        ({"removal__n_intensity_peaks": 0}, ("n_intensity_peaks", "0")),
+        ({"noise__snrs": [90]}, ("noise.hot_pixel_probability", "-44.5")),
+        ({"sigma__sigma_2d_gaussian_list": [True]}, ("sigma_2d_gaussian_list", "True")),
     ],
 )
 def test_values_without_meaning_are_refused_in_one_line(tmp_path, changes, expected):
     with pytest.raises(SpecError) as caught:
         convert(tmp_path, **changes)
-    assert expected in str(caught.value)
-    assert str(tmp_path / "old.json") in str(caught.value)
+    for part in (*expected, str(tmp_path / "old.json")):
+        assert part in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1

@@ -41,8 +41,10 @@ def test_a_folder_of_crystals_that_is_not_there(tmp_path):
     done = convert(tmp_path, structure__phase_files=["gratia_2h.cif", "mine.cif"], **place)
     assert spec_of(done).crystal_folder is None
     told = warning(done, "phase_files_location_from_root")
-    assert "no folder" in told
-    assert "mine.cif does not come with difsims: set crystal_folder" in told
+    assert "C:/Users/me/models/phases" in told
+    assert "mine.cif" in told
+    assert "gratia_2h" not in told, "it comes along"
+    assert "crystal_folder" in told
 
 
 def test_the_background_class_counts(tmp_path):
@@ -222,17 +224,16 @@ def test_keys_without_a_counterpart_are_named_in_one_line(tmp_path):
 @pytest.mark.parametrize(
     ("name", "hint"),
     [
-        ("relrod__relrod_lst", "did you mean 'relrod_list'"),
-        ("top__relrod_parameter", "did you mean 'relrod_parameters'"),
-        ("post__beam_energy", "it belongs to detector_geometry"),
-        ("top__nothing_like_it_at_all_xyz", "left out"),
+        ("relrod__relrod_lst", "'relrod_list'"),
+        ("top__relrod_parameter", "'relrod_parameters'"),
+        ("post__beam_energy", "detector_geometry"),
+        ("top__nothing_like_it_at_all_xyz", ""),
     ],
 )
 def test_unknown_keys_are_named_with_the_nearest_known_one(tmp_path, name, hint):
-    done = convert(tmp_path, **{name: 3})
-    told = [item.text for item in done.findings if item.text.startswith("unknown")]
-    assert len(told) == 1
-    assert hint in told[0]
+    told = warning(convert(tmp_path, **{name: 3}), name.rpartition("__")[2])
+    assert told
+    assert hint in told
 
 
 def test_keys_that_are_not_there_are_named(tmp_path):
@@ -243,16 +244,16 @@ def test_keys_that_are_not_there_are_named(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"structure__phase_files": []}, "names of at least one crystal file"),
-        ({"structure__phase_files": [3]}, "expected a list of names"),
-        ({"structure__phase_files": ["a.cif", "a.cif"]}, "appears more than once"),
-        ({"structure__scattering_params": "muffin"}, "expected lobato or xtables"),
-        ({"orientations__n_points": DROPPED}, "expected the number of orientations of one phase"),
-        ({"orientations__n_points": 1.5}, "expected a whole number"),
-        ({"orientations__orientation_sampling_mode": "hex"}, "expected cubo, euler, quat, found 'hex'"),
-        ({"post__cropping_start_px": 160}, "expected start below stop"),
-        ({"top__relrod_parameters": 5}, "expected keys and values below it, found 5"),
-        ({"top__root_path": 5, "structure__phase_files_location_from_root": "a"}, "expected a folder"),
+        ({"structure__phase_files": []}, "phase_files"),
+        ({"structure__phase_files": [3]}, r"phase_files.*3"),
+        ({"structure__phase_files": ["a.cif", "a.cif"]}, "; a "),
+        ({"structure__scattering_params": "muffin"}, r"scattering_params.*lobato.*xtables.*'muffin'"),
+        ({"orientations__n_points": DROPPED}, "n_points"),
+        ({"orientations__n_points": 1.5}, r"n_points.*1\.5"),
+        ({"orientations__orientation_sampling_mode": "hex"}, r"orientation_sampling_mode.*cubo, euler, quat.*'hex'"),
+        ({"post__cropping_start_px": 160}, r"cropping_start_px.*160"),
+        ({"top__relrod_parameters": 5}, r"relrod_parameters.*5"),
+        ({"top__root_path": 5, "structure__phase_files_location_from_root": "a"}, r"location_from_root.*'a'.* 5"),
         ({"calibration__calibration_modify_percent": 80}, "calibration_scale"),
     ],
 )

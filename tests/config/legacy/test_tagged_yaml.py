@@ -134,10 +134,10 @@ def test_json_is_read_as_strictly(tmp_path, text, expected):
 def test_a_document_of_another_form_is_refused(tmp_path, text):
     path = tmp_path / "old.yml"
     path.write_text(text)
-    with pytest.raises(SpecError, match="not a legacy document"):
+    with pytest.raises(SpecError, match=r"old\.yml: .*sim_params.*structure_parameters"):
         convert_document(path)
 
 
 def test_a_missing_document(tmp_path):
-    with pytest.raises(SpecError, match="no such parameter document"):
+    with pytest.raises(SpecError, match=r"old\.yml"):
         convert_document(tmp_path / "old.yml")

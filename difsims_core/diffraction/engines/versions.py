@@ -1,0 +1,6 @@
+"""Versions of our own engines, for those who only compare them: an engine itself loads Numba."""
+
+from __future__ import annotations
+
+OWN_VERSIONS = {"kinematical": "2"}
+"""By name; changes whenever the spots change for the same document."""

@@ -1,0 +1,167 @@
+"""The ellipse and the calibration of a scan, from the spots of all its patterns (docs/physics.md §17).
+
+Spots of a crystal lie on the lines of its phase, at a lattice scale of its own. An ellipse moves spots of one line
+apart by their azimuth, whichever phase each pattern shows: the ellipse that makes all patterns likeliest, whatever
+their phases and lattice scales, is that of the detector. The mean lattice scale is left for the calibration.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from difsims_core.errors import ExperimentError
+from difsims_core.experiment.geometry import Geometry
+from difsims_core.experiment.phase_lines import PhaseLines
+from difsims_core.experiment.scan_spots import ScanSpots
+from difsims_core.kernels.scan.radii import agreement
+
+_LARGEST = 0.04  # ellipticity looked for
+_COARSE = 13  # points along each axis of the first look
+_SPOT_PX, _SPOT_SPREAD_PX = 0.15, 1.3  # what a spot's place is known to, and its width over √counts
+_SCALES = np.exp(np.arange(-0.03, 0.0301, 0.0005))
+_FEWEST_SPOTS = 60
+_TILES = 6  # along each axis of the scan: neighbouring patterns show one grain and are not independent
+_STEP = 4e-4  # for derivatives
+
+
+@dataclass(frozen=True, slots=True)
+class GeometryFit:
+    """A geometry that was fitted to spots, and how well.
+
+    Attributes
+    ----------
+    geometry : Geometry
+        With the errors of what was fitted.
+    n_spots, n_patterns : int
+        What it rests on.
+    gain : float
+        Mean logarithm of the likelihood ratio of a spot, lines over no lines: 0, the phases explain nothing.
+    mean_scale : float
+        Mean lattice scale of the patterns under the calibration that was given.
+    scale_error : float
+        Standard deviation of that mean.
+    """
+
+    geometry: Geometry
+    n_spots: int
+    n_patterns: int
+    gain: float
+    mean_scale: float
+    scale_error: float
+
+
+def fit_geometry(
+    spots: ScanSpots, lines: PhaseLines, calibration_per_angstrom: float, *, refine_calibration: bool = False
+) -> GeometryFit:
+    """Fit the ellipse, and the calibration where asked, to the spots of a scan and the lines of its phases.
+
+    Parameters
+    ----------
+    spots
+        Of many patterns.
+    lines
+        Of the candidate phases.
+    calibration_per_angstrom
+        Å⁻¹/px, good to 3 %.
+    refine_calibration
+        Whether the mean lattice scale of the patterns is taken to be 1, and the calibration is changed by it.
+
+    Raises
+    ------
+    ExperimentError
+        If there are too few spots.
+    """
+    if len(spots.counts) < _FEWEST_SPOTS:
+        raise ExperimentError(
+            f"expected {_FEWEST_SPOTS} spots or more to fit the ellipse to, found {len(spots.counts)}",
+            "give it as geometry.ellipse ([0, 0] for none), or fit it to a standard",
+        )
+    model = _Model(spots, lines, calibration_per_angstrom)
+    grid = np.linspace(-_LARGEST * 0.75, _LARGEST * 0.75, _COARSE)
+    looked = [(model.cost(np.array([a, b])), a, b) for a in grid for b in grid]
+    _, a, b = min(looked)
+    best = _minimise(model, np.array([a, b]), grid[1] - grid[0])
+    ellipse_error = _sandwich(model, best)
+    scale, scale_error = model.mean_scale(best)
+    geometry = Geometry(calibration_per_angstrom, (float(best[0]), float(best[1])), 0.0, ellipse_error)
+    if refine_calibration:
+        refined = calibration_per_angstrom * scale
+        geometry = replace(geometry, calibration_per_angstrom=refined, calibration_error=scale_error)
+    n_patterns = int((np.diff(spots.start) > 0).sum())
+    gain = -model.cost(best) / len(spots.counts)
+    return GeometryFit(geometry, len(spots.counts), n_patterns, gain, scale, scale_error)
+
+
+class _Model:
+    """Minus the log-likelihood of all spots, as a function of the ellipse."""
+
+    def __init__(self, spots: ScanSpots, lines: PhaseLines, calibration: float) -> None:
+        self._spots, self._lines, self._calibration = spots, lines, calibration
+        radius = np.hypot(*spots.yx_px.T)
+        error = np.hypot(_SPOT_PX, _SPOT_SPREAD_PX / np.sqrt(np.maximum(spots.counts, 1.0)))
+        self._width = lines.width_of(error / radius)
+        self._shifts = lines.points_for(_SCALES)
+        position = spots.positions - spots.positions.min(axis=0)
+        tile = position * _TILES // (position.max(axis=0) + 1)
+        self.tile = tile[:, 0] * _TILES + tile[:, 1]
+
+    def by_pattern(self, ellipse: np.ndarray) -> np.ndarray:
+        """Return (patterns, phases, scales) log-likelihood ratios."""
+        undistort = Geometry(self._calibration, (float(ellipse[0]), float(ellipse[1]))).undistort
+        q = np.hypot(*(self._spots.yx_px @ undistort.T).T) * self._calibration
+        out = np.empty((len(self._spots.start) - 1, len(self._lines.tables), len(_SCALES)))
+        agreement(self._lines.tables, self._lines.point_of(q), self._width, self._spots.start, self._shifts, out)
+        return out
+
+    def each_cost(self, ellipse: np.ndarray) -> np.ndarray:
+        """Return (patterns,) minus log-likelihood ratios, averaged over phases and scales."""
+        found = self.by_pattern(ellipse).reshape(len(self._spots.start) - 1, -1)
+        most = found.max(axis=1)
+        return -(most + np.log(np.exp(found - most[:, None]).mean(axis=1)))
+
+    def cost(self, ellipse: np.ndarray) -> float:
+        """Return the sum over all patterns; without end beyond what is looked for."""
+        if math.hypot(*ellipse) > 2 * _LARGEST:
+            return math.inf
+        return float(self.each_cost(ellipse).sum())
+
+    def mean_scale(self, ellipse: np.ndarray) -> tuple[float, float]:
+        """Return the mean lattice scale of the patterns and its error; a tile of the scan is one observation."""
+        found = self.by_pattern(ellipse)
+        posterior = np.exp(found - found.max(axis=(1, 2), keepdims=True)).sum(axis=1)
+        posterior /= posterior.sum(axis=1, keepdims=True)
+        mean = posterior @ _SCALES
+        spread = np.maximum(posterior @ np.square(_SCALES) - mean**2, 1e-8)
+        weight = 1 / (spread + np.var(_SCALES) / 9)
+        sums = np.bincount(self.tile, weight)
+        each = np.bincount(self.tile, weight * mean)[sums > 0] / sums[sums > 0]
+        average = float(np.average(mean, weights=weight))
+        return average, float(np.std(each, ddof=1) / math.sqrt(len(each))) if len(each) > 1 else math.inf
+
+
+def _minimise(model: _Model, start: np.ndarray, size: float) -> np.ndarray:
+    from scipy.optimize import minimize
+
+    simplex = start + size / 2 * np.array([(0.0, 0.0), (1.0, 0.0), (0.0, 1.0)])
+    options = {"xatol": 1e-4, "fatol": 0.05, "initial_simplex": simplex}
+    return minimize(model.cost, start, method="Nelder-Mead", options=options).x
+
+
+def _sandwich(model: _Model, best: np.ndarray) -> float:
+    """Return the standard deviation of the ellipse: by the scatter of its gradient among tiles of the scan."""
+    steps = np.eye(2) * _STEP
+    here = model.each_cost(best)
+    up, down = (np.stack([model.each_cost(best + sign * step) for step in steps]) for sign in (1, -1))
+    gradient = (up - down) / (2 * _STEP)
+    curvature = np.diag(((up + down - 2 * here) / _STEP**2).sum(axis=1))
+    both = model.each_cost(best + steps.sum(axis=0))
+    curvature[0, 1] = curvature[1, 0] = ((both - up[0] - up[1] + here) / _STEP**2).sum()
+    by_tile = np.stack([np.bincount(model.tile, part) for part in gradient])
+    if np.linalg.eigvalsh(curvature).min() <= 0:
+        return math.inf
+    inverse = np.linalg.inv(curvature)
+    covariance = inverse @ (by_tile @ by_tile.T) @ inverse
+    return float(math.sqrt(np.trace(covariance) / 2))

@@ -1,0 +1,147 @@
+"""Frames to profiles and polar patterns, each around its own beam (docs/physics.md §17)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from scipy import sparse
+
+from difsims_core.errors import ExperimentError
+from difsims_core.experiment.geometry import Geometry
+from difsims_core.kernels.scan.integrate import integrate_frame, merge_annuli, merge_azimuths, pad_frame
+from difsims_core.signal.cell_operator import CellOperator, CellRange, cell_operator, reach_px
+from difsims_core.signal.polar_grid import PolarGrid
+
+PLACES = 10  # of the beam along each edge of a pixel: it is at most 1/20 px from one of them
+
+
+@dataclass(frozen=True, slots=True)
+class Integrated:
+    """Patterns of n frames.
+
+    Attributes
+    ----------
+    profile : (n, annuli) float32
+        Mean counts per pixel of each annulus; NaN where no pixel counts.
+    polar : (n, radii, azimuths) float32
+        Mean counts per pixel of each cell; NaN where no pixel counts. No radii when none are wanted.
+    covered : (n, annuli) float32
+        Share of each annulus that good pixels cover.
+    """
+
+    profile: np.ndarray
+    polar: np.ndarray
+    covered: np.ndarray
+
+
+class Integrator:
+    """Integrates frames of one detector and geometry, one sparse operator for each of 10 × 10 places within a pixel.
+
+    An operator is built when the first beam lies at its place, and kept; whole pixels move the frame under it.
+
+    Parameters
+    ----------
+    good
+        (rows, columns) bool: True for pixels that count; the others are left out of sums and areas.
+    geometry
+        Calibration and ellipse, undone by the operators.
+    cells
+        Annuli and sectors to integrate into.
+    polar
+        Grid of the polar patterns, of the same annuli and sectors; None: no polar patterns.
+    """
+
+    def __init__(self, good: np.ndarray, geometry: Geometry, cells: CellRange, polar: PolarGrid | None = None) -> None:
+        self._good, self._geometry = np.ascontiguousarray(good), geometry
+        self.cells = cells
+        self._merged = polar.annuli_per_radius if polar else 1
+        self._first = polar.first_annulus - cells.first if polar else 0
+        self.n_radii = polar.n_radii if polar else 0
+        step_px = cells.step_per_angstrom / geometry.calibration_per_angstrom
+        numbers = np.arange(cells.first, cells.stop)
+        inner, outer = np.maximum(numbers - 0.5, 0.0) * step_px, (numbers + 0.5) * step_px
+        determinant = 1.0 - geometry.ellipticity**2
+        self._whole = np.pi * (outer**2 - inner**2) * determinant  # px² of the detector
+        self._reach = reach_px(cells, geometry.calibration_per_angstrom, geometry.undistort)
+        self._operator = lru_cache(maxsize=PLACES**2)(self._build)
+
+    def integrate(self, frames: np.ndarray, centres: np.ndarray) -> Integrated:
+        """Integrate (n, rows, columns) frames around their (n, 2) beams, row and column in pixels.
+
+        Raises
+        ------
+        ExperimentError
+            If a beam lies outside the frame.
+        """
+        n, n_annuli, n_azimuths = len(frames), self.cells.n_annuli, self.cells.n_azimuths
+        profile = np.empty((n, n_annuli), np.float32)
+        covered = np.empty((n, n_annuli), np.float32)
+        polar = np.empty((n, self.n_radii, n_azimuths), np.float32)
+        sums, areas = np.empty((2, n_annuli, n_azimuths))
+        pixel, place = _whole_and_place(centres)
+        if ((pixel < 0) | (pixel >= self._good.shape)).any():
+            raise ExperimentError(
+                f"a direct beam lies outside the frame of {self._good.shape} px (row, column {centres.min(axis=0)} to "
+                f"{centres.max(axis=0)})",
+                "give its place as beam.centre_px",
+            )
+        reach, (rows, columns) = self._reach, self._good.shape
+        width = columns + 2 * reach
+        padded, counted = np.zeros((2, rows + 2 * reach, width), np.float32)  # so that no cell leaves it
+        for members in _of_one_place(place):
+            operator, index = self._operator(*map(int, place[members[0]]))
+            for i in members:
+                pad_frame(frames[i], self._good, reach, reach, padded, counted)
+                origin = (pixel[i, 0] + reach) * width + pixel[i, 1] + reach
+                integrate_frame(
+                    padded.ravel(), counted.ravel(), origin, operator.start, index, operator.weight,
+                    sums.ravel(), areas.ravel(),
+                )  # fmt: skip
+                merge_azimuths(sums, areas, profile[i])
+                merge_annuli(sums[self._first :], areas[self._first :], self._merged, polar[i])
+                covered[i] = areas.sum(axis=1) / self._whole
+        return Integrated(profile, polar, covered)
+
+    def effective_pixels(self, centre: np.ndarray) -> np.ndarray:
+        """Return (radii, azimuths) float64: (Σw)²/Σw² of each polar cell for one beam, the pixels it counts as."""
+        pixel, place = _whole_and_place(centre[None])
+        operator, _ = self._operator(*map(int, place[0]))
+        at = operator.offset + pixel[0]
+        inside = ((at >= 0) & (at < self._good.shape)).all(axis=1)
+        number = np.where(inside, at[:, 0] * self._good.shape[1] + at[:, 1], 0)
+        weight = operator.weight * (inside & self._good.ravel()[number])
+        n = self.n_radii * self.cells.n_azimuths
+        shape = (len(operator.start) - 1, self._good.size)
+        fine = sparse.csr_array((weight.astype(np.float64), number, operator.start), shape)
+        annulus, sector = np.divmod(np.arange(n * self._merged), self.cells.n_azimuths)
+        cell = annulus // self._merged * self.cells.n_azimuths + sector
+        from_cell = np.arange(len(cell)) + self._first * self.cells.n_azimuths
+        merge = sparse.csr_array((np.ones(len(cell)), (cell, from_cell)), (n, shape[0]))
+        shares = sparse.csr_array(merge @ fine)
+        total, squares = shares.sum(axis=1), shares.power(2).sum(axis=1)
+        effective = np.divide(total**2, squares, out=np.zeros(n), where=squares > 0)
+        return effective.reshape(self.n_radii, self.cells.n_azimuths)
+
+    def _build(self, down: int, right: int) -> tuple[CellOperator, np.ndarray]:
+        """Return the operator of a place of the beam, and the index of its pixels in a padded frame."""
+        beam = ((down + 0.5) / PLACES - 0.5, (right + 0.5) / PLACES - 0.5)
+        geometry = self._geometry
+        operator = cell_operator(self.cells, geometry.calibration_per_angstrom, geometry.undistort, beam)
+        width = self._good.shape[1] + 2 * self._reach
+        return operator, operator.offset @ np.array([width, 1], np.int32)
+
+
+def _whole_and_place(centres: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the pixels in which beams lie, and their places within them, (n, 2) int64 each."""
+    pixel = np.floor(centres + 0.5).astype(np.int64)
+    return pixel, np.minimum(((centres - pixel + 0.5) * PLACES).astype(np.int64), PLACES - 1)
+
+
+def _of_one_place(place: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield the indices of frames whose beams lie at one place, place by place."""
+    key = place[:, 0] * PLACES + place[:, 1]
+    order = np.argsort(key, kind="stable")
+    yield from np.split(order, np.flatnonzero(np.diff(key[order])) + 1)

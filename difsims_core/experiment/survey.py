@@ -1,0 +1,169 @@
+"""What a sample of a scan's patterns says of all of them: bad pixels, beam, drift, ellipse (docs/physics.md §17)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from difsims_core.config.raw_scans.preprocessing import BeamSpec, PreprocessingSpec
+from difsims_core.crystal.reflections import ReflectionList
+from difsims_core.errors import ExperimentError
+from difsims_core.experiment.bad_pixels import BadPixels, find_bad_pixels
+from difsims_core.experiment.direct_beam import BeamFinder, find_beam
+from difsims_core.experiment.drift import Drift, fit_drift
+from difsims_core.experiment.fit_geometry import GeometryFit, fit_geometry
+from difsims_core.experiment.frames import Sample
+from difsims_core.experiment.friedel import friedel_centres
+from difsims_core.experiment.geometry import Geometry
+from difsims_core.experiment.phase_lines import phase_lines
+from difsims_core.experiment.scan_spots import ScanSpots, find_scan_spots
+
+_HIDDEN_PX = 6.0  # radius about a hidden beam in which no spots are looked for
+_OUTLIER = 6.0  # residuals of the drift: a beam that is farther away was mistaken for something else
+_LEAST_PX = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What is known of a scan before it is integrated.
+
+    Attributes
+    ----------
+    mean : (rows, columns) float64
+        Mean counts of the patterns looked at.
+    pixels : BadPixels
+    finder : BeamFinder or None
+        How the beam of each pattern is measured; None: it is not, the drift gives it.
+    drift : Drift
+    geometry : Geometry
+    fit : GeometryFit or None
+        How the ellipse was fitted; None: it was given.
+    n_patterns : int
+        How many were looked at.
+    """
+
+    mean: np.ndarray
+    pixels: BadPixels
+    finder: BeamFinder | None
+    drift: Drift
+    geometry: Geometry
+    fit: GeometryFit | None
+    n_patterns: int
+
+    def centres(self, frames: np.ndarray, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the beam of (n, rows, columns) frames, and where the drift had to say it.
+
+        The pattern's own measurement wins where its counting error is below what the drift leaves, and it is not
+        far off.
+
+        Returns
+        -------
+        centres : (n, 2) float64
+            Row and column, px.
+        modelled : (n,) bool
+        """
+        expected = self.drift.at(positions)
+        if self.finder is None:
+            return expected, np.ones(len(frames), bool)
+        found = self.finder.measure(frames, self.pixels.good)
+        away = np.abs(found.yx_px - expected).max(axis=1)
+        far = ~(away < max(_OUTLIER * self.drift.residual_px, _LEAST_PX))
+        modelled = far | (found.error_px > max(self.drift.residual_px, _LEAST_PX / 10))
+        return np.where(modelled[:, None], expected, found.yx_px), modelled
+
+
+def survey(
+    sample: Sample,
+    scan_shape: tuple[int, int],
+    spec: PreprocessingSpec,
+    calibration_per_angstrom: float,
+    phases: Sequence[ReflectionList],
+    mask: np.ndarray | None,
+) -> Survey:
+    """Find what the integration of a scan needs to know.
+
+    Parameters
+    ----------
+    sample
+        Patterns from all over the scan.
+    scan_shape
+        (ny, nx).
+    spec
+        What is given, and what is to be found.
+    calibration_per_angstrom
+        Å⁻¹/px, of the file or given.
+    phases
+        Reflections of the candidate phases; may be empty where no ellipse is fitted.
+    mask
+        (rows, columns) bool, True for pixels that count.
+
+    Raises
+    ------
+    ExperimentError
+        If the beam is not found, or nothing is there to fit the ellipse to.
+    """
+    mean, variance = _moments(sample.frames)
+    given = np.ones(mean.shape, bool) if mask is None else mask
+    if spec.pixels.find_bad:
+        pixels = find_bad_pixels(mean, variance, len(sample.frames), given)
+    else:
+        pixels = BadPixels(given & np.isfinite(mean), int((~given).sum()), 0, 0)
+    mean = np.where(np.isfinite(mean), mean, 0.0)
+    finder, radius = None, _HIDDEN_PX
+    if spec.beam.method == "disc":
+        finder = find_beam(mean, pixels.good)
+        radius = finder.disc_radius_px
+        measured = finder.measure(sample.frames, pixels.good).yx_px
+    else:
+        measured = _without_disc(sample, pixels.good, spec.beam)
+    drift = fit_drift(sample.positions, measured, scan_shape)
+    found = Survey(mean, pixels, finder, drift, Geometry(calibration_per_angstrom), None, len(sample.frames))
+    ellipse = spec.geometry.ellipse
+    if ellipse != "fit":
+        return _with_geometry(found, Geometry(calibration_per_angstrom, ellipse), None)
+    if not phases:
+        raise ExperimentError(
+            "the ellipse of the patterns is to be fitted, but no candidate phases are named",
+            "name them as phases, or give the ellipse as geometry.ellipse ([0, 0] for none)",
+        )
+    centres, _ = found.centres(sample.frames, sample.positions)
+    spots = find_scan_spots(sample.frames, pixels.good, centres, radius, sample.positions)
+    fit = fit_geometry(
+        spots,
+        phase_lines(phases),
+        calibration_per_angstrom,
+        refine_calibration=spec.geometry.refine_calibration,
+    )
+    return _with_geometry(found, fit.geometry, fit)
+
+
+def _with_geometry(found: Survey, geometry: Geometry, fit: GeometryFit | None) -> Survey:
+    return Survey(found.mean, found.pixels, found.finder, found.drift, geometry, fit, found.n_patterns)
+
+
+def _moments(frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and variance over patterns, float64; one frame at a time, so that nothing overflows or is copied."""
+    total, squares = np.zeros(frames.shape[1:]), np.zeros(frames.shape[1:])
+    for frame in frames:
+        values = frame.astype(np.float64)
+        total += values
+        squares += values * values
+    mean = total / len(frames)
+    return mean, np.maximum(squares / len(frames) - mean * mean, 0.0)
+
+
+def _without_disc(sample: Sample, good: np.ndarray, beam: BeamSpec) -> np.ndarray:
+    """Return (n, 2) centres where the disc of the beam is not used."""
+    rows, columns = good.shape
+    start = beam.centre_px or ((rows - 1) / 2, (columns - 1) / 2)
+    if not (0 <= start[0] < rows and 0 <= start[1] < columns):
+        raise ExperimentError(
+            f"beam.centre_px {start} lies outside the frame of {rows} × {columns} px", "give row and column in pixels"
+        )
+    if beam.method == "given":
+        return np.tile(start, (len(sample.frames), 1))
+    everywhere = np.tile(np.asarray(start, float), (len(sample.frames), 1))
+    spots: ScanSpots = find_scan_spots(sample.frames, good, everywhere, _HIDDEN_PX, sample.positions)
+    return friedel_centres(spots, start)

@@ -1,0 +1,63 @@
+"""The reduced polar grid: which annuli and sectors make a cell of a polar pattern (docs/physics.md §12)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from difsims_core.errors import InputError
+from difsims_core.signal.cell_operator import CellRange
+from difsims_core.signal.grid import RadialGrid
+
+REFERENCE_GRID = RadialGrid()
+
+
+@dataclass(frozen=True, slots=True)
+class PolarGrid:
+    """Cells of several neighbouring annuli of a radial grid, and of equal sectors.
+
+    Attributes
+    ----------
+    grid
+        Whose annuli are merged.
+    first_annulus
+        The first one.
+    n_radii, annuli_per_radius
+        Number of radii, and how many annuli make one.
+    n_azimuths
+        Sectors of the full circle; sector j begins at j · 360°/n, counted from +x (columns) towards +y (rows).
+    """
+
+    grid: RadialGrid = REFERENCE_GRID
+    first_annulus: int = 13
+    n_radii: int = 74
+    annuli_per_radius: int = 2
+    n_azimuths: int = 72
+
+    def __post_init__(self) -> None:
+        if self.stop_annulus > self.grid.n_bins or min(self.n_radii, self.annuli_per_radius, self.n_azimuths) < 1:
+            raise InputError(
+                f"expected a polar grid within the {self.grid.n_bins} annuli of its radial grid, found {self}"
+            )
+
+    @property
+    def stop_annulus(self) -> int:
+        """The annulus after the last one."""
+        return self.first_annulus + self.n_radii * self.annuli_per_radius
+
+    @property
+    def q(self) -> np.ndarray:
+        """(n_radii,) float64: centres of the radii, Å⁻¹."""
+        first = self.first_annulus + (self.annuli_per_radius - 1) / 2
+        return (first + self.annuli_per_radius * np.arange(self.n_radii)) * self.grid.step_per_angstrom
+
+    @property
+    def azimuth_deg(self) -> np.ndarray:
+        """(n_azimuths,) float64: centres of the sectors, degrees."""
+        return (np.arange(self.n_azimuths) + 0.5) * 360.0 / self.n_azimuths
+
+    @property
+    def cells(self) -> CellRange:
+        """The annuli and sectors that are integrated before annuli are merged."""
+        return CellRange(self.grid.step_per_angstrom, self.first_annulus, self.stop_annulus, self.n_azimuths)
