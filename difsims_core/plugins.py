@@ -45,20 +45,25 @@ class Family(Generic[T]):
     base
         The class, ``module:attribute``, that members of other packages must be instances of, or classes derived from;
         empty: anything callable.
+
+    Attributes
+    ----------
+    loaded : dict of str to member
+        Those in memory, by name: registered, or imported when they were asked for.
     """
 
     def __init__(self, kind: str, group: str = "", own: Mapping[str, str] | None = None, base: str = "") -> None:
         self.kind, self.group = kind, group
         self._own, self._base = dict(own or {}), base
-        self._members: dict[str, T] = {}
+        self.loaded: dict[str, T] = {}
 
     def register(self, name: str) -> Callable[[T], T]:
         """Return a decorator that adds its argument under ``name``; a name is taken once."""
 
         def add(member: T) -> T:
-            if name in self._members or name in self._own:
+            if name in self.loaded or name in self._own:
                 raise InputError(f"the {self.kind} {name!r} is registered already", "choose another name")
-            self._members[name] = member
+            self.loaded[name] = member
             return member
 
         return add
@@ -72,17 +77,17 @@ class Family(Generic[T]):
             If there is none of this name, several packages offer one, or the one that is offered cannot be used.
         """
         self.check(name)
-        if name not in self._members:
+        if name not in self.loaded:
             own = self._own.get(name)
-            self._members[name] = _load(own) if own else self._loaded(name)
-        return self._members[name]
+            self.loaded[name] = _load(own) if own else self._loaded(name)
+        return self.loaded[name]
 
     def __contains__(self, name: str) -> bool:
-        return name in self._members or name in self._own or name in self._offers()
+        return name in self.loaded or name in self._own or name in self._offers()
 
     def names(self) -> list[str]:
         """Return all names, sorted."""
-        return sorted({*self._members, *self._own, *self._offers()})
+        return sorted({*self.loaded, *self._own, *self._offers()})
 
     def check(self, name: str) -> None:
         """Refuse a name that no member has, without importing any.

@@ -23,10 +23,10 @@ _log = logging.getLogger(__name__)
 MOST_B = 100.0  # Å², a displacement of more than 1 Å
 EXTINCT = 1e-12  # of the strongest |F|²: below it, an intensity is the rounding of zero
 _SAME_B_DECIMALS = 12  # symmetry moves the U of an atom by its rounding
-_REFLECTIONS_AT_ONCE = 2**18  # bounds memory: some 100 MB at 13 lattice scales
+REFLECTIONS_AT_ONCE = 2**18  # bounds memory: some 100 MB at 13 lattice scales
 _KINDS_AT_ONCE = 8
 _INTERVALS_PER_ANGSTROM = 512  # polynomials of degree 5 are then good to 10⁻¹² of f
-_ATOMS_AT_ONCE = 128  # whose waves stay in the second-level cache
+ATOMS_AT_ONCE = 128  # whose waves stay in the second-level cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class Scatterers:
         (s, n) float64, the same for any number of processors.
         """
         result, begin = np.empty((len(scales), len(half))), 0
-        for part in half.parts(_REFLECTIONS_AT_ONCE):
+        for part in half.parts(REFLECTIONS_AT_ONCE):
             n = len(part)
             result[:, begin : begin + n] = self._intensity_at_once(part, scales)
             begin += n
@@ -126,10 +126,10 @@ class Scatterers:
         """Add Σ_j occ_j exp(2πi h·x_j) over the atoms of a kind to ``sums``, (2, n) real and imaginary parts."""
         lowest, highest = half.rows[:, :3].min(axis=0), half.rows[:, [0, 1, 3]].max(axis=0)
         end = self.start[kind + 1]
-        for start in range(self.start[kind], end, _ATOMS_AT_ONCE):
-            some = slice(start, min(start + _ATOMS_AT_ONCE, end))
+        for start in range(self.start[kind], end, ATOMS_AT_ONCE):
+            some = slice(start, min(start + ATOMS_AT_ONCE, end))
             first, second, third = (
-                _waves(np.arange(low, high + 1), self.positions[some, axis])
+                index_waves(np.arange(low, high + 1), self.positions[some, axis])
                 for low, high, axis in zip(lowest, highest, half.order, strict=True)
             )
             cosine, sine = np.ascontiguousarray(np.real(third).T), np.ascontiguousarray(np.imag(third).T)
@@ -154,7 +154,7 @@ def debye_waller_b(crystal: Crystal, debye_waller: str | Mapping[str, float]) ->
     return np.array([debye_waller.get(element, 0.0) for element in atoms.elements])
 
 
-def _waves(indices: np.ndarray, positions: np.ndarray) -> np.ndarray:
+def index_waves(indices: np.ndarray, positions: np.ndarray) -> np.ndarray:
     """Return (m, n) exp 2πi·index·position."""
     turns = indices[:, None] * positions
     return np.exp(2j * np.pi * (turns - np.rint(turns)))

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 FLAT = {"peaks/hkl": ("<i2", (3,)), "peaks/g": ("<f4", (2,)), "peaks/intensity": ("<f4", ())}
 """Dtype and trailing shape of the flat arrays."""
-_MOST = 2**16 - 1  # spots of one pattern: the count is uint16
+MOST_SPOTS = 2**16 - 1  # spots of one pattern: the count is uint16
 
 
 def peak_arrays(plan: Plan, block: Block) -> dict[str, np.ndarray]:
@@ -45,10 +45,10 @@ def peak_arrays(plan: Plan, block: Block) -> dict[str, np.ndarray]:
             f"to end, found {len(counts)} lists, ends {peaks.start[0]} … {peaks.start[-1]}, {m} indices, "
             f"{len(peaks.g)} vectors, {len(peaks.intensity)} intensities"
         )
-    if m > plan.spot_rows or counts.max() > _MOST:
+    if m > plan.spot_rows or counts.max() > MOST_SPOTS:
         raise InputError(
             f"patterns {block.start} … {block.stop} have {m} spots, up to {counts.max()} each, and dataset {plan.id} "
-            f"has room for {plan.spot_rows}, at most {_MOST} each; the simulator and the template disagree"
+            f"has room for {plan.spot_rows}, at most {MOST_SPOTS} each; the simulator and the template disagree"
         )
     first = block.start // plan.block_rows * plan.spot_rows
     return {

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from difsims_core.crystal.reflections import ReflectionList
 from difsims_core.evaluate.base import ratio
 from difsims_core.evaluate.powder_lines import PowderLines, merge_lines, powder_lines
+
+if TYPE_CHECKING:
+    from difsims_core.crystal.reflections import ReflectionList
 
 
 @dataclass(frozen=True)
@@ -151,7 +153,7 @@ def match_phase(peaks_q: np.ndarray, lines: AllowedLines, q: np.ndarray, options
     tolerance = options.tolerance_bins * float(np.median(np.diff(q)))
     scale = fit_scale(peaks_q, lines.visible, q, options)
     visible = _scaled(lines.visible, scale, q, tolerance)
-    peak, line = _pairs(peaks_q, visible.q, tolerance)
+    peak, line = matched_pairs(peaks_q, visible.q, tolerance)
     strong = visible.strength >= options.strong_strength
     distance = np.abs(peaks_q[peak] - visible.q[line])
     return Match(
@@ -191,7 +193,7 @@ def fit_scale(peaks_q: np.ndarray, visible: PowderLines, q: np.ndarray, options:
     agreement = [_agreement(peaks_q, _scaled(visible, s, q, tolerance), tolerance, options) for s in candidates]
     best = float(candidates[int(np.argmax(np.round(agreement, 9)))])
     at_best = _scaled(visible, best, q, tolerance)
-    peak, line = _pairs(peaks_q, at_best.q, tolerance)
+    peak, line = matched_pairs(peaks_q, at_best.q, tolerance)
     if not peak.size:
         return best
     refined = float(peaks_q[peak] @ (at_best.q[line] * best) / (peaks_q[peak] @ peaks_q[peak]))
@@ -212,7 +214,7 @@ def _scaled(lines: PowderLines, scale: float, q: np.ndarray, margin: float) -> P
     return scaled.between(float(q[0]) + margin, float(q[-1]) - margin)
 
 
-def _pairs(peaks_q: np.ndarray, lines_q: np.ndarray, tolerance: float) -> tuple[np.ndarray, np.ndarray]:
+def matched_pairs(peaks_q: np.ndarray, lines_q: np.ndarray, tolerance: float) -> tuple[np.ndarray, np.ndarray]:
     """Return indices of as many one-to-one pairs within the tolerance as there can be, the closest ones among those."""
     from scipy.optimize import linear_sum_assignment  # half a second, and those who only read scores need it not
 

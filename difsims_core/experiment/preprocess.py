@@ -137,6 +137,7 @@ def preprocess_scan(location: str | Path, spec: PreprocessingSpec = Preprocessin
     ((2, 3, 147), (2, 3, 74, 72))
     >>> scan.centres[0, 0].round(3).tolist()
     [32.0, 33.0]
+    >>> folder.cleanup()
     """
     return integrate_scan(prepare_scan(location, spec))
 

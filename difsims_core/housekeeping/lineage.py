@@ -24,7 +24,7 @@ from difsims_core.storage.zarr.arrays import ROOT_DOCUMENT
 
 Kind = Literal["dataset", "model", "report"]
 _READERS = 8  # records are small: the way to the store is what takes time
-_LARGEST_REPORT_BYTES = 200_000_000
+LARGEST_REPORT_BYTES = 200_000_000
 _Folders = Mapping[str, list[ObjectInfo]]
 _Describe = Callable[[ObjectStore, str, list[ObjectInfo]], "Item | None"]
 
@@ -217,8 +217,8 @@ def _is_report(name: str, reports: _Folders) -> bool:
 def _report(store: ObjectStore, name: str, objects: list[ObjectInfo]) -> Item:
     item = partial(Item, "report", name, _size(objects), _latest(objects), _latest(objects))
     size = next(info.size for info in objects if info.key == layout.report(name))
-    if size > _LARGEST_REPORT_BYTES:
-        return item(problem=f"expected a page of at most {_LARGEST_REPORT_BYTES:,} bytes, found {size:,}")
+    if size > LARGEST_REPORT_BYTES:
+        return item(problem=f"expected a page of at most {LARGEST_REPORT_BYTES:,} bytes, found {size:,}")
     return item(needs=layout.find_ids(store.read(layout.report(name)).decode(errors="replace")))
 
 

@@ -44,7 +44,7 @@ __all__ = [
 _log = logging.getLogger(__name__)
 
 CHAMPION = "champion"  # what people may write instead of the id of a model
-_DECISIONS = 200
+DECISIONS = 200
 _FORMER = 1000
 
 
@@ -257,7 +257,7 @@ def _next(registry: ModelRegistry) -> ModelRegistry:
     return replace(
         registry,
         former=registry.former[:_FORMER],
-        considered=registry.considered[:_DECISIONS],
+        considered=registry.considered[:DECISIONS],
         serial=registry.serial + 1,
         written=now_text(),
     )

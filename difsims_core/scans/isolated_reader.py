@@ -24,7 +24,7 @@ from difsims_core.storage.npz.limits import PREFIX
 from difsims_core.storage.objects import local_copy
 
 TIME_SETTING = "DIFSIMS_INTAKE_SECONDS"
-_COMMAND = (sys.executable, "-P", "-m", "difsims_core.scans.reader_process")  # -P: no module of the working folder
+COMMAND = (sys.executable, "-P", "-m", "difsims_core.scans.reader_process")  # -P: no module of the working folder
 _KEPT = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "LD_LIBRARY_PATH")
 _START_SECONDS = 120  # busy cores import NumPy in seconds
 _LONGEST_ANSWER = 2**16
@@ -108,7 +108,7 @@ class ScanReader:
                 self._end()
                 raise ScanReaderError(
                     f"the process that reads scans does not start ({answer})",
-                    f"`{' '.join(_COMMAND)} 1000 60` shows why",
+                    f"`{' '.join(COMMAND)} 1000 60` shows why",
                 )
         return self._child
 
@@ -127,7 +127,7 @@ class _Child:
         with theirs:
             try:
                 self._process = subprocess.Popen(  # noqa: S603 - our own module
-                    [*_COMMAND, str(limits.memory_mb), str(limits.seconds)],
+                    [*COMMAND, str(limits.memory_mb), str(limits.seconds)],
                     stdin=theirs.fileno(),
                     stdout=theirs.fileno(),
                     stderr=subprocess.DEVNULL,

@@ -29,7 +29,7 @@ from difsims_core.simulation.slices import join_peaks, simulate_slice
 from difsims_core.simulation.tables import Tables, build_tables
 from difsims_core.simulation.versions import versions_of_document
 
-_SLICE = 1024
+SLICE = 1024
 _SLICE_WITH_POLAR = 32
 
 
@@ -149,7 +149,7 @@ class Simulator:
     @property
     def draw_templates(self) -> dict[str, tuple[tuple[int, ...], str]]:
         """Trailing shape and dtype of each drawn quantity."""
-        drawn = self._draw(0, 1).values
+        drawn = self.draw(0, 1).values
         return {name: (values.shape[1:], values.dtype.str) for name, values in drawn.items()}
 
     @property
@@ -165,11 +165,11 @@ class Simulator:
         """Simulate patterns ``start`` … ``stop``; see ``simulate``."""
         start, stop = self._checked(start, stop, threads)
         output = self.spec.output
-        size = _SLICE_WITH_POLAR if output.polar_px or output.polar_all else _SLICE
+        size = _SLICE_WITH_POLAR if output.polar_px or output.polar_all else SLICE
         edges = [*range(start, stop, size), stop]
         with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
             parts = list(
-                pool.map(lambda pair: simulate_slice(self.spec, self.tables, self._draw(*pair)), pairwise(edges))
+                pool.map(lambda pair: simulate_slice(self.spec, self.tables, self.draw(*pair)), pairwise(edges))
             )
 
         def joined(name: str) -> np.ndarray | None:
@@ -204,10 +204,11 @@ class Simulator:
         """
         start, stop = self._checked(start, stop, None)
         self.tables.extensions.check_route("image")
-        draws = self._draw(start, stop)
+        draws = self.draw(start, stop)
         return image_signal(self.spec, self.tables, draws, draws.patterns % len(self.class_names), noise=noise)
 
-    def _draw(self, start: int, stop: int) -> Draws:
+    def draw(self, start: int, stop: int) -> Draws:
+        """Return what is drawn for patterns ``start`` … ``stop``, changed by the extensions of the document."""
         patterns = np.arange(start, stop, dtype=np.int64)
         return self.tables.extensions.draw(self.spec, draw_patterns(self.spec, self.tables.orientations, patterns))
 

@@ -20,7 +20,7 @@ class ContextPool(ThreadPoolExecutor):
         return super().submit(copy_context().run, fn, *args, **kwargs)
 
 
-def _made(items: Iterable[T], pending: Iterable[Future[Any]]) -> Iterator[T]:
+def each_made(items: Iterable[T], pending: Iterable[Future[Any]]) -> Iterator[T]:
     """Yield items; when the next cannot be made, those that are pending are waited for."""
     try:
         yield from items
@@ -41,7 +41,7 @@ def consume_concurrently(items: Iterable[T], consume: Callable[[T], R], workers:
     pending: deque[Future[R]] = deque()
     with ContextPool(workers, thread_name_prefix="difsims-write") as pool:
         try:
-            for item in _made(items, pending):
+            for item in each_made(items, pending):
                 pending.append(pool.submit(consume, item))
                 del item
                 while pending and (len(pending) > workers or pending[0].done()):

@@ -137,7 +137,7 @@ class LocalFiles(StorageBackend):
     def folders(self, path: str) -> list[str]:
         """Return the names of the folders directly in this folder, sorted."""
         with _translated(path):
-            return sorted(entry.name for entry in _entries(path) if entry.is_dir(follow_symlinks=False))
+            return sorted(entry.name for entry in folder_entries(path) if entry.is_dir(follow_symlinks=False))
 
     def tree_bytes(self, path: str) -> int:
         """Return the size of all files below a folder."""
@@ -173,14 +173,14 @@ class LocalFiles(StorageBackend):
 def _files_below(path: str) -> Iterator[os.DirEntry[str]]:
     pending = [path]
     while pending:
-        for entry in _entries(pending.pop()):
+        for entry in folder_entries(pending.pop()):
             if entry.is_dir(follow_symlinks=False):
                 pending.append(entry.path)
             elif entry.is_file(follow_symlinks=False) and not entry.name.endswith(_NO_OBJECTS):
                 yield entry
 
 
-def _entries(path: str) -> list[os.DirEntry[str]]:
+def folder_entries(path: str) -> list[os.DirEntry[str]]:
     """Return what a folder holds, nothing where there is no folder; say which are links."""
     try:
         with os.scandir(path) as found:

@@ -10,7 +10,7 @@ from difsims_core.errors import MissingObjectError, StoreError
 from difsims_core.retrying import Retry
 from difsims_core.storage.objects import ObjectStore
 
-_CONFLICTS = Retry(tries=50, pause=0.02, longest=0.5)
+CONFLICTS = Retry(tries=50, pause=0.02, longest=0.5)
 
 
 def update_json(store: ObjectStore, key: str, decide: Callable[[bytes | None], bytes | None]) -> None:
@@ -31,7 +31,7 @@ def update_json(store: ObjectStore, key: str, decide: Callable[[bytes | None], b
     StoreError
         If others changed it every time.
     """
-    for pause in chain(_CONFLICTS.pauses(), [0.0]):
+    for pause in chain(CONFLICTS.pauses(), [0.0]):
         try:
             before, version = store.read_versioned(key)
         except MissingObjectError:
@@ -41,5 +41,5 @@ def update_json(store: ObjectStore, key: str, decide: Callable[[bytes | None], b
             return
         time.sleep(pause)
     raise StoreError(
-        f"{store.url(key)}: other processes changed it {_CONFLICTS.tries} times before this one could", "try again"
+        f"{store.url(key)}: other processes changed it {CONFLICTS.tries} times before this one could", "try again"
     )

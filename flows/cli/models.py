@@ -144,11 +144,11 @@ def retention(
             }
         )
     elif delete:
-        size = _bytes(sum(item.size for item in deleted))
+        size = readable_size(sum(item.size for item in deleted))
         console.show_line(f"deleted {len(deleted)} of {len(plan.going)} items, {size}")
     else:
         hint = "; --delete deletes them" if plan.going and not plan.objections else ""
-        console.show_line(f"{len(plan.going)} items may go, {_bytes(plan.size)}{hint}")
+        console.show_line(f"{len(plan.going)} items may go, {readable_size(plan.size)}{hint}")
 
 
 def backup(
@@ -171,7 +171,7 @@ def backup(
     if as_json:
         console.show_json(asdict(made))
     else:
-        console.show_line(f"{len(made.documents)} records, {_bytes(made.size)}: {made.folder}")
+        console.show_line(f"{len(made.documents)} records, {readable_size(made.size)}: {made.folder}")
 
 
 def restore(
@@ -217,7 +217,9 @@ def _show_plan(plan: RetentionPlan) -> None:
     from flows.cli import console
 
     for title, verdicts in (("may go", plan.going), ("stays", plan.kept)):
-        rows = [{"id": item.id, "kind": item.kind, "size": _bytes(item.size), "why": item.why} for item in verdicts]
+        rows = [
+            {"id": item.id, "kind": item.kind, "size": readable_size(item.size), "why": item.why} for item in verdicts
+        ]
         if rows:
             console.show_table(title, rows)
 
@@ -240,7 +242,7 @@ def _time(text: str) -> str:
     return text[:16].replace("T", " ")
 
 
-def _bytes(size: float) -> str:
+def readable_size(size: float) -> str:
     """Return a size as people write it: 12.3 MB."""
     for unit in ("bytes", "kB", "MB", "GB"):
         if size < 1000:

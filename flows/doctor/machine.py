@@ -18,7 +18,7 @@ _NO_DISK = _GIB // 4
 @check("memory")
 def memory(_context: DoctorContext) -> CheckResult | None:
     """Look how much memory is free, here and within the container."""
-    free = _free_memory()
+    free = free_memory()
     if free is None:
         return None
     found = f"{_size(free)} free, {_processors()} processors"
@@ -73,7 +73,7 @@ def _processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _free_memory() -> int | None:
+def free_memory() -> int | None:
     """Return the bytes that can be had, or None where the system does not say."""
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()

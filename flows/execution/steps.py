@@ -154,7 +154,7 @@ def _predict_one(
 ) -> PredictionResult:
     from difsims_core.learn.predict import predict_experiment
 
-    return predict_experiment(open_store(store), _bundle(store, model), url, q_unit, beam_energy_kv=beam_energy_kv)
+    return predict_experiment(open_store(store), read_bundle(store, model), url, q_unit, beam_energy_kv=beam_energy_kv)
 
 
 def _evaluate_one(store: str, url: str, sources: EvaluationSources) -> EvaluatedMap:
@@ -164,7 +164,8 @@ def _evaluate_one(store: str, url: str, sources: EvaluationSources) -> Evaluated
 
 
 @lru_cache(maxsize=2)
-def _bundle(store: str, model: str) -> ModelBundle:
+def read_bundle(store: str, model: str) -> ModelBundle:
+    """Return a model of a store; the last ones are remembered, as the tasks of a run ask for the same."""
     from difsims_core.learn.bundle import load_bundle
 
     return load_bundle(model, open_store(store))

@@ -23,7 +23,7 @@ from difsims_core.storage.objects import open_store
 from flows.execution.point_states import Changed, PointState
 from flows.ui.flow_runs import find_runs
 
-_POLL_SECONDS = 2.0
+POLL_SECONDS = 2.0
 _STARTS = 3  # of one point by one sweep, when its run crashes: the machine's fault, not the point's
 
 
@@ -71,7 +71,7 @@ class PointRuns:
         """Run all points and return what became of them, in their order."""
         check_deployment(self._deployment)
         waiting = deque(range(len(self._points)))
-        for _ in poll(_POLL_SECONDS):
+        for _ in poll(POLL_SECONDS):
             if self._active:
                 self._update()
             while waiting and len(self._active) < self._at_once:
@@ -86,7 +86,7 @@ class PointRuns:
         if plan is not None and plan.complete:
             self._set(number, PointState(point, "complete", id=plan.id))
             return
-        run = self._submit(number, fingerprint)
+        run = self.submit_run(number, fingerprint)
         if run.id in self._active:
             other = self._points[self._active[run.id].number].label
             self._set(number, PointState.failed(point, f"simulates the same dataset as {other}", run.name))
@@ -94,7 +94,7 @@ class PointRuns:
         self._active[run.id] = _Active(number, fingerprint, run)
         self._set(number, PointState(point, _name(run.state), run.name))
 
-    def _submit(self, number: int, fingerprint: str) -> FlowRun:
+    def submit_run(self, number: int, fingerprint: str) -> FlowRun:
         """Return the unfinished run of a point, or a new one.
 
         The key makes two sweeps that submit the same point at once share one run.
@@ -134,7 +134,7 @@ class PointRuns:
         if plan is not None and plan.complete:
             self._set(number, PointState(point, "complete", active.run.name, plan.id))
         elif (state is None or state.type == StateType.CRASHED) and active.starts < _STARTS:
-            run = self._submit(number, active.fingerprint)
+            run = self.submit_run(number, active.fingerprint)
             self._active[run.id] = _Active(number, active.fingerprint, run, active.starts + 1)
             self._set(number, PointState(point, f"start {active.starts + 1} after a crash", run.name))
         else:

@@ -33,13 +33,18 @@ class PrefectApi:
         How long an answer may take.
     retry
         How often a request is made while the server is busy.
+
+    Attributes
+    ----------
+    csrf : dict of str to str
+        Headers that a server with CSRF protection has asked for.
     """
 
     def __init__(self, url: str, login: str | None, *, seconds: float = _SECONDS, retry: Retry = _RETRY) -> None:
         self.url, self._seconds, self._retry = url.rstrip("/"), seconds, retry
         user, _, password = (login or "").partition(":")
         self._auth = httpx.BasicAuth(user, password) if login else None
-        self._csrf: dict[str, str] = {}
+        self.csrf: dict[str, str] = {}
 
     @property
     def address(self) -> str:
@@ -110,7 +115,7 @@ class PrefectApi:
     def _ask_once(self, method: str, path: str, body: Any) -> httpx.Response:
         answer = self._send(method, path, body)
         if answer.status_code == httpx.codes.FORBIDDEN and "CSRF" in answer.text:
-            self._csrf = self._csrf_headers()
+            self.csrf = self._csrf_headers()
             answer = self._send(method, path, body)
         if answer.status_code in _BUSY:
             raise _BusyError(answer.status_code)
@@ -118,7 +123,7 @@ class PrefectApi:
 
     def _send(self, method: str, path: str, body: Any) -> httpx.Response:
         url = f"{self.url}{path}"
-        return httpx.request(method, url, json=body, auth=self._auth, headers=self._csrf, timeout=self._seconds)
+        return httpx.request(method, url, json=body, auth=self._auth, headers=self.csrf, timeout=self._seconds)
 
     def _csrf_headers(self) -> dict[str, str]:
         """Return what a server with CSRF protection wants to see with each change; it forgets it after an hour."""

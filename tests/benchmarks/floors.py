@@ -14,7 +14,7 @@ from difsims_core.diffraction.draws import Draws
 from difsims_core.diffraction.engines.kinematical import KinematicalEngine
 from difsims_core.diffraction.grains import Grains
 from difsims_core.kernels.profile.spread import GROUP
-from difsims_core.kernels.random.poisson import _COARSE
+from difsims_core.kernels.random.poisson import COARSE
 from tests.benchmarks.rates import Rates
 
 _PER_ROW = 100  # single: vector, two quadratics with their roots, the frame, rounding; kernels/candidates.py
@@ -68,7 +68,7 @@ class Counted:
     def add_means(self, profiles: np.ndarray, counts: np.ndarray, unit: np.ndarray, draws: Draws) -> None:
         """Count what the detector of one slice counts."""
         means = profiles / unit[:, None] * counts * draws["dose"][:, None]
-        self.add(large=np.mean(means >= _COARSE) * len(means))
+        self.add(large=np.mean(means >= COARSE) * len(means))
 
     def summary(self) -> str:
         """Return the counts in words."""

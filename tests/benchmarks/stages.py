@@ -36,8 +36,7 @@ from difsims_core.kernels.spots.records import spot_buffer
 from difsims_core.resources import specs_folder
 from difsims_core.signal.grid import pixel_counts
 from difsims_core.simulation.detector_signal import smooth_parts
-from difsims_core.simulation.simulator import _SLICE as SLICE
-from difsims_core.simulation.simulator import Simulator
+from difsims_core.simulation.simulator import SLICE, Simulator
 from tests.benchmarks.floors import Counted, floor_of, floors
 from tests.benchmarks.rates import measure_rates, print_rates
 

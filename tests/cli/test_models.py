@@ -221,4 +221,4 @@ def test_credentials_in_a_url_are_refused(run):
     ("size", "text"), [(0, "0 bytes"), (999, "999 bytes"), (12_345, "12.35 kB"), (3e15, "3000 TB")]
 )
 def test_sizes_as_people_write_them(size, text):
-    assert models._bytes(size) == text
+    assert models.readable_size(size) == text

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from difsims_core.dataset import build, remote
+from difsims_core.dataset import build
 from difsims_core.dataset.remote import block_order, write_remote_block
 from difsims_core.dataset.verify import verify
 from difsims_core.errors import InputError, MissingObjectError, SpecError, StoreAccessError, StoreError
+from difsims_core.simulation.simulator import Simulator
 from difsims_core.storage.objects import open_store
 from flows.execution import compute
 from flows.execution.executors import dask as dask_executor
@@ -34,7 +35,7 @@ def _begin(store, spec):
 
 def test_the_same_bytes_as_in_this_process(cluster, store, spec, tmp_path, monkeypatch):
     plan = _begin(store, spec)
-    build.write_block(store, plan, build._prepare(spec), 1)
+    build.write_block(store, plan, Simulator.prepare(spec), 1)
     told: list[int] = []
     summary = compute.write_group(store.root, spec, plan, range(plan.n_blocks), told.append)
     assert (summary.written, summary.skipped, summary.n_patterns) == (4, 1, spec.n_patterns - ROWS)
@@ -52,11 +53,11 @@ def test_the_same_bytes_as_in_this_process(cluster, store, spec, tmp_path, monke
 
 def test_groups_share_one_connection_which_is_closed_at_the_end(cluster, store, spec):
     plan = _begin(store, spec)
-    clients = set()
+    clients = []
 
     def group(number):
         with cluster_module.cluster(cluster.address) as found:
-            clients.add(found.client.id)
+            clients.append(found.client)
             compute.write_group(store.root, spec, plan, range(number, number + 1))
 
     with compute.reserve_compute(plan) as at_once:
@@ -66,16 +67,15 @@ def test_groups_share_one_connection_which_is_closed_at_the_end(cluster, store, 
             thread.start()
         for thread in threads:
             thread.join()
-        (client,) = (found.client for found in cluster_module._shared.clusters.values())
-        assert clients == {client.id}
-    assert client.status == "closed"
+        assert len({client.id for client in clients}) == 1
+    assert clients[0].status == "closed"
     assert build.finish(store, plan).n_blocks == 5
 
 
 def test_an_unreachable_scheduler_is_named_with_the_remedy(store, spec, monkeypatch):
     address = f"tcp://127.0.0.1:{free_ports(1)[0]}"
     use(monkeypatch, address)
-    monkeypatch.setattr(cluster_module, "_CONNECT_SECONDS", 1.0)
+    monkeypatch.setattr(cluster_module, "CONNECT_SECONDS", 1.0)
     plan = _begin(store, spec)
     with (
         pytest.raises(ClusterError, match=rf"{address} .*`dask scheduler`.*DIFSIMS_DASK_ADDRESS"),
@@ -120,21 +120,21 @@ def test_a_folder_that_the_worker_does_not_see_is_named(store, spec):
         write_remote_block(0, **order)
 
 
-def test_a_block_that_exists_is_no_work(store, spec):
+def test_a_block_that_exists_is_no_work(store, spec, monkeypatch):
     plan = _begin(store, spec)
-    order = block_order(spec, plan, store.root)
-    prepared = remote._prepared.cache_info().misses
+    order, prepare, prepared = block_order(spec, plan, store.root), Simulator.prepare, []
+    monkeypatch.setattr(Simulator, "prepare", lambda spec: prepared.append(spec) or prepare(spec))
     assert write_remote_block(4, **order)["written"]
     again = write_remote_block(4, **order)
     assert not again["written"]
     assert again["patterns"] == spec.n_patterns - 4 * ROWS
-    assert remote._prepared.cache_info().misses == prepared + 1, "tables are built once a process"
+    assert len(prepared) == 1, "tables are built once a process"
 
 
 def test_a_cluster_without_workers_is_waited_for_but_not_for_ever(own_cluster, store, spec, monkeypatch, caplog):
-    monkeypatch.setattr(dask_executor, "_POLL_SECONDS", 0.1)
-    monkeypatch.setattr(cluster_module, "_LOOK_SECONDS", 0.1)
-    monkeypatch.setattr(cluster_module, "_NO_WORKERS_SECONDS", 0.5)
+    monkeypatch.setattr(dask_executor, "POLL_SECONDS", 0.1)
+    monkeypatch.setattr(cluster_module, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(cluster_module, "NO_WORKERS_SECONDS", 0.5)
     caplog.set_level("INFO", "flows")
     plan = _begin(store, spec)
     with pytest.raises(ClusterError, match=f"`dask worker {own_cluster.address}`"):
@@ -182,7 +182,7 @@ def test_a_failure_that_may_go_away_leaves_the_other_blocks_alone(cluster, tmp_p
 
 
 def test_a_lost_scheduler_is_an_error_and_what_was_written_is_kept(own_cluster, store, spec, monkeypatch):
-    monkeypatch.setattr(dask_executor, "_POLL_SECONDS", 0.2)
+    monkeypatch.setattr(dask_executor, "POLL_SECONDS", 0.2)
     own_cluster.start_worker()
     plan = _begin(store, spec)
 

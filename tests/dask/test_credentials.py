@@ -53,7 +53,7 @@ def test_what_a_worker_is_told_is_text_without_secrets(begun, spec, s3_service):
     store, plan = begun
     order = block_order(spec, plan, store.root)
     assert all(type(value) is str for value in order.values())
-    sent = cloudpickle.dumps((dask_executor._call_by_name(), order))
+    sent = cloudpickle.dumps((dask_executor.call_by_name(), order))
     assert store.root.encode() in sent
     for secret in (s3_service.secret_key, s3_service.access_key):
         assert secret.encode() not in sent

@@ -32,7 +32,7 @@ class ListingEngine(KinematicalEngine):
 
 @pytest.fixture(autouse=True)
 def _listing(monkeypatch):
-    monkeypatch.setitem(ENGINES._members, "listing", ListingEngine)
+    monkeypatch.setitem(ENGINES.loaded, "listing", ListingEngine)
 
 
 def documents(changes):

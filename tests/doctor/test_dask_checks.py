@@ -50,7 +50,7 @@ def test_a_cluster_is_looked_at_from_the_outside_in(tmp_path, monkeypatch):
 
 @pytest.mark.dask
 def test_a_scheduler_that_is_away_is_named(monkeypatch):
-    monkeypatch.setattr("flows.execution.executors.dask_cluster._CONNECT_SECONDS", 1.0)
+    monkeypatch.setattr("flows.execution.executors.dask_cluster.CONNECT_SECONDS", 1.0)
     monkeypatch.setenv("DIFSIMS_DASK_ADDRESS", f"tcp://127.0.0.1:{free_ports(1)[0]}")
     status, found = look()["Dask"]
     assert status == "fail"

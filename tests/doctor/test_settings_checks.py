@@ -60,7 +60,7 @@ def test_ways_to_figures_must_fit_the_store(variables, store, status, monkeypatc
 
 @pytest.mark.parametrize(("free", "status"), [(8 * 2**30, "ok"), (2**30, "warn")])
 def test_little_memory_is_a_warning(free, status, monkeypatch):
-    monkeypatch.setattr(machine, "_free_memory", lambda: free)
+    monkeypatch.setattr(machine, "free_memory", lambda: free)
     answer = machine.memory(DoctorContext())
     assert answer is not None
     assert answer.status == status

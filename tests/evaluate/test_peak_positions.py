@@ -13,7 +13,14 @@ from hypothesis import strategies as st
 from difsims_core.crystal.phases import load_phase
 from difsims_core.crystal.reflections import ReflectionList, reflection_list
 from difsims_core.evaluate.experiment_scores import evaluate_experiment
-from difsims_core.evaluate.matching import AllowedLines, PeakOptions, _pairs, match_phase, mean_distance, q_max_needed
+from difsims_core.evaluate.matching import (
+    AllowedLines,
+    PeakOptions,
+    match_phase,
+    matched_pairs,
+    mean_distance,
+    q_max_needed,
+)
 from difsims_core.evaluate.measured_peaks import measured_peaks
 from difsims_core.evaluate.powder_lines import PowderLines, merge_lines, powder_lines
 from difsims_core.storage.npz.contracts import Prediction, Profiles, Truth
@@ -137,7 +144,7 @@ def test_peaks_at_random_positions_are_explained_about_as_often_as_chance_says(
 )
 def test_pairs_are_one_to_one_within_tolerance_and_as_many_as_possible(peaks: list[float], lines: list[float]) -> None:
     a, b, tolerance = np.sort(peaks), np.sort(lines), 0.03
-    first, second = _pairs(a, b, tolerance)
+    first, second = matched_pairs(a, b, tolerance)
     assert len(set(first.tolist())) == len(first)
     assert len(set(second.tolist())) == len(second)
     assert np.all(np.abs(a[first] - b[second]) <= tolerance)

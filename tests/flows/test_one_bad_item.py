@@ -24,7 +24,7 @@ NAMES = ["a", "b", "c"]
 @pytest.fixture
 def objects(store: str, monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
     """A store with a champion and three scans."""
-    monkeypatch.setattr(steps, "_bundle", lambda _store, _model: bundle_of())
+    monkeypatch.setattr(steps, "read_bundle", lambda _store, _model: bundle_of())
     opened = open_store(store)
     crown(opened, MODEL)
     for name in NAMES:

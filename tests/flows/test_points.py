@@ -36,9 +36,9 @@ def submitted(monkeypatch):
             made.append(client.create_flow_run(simulate, parameters={}, tags=[self._tag]))
         return made[-1]
 
-    monkeypatch.setattr(PointRuns, "_submit", submit)
+    monkeypatch.setattr(PointRuns, "submit_run", submit)
     monkeypatch.setattr(flows_points, "check_deployment", lambda _name: None)
-    monkeypatch.setattr(flows_points, "_POLL_SECONDS", 0.1)
+    monkeypatch.setattr(flows_points, "POLL_SECONDS", 0.1)
     return made
 
 
@@ -111,7 +111,7 @@ def test_an_unfinished_run_is_taken_over_and_one_that_ended_is_followed_by_one_r
         def sweep(tag):
             changed = lambda *_: None  # noqa: E731
             runs = PointRuns([point], store, deployment="simulate/nobody", at_once=1, tag=tag, changed=changed)
-            return runs._submit(0, fingerprint)
+            return runs.submit_run(0, fingerprint)
 
         first = sweep("sweep-1")
         assert first.parameters["spec"]["seed"] == 3
@@ -128,7 +128,7 @@ def test_an_unfinished_run_is_taken_over_and_one_that_ended_is_followed_by_one_r
 
 
 def test_failing_points_are_named(submitted, small, store, monkeypatch):
-    original = PointRuns._submit
+    original = PointRuns.submit_run
 
     def submit(self, number, fingerprint):
         run = original(self, number, fingerprint)
@@ -136,6 +136,6 @@ def test_failing_points_are_named(submitted, small, store, monkeypatch):
             client.set_flow_run_state(run.id, Failed(message="no disk"))
         return run
 
-    monkeypatch.setattr(PointRuns, "_submit", submit)
+    monkeypatch.setattr(PointRuns, "submit_run", submit)
     with pytest.raises(SweepError, match=r"1 of 1 .*\nseed=3: .*no disk"):
         simulate_sweep(small, {"seed": [3]}, store, "a/b")

@@ -139,7 +139,7 @@ def test_a_scheduler_that_starts_again_is_found_again(cluster, store, spec):
 def test_without_a_scheduler_the_run_fails_and_says_why(cluster, store, spec, monkeypatch):
     address = f"tcp://127.0.0.1:{free_ports(1)[0]}"
     monkeypatch.setenv("DIFSIMS_DASK_ADDRESS", address)
-    monkeypatch.setattr("flows.execution.executors.dask_cluster._CONNECT_SECONDS", 1.0)
+    monkeypatch.setattr("flows.execution.executors.dask_cluster.CONNECT_SECONDS", 1.0)
     with pytest.raises(ClusterError, match=address):
         simulate(spec, store)
     run = latest_run("simulate")

@@ -52,7 +52,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "ReadingLimits", lambda memory_mb, _seconds: ReadingLimits(memory_mb, 0.001))
     monkeypatch.setattr(reconcile, "ScanReader", ReaderHere)
     monkeypatch.setenv("DIFSIMS_INTAKE_TRIES", "2")
-    monkeypatch.setattr(steps, "_bundle", lambda _store, _model: bundle_of())
+    monkeypatch.setattr(steps, "read_bundle", lambda _store, _model: bundle_of())
     monkeypatch.setattr(evaluating, "evaluate_one", evaluate_one)
     monkeypatch.setattr("difsims_core.results.run_evaluation.keep_pictures", lambda *_: None)
     for name in ("show_evaluation", "show_scores"):

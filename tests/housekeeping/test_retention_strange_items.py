@@ -107,7 +107,7 @@ def test_whatever_an_item_raises_it_stays_and_the_others_go(files, monkeypatch):
 
 
 def test_a_report_too_large_to_be_a_page_stays(files, monkeypatch):
-    monkeypatch.setattr("difsims_core.housekeeping.lineage._LARGEST_REPORT_BYTES", 10)
+    monkeypatch.setattr("difsims_core.housekeeping.lineage.LARGEST_REPORT_BYTES", 10)
     model = put_model(files)
     report = put_report(files, "run-1", model)
     write_registry(files, None)

@@ -198,7 +198,7 @@ def test_spots_that_do_not_fit_are_refused(tmp_path, peaks, words):
 
 
 def test_more_spots_in_a_pattern_than_its_count_can_say_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(peaks_module, "_MOST", 2)
+    monkeypatch.setattr(peaks_module, "MOST_SPOTS", 2)
     plan = begin(open_store(tmp_path), SPEC, ROWS, _fake())
     with pytest.raises(InputError, match=" 3 "):
         peak_arrays(plan, dataclasses.replace(_fake().block(0, 3), peaks=_lists([0, 3, 0])))

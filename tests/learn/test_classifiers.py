@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 
@@ -36,7 +35,7 @@ POLAR = NearestMeanSpec(takes="polar")
 
 @pytest.fixture(autouse=True)
 def offered(monkeypatch):
-    monkeypatch.setitem(CLASSIFIERS._members, "nearest_mean", NearestMean)
+    monkeypatch.setitem(CLASSIFIERS.loaded, "nearest_mean", NearestMean)
 
 
 @pytest.fixture(scope="module")
@@ -112,8 +111,8 @@ def test_polar_patterns_are_scaled_as_a_whole_and_brought_to_the_axis(store, sim
     broken = measured.copy()
     broken[300, 7] = np.nan
     np.testing.assert_array_equal(predict_profiles(bundle, np.stack([broken, measured]), wide)[0], np.float32(1 / 3))
-    for y in (measured[:, :90], measured[:, 0]):
-        with pytest.raises(ExperimentError, match=rf"\(360,\) .*{re.escape(str(y.shape[2:] or y.shape[1:]))}"):
+    for y, found in ((measured[:, :90], r"\(360,\) .*\(90,\)"), (measured[:, 0], r" 360\), .*\(600,\)")):
+        with pytest.raises(ExperimentError, match=found):
             predict_profiles(bundle, y, wide)
 
 
@@ -152,10 +151,10 @@ def test_models_are_compared_and_promoted_by_what_they_declare(store, simulation
 
 def test_a_model_of_a_kind_that_is_not_installed_says_so(store, simulation, monkeypatch):
     bundle = run_training(store, [simulation.id], NearestMeanSpec()).bundle
-    monkeypatch.delitem(CLASSIFIERS._members, "nearest_mean")
+    monkeypatch.delitem(CLASSIFIERS.loaded, "nearest_mean")
     with pytest.raises(ModelError, match="'nearest_mean'"):
         load_bundle(bundle.id, store)
-    monkeypatch.setitem(CLASSIFIERS._members, "nearest_mean", NearestMean)
+    monkeypatch.setitem(CLASSIFIERS.loaded, "nearest_mean", NearestMean)
 
 
 def test_a_package_brings_one_and_no_tensorflow_is_loaded(store, simulation, tmp_path):

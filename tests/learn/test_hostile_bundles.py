@@ -188,7 +188,7 @@ def test_a_network_is_counted_before_it_is_built(monkeypatch):
     def recipe_of(parameters):
         return Recipe(TrainingSpec().model_copy(update={"network": "vast", "network_parameters": parameters}), (50,), 2)
 
-    monkeypatch.setitem(NETWORKS._members, "vast", vast)
+    monkeypatch.setitem(NETWORKS.loaded, "vast", vast)
     assert sum(np.prod(w.shape) for w in weights_of("vast", (50, 1), 2, {"width": 10**12})) > 5e13
     with pytest.raises(ModelError, match="53,000,000,000,002"):
         expected_weights(recipe_of({"width": 10**12}))
@@ -209,7 +209,7 @@ def test_what_gives_no_probabilities_is_neither_stored_nor_used(store, monkeypat
         inputs = keras.Input(input_shape)
         return keras.Model(inputs, keras.layers.Dense(n_classes)(keras.layers.Flatten()(inputs)))
 
-    monkeypatch.setitem(NETWORKS._members, "raw", raw)
+    monkeypatch.setitem(NETWORKS.loaded, "raw", raw)
     bundle = bundle_of()
     bundle = replace(bundle, id=layout.new_model_id(), training=bundle.training.model_copy(update={"network": "raw"}))
     with pytest.raises(ModelError, match=rf"{bundle.id}.* 2 .*\(\d+, 2\)"):
@@ -223,7 +223,7 @@ def test_an_own_network_and_its_parameters_come_back(store, monkeypatch):
         hidden = keras.layers.GlobalMaxPooling1D()(keras.layers.Conv1D(filters, 3)(inputs))
         return keras.Model(inputs, keras.layers.Dense(n_classes, activation="softmax")(hidden))
 
-    monkeypatch.setitem(NETWORKS._members, "narrow", narrow)
+    monkeypatch.setitem(NETWORKS.loaded, "narrow", narrow)
     bundle = bundle_of()
     training = TrainingSpec(network="narrow", network_parameters={"filters": 7})
     bundle = replace(bundle, id=layout.new_model_id(), training=training)

@@ -119,7 +119,7 @@ def test_every_decision_at_once_is_noted(store):
 
 
 def test_the_latest_decisions_stay(files, monkeypatch):
-    monkeypatch.setattr(model_registry, "_DECISIONS", 3)
+    monkeypatch.setattr(model_registry, "DECISIONS", 3)
     for number in range(5):
         record_decision(files, noted(number))
     assert read_registry(files).considered == (noted(4), noted(3), noted(2))
@@ -127,7 +127,7 @@ def test_the_latest_decisions_stay(files, monkeypatch):
 
 def test_others_that_always_come_first(files, monkeypatch):
     monkeypatch.setattr(ObjectStore, "replace", lambda *_: False)
-    monkeypatch.setattr(update, "_CONFLICTS", Retry(tries=3, pause=0.0))
+    monkeypatch.setattr(update, "CONFLICTS", Retry(tries=3, pause=0.0))
     with pytest.raises(StoreError, match=r"registry\.json: .* 3 "):
         record_decision(files, noted(1))
 

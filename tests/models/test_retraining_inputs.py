@@ -226,7 +226,7 @@ def test_everything_that_decides_is_new(changed):
 @pytest.mark.parametrize(
     "name", ["difsims_core.models.retraining_inputs.__version__",
              "difsims_core.simulation.versions.SIMULATION_VERSION",
-             "difsims_core.learn.data.training_data._RECIPE"],
+             "difsims_core.learn.data.training_data.RECIPE"],
 )  # fmt: skip
 def test_other_code_is_new(name, monkeypatch):
     before = BASE.digest()

@@ -110,8 +110,8 @@ def test_the_bytes_do_not_depend_on_how_much_is_done_at_once(monkeypatch):
     scatterers = Scatterers.of(read_phase(phase), "lobato", "none")
     whole = scatterers.intensity(half, SCALES)
     for reflections, atoms in ((1000, 7), (1, 1000), (10**9, 1)):
-        monkeypatch.setattr(structure_factors, "_REFLECTIONS_AT_ONCE", reflections)
-        monkeypatch.setattr(structure_factors, "_ATOMS_AT_ONCE", atoms)
+        monkeypatch.setattr(structure_factors, "REFLECTIONS_AT_ONCE", reflections)
+        monkeypatch.setattr(structure_factors, "ATOMS_AT_ONCE", atoms)
         assert scatterers.intensity(half, SCALES).tobytes() == whole.tobytes()
 
 
@@ -138,7 +138,7 @@ def test_a_big_cell_needs_few_exponentials_and_scattering_factors(monkeypatch):
     """Far fewer than its 624 atoms times 6 scales times 4·10⁵ reflections: tables of single indices and of |g|."""
     phase = random_phase(624, cube(18_000))
     count = {"waves": 0, "factors": 0}
-    waves, factors = structure_factors._waves, structure_factors.scattering_factors
+    waves, factors = structure_factors.index_waves, structure_factors.scattering_factors
 
     def counted_waves(*arguments):
         found = waves(*arguments)
@@ -150,7 +150,7 @@ def test_a_big_cell_needs_few_exponentials_and_scattering_factors(monkeypatch):
         count["factors"] += found.size
         return found
 
-    monkeypatch.setattr(structure_factors, "_waves", counted_waves)
+    monkeypatch.setattr(structure_factors, "index_waves", counted_waves)
     monkeypatch.setattr(structure_factors, "scattering_factors", counted_factors)
     rows = reflection_rows(read_phase(phase), 1.7, "lobato", "none", (0.97, 1.03))
     assert len(rows.hkl) == pytest.approx(4 / 3 * np.pi * (1.7 * 1.03) ** 3 * 18_000, rel=1e-3)

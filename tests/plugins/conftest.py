@@ -25,7 +25,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     folder.mkdir()
     monkeypatch.syspath_prepend(str(folder))
     for family in (ENGINES, IMPERFECTIONS, METRICS, NETWORKS):
-        monkeypatch.setattr(family, "_members", dict(family._members))
+        monkeypatch.setattr(family, "loaded", dict(family.loaded))
     yield folder
     for name, module in list(sys.modules.items()):
         if str(getattr(module, "__file__", "")).startswith(str(folder)):

@@ -168,7 +168,7 @@ def test_a_reader_that_does_not_start_is_no_failure_of_the_scans(home, monkeypat
     monkeypatch.setattr(reconcile, "ScanReader", ScanReader)
     put(home, "good")
     with monkeypatch.context() as patch:
-        patch.setattr(isolated_reader, "_COMMAND", (sys.executable, "-c", ""))
+        patch.setattr(isolated_reader, "COMMAND", (sys.executable, "-c", ""))
         with pytest.raises(ScanReaderError):
             one_round(home, START)
         assert read_attempts(home) == {}
@@ -195,7 +195,7 @@ def test_an_object_that_is_too_large_is_not_even_fetched(home, monkeypatch, read
 def test_scans_that_kill_their_reader_are_given_up_in_a_store_as_it_is(store, monkeypatch):
     """The reader is a process of its own: no round ends, and none of the others waits."""
     monkeypatch.setattr(reconcile, "ScanReader", ScanReader)
-    monkeypatch.setattr(isolated_reader, "_COMMAND", (sys.executable, "-c", MISBEHAVING))
+    monkeypatch.setattr(isolated_reader, "COMMAND", (sys.executable, "-c", MISBEHAVING))
     for name in ("a", "killer_1", "leaver", "z"):
         put(store, name)
     assert names(one_round(store, START)) == ["a", "z"]

@@ -208,7 +208,7 @@ def test_what_cannot_be_written_is_spelt_out_in_a_reason(home, monkeypatch):
 
 
 def test_a_record_that_always_changes_is_given_up(home, monkeypatch):
-    monkeypatch.setattr(update, "_CONFLICTS", Retry(tries=3, pause=0.0))
+    monkeypatch.setattr(update, "CONFLICTS", Retry(tries=3, pause=0.0))
     monkeypatch.setattr(ObjectStore, "replace", lambda *_: False)
     put(home, "roi_1")
     with pytest.raises(StoreError, match=r"intake\.json: .* 3 "):

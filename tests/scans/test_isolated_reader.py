@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from difsims_core.scans import isolated_reader
@@ -46,17 +47,18 @@ def scan(tmp_path: Path):
 @pytest.fixture
 def misbehaving(monkeypatch: pytest.MonkeyPatch) -> None:
     """The process does what the names of scans say."""
-    monkeypatch.setattr(isolated_reader, "_COMMAND", (sys.executable, "-c", MISBEHAVING))
+    monkeypatch.setattr(isolated_reader, "COMMAND", (sys.executable, "-c", MISBEHAVING))
 
 
 def test_whole_scans_have_no_problem_and_others_their_own(scan):
     with ScanReader(PLAIN) as reader:
+        before = set(psutil.Process().children())
         assert reader.problem(scan("whole")) is None
-        child = reader._child
+        (child,) = set(psutil.Process().children()) - before
         assert "half_radial_crop.npz: " in str(reader.problem(scan("half", HALF)))
         assert reader.problem(scan("again")) is None
-        assert reader._child is child, "one process for all"
-    assert not child.runs()
+        assert set(psutil.Process().children()) - before == {child}, "one process for all"
+    assert not child.is_running()
 
 
 @pytest.mark.parametrize(
@@ -93,7 +95,7 @@ def saying(answer: str) -> tuple[str, ...]:
 
 @pytest.mark.parametrize("answer", ["'[1]'", "'{}'", "'no JSON'", "'{\"problem\": 1}'", "'[' * 10**5", "'x' * 10**6"])
 def test_an_answer_that_is_none_is_a_problem_of_the_scan(scan, monkeypatch, answer):
-    monkeypatch.setattr(isolated_reader, "_COMMAND", saying(answer))
+    monkeypatch.setattr(isolated_reader, "COMMAND", saying(answer))
     with ScanReader(PLAIN) as reader:
         assert "any_radial_crop.npz: " in str(reader.problem(scan("any")))
 
@@ -120,7 +122,7 @@ def test_the_process_knows_no_secret_and_all_limits(monkeypatch, scan):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s3cret-key")
     monkeypatch.setenv("PREFECT_API_AUTH_STRING", "a:b")
     monkeypatch.setenv("DIFSIMS_NPZ_ARRAY_MB", "7")
-    monkeypatch.setattr(isolated_reader, "_COMMAND", saying("json.dumps({'problem': ' '.join(os.environ)})"))
+    monkeypatch.setattr(isolated_reader, "COMMAND", saying("json.dumps({'problem': ' '.join(os.environ)})"))
     with ScanReader(PLAIN) as reader:
         names = str(reader.problem(scan("any"))).split()
     assert "DIFSIMS_NPZ_ARRAY_MB" in names
@@ -129,12 +131,12 @@ def test_the_process_knows_no_secret_and_all_limits(monkeypatch, scan):
 
 @pytest.mark.parametrize("code", ["raise SystemExit(1)", "print('hello', flush=True); input()"])
 def test_a_process_that_does_not_start_is_no_fault_of_a_scan(monkeypatch, scan, code):
-    monkeypatch.setattr(isolated_reader, "_COMMAND", (sys.executable, "-c", code))
+    monkeypatch.setattr(isolated_reader, "COMMAND", (sys.executable, "-c", code))
     with ScanReader(PLAIN) as reader, pytest.raises(ScanReaderError):
         reader.problem(scan("any"))
 
 
 def test_a_program_that_is_not_there_is_no_fault_of_a_scan(monkeypatch, scan):
-    monkeypatch.setattr(isolated_reader, "_COMMAND", ("/no/such/python",))
+    monkeypatch.setattr(isolated_reader, "COMMAND", ("/no/such/python",))
     with ScanReader(PLAIN) as reader, pytest.raises(ScanReaderError):
         reader.problem(scan("any"))

@@ -137,7 +137,7 @@ def test_changes_need_a_token_even_of_those_who_may(site):
     assert httpx.post(url, json=wanted, auth=site.login, timeout=30).status_code == 403
     api = site.api
     assert api.post("/flows/", wanted)["name"] == wanted["name"]
-    api._csrf["Prefect-Csrf-Token"] = "forgotten by the server"
+    api.csrf["Prefect-Csrf-Token"] = "forgotten by the server"
     assert api.post("/flows/", wanted)["name"] == wanted["name"]
 
 

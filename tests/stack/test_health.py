@@ -88,7 +88,7 @@ def test_deployments_that_fail_are_an_error_with_the_log(tmp_path, monkeypatch):
 
 
 def test_deaths_are_told_once(monkeypatch):
-    monkeypatch.setattr("flows.stack.supervision.watch._SECONDS_BETWEEN", 0.01)
+    monkeypatch.setattr("flows.stack.supervision.watch.SECONDS_BETWEEN", 0.01)
     programs = Programs([("RUNNING", 7), ("RUNNING", 7), ("RUNNING", 8), ("RUNNING", 8), ("FATAL", 0), ("FATAL", 0)])
     stop, told = Event(), []
 
@@ -104,7 +104,7 @@ def test_deaths_are_told_once(monkeypatch):
 
 
 def test_a_supervisor_that_is_gone_ends_the_watch(monkeypatch):
-    monkeypatch.setattr("flows.stack.supervision.watch._SECONDS_BETWEEN", 0.01)
+    monkeypatch.setattr("flows.stack.supervision.watch.SECONDS_BETWEEN", 0.01)
 
     class Gone(Programs):
         def states(self) -> dict[str, ProgramState]:

@@ -69,10 +69,10 @@ def test_a_stack_of_before_gets_a_login_at_its_next_start_and_not_while_it_runs(
 def test_how_to_sign_in_is_said_without_the_secret_and_so_is_what_no_login_opens(folder):
     stack = Stack(UpOptions(folder.root), lambda _line: None)
     services = Services(keep_credentials(folder, auth=True), s3_port=1, prefect_port=2)
-    said = stack._login(services)
+    said = stack.sign_in(services)
     assert str(folder.credentials) in said
     assert not [secret for secret in services.credentials.secrets if secret in said]
-    said = stack._login(Services(keep_credentials(folder, auth=False), s3_port=1, prefect_port=2))
+    said = stack.sign_in(Services(keep_credentials(folder, auth=False), s3_port=1, prefect_port=2))
     assert "every user of this machine may start, change and delete runs, with your rights" in said
     assert "without --no-auth" in said
 
@@ -173,6 +173,6 @@ def test_existing_services_keep_the_users_own_credentials(folder, monkeypatch):
 
 
 def test_an_installed_package_is_not_put_on_the_path_again(monkeypatch):
-    assert environments._python_path("") == str(deployments_file().parents[1])
+    assert environments.python_path("") == str(deployments_file().parents[1])
     monkeypatch.setattr(environments.sysconfig, "get_path", lambda _name: str(deployments_file().parents[1]))
-    assert environments._python_path("/elsewhere") == "/elsewhere"
+    assert environments.python_path("/elsewhere") == "/elsewhere"

@@ -31,7 +31,7 @@ from flows.stack.services.ports import choose_ports
 from flows.stack.services.programs import s3_program
 from flows.stack.services.seaweedfs import make_keys, open_doors, refuse_open_doors
 from flows.stack.supervision.supervisor import ProgramState, Supervisor
-from flows.stack.up import Stack, _Plan
+from flows.stack.up import Plan, Stack
 
 START_SECONDS = 60
 REQUESTS = [
@@ -257,7 +257,7 @@ def test_up_takes_over_no_seaweedfs_that_answers_strangers(kind, request, monkey
     monkeypatch.setattr(Supervisor, "states", lambda _self: {"s3": state})
     told: list[str] = []
     stack = Stack(UpOptions(running.folder.root), told.append)
-    plan = _Plan(StackState(ports=running.ports), running.services, [], adopted=True)
+    plan = Plan(StackState(ports=running.ports), running.services, [], adopted=True)
     with nullcontext() if kind == "closed" else pytest.raises(StackError, match=r"\.port"):
-        stack._start_s3(plan, Deadline(START_SECONDS, Event()))
+        stack.start_s3(plan, Deadline(START_SECONDS, Event()))
     assert told == ([f"SeaweedFS is ready at {running.services.endpoint}"] if kind == "closed" else [])

@@ -48,21 +48,21 @@ def stack(tmp_path, monkeypatch) -> Iterator[Stack]:
 @pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")  # it is left behind on purpose
 @pytest.mark.parametrize("same", [True, False], ids=["of this version", "of another version"])
 def test_programs_of_another_version_do_not_run_on(stack, monkeypatch, same):
-    state = stack._folder.load_state()
+    state = stack.folder.load_state()
     programs = [program(name) for name in NAMES]
     if not same:
         programs[-1] = replace(programs[-1], command=(*programs[-1].command, "that obeys the server"))
-    stack._supervisor.start(programs, {"PATH": os.environ["PATH"], MARK: state.id})
-    stack._supervisor.start_program("worker")
+    stack.supervisor.start(programs, {"PATH": os.environ["PATH"], MARK: state.id})
+    stack.supervisor.start_program("worker")
     wait_until(lambda: len(stack_processes(state.id)) == 2, 30, lambda: "the supervisor or its program is not there")
     left, found = {process.pid for process in stack_processes(state.id)}, []
 
-    def look(self: Stack, plan: up._Plan, _patience: object) -> None:
+    def look(self: Stack, plan: up.Plan, _patience: object) -> None:
         running = {process.pid for process in stack_processes(state.id)}
-        found.append((plan.adopted, Supervisor(self._folder).answers(), running))
+        found.append((plan.adopted, Supervisor(self.folder).answers(), running))
         raise StoppedError
 
-    monkeypatch.setattr(Stack, "_start", look)
+    monkeypatch.setattr(Stack, "start", look)
     stack.run(Event(), print)
     assert found == [(True, True, left) if same else (False, False, set())]
     assert not stack_processes(state.id)

@@ -94,12 +94,12 @@ def test_only_own_names_and_own_pages(host, origin, refused):
     site = SameOriginMiddleware(_nobody, origins("https://lab.example/api"))
     headers = [(b"host", host.encode())] if host is not None else []
     headers += [(b"origin", origin.encode())] if origin is not None else []
-    assert (site._problem(headers) is not None) is refused
+    assert (site.refusal(headers) is not None) is refused
 
 
 def test_two_names_are_none():
     site = SameOriginMiddleware(_nobody, ())
-    assert site._problem([(b"host", b"localhost"), (b"host", b"evil.example")])
+    assert site.refusal([(b"host", b"localhost"), (b"host", b"evil.example")])
 
 
 def test_the_template_for_kubernetes_leaves_size_and_time_open():

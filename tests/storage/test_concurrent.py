@@ -7,7 +7,7 @@ from contextvars import ContextVar
 
 import pytest
 
-from difsims_core.storage.concurrent import ContextPool, _made, consume_concurrently
+from difsims_core.storage.concurrent import ContextPool, consume_concurrently, each_made
 
 
 def test_results_come_in_order():
@@ -93,5 +93,5 @@ def test_what_is_pending_is_waited_for_when_the_next_cannot_be_made():
 
     pending: Future[None] = Future()
     with pytest.raises(ZeroDivisionError):
-        list(_made(items(), [pending]))
+        list(each_made(items(), [pending]))
     assert pending.done()

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from difsims_core.errors import InputError, MissingObjectError, StoreAccessError, StoreError
-from difsims_core.storage import local, temporary_files
+from difsims_core.storage import temporary_files
 from difsims_core.storage.objects import expand_urls, open_store
 from difsims_core.storage.temporary_files import clear_abandoned, temporary_folder, unique_name
 
@@ -49,7 +49,6 @@ def planted(folder, store, outside):
     (folder / "models" / "away").symlink_to(outside, target_is_directory=True)
     (folder / "models" / "a" / "secret").symlink_to(outside / "secret")
     os.mkfifo(folder / "models" / "pipe")
-    local._warn_of_link.cache_clear()
     return store
 
 

@@ -144,14 +144,14 @@ def test_a_lock_that_is_never_given_back_is_named(store, monkeypatch):
 def test_a_file_that_goes_while_a_folder_is_described(store, monkeypatch):
     store.write("a", b"")
     store.write("b", b"")
-    entries = local._entries
+    entries = local.folder_entries
 
     def vanish(path):
         found = entries(path)
         Path(path, "a").unlink()
         return found
 
-    monkeypatch.setattr(local, "_entries", vanish)
+    monkeypatch.setattr(local, "folder_entries", vanish)
     assert [info.key for info in store.describe()] == ["b"]
 
 

@@ -21,7 +21,7 @@ import numpy as np
 from difsims_core.kernels.compile import kernel
 from difsims_core.kernels.random.counter_rng import next_unit
 
-_COARSE, _COARSE_OUTCOMES = 128, 256  # means 0, 1 … 127; the probability of 256 and more is 10⁻²³
+COARSE, _COARSE_OUTCOMES = 128, 256  # means 0, 1 … 127; the probability of 256 and more is 10⁻²³
 _FINE, _FINE_OUTCOMES = 16, 32  # means 0, 1/16 … 15/16; the probability of 32 and more is 10⁻³⁶
 _INVERSION_BELOW = 10.0
 _NORMAL_ABOVE = 1e12  # where the skewness is 10⁻⁶ and counts no longer fit PTRS in double precision
@@ -53,7 +53,7 @@ def _alias_tables(means: np.ndarray, outcomes: int) -> tuple[np.ndarray, np.ndar
     return thresholds, aliases
 
 
-_COARSE_THRESHOLDS, _COARSE_ALIASES = _alias_tables(np.arange(_COARSE), _COARSE_OUTCOMES)
+_COARSE_THRESHOLDS, _COARSE_ALIASES = _alias_tables(np.arange(COARSE), _COARSE_OUTCOMES)
 _FINE_THRESHOLDS, _FINE_ALIASES = _alias_tables(np.arange(_FINE) / _FINE, _FINE_OUTCOMES)
 
 
@@ -146,7 +146,7 @@ def poisson(mean, state):
         return 0.0
     if not mean < _NORMAL_ABOVE:
         return _normal(mean, state)
-    if mean < _COARSE:
+    if mean < COARSE:
         return _from_tables(mean, next_unit(state), next_unit(state))
     return _transformed_rejection(mean, state)
 
@@ -216,7 +216,7 @@ def poisson_row(mean, n, state, work):
     u, v, large, trial, bound, place, probability = work[0], work[1], work[2], work[3], work[4], work[5], work[6]
     m = 0
     for i in range(n):
-        if mean[i] < _COARSE:
+        if mean[i] < COARSE:
             first, second = next_unit(state), next_unit(state)
             mean[i] = _from_tables(mean[i], first, second)
         elif mean[i] < _NORMAL_ABOVE:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 SAME_AXIS_PER_ANGSTROM = 1e-6
 _PATTERNS = ("x_px", "x_all", "x_q")
 _MAKES = {"1d/x_q": "a postprocessing.q_crop", "2d/x_px": "output.polar_px", "2d/x_all": "output.polar_all"}
-_RECIPE = "1"
+RECIPE = "1"
 """Changes whenever the same document and datasets give other weights; part of every training fingerprint."""
 
 
@@ -67,7 +67,7 @@ def training_fingerprint(spec: TrainingDocument, sim_fingerprints: Iterable[str]
     content = {
         "training": spec.model_dump(mode="json", exclude={"evaluate"}),
         "simulations": sorted(set(sim_fingerprints)),
-        "recipe": _RECIPE,
+        "recipe": RECIPE,
         **({"plugins": spec.plugins()} if spec.plugins() else {}),
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True, allow_nan=False).encode()).hexdigest()

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from distributed import Future
 
 _WRITE_BLOCK = "difsims_core.dataset.remote:write_remote_block"
-_POLL_SECONDS = 1.0  # between looks at a stop request and at the cluster
+POLL_SECONDS = 1.0  # between looks at a stop request and at the cluster
 _ordering = Lock()
 
 
@@ -96,7 +96,7 @@ def map_blocks(
     attempt = uuid.uuid4().hex[:8]  # the failure of a key is remembered as long as anybody holds its future
     keys = [(f"block-of-{order['simulation_id']}", block, attempt) for block in blocks]
     futures: list[Future] = found.client.map(
-        _call_by_name(), blocks, key=keys, pure=False, function=function, order=dict(order)
+        call_by_name(), blocks, key=keys, pure=False, function=function, order=dict(order)
     )
     waiting: dict[Any, tuple[int, Future]] = dict(zip(keys, zip(blocks, futures, strict=True), strict=True))
     failure: BaseException | None = None
@@ -118,7 +118,7 @@ def map_blocks(
         raise failure
 
 
-def _call_by_name() -> Callable[..., Any]:
+def call_by_name() -> Callable[..., Any]:
     """Return a function that travels as its code, and imports what it calls where it runs.
 
     Dask sends a function of a module by name, and a worker that cannot import it dies of the message, as does each
@@ -141,7 +141,7 @@ def _ended(found: Cluster, futures: list[Future], still_wanted: Callable[[], Non
     left = len(futures)
     while left:
         try:
-            yield ended.get(timeout=_POLL_SECONDS)
+            yield ended.get(timeout=POLL_SECONDS)
             left -= 1
         except Empty:
             still_wanted()

@@ -17,10 +17,10 @@ from flows.ui.progress import log_and_show
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-_CONNECT_SECONDS = 20.0
+CONNECT_SECONDS = 20.0
 _CLOSE_SECONDS = 5.0
-_LOOK_SECONDS = 15.0  # between looks at the number of workers
-_NO_WORKERS_SECONDS = 900.0  # a cluster that grows on demand starts its first machines within minutes
+LOOK_SECONDS = 15.0  # between looks at the number of workers
+NO_WORKERS_SECONDS = 900.0  # a cluster that grows on demand starts its first machines within minutes
 
 
 class ClusterError(DifsimsError):
@@ -65,7 +65,7 @@ class Cluster:
         if not self._looking.acquire(blocking=False):
             return
         try:
-            if time.monotonic() - self._looked < _LOOK_SECONDS:
+            if time.monotonic() - self._looked < LOOK_SECONDS:
                 return
             self._looked = time.monotonic()
             if self.threads:
@@ -76,7 +76,7 @@ class Cluster:
             self._looking.release()
         waited = time.monotonic() - self._idle_since
         remedy = f"start some with `dask worker {self.address}`"
-        if waited > _NO_WORKERS_SECONDS:
+        if waited > NO_WORKERS_SECONDS:
             raise ClusterError(f"the Dask cluster at {self.address} has had no worker for {waited:.0f} s", remedy)
         log_and_show(f"the Dask cluster at {self.address} has no worker; {remedy}; waiting")
 
@@ -188,7 +188,7 @@ def _connect(address: str) -> Client:
             "DIFSIMS_COMPUTE is dask, but Dask is not installed", "pip install 'difsims[dask]'"
         ) from None
     try:
-        return Client(address, timeout=_CONNECT_SECONDS, set_as_default=False, name="difsims")
+        return Client(address, timeout=CONNECT_SECONDS, set_as_default=False, name="difsims")
     except (OSError, ImportError) as error:  # ImportError: the scheduler refuses this version of Dask
         raise ClusterError(
             f"no Dask scheduler answers at {address} ({first_line(error)})",

@@ -156,7 +156,7 @@ def program_environment(folder: StackFolder, stack: str, services: Services) -> 
         "DIFSIMS_VERSION": __version__,
         "PATH": os.pathsep.join(filter(None, [str(Path(sys.executable).parent), shell.get("PATH")])),
         "PREFECT_HOME": str(folder.prefect_home),
-        "PYTHONPATH": _python_path(shell.get("PYTHONPATH", "")),
+        "PYTHONPATH": python_path(shell.get("PYTHONPATH", "")),
         "PYTHONUNBUFFERED": "1",
         MARK: stack,
     }
@@ -184,7 +184,7 @@ def write_environments(folder: StackFolder, services: Services) -> None:
         write_private(path, "\n".join([*first, *lines, ""]))
 
 
-def _python_path(inherited: str) -> str:
+def python_path(inherited: str) -> str:
     """Return a path on which the flows are found from any directory; an installed package needs none."""
     root = Path(flows.__file__).resolve().parent.parent
     if root in {Path(sysconfig.get_path(name)).resolve() for name in ("purelib", "platlib")}:

@@ -44,12 +44,12 @@ class SameOriginMiddleware:
         """Answer, or refuse."""
         if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
-        elif problem := self._problem(scope["headers"]):
+        elif problem := self.refusal(scope["headers"]):
             await _refuse(scope["type"], problem, send)
         else:
             await self._app(scope, receive, _unframed(send))
 
-    def _problem(self, headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+    def refusal(self, headers: Iterable[tuple[bytes, bytes]]) -> str | None:
         """Return why a request is refused, None when it is not."""
         hosts = [value.decode("latin-1") for name, value in headers if name == b"host"]
         origins = [value.decode("latin-1") for name, value in headers if name == b"origin"]

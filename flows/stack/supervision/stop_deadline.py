@@ -56,16 +56,17 @@ class StopDeadline:
                     return
             if over.wait(self.in_order):
                 return
+            tell(f"not stopped in order within {self.in_order:g} s, killed: {described(stack_processes(stack))}")
             process = supervisor.process()
             end([process] if process else [], 0)
-            left = stack_processes(stack)
-            tell(f"not stopped in order within {self.in_order:g} s and killed: {described(left) or 'supervisord'}")
-            end(left, 0)
+            end(stack_processes(stack), 0)
             if not over.wait(self.to_die):
                 self.leave(_FAILED)
 
-        Thread(target=watch, daemon=True, name="difsims-stop").start()
+        thread = Thread(target=watch, daemon=True, name="difsims-stop")
+        thread.start()
         try:
             yield
         finally:
             over.set()
+            thread.join()

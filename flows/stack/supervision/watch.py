@@ -10,7 +10,7 @@ from flows.stack.errors import StackError
 from flows.stack.supervision.orphaned_runs import SECONDS_BETWEEN_CHECKS, OrphanedRuns
 from flows.stack.supervision.supervisor import ProgramState, Supervisor
 
-_SECONDS_BETWEEN = 2.0
+SECONDS_BETWEEN = 2.0
 
 Tell = Callable[[str], None]
 
@@ -36,7 +36,7 @@ def watch_over(supervisor: Supervisor, lost: OrphanedRuns | None, stop: Event, t
     """
     deaths = _Deaths(supervisor, tell)
     next_look = time.monotonic() + SECONDS_BETWEEN_CHECKS
-    while not stop.wait(_SECONDS_BETWEEN):
+    while not stop.wait(SECONDS_BETWEEN):
         try:
             states = supervisor.states()
         except StackError as error:
