@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from difsims_core.crystal.reflections import ReflectionList
 from difsims_core.evaluate.base import ratio
 from difsims_core.evaluate.powder_lines import PowderLines, merge_lines, powder_lines
+
+if TYPE_CHECKING:
+    from difsims_core.crystal.reflections import ReflectionList
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ import numpy as np
 from difsims_core.crystal.catalogue import crystal_files as crystal_files_in
 from difsims_core.crystal.catalogue import find_crystal, is_place
 from difsims_core.crystal.phases import load_crystal
-from difsims_core.crystal.reflections import reflections_of
 from difsims_core.errors import CrystalError, DifsimsError, ExperimentError
 from difsims_core.evaluate.base import ratio
 from difsims_core.evaluate.experiment_scores import (
@@ -242,6 +241,8 @@ class LineLibrary:
         return self._known[key]
 
     def _calculated(self, name: str, q: np.ndarray) -> AllowedLines | str:
+        from difsims_core.crystal.reflections import reflections_of  # loads Numba, and those who only map need it not
+
         if name == BACKGROUND:
             return "the background class has no lines"
         if self.crystal_files.get(name, "") is None:

@@ -1,7 +1,4 @@
-"""Bring a profile onto another q axis: measured axes by interpolation, q crops by mean-conserving rebinning.
-
-SciPy's splines are loaded where they interpolate, as half of SciPy comes along; a simulation needs none.
-"""
+"""Bring a profile onto another q axis: measured axes by interpolation, q crops by mean-conserving rebinning."""
 
 from __future__ import annotations
 
@@ -37,10 +34,8 @@ def resample_profiles(profiles: np.ndarray, q_from: np.ndarray, q_to: np.ndarray
     if same_axis(q_from, q_to):
         return profiles
     check_sampling(q_from, q_to)
-    from scipy.interpolate import make_interp_spline
-
     inside = np.clip(q_to, q_from[0], q_from[-1])
-    return make_interp_spline(q_from, profiles, k=1, axis=-1)(inside).astype(profiles.dtype)
+    return _interpolated(inside, q_from, profiles.astype(np.float64)).astype(profiles.dtype)
 
 
 def check_axis(profiles: np.ndarray, q_axis: np.ndarray) -> None:
@@ -105,9 +100,18 @@ def range_used(q_axis: np.ndarray, q_wanted: np.ndarray) -> slice:
 
 def _in_samples(q: np.ndarray, q_wanted: np.ndarray) -> np.ndarray:
     """Return positions as (fractional) indices into an axis, continued beyond its ends."""
-    from scipy.interpolate import make_interp_spline
+    return _interpolated(q, q_wanted, np.arange(len(q_wanted), dtype=float))
 
-    return make_interp_spline(q_wanted, np.arange(len(q_wanted), dtype=float), k=1)(q)
+
+def _interpolated(q: np.ndarray, known: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Return (…, m) values at ``q`` (m,) of straight lines through (…, n) at ``known`` (n,), continued beyond its ends.
+
+    `numpy.interp` takes one profile at a time and continues none.
+    """
+    left = np.clip(np.searchsorted(known, q, side="right") - 1, 0, len(known) - 2)
+    per_length = 1 / (known[left + 1] - known[left])
+    before, after = per_length * (known[left + 1] - q), per_length * (q - known[left])
+    return values[..., left] * before + values[..., left + 1] * after
 
 
 def bin_edges(crop: QCropSpec) -> tuple[np.ndarray, np.ndarray]:

@@ -58,6 +58,12 @@ def test_a_simulation_loads_no_plots_and_no_tables(tmp_path):
         assert loaded & COMPILED == (set() if reused else COMPILED)
 
 
+def test_maps_and_their_report_are_made_without_what_computes_patterns():
+    loaded = loaded_by("import flows.commands.predict, difsims_core.results.map_report, colorsys")
+    assert "colorsys" in loaded, "the code did not run to its end"
+    assert not loaded & {"numba", "scipy", "tensorflow", "prefect"}
+
+
 def test_the_phases_that_come_along_are_read_without_anything_compiled():
     loaded = loaded_by_command("phases")
     assert "gemmi" in loaded

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
+from scipy.interpolate import make_interp_spline
 
 from difsims_core.config.signal import QCropSpec
 from difsims_core.errors import ExperimentError, InputError
@@ -99,6 +100,16 @@ def test_another_axis_is_resampled_within_its_range():
     peak = np.exp(-((wide - 0.6) ** 2) / (2 * 0.02**2))
     resampled = resample_profiles(peak, wide, Q_PX)
     np.testing.assert_allclose(resampled, np.exp(-((Q_PX - 0.6) ** 2) / (2 * 0.02**2)), atol=2e-3)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64, np.uint16])
+def test_resampling_is_the_linear_spline_of_scipy(kind):
+    random = np.random.default_rng(2)
+    axis = np.concatenate([[Q_PX[0]], random.uniform(Q_PX[0], Q_PX[-1], 2000), [Q_PX[5]], [Q_PX[-1]]])
+    axis = np.unique(axis)
+    profiles = (1000 * random.random((2, 3, len(axis)))).astype(kind)
+    expected = make_interp_spline(axis, profiles, k=1, axis=-1)(Q_PX).astype(kind)
+    assert np.array_equal(resample_profiles(profiles, axis, Q_PX), expected)
 
 
 @pytest.mark.parametrize(
