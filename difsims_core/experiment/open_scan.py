@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from difsims_core.config.raw_scans.reading import ReadingSpec
@@ -16,6 +17,7 @@ from difsims_core.experiment.stored.lazy import lazy_scan
 from difsims_core.experiment.stored.recording import Recording
 from difsims_core.families import SCAN_READERS
 from difsims_core.messages import first_line
+from difsims_core.storage.kept_copies import kept_copy
 from difsims_core.storage.names import as_written, join_url, split_url
 
 
@@ -25,7 +27,8 @@ def open_raw_scan(location: str | Path, reading: ReadingSpec = ReadingSpec()) ->
     Parameters
     ----------
     location
-        Path or URL of the file.
+        Path or URL of the file, or of a Zarr group. Groups are read where they lie; a file of an object store is
+        copied first, with what belongs to it, and kept (`storage.kept_copies`).
     reading
         What its file does not say, or says wrongly.
 
@@ -60,7 +63,30 @@ def _recording(location: str | Path, reading: ReadingSpec) -> Recording:
     where = where.rstrip("/")
     if where.lower().endswith(SUFFIXES) and (scheme != "file" or not Path(where).is_file()):
         return _opened("Zarr", lambda: open_zarr(join_url(scheme, where), reading), where)
-    path = Path(where)
+    if scheme == "file":
+        return _opened_file(Path(where), reading)
+    copy = kept_copy(join_url(scheme, where), _beside)
+    try:
+        recording = _opened_file(copy.path, reading)
+    except ExperimentError as error:
+        copy.release()
+        shown = join_url(scheme, where)
+        raise ExperimentError(error.problem.replace(str(copy.path), shown), error.remedy) from error
+    except BaseException:
+        copy.release()
+        raise
+    weakref.finalize(recording.frames, copy.release)
+    return recording
+
+
+def _beside(name: str, others: Sequence[str]) -> list[str]:
+    """Return which files of the same folder belong to one of this name, for all readers that may take it."""
+    readers = (SCAN_READERS[known]() for known in SCAN_READERS.names())
+    named = (reader for reader in readers if name.lower().endswith(reader.suffixes))
+    return sorted({other for reader in named for other in reader.beside(name, others)})
+
+
+def _opened_file(path: Path, reading: ReadingSpec) -> Recording:
     reader = _reader_of(path)
     return _opened(reader.file_format, lambda: reader.open(path, reading), path)
 
@@ -91,6 +117,8 @@ def _reader_of(path: Path) -> ScanReader:
         return known[0]
     if not head:
         raise ExperimentError(f"{path}: is empty", "copy it again")
+    if path.name.lower().endswith(SUFFIXES):
+        raise ExperimentError(f"{path}: is a file, expected the folder of a Zarr group", "unpack it if it is zipped")
     endings = sorted({*SUFFIXES, *(suffix for reader in readers for suffix in reader.suffixes)})
     if named:
         raise ExperimentError(

@@ -20,7 +20,7 @@ from tests.oracles.crystal_sites import Site, Structure, operations_of, rotation
 from tests.oracles.orientations import uniform_orientations
 from tests.oracles.settings import SETTINGS, generic_cell, triplets_of
 
-COARSE_DEG, FINE_DEG = 15.0, 5.0
+COARSE_DEG, FINE_DEG = 15.0, 6.0
 STANDARD = {
     (group.size, int(np.sum(np.isclose(group.angle, np.pi)))): group
     for group in (

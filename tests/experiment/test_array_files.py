@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import h5py
 import numpy as np
 import pytest
@@ -79,6 +82,23 @@ def test_zarr_of_format_3_is_read_alike(tmp_path, counts):
 @pytest.mark.parametrize("options", [{"chunks": (3, 2, 6, 5)}, {"compression": "gzip"}, {"shuffle": True}])
 def test_hdf5_in_chunks(tmp_path, counts, options):
     np.testing.assert_array_equal(open_raw_scan(hdf5(tmp_path / "scan", counts, **options)).frames[2:], counts[2:])
+
+
+def test_hdf5_that_others_read_at_the_same_time(tmp_path, counts):
+    path = hdf5(tmp_path / "scan", counts)
+    with h5py.File(path, "r"):
+        np.testing.assert_array_equal(open_raw_scan(path).frames.compute(), counts)
+
+
+def test_hdf5_that_is_being_written_is_refused(tmp_path, counts):
+    path = hdf5(tmp_path / "scan", counts)
+    code = f"import h5py, sys\nfile = h5py.File({str(path)!r}, 'a')\nprint('open', flush=True)\nsys.stdin.read()\n"
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout.readline() == "open\n"
+        with pytest.raises(ExperimentError, match=r"scan\.h5: no readable HDF5 file .*still being written"):
+            open_raw_scan(path)
+        writer.communicate("")
 
 
 def test_several_arrays_are_listed_and_one_is_chosen(tmp_path, counts):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from difsims_core.experiment.bad_pixels import find_bad_pixels
+from difsims_core.experiment.correct.bad_pixels import find_bad_pixels
 from tests.experiment.made_scans import Faults, make_scan
 
 

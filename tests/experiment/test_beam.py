@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from difsims_core.errors import ExperimentError
-from difsims_core.experiment.direct_beam import find_beam
-from difsims_core.experiment.drift import fit_drift
+from difsims_core.experiment.correct.direct_beam import find_beam
+from difsims_core.experiment.correct.drift import fit_drift
 from tests.experiment.made_scans import Faults, make_scan
 
 PHASES = ("pb", "pbi2_2h")
@@ -27,7 +27,7 @@ def test_centres_are_good_to_a_twentieth_of_a_pixel(electrons, disc):
     faults = Faults(seed=7, electrons=electrons, disc_px=disc, drift=((2.0, 1.0), (-1.0, 3.0)), jitter_px=0.2)
     found, true = measured(faults)
     error = np.hypot(*(found - true).T)
-    allowed = max(0.05, 2.0 * disc / 2 / math.sqrt(electrons / 2))  # counting: σ of the disc over √counts
+    allowed = 0.04 + 1.6 * disc / 2 / math.sqrt(electrons / 2)  # pixels, and counting: σ of the disc over √counts
     assert np.median(error) < allowed
     assert np.percentile(error, 95) < 2.4 * allowed
 

@@ -6,11 +6,11 @@ import pytest
 from difsims_core.crystal.phases import load_phase
 from difsims_core.crystal.reflections import reflection_list
 from difsims_core.errors import ExperimentError, InputError
-from difsims_core.experiment.fit_geometry import fit_geometry
-from difsims_core.experiment.friedel import friedel_centres
-from difsims_core.experiment.geometry import Geometry
-from difsims_core.experiment.phase_lines import phase_lines
-from difsims_core.experiment.scan_spots import ScanSpots, find_scan_spots
+from difsims_core.experiment.correct.fit_geometry import fit_geometry
+from difsims_core.experiment.correct.friedel import friedel_centres
+from difsims_core.experiment.correct.geometry import Geometry
+from difsims_core.experiment.correct.phase_lines import phase_lines
+from difsims_core.experiment.correct.scan_spots import ScanSpots, find_scan_spots
 from tests.experiment.made_scans import CALIBRATION, Faults, MadeScan, make_scan
 
 PHASES = ("pb", "pbi2_2h", "gratia_2h")

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from difsims_core.errors import ExperimentError
-from difsims_core.experiment.geometry import Geometry
-from difsims_core.experiment.integrator import PLACES, Integrator
+from difsims_core.experiment.correct.geometry import Geometry
+from difsims_core.experiment.integrate.integrator import PLACES, Integrator
 from difsims_core.signal.cell_operator import CellRange, cell_operator
 from difsims_core.signal.grid import RadialGrid
 from difsims_core.signal.polar_grid import PolarGrid

@@ -7,7 +7,8 @@ import pytest
 
 from difsims_core.config.raw_scans.preprocessing import PreprocessingSpec
 from difsims_core.errors import ExperimentError
-from difsims_core.experiment.preprocess import BEAM_MODELLED, DEAD, UNCOVERED, preprocess_scan
+from difsims_core.experiment.integrate.blocks import BEAM_MODELLED, DEAD, UNCOVERED
+from difsims_core.experiment.preprocess import preprocess_scan
 from difsims_core.signal.grid import RadialGrid
 from tests.experiment.made_scans import CALIBRATION, Faults, make_scan
 

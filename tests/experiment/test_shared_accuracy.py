@@ -5,7 +5,7 @@ import pytest
 
 from difsims_core.config.raw_scans.preprocessing import PreprocessingSpec
 from difsims_core.experiment.frames import sample_patterns
-from difsims_core.experiment.preprocess import prepare_scan
+from difsims_core.experiment.prepare import prepare_scan
 
 PHASES = ("p4mbm_scaled_mixed_halide", "gratia_2h", "pbi2_2h")
 

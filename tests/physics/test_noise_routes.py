@@ -15,6 +15,7 @@ from difsims_core.augment.noise import apply_counting_noise
 from difsims_core.augment.pixel_noise import apply_pixel_noise
 from difsims_core.signal.grid import RadialGrid
 from difsims_core.signal.integrate import annulus_counts, radial_means
+from tests.effort import either
 from tests.oracles import noise_route
 from tests.oracles.crystals import DEFAULT_PHASES
 from tests.oracles.orientations import uniform_orientations
@@ -23,17 +24,15 @@ SIZE, CALIBRATION = 64, 0.02
 GRID = RadialGrid(n_bins=23, step_per_angstrom=0.04, crop_bins=(2, 22))  # annuli of 2 px, to the corner of the frame
 COUNTS = annulus_counts((SIZE, SIZE), CALIBRATION, GRID)
 BINS = np.flatnonzero(COUNTS >= 60)
-N_PATTERNS, N_DRAWS = 20, 2000
+N_ORIENTATIONS, N_PATTERNS, N_DRAWS = either(3, 7), either(9, 20), 2000
 
 
 @pytest.fixture(scope="module")
 def images() -> np.ndarray:
-    """Twenty patterns of the three default phases on a ground of 2 % of the brightest spot."""
+    """Patterns of the three default phases on a ground of 2 % of the brightest spot."""
+    chosen = uniform_orientations(N_ORIENTATIONS, seed=61)
     spots = np.concatenate(
-        [
-            patterns(name, uniform_orientations(7, seed=61), sigma_px=2.0, calibration=CALIBRATION, shape=(SIZE, SIZE))
-            for name in DEFAULT_PHASES
-        ]
+        [patterns(name, chosen, sigma_px=2.0, calibration=CALIBRATION, shape=(SIZE, SIZE)) for name in DEFAULT_PHASES]
     )[:N_PATTERNS]
     scaled = spots / spots.max(axis=(1, 2), keepdims=True)
     return (37.0 * (scaled + 0.02)).astype(np.float32)

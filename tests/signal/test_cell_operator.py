@@ -7,7 +7,7 @@ import pytest
 from scipy import sparse
 
 from difsims_core.errors import InputError
-from difsims_core.experiment.geometry import Geometry
+from difsims_core.experiment.correct.geometry import Geometry
 from difsims_core.signal.cell_operator import CellOperator, CellRange, cell_operator, reach_px
 
 STEP = 0.0083

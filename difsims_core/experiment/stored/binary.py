@@ -44,7 +44,8 @@ class BinaryFrames(StoredFrames):
         self._record = record(shape, dtype, before, after)
 
     def _read(self, start: int, stop: int) -> np.ndarray:
-        return np.concatenate([found["frame"] for found in self._runs(start, stop)])
+        runs = [found["frame"] for found in self._runs(start, stop)]
+        return runs[0] if len(runs) == 1 else np.concatenate(runs)
 
     def headers(self) -> np.ndarray:
         """Return what stands before each frame, (n_frames, before) uint8; frames are skipped, not read."""

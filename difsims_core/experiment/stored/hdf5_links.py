@@ -44,10 +44,11 @@ def opened(path: Path) -> Iterator[h5py.File]:
         If it is none, or damaged.
     """
     try:
-        file = h5py.File(path, "r", locking=False)
+        file = h5py.File(path, "r")
     except OSError as error:
         raise ExperimentError(
-            f"{path}: no readable HDF5 file ({first_line(error)})", "it may be truncated: copy it again"
+            f"{path}: no readable HDF5 file ({first_line(error)})",
+            "it may be truncated, copy it again, or still being written, wait for that",
         ) from None
     with file:
         yield file

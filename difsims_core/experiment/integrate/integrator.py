@@ -10,7 +10,7 @@ import numpy as np
 from scipy import sparse
 
 from difsims_core.errors import ExperimentError
-from difsims_core.experiment.geometry import Geometry
+from difsims_core.experiment.correct.geometry import Geometry
 from difsims_core.kernels.scan.integrate import integrate_frame, merge_annuli, merge_azimuths, pad_frame
 from difsims_core.signal.cell_operator import CellOperator, CellRange, cell_operator, reach_px
 from difsims_core.signal.polar_grid import PolarGrid

@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from difsims_core.errors import ExperimentError
-from difsims_core.experiment.geometry import Geometry
-from difsims_core.experiment.phase_lines import PhaseLines
-from difsims_core.experiment.scan_spots import ScanSpots
+from difsims_core.experiment.correct.geometry import Geometry
+from difsims_core.experiment.correct.phase_lines import PhaseLines
+from difsims_core.experiment.correct.scan_spots import ScanSpots
 from difsims_core.kernels.scan.radii import agreement
 
 _LARGEST = 0.04  # ellipticity looked for

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from difsims_core.experiment.scan_spots import ScanSpots
+from difsims_core.experiment.correct.scan_spots import ScanSpots
 
 _SEARCHED_PX = 12.0
 _WANDER_PX = 3.0  # of the beam over a scan

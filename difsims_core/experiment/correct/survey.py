@@ -10,15 +10,15 @@ import numpy as np
 from difsims_core.config.raw_scans.preprocessing import BeamSpec, PreprocessingSpec
 from difsims_core.crystal.reflections import ReflectionList
 from difsims_core.errors import ExperimentError
-from difsims_core.experiment.bad_pixels import BadPixels, find_bad_pixels
-from difsims_core.experiment.direct_beam import BeamFinder, find_beam
-from difsims_core.experiment.drift import Drift, fit_drift
-from difsims_core.experiment.fit_geometry import GeometryFit, fit_geometry
+from difsims_core.experiment.correct.bad_pixels import BadPixels, find_bad_pixels
+from difsims_core.experiment.correct.direct_beam import BeamFinder, find_beam
+from difsims_core.experiment.correct.drift import Drift, fit_drift
+from difsims_core.experiment.correct.fit_geometry import GeometryFit, fit_geometry
+from difsims_core.experiment.correct.friedel import friedel_centres
+from difsims_core.experiment.correct.geometry import Geometry
+from difsims_core.experiment.correct.phase_lines import phase_lines
+from difsims_core.experiment.correct.scan_spots import ScanSpots, find_scan_spots
 from difsims_core.experiment.frames import Sample
-from difsims_core.experiment.friedel import friedel_centres
-from difsims_core.experiment.geometry import Geometry
-from difsims_core.experiment.phase_lines import phase_lines
-from difsims_core.experiment.scan_spots import ScanSpots, find_scan_spots
 
 _HIDDEN_PX = 6.0  # radius about a hidden beam in which no spots are looked for
 _OUTLIER = 6.0  # residuals of the drift: a beam that is farther away was mistaken for something else

@@ -1,0 +1,1 @@
+"""Frames to profiles and polar patterns."""

@@ -1,0 +1,112 @@
+"""A raw scan, opened and surveyed: all that its integration needs to know (docs/physics.md §17)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from difsims_core.config.raw_scans.preprocessing import IntegrationSpec, PreprocessingSpec
+from difsims_core.crystal.phases import load_phase
+from difsims_core.crystal.reflections import reflection_list
+from difsims_core.errors import ExperimentError
+from difsims_core.experiment.correct.detector_files import read_correction, read_mask
+from difsims_core.experiment.correct.survey import Survey, survey
+from difsims_core.experiment.frames import DetectorCorrection, sample_patterns
+from difsims_core.experiment.integrate.integrator import Integrator
+from difsims_core.experiment.open_scan import open_raw_scan
+from difsims_core.experiment.raw_scan import RawScan
+from difsims_core.signal.cell_operator import CellRange
+from difsims_core.signal.grid import RadialGrid
+from difsims_core.signal.polar_grid import PolarGrid
+
+_GRID = RadialGrid()
+_Q_BEYOND = 1.05  # lines so far beyond the edge of the frame still reach into it
+
+
+@dataclass(frozen=True, slots=True)
+class Grids:
+    """The grids on which the patterns of a scan are written.
+
+    Attributes
+    ----------
+    profile : (2,) tuple of int
+        First annulus of the profiles, and the one after the last.
+    polar : PolarGrid or None
+        Of the polar patterns; None: none are wanted.
+    """
+
+    profile: tuple[int, int]
+    polar: PolarGrid | None
+
+    @classmethod
+    def of(cls, wanted: IntegrationSpec) -> Grids:
+        """Return the grids that a document asks for; polar patterns cover the crop."""
+        profile = _GRID.crop_bins if wanted.range == "crop" else (0, _GRID.n_bins)
+        if not wanted.polar:
+            return cls(profile, None)
+        first, stop = _GRID.crop_bins
+        n_radii = -(-(stop - first) // wanted.annuli_per_radius)
+        return cls(profile, PolarGrid(_GRID, first, n_radii, wanted.annuli_per_radius, wanted.n_azimuths))
+
+    @property
+    def q(self) -> np.ndarray:
+        """(n_q,) float64: axis of the profiles, Å⁻¹."""
+        return _GRID.q[slice(*self.profile)]
+
+    def cells(self, n_azimuths: int) -> CellRange:
+        """Return the annuli and sectors that hold both."""
+        first, stop = self.profile
+        if self.polar:
+            first, stop = min(first, self.polar.first_annulus), max(stop, self.polar.stop_annulus)
+        return CellRange(_GRID.step_per_angstrom, first, stop, n_azimuths)
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedScan:
+    """A raw scan that is ready to be integrated.
+
+    Attributes
+    ----------
+    scan : RawScan
+    spec : PreprocessingSpec
+    survey : Survey
+    correct : DetectorCorrection
+        From readings to counts.
+    grids : Grids
+    integrator : Integrator
+    """
+
+    scan: RawScan
+    spec: PreprocessingSpec
+    survey: Survey
+    correct: DetectorCorrection
+    grids: Grids
+    integrator: Integrator
+
+
+def prepare_scan(location: str | Path, spec: PreprocessingSpec) -> PreparedScan:
+    """Open a raw scan and survey it.
+
+    Raises
+    ------
+    ExperimentError
+        If the scan cannot be read, or something that is needed is neither in the file nor given nor to be found.
+    """
+    scan = open_raw_scan(location, spec.reading)
+    calibration = scan.calibration_per_angstrom
+    if calibration is None:
+        raise ExperimentError(
+            f"{location}: says nothing of the width of its pixels in reciprocal space",
+            "give it as reading.calibration_per_angstrom (Å⁻¹ per pixel), or a camera length and its table",
+        )
+    correct = read_correction(spec.pixels, scan.frame_shape)
+    mask = read_mask(spec.pixels, location, scan.frame_shape)
+    q_seen = min(max(scan.frame_shape) * calibration * _Q_BEYOND, float(_GRID.q[-1]))
+    phases = [reflection_list(load_phase(name), q_seen) for name in spec.phases]
+    found = survey(sample_patterns(scan, correct), scan.scan_shape, spec, calibration, phases, mask)
+    grids = Grids.of(spec.integration)
+    cells = grids.cells(spec.integration.n_azimuths)
+    integrator = Integrator(found.pixels.good, found.geometry, cells, grids.polar)
+    return PreparedScan(scan, spec, found, correct, grids, integrator)
