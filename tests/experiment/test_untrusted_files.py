@@ -73,7 +73,7 @@ def test_links_beside_the_file_are_followed_and_circles_end(path, counts):
     ("shape", "chunks", "said"),
     [
         ((2, 2, 2**16, 2**16), (1, 1, 64, 64), "no detector has so many"),
-        ((256,) * 4, (64, 64, 256, 256), "in chunks of"),
+        ((256,) * 4, (96, 64, 256, 256), "in chunks of"),
     ],
 )
 def test_what_would_fill_the_memory_is_refused_before_it_is_read(path, shape, chunks, said):
