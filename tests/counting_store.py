@@ -17,12 +17,13 @@ NOW = datetime.now(UTC)
 
 
 class CountingStore(StorageBackend):
-    """Objects by path; ``requests`` and ``n_bytes`` count reads of objects that are there, by path."""
+    """Objects by path; ``requests`` and ``n_bytes`` count reads of objects that are there, ``listings`` of folders."""
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
         self.requests: Counter[str] = Counter()
         self.n_bytes: Counter[str] = Counter()
+        self.listings: Counter[str] = Counter()
 
     def check_root(self, path):
         return path.rstrip("/")
@@ -62,6 +63,7 @@ class CountingStore(StorageBackend):
         return sorted(name for name in self.objects if name.startswith(f"{path}/"))
 
     def describe(self, path):
+        self.listings[path] += 1
         return [
             ObjectInfo(name, len(self.objects[name]), _version(self.objects[name]), NOW, NOW)
             for name in self.list(path)

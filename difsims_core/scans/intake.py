@@ -179,15 +179,16 @@ def release(store: ObjectStore, name: str, *, tries: int) -> list[Attempt]:
 
 
 def scans_to_predict(
-    store: ObjectStore, model: str | None = None, *, tries: int = 1
+    store: ObjectStore, model: str | None = None, *, tries: int = 1, listed: Iterable[ObjectInfo] | None = None
 ) -> tuple[list[str], dict[str, str]]:
     """Return the URLs of the scans of a store, and why others are left out, by name.
 
-    Left out is what could not be read as it is, and what ``model`` has failed to map ``tries`` times.
+    Left out is what could not be read as it is, and what ``model`` has failed to map ``tries`` times. ``listed`` are
+    the scans of the store for those who have listed them.
     """
     attempts = read_attempts(store)
     usable, left = list[str](), dict[str, str]()
-    for scan in list_scans(store):
+    for scan in list_scans(store) if listed is None else listed:
         if name_problem(scan.key) is not None:
             continue
         tried = [attempts.get((scan.key, None)), attempts.get((scan.key, model)) if model else None]

@@ -22,8 +22,8 @@ from difsims_core.scans.missing_maps import Inventory, MissingMap
 from difsims_core.storage.npz.limits import npz_limits
 from difsims_core.storage.objects import ObjectInfo, ObjectStore
 
-_SECONDS_BETWEEN_TRIES = 10  # rounds closer together count as one: late ones may all start at once
-_LEAST_GRACE_SECONDS = 60  # from the decision to start a run until Prefect tells of it
+SECONDS_BETWEEN_TRIES = 10  # rounds closer together count as one: late ones may all start at once
+LEAST_GRACE_SECONDS = 60  # from the decision to start a run until Prefect tells of it
 _ANOTHER_CHANCE_SECONDS = 6 * 3600
 _MOST_SCANS_A_RUN = 50
 
@@ -44,7 +44,7 @@ class RetryRules:
 
     now: datetime
     tries: int
-    grace_seconds: float = _LEAST_GRACE_SECONDS
+    grace_seconds: float = LEAST_GRACE_SECONDS
 
     def may_try(self, attempt: Attempt | None, scan: ObjectInfo) -> bool:
         """Return whether a scan may be tried after the attempt that is known of it.
@@ -56,7 +56,7 @@ class RetryRules:
         age = abs((self.now - datetime.fromisoformat(attempt.at)).total_seconds())  # clocks are set back
         if self.is_given_up(attempt):
             return attempt.model is not None and not attempt.reason and age >= _ANOTHER_CHANCE_SECONDS
-        return age >= (_SECONDS_BETWEEN_TRIES if attempt.reason else self.grace_seconds)
+        return age >= (SECONDS_BETWEEN_TRIES if attempt.reason else self.grace_seconds)
 
     def is_given_up(self, attempt: Attempt) -> bool:
         """Return whether it was the last attempt that a scan gets."""
@@ -125,7 +125,7 @@ def reconcile(
         If the process that reads scans does not start.
     """
     npz_limits()  # a wrong setting is no fault of the scans
-    rules = RetryRules(now, tries, max(reading.seconds, _LEAST_GRACE_SECONDS))
+    rules = RetryRules(now, tries, max(reading.seconds, LEAST_GRACE_SECONDS))
     _, attempts = change_attempts(store, lambda known: _still_of_use(known, inventory))
     tried = {key for (key, _), attempt in attempts.items() if attempt.is_about(inventory.scans[key])}
     wanted = [*inventory.missing, *_made_from_other_content(attempts, inventory)]

@@ -50,13 +50,14 @@ def predict(
     objects = open_store(store)
     model = resolve_model(objects, model)
     model_id, tries = model.rstrip("/").rpartition("/")[2], load_settings().intake_tries
-    urls = expand_urls(experiments) if experiments else _all_scans(objects, model_id, tries)
+    scans = None if experiments else list_scans(objects)
+    urls = expand_urls(experiments) if scans is None else _all_scans(objects, scans, model_id, tries)
     if not urls:
         message = f"no experiments to predict below {objects.url(layout.PROFILES)}"
         log_and_show(message)
         return nothing_new([], message)
     reading = {} if q_unit is None else {"q_unit": q_unit, "beam_energy_kv": beam_energy_kv}
-    listed = _listed(objects, urls)
+    listed = _listed(objects, urls, scans)
     # A scan that is missing or damaged is an InputError; these are of the model.
     failures = ItemFailures(objects, ModelError, MissingObjectError, CorruptDataError)
     with track_progress(f"predict {model}", "predicting", len(urls), "maps") as work:
@@ -80,8 +81,8 @@ def predict(
     return found
 
 
-def _all_scans(store: ObjectStore, model: str, tries: int) -> list[str]:
-    urls, left = scans_to_predict(store, model, tries=tries)
+def _all_scans(store: ObjectStore, scans: list[ObjectInfo], model: str, tries: int) -> list[str]:
+    urls, left = scans_to_predict(store, model, tries=tries, listed=scans)
     if left:
         names = ", ".join(f"{name} ({reason})" for name, reason in list(left.items())[:5])
         log_and_show(
@@ -90,10 +91,10 @@ def _all_scans(store: ObjectStore, model: str, tries: int) -> list[str]:
     return urls
 
 
-def _listed(store: ObjectStore, urls: list[str]) -> dict[str, ObjectInfo]:
-    """Return what the store says now of those scans that lie in it."""
+def _listed(store: ObjectStore, urls: list[str], scans: list[ObjectInfo] | None = None) -> dict[str, ObjectInfo]:
+    """Return what the store says of those scans that lie in it: now, unless ``scans`` have just been listed."""
     keys = {url: key for url in urls if (key := scan_key(store, url)) is not None}
-    known = {info.key: info for info in list_scans(store)} if keys else {}
+    known = {info.key: info for info in (list_scans(store) if scans is None else scans)} if keys else {}
     return {url: known[key] for url, key in keys.items() if key in known}
 
 

@@ -105,10 +105,10 @@ def test_every_form_of_a_first_name_is_converted(snr):
 @pytest.mark.parametrize(
     ("document", "words"),
     [
-        ({"noise": {"snr": 1, "hot_pixel_probability": 0}}, "two names of one quantity"),
-        ({"noise": {"snr": -1}}, r"hot_pixel_probability: 1 is outside the possible range 0 … 0\.5"),
+        ({"noise": {"snr": 1, "hot_pixel_probability": 0}}, "snr.*hot_pixel_probability"),
+        ({"noise": {"snr": -1}}, r"hot_pixel_probability: 1 .* 0 … 0\.5"),
         ({"noise": {"hot_pixel_probability": {"log_uniform": [1e-6, 1e-3]}}}, "found log_uniform"),
-        ({"order": "historical", "noise_model": "physical"}, "two names of one quantity"),
+        ({"order": "historical", "noise_model": "physical"}, "noise_model.*order|order.*noise_model"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(document, words):

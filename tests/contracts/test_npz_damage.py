@@ -177,7 +177,7 @@ def test_what_numpy_writes_is_read_as_numpy_reads_it(array):
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (b"", "no array in NumPy's format"),
+        (b"", "NumPy"),
         (b"\x93NUMPY\x03\x00", "format 3.0"),
         (npy_of("{'descr': __import__('os').getcwd(), 'fortran_order': False, 'shape': (1,), }"), "header"),
         (npy_of("{'descr': '<f4', 'descr': '<f4', 'shape': (1,), }"), "header"),
@@ -185,9 +185,9 @@ def test_what_numpy_writes_is_read_as_numpy_reads_it(array):
         (npy_of("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }"), "header"),
         (npy_of("{'descr': '<f4', 'fortran_order': False, 'shape': (1 1,), }"), "shape"),
         (npy_of("{'descr': '<f3', 'fortran_order': False, 'shape': (1,), }"), "type '<f3'"),
-        (npy_of("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }", bytes(8)), "never unpickled"),
+        (npy_of("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }", bytes(8)), "object"),
         (npy_of("{'descr': '<f4', 'fortran_order': False, 'shape': (1000000, 1000000), }", bytes(8)), "truncated"),
-        (npy_of("{'descr': '<f4', 'fortran_order': False, 'shape': (1,), }", bytes(8)), "something was added"),
+        (npy_of("{'descr': '<f4', 'fortran_order': False, 'shape': (1,), }", bytes(8)), " 4 bytes.* 8"),
         (npy_of(f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({'1, ' * 70}), }}", bytes(4)), "impossible"),
         (npy_of(f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({'1' * 30_000}), }}"), "shape"),
     ],

@@ -1,6 +1,7 @@
 """What is odd about a structure is said: content, density, distances, displacement parameters."""
 
 import logging
+import re
 
 import pytest
 
@@ -44,21 +45,21 @@ def test_nothing_is_odd_about_rock_salt():
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"symbol": "P m -3 m"}, "1 Cl read, 4 expected; 1 Na read, 4 expected"),
-        ({"formula": "Cl2 Na"}, "4 Cl read, 8 expected"),
-        ({"formula": "Cl2 Na", "units": ""}, "Z = 2 (not stated, the likeliest)): 4 Na read, 2 expected"),
-        ({"formula": "Cl H6 Na"}, "0 H read, 24 expected"),
+        ({"symbol": "P m -3 m"}, r"\b1 Cl\b.* 4 .*\b1 Na\b.* 4 "),
+        ({"formula": "Cl2 Na"}, r"\b4 Cl\b.* 8 "),
+        ({"formula": "Cl2 Na", "units": ""}, r"Z = 2 .*\b4 Na\b.* 2 "),
+        ({"formula": "Cl H6 Na"}, r"\b0 H\b.* 24 "),
         ({"units": "", "formula": "Cl Na"}, None),
         ({"formula": "?"}, None),
-        ({"a": 2.0}, "a density of"),
-        ({"a": 2.0}, "atoms are too close to each other (Cl1–Na1 1.00 Å, "),
-        ({"a": 60}, "is outside 0.1 … 25"),
-        ({"u": "?"}, "no displacement parameter (U or B) is given for Na1"),
+        ({"a": 2.0}, r" g/cm³"),
+        ({"a": 2.0}, r"Cl1–Na1 1\.00 Å"),
+        ({"a": 60}, r" 0\.1 … 25"),
+        ({"u": "?"}, r" Na1\b"),
     ],
 )
 def test_what_is_odd_is_said_with_both_numbers(changes, expected):
     said = warnings_of(**changes)
-    assert said == () if expected is None else any(expected in warning for warning in said), said
+    assert said == () if expected is None else any(re.search(expected, warning) for warning in said), said
 
 
 def test_the_shipped_phases_are_plausible():

@@ -71,15 +71,15 @@ def test_confusion_and_per_class_by_hand() -> None:
 @pytest.mark.parametrize(
     ("p", "y", "words"),
     [
-        ([[0.5, 0.6]], [0], "no distribution"),
-        ([[np.nan, 1.0]], [0], "no distribution"),
-        ([[1.5, -0.5]], [0], "no distribution"),
-        ([[0.5, 0.5]], [2], "from 0 to 1"),
-        ([[0.5, 0.5]], [-1], "from 0 to 1"),
+        ([[0.5, 0.6]], [0], r"0\.5, 0\.6"),
+        ([[np.nan, 1.0]], [0], "nan"),
+        ([[1.5, -0.5]], [0], r"1\.5.*-0\.5"),
+        ([[0.5, 0.5]], [2], " 0 .* 1, .*int64"),
+        ([[0.5, 0.5]], [-1], " 0 .* 1, .*int64"),
         ([[0.5, 0.5]], [0.0], "integers"),
-        ([[0.5, 0.5]], [0, 1], "expected probabilities"),
-        ([[0.2, 0.3, 0.5]], [0], "expected probabilities"),
-        (np.empty((0, 2)), np.empty(0, int), "at least one"),
+        ([[0.5, 0.5]], [0, 1], r"\(1, 2\).*\(2,\)"),
+        ([[0.2, 0.3, 0.5]], [0], r"\(1, 3\)"),
+        (np.empty((0, 2)), np.empty(0, int), "one"),
     ],
 )
 def test_what_cannot_be_scored_is_refused(p: object, y: object, words: str) -> None:

@@ -236,7 +236,46 @@ def app5(path, counts):
     return path.with_suffix(".app5")
 
 
+def dm3(path, counts, order="scan_first"):
+    """Version 3: tags within groups, big-endian, and numbers, little-endian; dimensions from the fastest on."""
+    kinds = {"u1": (6, 10), "u2": (10, 4), "i2": (1, 2), "i4": (7, 3), "f4": (2, 6)}
+    data_type, element = kinds[counts.dtype.str[1:]]
+    axes = [(2.0, "nm"), (2.0, "nm"), (0.1, "1/nm"), (0.1, "1/nm")]
+    if order == "detector_first":
+        counts, axes = np.ascontiguousarray(counts.transpose(2, 3, 0, 1)), axes[::-1]
+
+    def group(*tags):
+        return struct.pack(">BBi", 0, 0, len(tags)) + b"".join(tags)
+
+    def tag(name, content):
+        is_group = content[:1] == b"\0"
+        return struct.pack(">BH", 20 if is_group else 21, len(name)) + name.encode() + content
+
+    def value(kind, layout, data):
+        return b"%%%%" + struct.pack(">ii", 1, kind) + struct.pack(f"<{layout}", data)
+
+    def array(kind, data, length):
+        return b"%%%%" + struct.pack(">4i", 3, 20, kind, length) + data
+
+    def calibration(scale, unit):
+        text = array(4, unit.encode("utf-16-le"), len(unit))
+        return group(tag("Origin", value(6, "f", 0)), tag("Scale", value(6, "f", scale)), tag("Units", text))
+
+    dimensions = group(*(tag("", value(5, "I", edge)) for edge in counts.shape[::-1]))
+    calibrations = group(
+        tag("Brightness", calibration(1, "e")),
+        tag("Dimension", group(*(tag("", calibration(*axis)) for axis in axes[::-1]))),
+    )
+    image = group(
+        tag("Calibrations", calibrations), tag("Data", array(element, counts.tobytes(), counts.size)),
+        tag("DataType", value(5, "I", data_type)), tag("Dimensions", dimensions),
+    )  # fmt: skip
+    root = group(tag("ImageList", group(tag("", group(tag("ImageData", image), tag("ImageTags", group()))))))
+    path.with_suffix(".dm3").write_bytes(struct.pack(">iii", 3, len(root), 1) + root + bytes(8))
+    return path.with_suffix(".dm3")
+
+
 WRITERS: dict[str, Callable[[Path, np.ndarray], Path]] = {
     function.__name__: function
-    for function in (npy, hdf5, zarr_array, hspy, zspy, mib, blo, tvips, arina, empad, emd, mrc, prz, ser, app5)
+    for function in (npy, hdf5, zarr_array, hspy, zspy, mib, blo, tvips, arina, empad, emd, mrc, prz, ser, app5, dm3)
 }

@@ -12,7 +12,7 @@ from difsims_core.config.raw_scans.reading import ReadingSpec
 from difsims_core.errors import DifsimsError
 from difsims_core.experiment.open_scan import open_raw_scan
 from difsims_core.families import SCAN_READERS
-from tests.experiment.formats import WRITERS, empad, mib, tvips
+from tests.experiment.formats import WRITERS, dm3, empad, mib, mrc, tvips
 
 
 @pytest.fixture
@@ -86,6 +86,7 @@ def test_axes_units_and_voltage_come_from_the_file(tmp_path, square):
         "hspy": (0.01, 2, 200), "zspy": (0.01, 2, 200), "emd": (0.01, 2, None), "mrc": (0.01, 2, 300),
         "prz": (0.01, 2, None), "ser": (0.01, None, None), "empad": (0.01, 0.75, None), "arina": (None, 0.5, 200),
         "blo": (0.016 / 20 / wavelength, 2.5, 200), "app5": (5e-4 / wavelength, 2, 200), "tvips": (None, None, 200),
+        "dm3": (0.01, 2, None),
     }  # fmt: skip
     for name, (calibration, step, voltage) in expected.items():
         scan = open_raw_scan(WRITERS[name](tmp_path / name, square))
@@ -143,6 +144,49 @@ def test_empad_is_known_by_its_name_alone(tmp_path, square):
     scan = open_raw_scan(raw)
     assert scan.file_format == "EMPAD"
     np.testing.assert_array_equal(scan.frames[:, :, :8, :8].compute(), square)
+
+
+@pytest.mark.parametrize("order", ["scan_first", "detector_first"])
+def test_units_tell_the_axes_of_digital_micrograph(tmp_path, counts, order):
+    scan = open_raw_scan(dm3(tmp_path / "scan", counts, order))
+    np.testing.assert_array_equal(scan.frames.compute(), counts)
+    np.testing.assert_array_equal(scan.frames[2, 1:].compute(), counts[2, 1:])
+    assert (scan.calibration_per_angstrom, scan.scan_step_nm) == (pytest.approx(0.01), 2)
+
+
+@pytest.mark.parametrize(("stamp", "order"), [(b"DD\0\0", "<"), (b"\x11\x11\0\0", ">")])
+def test_mrc_with_an_extended_header_in_either_byte_order(tmp_path, square, stamp, order):
+    """As FEI writes it: 128 KiB between header and frames."""
+    frames = (square.reshape(16, 8, 8) - np.int16(7)).astype(f"{order}i2")
+    header = np.zeros(256, f"{order}i4")
+    header[[0, 1, 2, 3, 23]] = 8, 8, 16, 1, 131_072
+    head = bytearray(header.tobytes())
+    head[208:216] = b"MAP " + stamp
+    (tmp_path / "scan.mrc").write_bytes(bytes(head) + bytes(131_072) + frames.tobytes())
+    scan = open_raw_scan(tmp_path / "scan.mrc")
+    np.testing.assert_array_equal(scan.frames.compute(), square.astype(np.int16) - 7)
+    assert scan.calibration_per_angstrom is None  # its scales are those of images
+
+
+@pytest.mark.parametrize("key", ["Scan - Camera Frames Per Point", "Scan - Points Per Camera Frame"])
+def test_several_frames_for_a_point_are_refused_by_name(tmp_path, square, key):
+    with pytest.raises(DifsimsError, match=f"{key} is 2, expected 1"):
+        open_raw_scan(mrc(tmp_path / "scan", square, {key: 2}))
+
+
+@pytest.mark.parametrize("table", [None, "0,0\n1,0\n0,1\n", "text\n", "0,0\n0,0\n"])
+def test_scan_with_gaps_is_refused_by_name(tmp_path, square, table):
+    path = mrc(tmp_path / "scan", square, {"Scan - Type": "Random"})
+    if table is not None:
+        (tmp_path / "scan_scan_coordinates.csv").write_text(table)
+    with pytest.raises(DifsimsError, match=r"scan_scan_coordinates\.csv"):
+        open_raw_scan(path)
+
+
+def test_zipped_zarr_is_refused_by_name(tmp_path):
+    (tmp_path / "scan.zspy").write_bytes(b"PK\3\4")
+    with pytest.raises(DifsimsError, match=r"scan\.zspy: is a file, expected the folder of a Zarr group"):
+        open_raw_scan(tmp_path / "scan.zspy")
 
 
 def test_text_beside_a_merlin_file_stands_for_it(tmp_path, square):

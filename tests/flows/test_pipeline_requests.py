@@ -1,4 +1,7 @@
-"""In a pipeline each npz is read twice at most: once to predict, once to evaluate; all else is handed on."""
+"""In a pipeline each npz is read twice at most: once to predict, once to evaluate; all else is handed on.
+
+The scans of a store are listed twice when all of them are mapped.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from difsims_core.config.documents import make_spec
 from difsims_core.config.pipeline import PipelineSpec
 from difsims_core.resources import samples_folder
 from difsims_core.storage.npz.contracts import read_profiles, read_truth, write_profiles
+from flows.commands.predict import predict
 from flows.pipeline import pipeline
 from tests.counting_store import COUNTING
 
@@ -29,7 +33,7 @@ def put_scan(tmp_path: Path, name: str) -> None:
     COUNTING.write(f"lab/difsims/truth/{name}_truth.npz", buffer.getvalue())
 
 
-def test_each_npz_is_read_twice_at_most(tmp_path: Path) -> None:
+def test_each_npz_is_read_twice_at_most_and_scans_are_listed_twice(tmp_path: Path) -> None:
     for name in ("roi_1", "roi_2"):
         put_scan(tmp_path, name)
     spec = make_spec(
@@ -52,3 +56,7 @@ def test_each_npz_is_read_twice_at_most(tmp_path: Path) -> None:
             assert 1 <= COUNTING.requests[path] <= 2, path
             assert COUNTING.n_bytes[path] <= 2 * len(COUNTING.objects[path]), path
         assert COUNTING.exists(made.report.removeprefix("counted://"))
+    COUNTING.listings.clear()
+    assert len(predict(made.model, store=ROOT)) == 2
+    scans = COUNTING.listings["lab/difsims/experiments/profiles"]
+    assert scans == 2, "before the maps, and afterwards, for what has changed meanwhile"

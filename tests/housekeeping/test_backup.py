@@ -148,16 +148,16 @@ def listing(key: str) -> dict[str, object]:
 @pytest.mark.parametrize(
     ("manifest", "words"),
     [
-        ({"format": 1}, "format: expected 2, found 1"),
-        ({"format": 2}, "not the manifest of a backup"),
-        ({"format": 2, "documents": []}, "not the manifest of a backup"),
-        ({"format": 2, "documents": {"models/registry.json": "sha256"}}, "not the manifest of a backup"),
-        (listing("../up"), "is no document of a store"),
-        (listing("/etc/passwd"), "is no document of a store"),
-        (listing("s3://other/registry.json"), "is no document of a store"),
-        (listing("models/x/bundle.json"), "is no document of a store"),
-        (listing("models/by-fingerprint/x.json"), "is no document of a store"),
-        (listing("experiments/raw/a"), "is no document of a store"),
+        ({"format": 1}, "format: .* 2, .* 1"),
+        ({"format": 2}, r"manifest\.json: "),
+        ({"format": 2, "documents": []}, r"manifest\.json: "),
+        ({"format": 2, "documents": {"models/registry.json": "sha256"}}, r"manifest\.json: "),
+        (listing("../up"), r"\.\./up"),
+        (listing("/etc/passwd"), "/etc/passwd"),
+        (listing("s3://other/registry.json"), "s3://other"),
+        (listing("models/x/bundle.json"), "models/x/bundle"),
+        (listing("models/by-fingerprint/x.json"), "by-fingerprint/x"),
+        (listing("experiments/raw/a"), "experiments/raw/a"),
     ],
 )
 def test_a_manifest_that_is_none(files, folder, manifest, words):

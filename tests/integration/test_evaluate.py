@@ -120,9 +120,9 @@ def test_a_prediction_of_another_file_is_refused(tmp_path: Path) -> None:
     [
         (
             {"label": np.zeros((50, 40), int), "phases": ["gratia_2h"]},
-            r"pixels \(40, 50\), the truth map {} has \(50, 40\)",
+            r"\(40, 50\).*{}.*\(50, 40\)",
         ),
-        ({"label": np.zeros((40, 50), int), "phases": ["a", "b"]}, r"no phase of the truth map {} \(a\) is a class"),
+        ({"label": np.zeros((40, 50), int), "phases": ["a", "b"]}, r"{} \(a\)"),
     ],
 )
 def test_a_truth_map_that_does_not_fit_is_named_with_its_scan(tmp_path: Path, truth: dict, words: str) -> None:

@@ -184,10 +184,10 @@ def _lists(counts, extra=0):
 @pytest.mark.parametrize(
     ("peaks", "words"),
     [
-        (_lists([1, 2]), "do not fit together"),
-        (_lists([1, 2, 3], extra=1), "do not fit together"),
-        (_lists([3, -1, 3]), "do not fit together"),
-        (_lists([40_000, 30_000, 0]), "has room for 65536"),
+        (_lists([1, 2]), " 0 … 3 "),
+        (_lists([1, 2, 3], extra=1), " 0 … 3 "),
+        (_lists([3, -1, 3]), " 0 … 3 "),
+        (_lists([40_000, 30_000, 0]), " 65536"),
     ],
 )
 def test_spots_that_do_not_fit_are_refused(tmp_path, peaks, words):

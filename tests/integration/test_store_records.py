@@ -134,13 +134,13 @@ def test_what_is_no_record_is_refused_by_name(built, data):
 @pytest.mark.parametrize(
     ("field", "value", "words"),
     [
-        ("n_patterns", 31, "sum to 31"),
-        ("class_counts", {"7": 30}, "class_counts of 3 labels"),
-        ("completed", "yesterday", "a date"),
-        ("axes", {"1d/x_px_q_axis": "0"}, "axes.1d/x_px_q_axis: expected 64 hexadecimal digits, found '0'"),
-        ("phases", "abc", "phases: expected a list, found 'abc'"),
-        ("stored_bytes", 2**53, "stored_bytes: expected less than 9007199254740992"),
-        ("stored_bytes", True, "a whole number"),
+        ("n_patterns", 31, " 31"),
+        ("class_counts", {"7": 30}, "class_counts"),
+        ("completed", "yesterday", "completed: .*'yesterday'"),
+        ("axes", {"1d/x_px_q_axis": "0"}, r"axes\.1d/x_px_q_axis: .* 64 .*'0'"),
+        ("phases", "abc", "phases: .*'abc'"),
+        ("stored_bytes", 2**53, "stored_bytes: .* 9007199254740992"),
+        ("stored_bytes", True, "stored_bytes: .*True"),
     ],
 )
 def test_fields_of_the_completion_record_are_checked(built, field, value, words):

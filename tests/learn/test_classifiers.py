@@ -66,11 +66,11 @@ def test_its_document_is_one_of_the_kinds():
 @pytest.mark.parametrize(
     ("document", "words"),
     [
-        ({"kind": "nearest_meen"}, "no classifier is called 'nearest_meen', did you mean 'nearest_mean'"),
+        ({"kind": "nearest_meen"}, "'nearest_meen'.*'nearest_mean'"),
         ({"kind": 7}, "kind"),
-        ({"kind": "nearest_mean", "epochs": 3}, r"training.*unknown key 'epochs'"),
+        ({"kind": "nearest_mean", "epochs": 3}, "training.*'epochs'"),
         ({"kind": "nearest_mean", "sharpness": []}, r"training\.sharpness"),
-        ({"kind": "keras_network", "takes": "polar"}, "unknown key 'takes'"),
+        ({"kind": "keras_network", "takes": "polar"}, "'takes'"),
     ],
 )
 def test_what_is_no_document_of_its_kind_is_refused(document, words):

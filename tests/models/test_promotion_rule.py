@@ -49,24 +49,25 @@ def test_a_model_that_is_clearly_better_replaces_the_champion():
 
 
 @pytest.mark.parametrize(
-    ("found", "words"),
+    ("found", "failed", "words"),
     [
-        (comparison(*EQUAL), "gain: better in nothing"),
-        (comparison(*EQUAL, scans=scans(0.0, 0.0, 0.0)), "gain: better in nothing"),
-        (comparison((50, 0, 0, 4950), (50, 90, 10, 4850)), "held-out accuracy"),
-        (comparison((50, 0, 300, 4650), (50, 90, 10, 4850)), "recall of b"),
-        (comparison(*BETTER, scans=scans(-0.09, -0.05, -0.1)), "peaks F1 above the null"),
-        (comparison(*BETTER, scans=scans(0.0, -0.31, 0.2, 0.2)), "phases that fit better than the null"),
-        (comparison(*BETTER, lost=("roi_7",)), "not roi_7"),
-        (comparison((0, 0, 2, 6), (0, 0, 2, 6)), "held-out accuracy"),
-        (comparison(*BETTER, refused="only one of the two takes square roots"), "difsims promote"),
-        (comparison((0, 0, 0, 0), (0, 0, 0, 0)), "no row is held out for both"),
-        (comparison(*BETTER, scans=scans(-0.03, -0.03, -0.0301)), "against better in peaks F1 above the null"),
+        (comparison(*EQUAL), ["gain"], "+0.00"),
+        (comparison(*EQUAL, scans=scans(0.0, 0.0, 0.0)), ["gain"], "+0.00"),
+        (comparison((50, 0, 0, 4950), (50, 90, 10, 4850)), ["held-out accuracy", "recall of b", "gain"], "98.10%"),
+        (comparison((50, 0, 300, 4650), (50, 90, 10, 4850)), ["recall of b"], "97.20%"),
+        (comparison(*BETTER, scans=scans(-0.09, -0.05, -0.1)), ["peaks F1 above the null", "gain"], "-0.080"),
+        (comparison(*BETTER, scans=scans(0.0, -0.31, 0.2, 0.2)), ["phases that fit better than the null"], "3 of 4"),
+        (comparison(*BETTER, lost=("roi_7",)), ["experiments mapped"], "roi_7"),
+        (comparison((0, 0, 2, 6), (0, 0, 2, 6)), ["held-out accuracy", "recall of a", "recall of b", "gain"], "16"),
+        (comparison(*BETTER, refused="only one of the two takes square roots"), [], "`difsims promote`"),
+        (comparison((0, 0, 0, 0), (0, 0, 0, 0)), [], "held_out_fraction"),
+        (comparison(*BETTER, scans=scans(-0.03, -0.03, -0.0301)), ["gain"], "peaks F1 above the null"),
     ],
 )
-def test_the_champion_stays_and_the_reason_is_said(found, words):
+def test_the_champion_stays_and_the_reason_is_said(found, failed, words):
     decision = decide(RULE, found)
     assert not decision.promote
+    assert [check.name for check in decision.checks if not check.passed] == failed
     assert words in decision.why
 
 

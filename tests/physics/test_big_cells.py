@@ -182,7 +182,8 @@ def test_too_many_reflections_say_what_limits_them_and_what_to_do():
 
 
 @pytest.mark.parametrize(
-    ("cell", "words"), [((2, 2, 40_000, 90, 90, 90), "indices up to"), ((9000, 9000, 0.01, 90, 90, 90), "reflections")]
+    ("cell", "words"),
+    [((2, 2, 40_000, 90, 90, 90), r" \d{5,}, .*\d{5}"), ((9000, 9000, 0.01, 90, 90, 90), "reflections")],
 )
 def test_cells_of_impossible_shape_are_refused(cell, words):
     with pytest.raises(CrystalError, match=words):

@@ -163,14 +163,14 @@ def test_an_archive_of_arrays_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("document", "words"),
     [
-        ({"orientations": {"kind": "list"}}, "need a file"),
-        ({"orientations": {"kind": "grid", "file": "a.npy"}}, "only they do"),
-        ({"orientations": {"order": "sequential"}}, "no order"),
-        ({"intensities": {"model": "two_beam"}}, "needs a thickness"),
+        ({"orientations": {"kind": "list"}}, "orientations: .*file"),
+        ({"orientations": {"kind": "grid", "file": "a.npy"}}, "orientations: .*file"),
+        ({"orientations": {"order": "sequential"}}, "orientations: .*order"),
+        ({"intensities": {"model": "two_beam"}}, r"diffraction\.thickness_angstrom"),
         ({"diffraction": {"shape_factor": "slab", "precession_angle_deg": 1}}, "precession"),
         ({"overlap": {"fraction": 0.6}}, "0.5"),
-        ({"combinations": True, "spots": {}}, "nothing to combine"),
-        ({"postprocessing": {"q_crop": {"q_max_per_angstrom": 2.0, "jitter": 1.2}}}, "lower q_max or the jitter"),
+        ({"combinations": True, "spots": {}}, "combinations"),
+        ({"postprocessing": {"q_crop": {"q_max_per_angstrom": 2.0, "jitter": 1.2}}}, "q_max.*jitter"),
     ],
 )
 def test_documents_that_contradict_themselves_are_refused(document, words):

@@ -172,11 +172,11 @@ def test_a_document_names_imperfections_and_their_sections(example, tmp_path):
 @pytest.mark.parametrize(
     ("sections", "message"),
     [
-        ({"blurr": {}}, r"extensions\.blurr: no imperfection is called 'blurr', did you mean 'blur'.*difsims\.imperf"),
-        ({"blur": {"b_angstrom": 1}}, r"extensions\.blur: unknown key 'b_angstrom', did you mean 'b_angstrom2'"),
-        ({"blur": {"b_angstrom2": -1}}, r"extensions\.blur\.b_angstrom2: Input should be greater than or equal to 0"),
-        ({"blur": 3}, r"extensions\.blur: expected keys and values"),
-        (["blur"], r"extensions: expected .name"),
+        ({"blurr": {}}, r"extensions\.blurr: .*'blurr'.*'blur'.*difsims\.imperf"),
+        ({"blur": {"b_angstrom": 1}}, r"extensions\.blur: .*'b_angstrom'.*'b_angstrom2'"),
+        ({"blur": {"b_angstrom2": -1}}, r"extensions\.blur\.b_angstrom2: "),
+        ({"blur": 3}, r"extensions\.blur: "),
+        (["blur"], "extensions: "),
     ],
 )
 def test_what_is_no_section_is_refused(example, sections, message):
@@ -215,19 +215,19 @@ class Shown(ProfileImperfection):
 @pytest.mark.parametrize(
     ("member", "made", "message"),
     [
-        ("Drawn", "1 / 0", r"failed .ZeroDivisionError: division by zero"),
-        ("Drawn", "{'a b': draws.patterns}", "which is no name of small letters"),
-        ("Drawn", "{'new': np.zeros(3)}", r"draws new as float64 \(3,\); expected numbers for each of 24 patterns"),
-        ("Drawn", "{'new': np.full(len(draws.patterns), np.nan)}", "expected numbers for each"),
-        ("Drawn", "{'sigma_px': np.full(len(draws.patterns), 2.5)}", "expected one of its levels, found 2.5"),
-        ("Drawn", "{'lattice_scale': draws['lattice_scale'] + 1}", r"expected numbers from 0\.97 to 1\.03, found"),
-        ("Drawn", "{'calibration_scale': draws.patterns * 0.0}", r"expected numbers from 0\.98 to 1\.02, found 0"),
-        ("Drawn", "{'orientation': draws['orientation'] * 2}", "expected unit quaternions"),
-        ("Drawn", "{'orientation': draws['orientation'][:, :3]}", r"replaces orientation by float32 \(24, 3\)"),
-        ("Spotty", "spots.intensity", "gave a ndarray for spots"),
+        ("Drawn", "1 / 0", "ZeroDivisionError"),
+        ("Drawn", "{'a b': draws.patterns}", "a b"),
+        ("Drawn", "{'new': np.zeros(3)}", r"\bnew\b.*float64 \(3,\).* 24 "),
+        ("Drawn", "{'new': np.full(len(draws.patterns), np.nan)}", r"\bnew\b.* 24 "),
+        ("Drawn", "{'sigma_px': np.full(len(draws.patterns), 2.5)}", r"sigma_px.* 2\.5"),
+        ("Drawn", "{'lattice_scale': draws['lattice_scale'] + 1}", r"lattice_scale.* 0\.97 .* 1\.03"),
+        ("Drawn", "{'calibration_scale': draws.patterns * 0.0}", r"calibration_scale.* 0\.98 .* 1\.02.* 0"),
+        ("Drawn", "{'orientation': draws['orientation'] * 2}", "orientation"),
+        ("Drawn", "{'orientation': draws['orientation'][:, :3]}", r"orientation .*float32 \(24, 3\)"),
+        ("Spotty", "spots.intensity", "ndarray"),
         ("Spotty", "replace(spots, intensity=-spots.intensity)", "not finite, or negative"),
-        ("Spotty", "replace(spots, intensity=spots.intensity[1:])", "gave .* spots and .* for"),
-        ("Shown", "values[:, 1:]", r"gave float32 \(24, 255\).*; expected values \(24, 256\) for the route 'profile'"),
+        ("Spotty", "replace(spots, intensity=spots.intensity[1:])", r" \d+ .* \d+ "),
+        ("Shown", "values[:, 1:]", r"float32 \(24, 255\).*\(24, 256\) .*'profile'"),
         ("Shown", "values * np.nan", "not finite"),
     ],
 )  # fmt: skip

@@ -145,13 +145,13 @@ def test_spot_removal_never_removes_every_spot():
 @pytest.mark.parametrize(
     ("document", "words"),
     [
-        ({"phases": ["pbi2_2"]}, "did you mean 'pbi2_2h'"),
-        ({"phases": [{"name": "a", "cif": "/nowhere/a.cif"}]}, "no CIF file at"),
-        ({"crystal_folder": "/nowhere"}, "does not exist"),
-        ({"detector": {"size_px": 256}}, "crop needs"),
-        ({"postprocessing": {"q_crop": {"q_max_per_angstrom": 3.0}}}, "lower q_max"),
+        ({"phases": ["pbi2_2"]}, "'pbi2_2h'"),
+        ({"phases": [{"name": "a", "cif": "/nowhere/a.cif"}]}, r"/nowhere/a\.cif"),
+        ({"crystal_folder": "/nowhere"}, "/nowhere"),
+        ({"detector": {"size_px": 256}}, r"0\.753.*1\.322.*size_px"),
+        ({"postprocessing": {"q_crop": {"q_max_per_angstrom": 3.0}}}, "q_max"),
         ({"diffraction": {"debye_waller": {"Xe": 1.0}}}, "Xe"),
-        ({"detector": {"size_px": 64, "calibration_per_angstrom": 0.05}}, "too coarse"),
+        ({"detector": {"size_px": 64, "calibration_per_angstrom": 0.05}}, r"0\.05"),
     ],
 )
 def test_what_cannot_be_simulated_is_refused_before_any_work(document, words):
@@ -190,13 +190,13 @@ A1 {element} 0 0 0 {occupancy}
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("this is not a CIF", "not a readable CIF"),
+        ("this is not a CIF", r"a\.cif"),
         ("", "a.cif"),
-        (CIF.format(element="Pb", occupancy=1).split("loop_\n_atom")[0], "no atom sites"),
-        (CIF.format(element="Pb", occupancy=1).replace("Pb 0 0 0", "Pb ? 0 0"), "no position"),
+        (CIF.format(element="Pb", occupancy=1).split("loop_\n_atom")[0], "_atom_site_fract"),
+        (CIF.format(element="Pb", occupancy=1).replace("Pb 0 0 0", "Pb ? 0 0"), r"\?"),
         (CIF.format(element="Pb", occupancy=1).replace("length_a 4", "length_a ?"), "_cell_length_a"),
         (CIF.format(element="Pb", occupancy=1).replace("length_a 4", "length_a 0.2"), "volume"),
-        (CIF.format(element="Pb", occupancy=1).replace("length_a 4", "length_a 90000"), "reflections lie within"),
+        (CIF.format(element="Pb", occupancy=1).replace("length_a 4", "length_a 90000"), " Å³"),
         (CIF.format(element="Qq", occupancy=1), "'Qq'"),
         (CIF.format(element="Pb", occupancy=1.5), "occupancy"),
     ],

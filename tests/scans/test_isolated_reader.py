@@ -64,8 +64,8 @@ def test_whole_scans_have_no_problem_and_others_their_own(scan):
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("killer", "ended the process that read it (SIGKILL)"),
-        ("leaver", "ended the process that read it (exit code 3)"),
+        ("killer", "SIGKILL"),
+        ("leaver", " 3)"),
         ("deep", "RecursionError: too deep"),
         ("talker", "ValueError: xxx"),
     ],

@@ -6,21 +6,14 @@ One server, with the environment and by the command of `difsims up`, serves all 
 from __future__ import annotations
 
 import os
-import signal
 import socket
-import subprocess
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import prefect.settings
-import psutil
 import pytest
 from prefect.settings import temporary_settings
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -36,28 +29,16 @@ from flows.stack.errors import StackError
 from flows.stack.records.credentials import keep_credentials
 from flows.stack.records.environment import Services, program_environment
 from flows.stack.records.folder import StackFolder
-from flows.stack.services.processes import flow_runs
-from flows.stack.services.programs import POOL, PREFECT_SERVER, worker_program
+from flows.stack.services.programs import POOL, PREFECT_SERVER
 from tests.browser.prefect_site import running_prefect
+from tests.stack.guarded_site import SECONDS, SHELL, Site, await_end, deploy, kill_once, submit, worker
 from tests.stack_service import wait_until
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
 
-SECONDS = 180
-FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 OPEN_TEMPLATE = {
     "variables": {"type": "object", "properties": {"command": {"type": "string"}, "env": {"type": "object"}}},
     "job_configuration": {"command": "{{ command }}", "env": "{{ env }}"},
-}
-SHELL = {  # what the user's shell may have of other servers
-    "WEB_CONCURRENCY": "2",
-    "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": "*",
-    "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": "*",
-    "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "false",
-    "PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED": "false",
-    "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "false",
-    "PREFECT_SERVER_API_AUTH_STRING": "difsims:guessed",
-    "PREFECT_API_AUTH_STRING": "difsims:guessed",
 }
 SOCKETS = (
     "events/in",
@@ -66,29 +47,6 @@ SOCKETS = (
     "task_runs/subscriptions/scheduled",
     f"work_pools/{POOL}/workers/connect",
 )
-
-
-@dataclass(frozen=True)
-class Site:
-    """A running server, as its owner knows it."""
-
-    address: str
-    folder: StackFolder
-    services: Services
-
-    @property
-    def api(self) -> PrefectApi:
-        return PrefectApi(self.services.api, self.services.login)
-
-    @property
-    def login(self) -> tuple[str, str]:
-        user, _, password = (self.services.login or "").partition(":")
-        return user, password
-
-    @property
-    def port(self) -> int:
-        assert self.services.prefect_port is not None
-        return self.services.prefect_port
 
 
 @pytest.fixture(scope="module")
@@ -255,39 +213,6 @@ def test_the_server_itself_still_starts_runs_for_events(site, pool):
     wait_until(started, SECONDS, lambda: "no run was started for an event")
 
 
-def deploy(site: Site, flow: str, deployment: Mapping[str, Any]) -> str:
-    """Make a deployment as whoever may use the API can, and return its id."""
-    flow_id = site.api.post("/flows/", {"name": flow})["id"]
-    body = {"flow_id": flow_id, "name": os.urandom(4).hex(), "work_pool_name": POOL, "paused": True, **deployment}
-    return site.api.post("/deployments/", body)["id"]
-
-
-def submit(site: Site, deployment: str, variables: Mapping[str, Any]) -> str:
-    body = {"state": {"type": "SCHEDULED"}, "job_variables": dict(variables)}
-    return site.api.post(f"/deployments/{deployment}/create_flow_run", body)["id"]
-
-
-@contextmanager
-def worker(site: Site) -> Iterator[Path]:
-    """Run the worker of a stack; give its log."""
-    log = site.folder.logs / "worker.log"
-    environment = program_environment(site.folder, "access", site.services)
-    with log.open("wb") as file:
-        process = subprocess.Popen(
-            worker_program("of-the-test").command, env=environment, stdout=file, stderr=file, stdin=subprocess.DEVNULL,
-            cwd=site.folder.scratch,
-        )  # fmt: skip
-    try:
-        yield log
-    finally:
-        process.terminate()
-        try:
-            process.wait(60)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
 def test_the_worker_executes_no_command_of_the_server(site, pool, tmp_path):
     """Job variables, template, code to pull, another function, another flow: five ways to a command of one's own."""
     marks, code = tmp_path / "marks", tmp_path / "evil.py"
@@ -324,25 +249,6 @@ def test_the_worker_executes_no_command_of_the_server(site, pool, tmp_path):
         "pulled": "COMPLETED", "killed": "CRASHED", "other flow": "CRASHED", "command": "CRASHED",
         "environment": "CRASHED", "template": "COMPLETED",
     }, story  # fmt: skip
-    assert "the command is the worker's own" in ended["command"]["message"]
-    assert "job variables 'env'" in ended["environment"]["message"]
-    assert "flow 'evil' is none of those that run here" in ended["other flow"]["message"]
-
-
-def kill_once(run: str) -> None:
-    """Kill the process of a run as soon as there is one: its worker then looks for hooks of the flow."""
-    deadline = time.monotonic() + SECONDS
-    while time.monotonic() < deadline:
-        if found := flow_runs(psutil.process_iter()).get(run):
-            os.kill(found[0].pid, signal.SIGKILL)
-            return
-        time.sleep(0.05)
-    raise AssertionError("the run never had a process")
-
-
-def await_end(site: Site, run: str, log: Path) -> dict[str, Any]:
-    def state() -> dict[str, Any]:
-        return site.api.get(f"/flow_runs/{run}")["state"]
-
-    wait_until(lambda: state()["type"] in FINAL, SECONDS, lambda: f"{state()}\n{log.read_text(errors='replace')}")
-    return state()
+    assert "'command'" in ended["command"]["message"]
+    assert "'env'" in ended["environment"]["message"]
+    assert "'evil'" in ended["other flow"]["message"]

@@ -27,23 +27,23 @@ def _client_error(
 @pytest.mark.parametrize(
     ("error", "kind", "words"),
     [
-        (_client_error("NoSuchBucket"), StoreAccessError, "bucket 'b' does not exist; create it"),
+        (_client_error("NoSuchBucket"), StoreAccessError, "'b'"),
         (_client_error("SignatureDoesNotMatch"), StoreAccessError, "AWS_SECRET_ACCESS_KEY"),
         (_client_error("AuthorizationHeaderMalformed"), StoreAccessError, "AWS_REGION"),
-        (PermissionError("denied"), StoreAccessError, "refuses these credentials"),
-        (NoCredentialsError(), StoreAccessError, "no credentials found"),
-        (_client_error("NoSuchKey"), MissingObjectError, "no such object"),
-        (FileNotFoundError("x"), MissingObjectError, "no such object"),
-        (_client_error("SlowDown"), StoreError, "try again"),
-        (_client_error("InternalError"), StoreError, "try again.*look at the disk of the store; free space"),
-        (_client_error("507", status=507), StoreFullError, r"store is full \(507\); free space"),
-        (_client_error("Odd", status=507), StoreFullError, r"store is full \(Odd\); free space"),
-        (_client_error("InsufficientStorage"), StoreFullError, "store is full.*another store"),
-        (_client_error("QuotaExceeded"), StoreFullError, "store is full.*another store"),
+        (PermissionError("denied"), StoreAccessError, "AWS_ACCESS_KEY_ID"),
+        (NoCredentialsError(), StoreAccessError, "AWS_ACCESS_KEY_ID"),
+        (_client_error("NoSuchKey"), MissingObjectError, "b/key"),
+        (FileNotFoundError("x"), MissingObjectError, "b/key"),
+        (_client_error("SlowDown"), StoreError, "SlowDown"),
+        (_client_error("InternalError"), StoreError, "InternalError"),
+        (_client_error("507", status=507), StoreFullError, r"\(507\)"),
+        (_client_error("Odd", status=507), StoreFullError, r"\(Odd\)"),
+        (_client_error("InsufficientStorage"), StoreFullError, "InsufficientStorage"),
+        (_client_error("QuotaExceeded"), StoreFullError, "QuotaExceeded"),
         (_client_error("AccessDenied"), StoreAccessError, r"AccessDenied to PutObject"),
-        (_client_error("RequestTimeTooSkewed"), StoreAccessError, "clock of this machine differs.*set it right"),
-        (EndpointConnectionError(endpoint_url="http://127.0.0.1:1"), StoreError, "try again"),
-        (TimeoutError("slow"), StoreError, "try again"),
+        (_client_error("RequestTimeTooSkewed"), StoreAccessError, "RequestTimeTooSkewed"),
+        (EndpointConnectionError(endpoint_url="http://127.0.0.1:1"), StoreError, "b/key"),
+        (TimeoutError("slow"), StoreError, "b/key"),
     ],
 )
 def test_each_failure_has_its_meaning(error, kind, words):
@@ -56,9 +56,9 @@ def test_each_failure_has_its_meaning(error, kind, words):
 @pytest.mark.parametrize(
     ("code", "ahead", "words"),
     [
-        ("RequestTimeTooSkewed", 7200, "clock of this machine differs .* by 12[01] minutes, ahead"),
-        ("403", -3600, "clock .* by (59|60) minutes, behind"),  # of a HEAD request, which has no room for a reason
-        ("403", 60, "refuses these credentials"),
+        ("RequestTimeTooSkewed", 7200, " 12[01] min"),
+        ("403", -3600, " (59|60) min"),  # of a HEAD request, which has no room for a reason
+        ("403", 60, "AWS_ACCESS_KEY_ID"),
     ],
 )
 def test_a_wrong_clock_is_told_from_wrong_credentials(code, ahead, words):

@@ -46,9 +46,10 @@ class _Computed:
 
 
 class _RosettaReader(ScanReader):
-    """A format by the name of its module in ``rsciio``."""
+    """A format by the name of its module in ``rsciio``, and whether that tells the axes of the scan by the file."""
 
     module: ClassVar[str]
+    tells_axes: ClassVar[bool] = True
 
     def open(self, path: Path, reading: ReadingSpec) -> Recording:
         """Return the only signal with three or four axes, or the only one."""
@@ -61,7 +62,7 @@ class _RosettaReader(ScanReader):
             raise ExperimentError(f"{path}: expected one array with three or four axes, found {shapes}")
         (signal,) = scans or signals
         data = signal["data"] if isinstance(signal["data"], da.Array) else da.from_array(signal["data"])
-        axes = [_axis(axis) for axis in signal["axes"]]
+        axes = [_axis(axis, self.tells_axes) for axis in signal["axes"]]
         if len(axes) != data.ndim:
             axes = [Axis(0.0)] * data.ndim
         order = stored_order(axes, reading)
@@ -85,6 +86,7 @@ class DigitalMicrographReader(_RosettaReader):
     file_format: ClassVar[str] = "Digital Micrograph"
     suffixes: ClassVar[tuple[str, ...]] = (".dm3", ".dm4")
     module: ClassVar[str] = "digitalmicrograph"
+    tells_axes: ClassVar[bool] = False  # it takes the last two for those of the detector, whatever their units
 
     def recognises(self, path: Path, head: bytes) -> bool:
         """Return whether it is called so and of version 3 or 4."""
@@ -103,8 +105,9 @@ class PantaRheiReader(_RosettaReader):
         return path.name.lower().endswith(self.suffixes) and head.startswith(b"PK") and is_zipfile(path)
 
 
-def _axis(said: Mapping[str, Any]) -> Axis:
-    return Axis(number(said.get("scale")) or 0.0, text(said.get("units")), truth(said.get("navigate")))
+def _axis(said: Mapping[str, Any], tells_axes: bool) -> Axis:
+    of_scan = truth(said.get("navigate")) if tells_axes else None
+    return Axis(number(said.get("scale")) or 0.0, text(said.get("units")), of_scan)
 
 
 def _below(said: Any, *names: str) -> Mapping[str, Any]:
