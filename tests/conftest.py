@@ -72,7 +72,7 @@ def pytest_configure_node(node: Any) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Lanes | None:
-    """Let one process wait for services while the others compute."""
+    """Let some processes wait for services while others compute."""
     return Lanes(config, log) if config.getvalue("dist") == "loadgroup" else None
 
 

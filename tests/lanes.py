@@ -1,8 +1,9 @@
-"""Two lanes of tests: one process waits for services while the others compute.
+"""Two lanes of tests: processes that wait for services, and processes that compute meanwhile.
 
-A file is one piece of work, as its fixtures are shared by its tests; so is what carries one ``xdist_group``. The first
-process begins with what starts services, so that one Prefect server and one store serve all that can share them; the
-others compute. Whoever has nothing left of its own takes over, from the far end, what the other lane has not begun.
+A file is one piece of work, as its fixtures are shared by its tests; so is what carries one ``xdist_group``. Every
+second process waits. The first of them begins with the folders that share a Prefect server, the others at the far end,
+with those that take longest; the computing ones go through all other folders. Whoever has nothing left of its own takes
+over, from the far end, what the other lane has not begun. Four processes keep two processors busy.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from xdist.workermanage import WorkerController
 # Folders whose tests wait for processes more than they compute, in the order in which they run: first those that share
 # a Prefect server, so that nobody else takes one of them over and starts a second one.
 WAITING = (
-    "tests/flows/", "tests/faults/", "tests/kill/", "tests/stack/", "tests/browser/", "tests/production/",
-    "tests/dask/", "tests/cli/",
+    "tests/flows/", "tests/faults/", "tests/kill/", "tests/cli/", "tests/dask/", "tests/browser/", "tests/production/",
+    "tests/stack/",
 )  # fmt: skip
 
 
@@ -27,28 +28,27 @@ class Lanes(LoadGroupScheduling):
 
     def __init__(self, config: pytest.Config, log: Producer | None = None) -> None:
         super().__init__(config, log)
-        self._first: WorkerController | None = None
+        self._places: dict[WorkerController, int] = {}
 
     def _split_scope(self, nodeid: str) -> str:
         scope = super()._split_scope(nodeid)
         return nodeid.split("::", 1)[0] if scope == nodeid else scope
 
     def _assign_work_unit(self, node: WorkerController) -> None:
-        self._first = self._first or node
-        scope = next_piece(list(self.workqueue), waits=node is self._first)
-        self.workqueue.move_to_end(scope, last=False)
+        place = self._places.setdefault(node, len(self._places))
+        self.workqueue.move_to_end(next_piece(list(self.workqueue), place), last=False)
         super()._assign_work_unit(node)
 
 
-def next_piece(left: Sequence[str], *, waits: bool) -> str:
-    """Return which piece of work a process takes: the first one of its own lane, or else the last one of the other."""
-    ordered = sorted(left, key=_place)
-    computing = [scope for scope in left if _place(scope) == len(WAITING)]
-    waiting = ordered[: len(ordered) - len(computing)]
-    own, other = (waiting, computing) if waits else (computing, waiting)
-    return own[0] if own else other[-1]
+def next_piece(left: Sequence[str], place: int) -> str:
+    """Return which piece of work the process in a place takes of those that are left."""
+    computing = [scope for scope in left if not scope.startswith(WAITING)]
+    waiting = sorted((scope for scope in left if scope.startswith(WAITING)), key=_order)
+    own, other = (computing, waiting) if place % 2 else (waiting, computing)
+    if not own:
+        return other[-1]
+    return own[0] if place % 2 or place == 0 else own[-1]
 
 
-def _place(scope: str) -> int:
-    """Return where a piece of work stands in the order of those that wait; behind them when it computes."""
-    return next((place for place, folder in enumerate(WAITING) if scope.startswith(folder)), len(WAITING))
+def _order(scope: str) -> int:
+    return next(place for place, folder in enumerate(WAITING) if scope.startswith(folder))

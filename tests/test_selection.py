@@ -148,11 +148,11 @@ def test_a_history_that_is_cut_off_young_or_missing_is_unknown(repository, tmp_p
 
 def test_each_process_takes_its_own_lane_first_and_then_the_far_end_of_the_other():
     left = ["tests/cli/a.py", "tests/flows/a.py", "tests/flows/b.py", "tests/physics/a.py", "tests/physics/b.py"]
-    assert next_piece(left, waits=True) == "tests/flows/a.py"
-    assert next_piece(left, waits=False) == "tests/physics/a.py"
-    assert next_piece(left[:3], waits=False) == "tests/cli/a.py"
-    assert next_piece(left[1:3], waits=False) == "tests/flows/b.py"
-    assert next_piece(left[3:], waits=True) == "tests/physics/b.py"
+    for place, piece in enumerate(("tests/flows/a.py", "tests/physics/a.py", "tests/cli/a.py", "tests/physics/a.py")):
+        assert next_piece(left, place) == piece
+    assert next_piece(left[:3], 1) == "tests/cli/a.py"
+    assert next_piece(left[1:3], 3) == "tests/flows/b.py"
+    assert next_piece(left[3:], 0) == next_piece(left[3:], 2) == "tests/physics/b.py"
 
 
 def test_it_is_told_where_the_time_went():

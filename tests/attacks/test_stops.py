@@ -10,6 +10,7 @@ from itertools import count
 import pytest
 
 from difsims_core.dataset.build import begin, finish, write_group
+from difsims_core.moments import now_text
 from difsims_core.storage.ids import list_simulations
 from tests.attacks.examine import findings
 from tests.attacks.in_store import objects
@@ -49,7 +50,9 @@ def whole(attacked):
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_what_stops_at_any_change_is_completed_by_the_next_run(name, whole):
+def test_what_stops_at_any_change_is_completed_by_the_next_run(name, whole, monkeypatch):
+    moment = now_text()  # a prediction says when it was made, to the second
+    monkeypatch.setattr("difsims_core.learn.predict.now_text", lambda: moment)
     operation, original = OPERATIONS[name], Original(whole.store)
     complete: set[tuple[str, object]] = set()
     for changes in count():

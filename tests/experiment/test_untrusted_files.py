@@ -70,6 +70,20 @@ def test_links_beside_the_file_are_followed_and_circles_end(path, counts):
 
 
 @pytest.mark.parametrize(
+    ("shape", "chunks", "said"),
+    [
+        ((2, 2, 2**16, 2**16), (1, 1, 64, 64), "no detector has so many"),
+        ((256,) * 4, (96, 64, 256, 256), "in chunks of"),
+    ],
+)
+def test_what_would_fill_the_memory_is_refused_before_it_is_read(path, shape, chunks, said):
+    with h5py.File(path, "w") as file:
+        file.create_dataset("counts", shape, "f8", chunks=chunks)
+    with pytest.raises(DifsimsError, match=said):
+        open_raw_scan(path)
+
+
+@pytest.mark.parametrize(
     "change", [{"filters": [{"id": "pickle"}]}, {"compressor": {"id": "pickle"}}, {"filters": [{}]}]
 )
 def test_zarr_of_format_2_cannot_name_an_unpickler(tmp_path, counts, change):

@@ -5,9 +5,9 @@ import pytest
 from orix.quaternion import Rotation
 
 from difsims_core.diffraction.noise_free import patterns
-from difsims_core.signal.integrate import PolarOperator
 from tests.oracles import image_route, imperfections
 from tests.oracles.compare import cosine
+from tests.oracles.integrate import PolarOperator
 from tests.physics.runs import CROP, Run, worst
 
 PHASES = {"phases": ["pb", "gratia_2h"]}

@@ -9,10 +9,10 @@ from pyFAI.integrator.azimuthal import AzimuthalIntegrator
 
 from difsims_core import patterns, radial_profiles
 from difsims_core.signal.grid import RadialGrid, pixel_counts
-from difsims_core.signal.integrate import PolarOperator, annulus_counts, radial_means
 from tests.oracles import image_route
 from tests.oracles.compare import cosine
 from tests.oracles.crystals import DEFAULT_PHASES
+from tests.oracles.integrate import PolarOperator, annulus_counts, radial_means
 from tests.oracles.orientations import uniform_orientations
 
 SIZE, CALIBRATION, GRID = 515, 0.00588, RadialGrid()

@@ -14,10 +14,10 @@ from difsims_core import patterns
 from difsims_core.augment.noise import apply_counting_noise
 from difsims_core.augment.pixel_noise import apply_pixel_noise
 from difsims_core.signal.grid import RadialGrid
-from difsims_core.signal.integrate import annulus_counts, radial_means
 from tests.effort import either
 from tests.oracles import noise_route
 from tests.oracles.crystals import DEFAULT_PHASES
+from tests.oracles.integrate import annulus_counts, radial_means
 from tests.oracles.orientations import uniform_orientations
 
 SIZE, CALIBRATION = 64, 0.02

@@ -12,11 +12,11 @@ from difsims_core.config.documents import make_spec
 from difsims_core.crystal.phases import load_phase
 from difsims_core.diffraction.noise_free import patterns, polar_patterns
 from difsims_core.signal.grid import RadialGrid, pixel_counts, polar_pixel_counts
-from difsims_core.signal.integrate import PolarOperator
 from difsims_core.simulation.simulator import Simulator
 from tests.oracles import ewald, imperfections, noise_route
 from tests.oracles.compare import cosine
 from tests.oracles.crystals import DEFAULT_PHASES
+from tests.oracles.integrate import PolarOperator
 from tests.oracles.orientations import uniform_orientations
 from tests.oracles.structure_factor import reflections
 from tests.physics.runs import CROP, Run, worst

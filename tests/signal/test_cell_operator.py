@@ -9,6 +9,8 @@ from scipy import sparse
 from difsims_core.errors import InputError
 from difsims_core.experiment.correct.geometry import Geometry
 from difsims_core.signal.cell_operator import CellOperator, CellRange, cell_operator, reach_px
+from difsims_core.signal.grid import RadialGrid
+from tests.oracles.polar_cells import polar_areas
 
 STEP = 0.0083
 CALIBRATION = 0.0118
@@ -46,6 +48,24 @@ def test_whole_pixels_are_shared(first):
     whole = (radius > (first + 1.5 if first else -1)) & (radius < 97)
     assert whole.sum() > 10_000
     assert given[whole] == pytest.approx(1, abs=1e-4)
+
+
+@pytest.mark.parametrize("beam", [(0.0, 0.0), (0.31, -0.44)])
+def test_each_share_is_that_of_rays(beam):
+    """An independent way: pieces of 1/16 px of rays from the beam, cut where they cross an edge; sectors of 5°.
+
+    A pixel is no polygon in radius and azimuth, which is seen near the beam.
+    """
+    grid = RadialGrid(n_bins=60, step_per_angstrom=STEP, crop_bins=(13, 50))
+    cells = CellRange(STEP, 13, 50, 72)
+    reach = reach_px(cells, CALIBRATION, np.eye(2)) + 3
+    found = matrix(cell_operator(cells, CALIBRATION, np.eye(2), beam), cells, reach)
+    size, centre = 2 * reach + 1, (reach + beam[1], reach + beam[0])
+    rays = polar_areas((size, size), CALIBRATION, grid, centre, np.ones(size * size, bool))
+    five = sparse.csr_array(sparse.kron(sparse.eye_array(60 * 72), np.ones((1, 5))) @ rays)
+    for annuli, allowed in ((slice(0, 7), 0.06), (slice(20, 37), 0.035)):
+        mine, theirs = (part[annuli.start * 72 : annuli.stop * 72].toarray() for part in (found, five[13 * 72 :]))
+        assert math.sqrt(np.square(mine - theirs).sum() / np.square(theirs).sum()) < allowed
 
 
 def test_azimuths_begin_at_x_and_run_towards_y():

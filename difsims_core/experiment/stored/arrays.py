@@ -17,6 +17,8 @@ from difsims_core.experiment.stored.frames import StoredFrames
 from difsims_core.experiment.stored.hdf5_links import StoredArray, opened
 from difsims_core.experiment.stored.recording import ScanLayout
 
+_MOST_CHUNK_BYTES = 2**31
+
 
 class ArrayFrames(StoredFrames):
     """Frames of one array, (…, rows, columns) or (rows, columns, …), with up to two scan axes.
@@ -50,6 +52,9 @@ class ArrayFrames(StoredFrames):
         super().__init__(math.prod(scan), detector, dtype, files, source)
         self.scan, self._order = scan, order
         if chunks is not None:
+            size = math.prod(chunks) * dtype.itemsize
+            if size > _MOST_CHUNK_BYTES:  # each is unpacked whole
+                raise ExperimentError(f"is stored in chunks of {size:,} bytes", "store it in chunks of a few frames")
             held = split_axes(chunks, order)[0]
             self.run_frames = math.prod([*held[:1], *scan[1:]])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -11,6 +12,8 @@ import numpy as np
 from difsims_core.errors import DifsimsError, ExperimentError
 from difsims_core.experiment.stored.stamps import FileStamp
 from difsims_core.messages import first_line
+
+_MOST_FRAME_BYTES = 2**29
 
 
 class StoredFrames(ABC):
@@ -46,6 +49,10 @@ class StoredFrames(ABC):
     ) -> None:
         if n_frames < 1 or min(frame_shape) < 1:
             raise ExperimentError(f"holds {n_frames} frames of {frame_shape[0]} × {frame_shape[1]} pixels, no scan")
+        if math.prod(frame_shape) * dtype.itemsize > _MOST_FRAME_BYTES:
+            raise ExperimentError(
+                f"holds frames of {frame_shape[0]} × {frame_shape[1]} pixels, no detector has so many"
+            )
         if dtype.kind not in "iufb":
             raise ExperimentError(f"holds numbers of the type {dtype}, expected counts: whole or real numbers")
         self.n_frames, self.frame_shape = n_frames, frame_shape
