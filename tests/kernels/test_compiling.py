@@ -46,12 +46,11 @@ def test_what_is_compiled_ahead_is_all_that_the_shipped_documents_need():
     assert compiled_here() == before
 
 
-def test_progress_is_a_line_every_tenth_kernel(capfd, monkeypatch):
+def test_progress_is_a_line_every_tenth_kernel(capsys):
     handler = console.KernelHandler()
-    monkeypatch.setattr(console.story, "file", sys.stderr)
     for number in range(1, 26):
         handler.handle(record(number))
-    assert len(capfd.readouterr().err.splitlines()) == 3
+    assert len(capsys.readouterr().err.splitlines()) == 3
 
 
 def record(number: int):
