@@ -18,8 +18,8 @@ from xdist.workermanage import WorkerController
 # Folders whose tests wait for processes more than they compute, in the order in which they run: first those that share
 # a Prefect server, so that nobody else takes one of them over and starts a second one.
 WAITING = (
-    "tests/flows/", "tests/faults/", "tests/kill/", "tests/cli/", "tests/dask/", "tests/browser/", "tests/production/",
-    "tests/stack/",
+    "tests/flows/", "tests/faults/", "tests/cli/", "tests/dask/", "tests/browser/", "tests/production/",
+    "tests/stack/", "tests/kill/",
 )  # fmt: skip
 
 
