@@ -18,10 +18,9 @@ from difsims_core.experiment.integrate.integrator import Integrator
 from difsims_core.experiment.open_scan import open_raw_scan
 from difsims_core.experiment.raw_scan import RawScan
 from difsims_core.signal.cell_operator import CellRange
-from difsims_core.signal.grid import RadialGrid
+from difsims_core.signal.grid import REFERENCE_GRID
 from difsims_core.signal.polar_grid import PolarGrid
 
-_GRID = RadialGrid()
 _Q_BEYOND = 1.05  # lines so far beyond the edge of the frame still reach into it
 
 
@@ -43,24 +42,24 @@ class Grids:
     @classmethod
     def of(cls, wanted: IntegrationSpec) -> Grids:
         """Return the grids that a document asks for; polar patterns cover the crop."""
-        profile = _GRID.crop_bins if wanted.range == "crop" else (0, _GRID.n_bins)
+        profile = REFERENCE_GRID.crop_bins if wanted.range == "crop" else (0, REFERENCE_GRID.n_bins)
         if not wanted.polar:
             return cls(profile, None)
-        first, stop = _GRID.crop_bins
+        first, stop = REFERENCE_GRID.crop_bins
         n_radii = -(-(stop - first) // wanted.annuli_per_radius)
-        return cls(profile, PolarGrid(_GRID, first, n_radii, wanted.annuli_per_radius, wanted.n_azimuths))
+        return cls(profile, PolarGrid(REFERENCE_GRID, first, n_radii, wanted.annuli_per_radius, wanted.n_azimuths))
 
     @property
     def q(self) -> np.ndarray:
         """(n_q,) float64: axis of the profiles, Å⁻¹."""
-        return _GRID.q[slice(*self.profile)]
+        return REFERENCE_GRID.q[slice(*self.profile)]
 
     def cells(self, n_azimuths: int) -> CellRange:
         """Return the annuli and sectors that hold both."""
         first, stop = self.profile
         if self.polar:
             first, stop = min(first, self.polar.first_annulus), max(stop, self.polar.stop_annulus)
-        return CellRange(_GRID.step_per_angstrom, first, stop, n_azimuths)
+        return CellRange(REFERENCE_GRID.step_per_angstrom, first, stop, n_azimuths)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +102,7 @@ def prepare_scan(location: str | Path, spec: PreprocessingSpec) -> PreparedScan:
         )
     correct = read_correction(spec.pixels, scan.frame_shape)
     mask = read_mask(spec.pixels, location, scan.frame_shape)
-    q_seen = min(max(scan.frame_shape) * calibration * _Q_BEYOND, float(_GRID.q[-1]))
+    q_seen = min(max(scan.frame_shape) * calibration * _Q_BEYOND, float(REFERENCE_GRID.q[-1]))
     phases = [reflection_list(load_phase(name), q_seen) for name in spec.phases]
     found = survey(sample_patterns(scan, correct), scan.scan_shape, spec, calibration, phases, mask)
     grids = Grids.of(spec.integration)

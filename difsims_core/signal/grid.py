@@ -48,6 +48,9 @@ class RadialGrid:
         return slice(*self.crop_bins)
 
 
+REFERENCE_GRID = RadialGrid()
+
+
 @lru_cache(maxsize=16)
 def pixel_counts(detector_size_px: int, calibration_per_angstrom: float, grid: RadialGrid) -> np.ndarray:
     """Count the pixel centres of a square detector in each annulus (docs/physics.md §6).

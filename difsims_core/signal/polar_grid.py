@@ -8,9 +8,7 @@ import numpy as np
 
 from difsims_core.errors import InputError
 from difsims_core.signal.cell_operator import CellRange
-from difsims_core.signal.grid import RadialGrid
-
-REFERENCE_GRID = RadialGrid()
+from difsims_core.signal.grid import REFERENCE_GRID, RadialGrid
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from difsims_core.signal.grid import AZIMUTH_DEG, N_AZIMUTH, RadialGrid
+from difsims_core.signal.grid import AZIMUTH_DEG, N_AZIMUTH, REFERENCE_GRID, RadialGrid
 from tests.oracles.polar_cells import polar_areas
 
-REFERENCE_GRID = RadialGrid()
 Place = tuple[float, float] | None  # (x, y) of the beam, pixels; None: the centre of the frame
 
 

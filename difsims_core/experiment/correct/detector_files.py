@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from difsims_core.config.raw_scans.preprocessing import PixelsSpec
-from difsims_core.errors import ExperimentError
+from difsims_core.errors import ExperimentError, InputError
 from difsims_core.experiment.frames import DetectorCorrection
+from difsims_core.storage.npz.npy import read_array
 
 _ENDING = "_mask.npy"
 
@@ -48,9 +49,12 @@ def _reference(path: Path, frame: tuple[int, ...]) -> np.ndarray:
 
 def _read(path: Path, frame: tuple[int, ...]) -> np.ndarray:
     try:
-        values = np.load(path, allow_pickle=False, mmap_mode="r")
-    except (OSError, ValueError, EOFError) as error:
-        raise ExperimentError(f"{path}: cannot be read as .npy ({error})", "save it with numpy.save") from error
+        with path.open("rb") as stream:
+            values = read_array(stream, path.stat().st_size)
+    except OSError as error:
+        raise ExperimentError(f"{path}: {error.strerror or error}", "check the path") from None
+    except InputError as error:
+        raise ExperimentError(f"{path}: {error.problem}", error.remedy or "save it with numpy.save") from None
     if values.shape != tuple(frame):
         raise ExperimentError(f"{path}: expected the shape of the frames, {tuple(frame)}, found {values.shape}")
-    return np.asarray(values)
+    return values

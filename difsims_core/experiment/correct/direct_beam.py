@@ -41,7 +41,7 @@ class BeamFinder:
         fine = 2 if radius < _SMALL_PX else 1
         beam_centres(frames, np.ascontiguousarray(good), starts, radius, fine, out)
         out[out[:, 3] < _LEAST_COUNTS, :2] = np.nan
-        return BeamCentres(out[:, :2], out[:, 2], out[:, 3])
+        return BeamCentres(out[:, :2], out[:, 2])
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +54,10 @@ class BeamCentres:
         Row and column; NaN where the beam was not found.
     error_px : (n,) float64
         Standard deviation along one axis by counting.
-    counts : (n,) float64
-        Of the disc.
     """
 
     yx_px: np.ndarray
     error_px: np.ndarray
-    counts: np.ndarray
 
 
 def find_beam(mean: np.ndarray, good: np.ndarray) -> BeamFinder:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -122,7 +122,7 @@ def survey(
     found = Survey(mean, pixels, finder, drift, Geometry(calibration_per_angstrom), None, len(sample.frames))
     ellipse = spec.geometry.ellipse
     if ellipse != "fit":
-        return _with_geometry(found, Geometry(calibration_per_angstrom, ellipse), None)
+        return replace(found, geometry=Geometry(calibration_per_angstrom, ellipse))
     if not phases:
         raise ExperimentError(
             "the ellipse of the patterns is to be fitted, but no candidate phases are named",
@@ -136,11 +136,7 @@ def survey(
         calibration_per_angstrom,
         refine_calibration=spec.geometry.refine_calibration,
     )
-    return _with_geometry(found, fit.geometry, fit)
-
-
-def _with_geometry(found: Survey, geometry: Geometry, fit: GeometryFit | None) -> Survey:
-    return Survey(found.mean, found.pixels, found.finder, found.drift, geometry, fit, found.n_patterns)
+    return replace(found, geometry=fit.geometry, fit=fit)
 
 
 def _moments(frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,12 +11,12 @@ import numpy as np
 from difsims_core.errors import ExperimentError
 from difsims_core.experiment.frames import Block, blocks_of, read_block
 from difsims_core.experiment.prepare import PreparedScan
-from difsims_core.signal.grid import RadialGrid
+from difsims_core.signal.grid import REFERENCE_GRID
+from difsims_core.storage.concurrent import consume_concurrently
 
 DEAD, BEAM_MODELLED, UNCOVERED = 1, 2, 4
 """Flags of a pattern: it holds no counts; the drift says where its beam lies; it does not cover the crop."""
 
-_GRID = RadialGrid()
 _LEAST_COVERED = 0.5  # of an annulus
 
 
@@ -46,17 +44,11 @@ class Patterns:
 
 def integrated_blocks(prepared: PreparedScan, n_threads: int | None = None) -> Iterator[tuple[Block, Patterns]]:
     """Yield the blocks of a scan and their patterns, in order; few blocks are in memory at a time."""
-    n_threads = n_threads or os.cpu_count() or 1
-    with ThreadPoolExecutor(n_threads) as pool:
-        waiting: deque[tuple[Block, Future[Patterns]]] = deque()
-        for block in blocks_of(prepared.scan):
-            waiting.append((block, pool.submit(integrate_block, prepared, block)))
-            if len(waiting) > n_threads:
-                first, future = waiting.popleft()
-                yield first, future.result()
-        while waiting:
-            first, future = waiting.popleft()
-            yield first, future.result()
+
+    def integrate(block: Block) -> tuple[Block, Patterns]:
+        return block, integrate_block(prepared, block)
+
+    yield from consume_concurrently(blocks_of(prepared.scan), integrate, n_threads or os.cpu_count() or 1)
 
 
 def integrate_block(prepared: PreparedScan, block: Block) -> Patterns:
@@ -78,10 +70,10 @@ def integrate_block(prepared: PreparedScan, block: Block) -> Patterns:
             "set beam.blank: flag to centre such patterns by the drift of the others",
         )
     found = prepared.integrator.integrate(frames, centres)
-    crop = slice(_GRID.crop_bins[0] - first, _GRID.crop_bins[1] - first)
+    crop = slice(REFERENCE_GRID.crop_bins[0] - first, REFERENCE_GRID.crop_bins[1] - first)
     uncovered = np.any(found.covered[:, crop] < _LEAST_COVERED, axis=1)
     if uncovered.any() and spec.integration.uncovered == "refuse":
-        low, high = _GRID.q[_GRID.crop][[0, -1]]
+        low, high = REFERENCE_GRID.q[REFERENCE_GRID.crop][[0, -1]]
         raise ExperimentError(
             f"{prepared.scan.source}: pattern {_first(positions, uncovered)} covers less than half of an annulus "
             f"between {low:.3f} and {high:.3f} Å⁻¹, which classifiers read",
