@@ -5,19 +5,20 @@ from __future__ import annotations
 import json
 import secrets
 import shutil
-import socket
 import ssl
 import subprocess
 import sysconfig
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 
 import pytest
 
+from flows.stack.services.ports import unused_ports
 from flows.stack.services.seaweedfs import make_keys
 
 _PORTS = (
@@ -169,12 +170,8 @@ def weed_binary() -> str | None:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports that are free now, all different."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for item in sockets:
-            item.bind(("127.0.0.1", 0))
-        return [item.getsockname()[1] for item in sockets]
+    """Return ports that are free now, all different, and no outgoing connection takes one of them."""
+    return list(islice(unused_ports(), count))
 
 
 @contextmanager

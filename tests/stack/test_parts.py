@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,6 +28,7 @@ from flows.stack.services.processes import end, stack_processes
 from flows.stack.supervision import heartbeat_automations
 from flows.stack.supervision.orphaned_runs import OrphanedRuns
 from flows.stack.supervision.repair import forget_leases
+from tests.services import free_ports
 
 
 @contextmanager
@@ -47,6 +49,12 @@ def test_ports_are_kept_and_chosen_anew_where_they_are_taken():
         second = choose_ports(first, {}, ("s3", "prefect"))
     assert second["prefect"] != first["prefect"]
     assert second["s3"] == first["s3"]
+
+
+def test_no_outgoing_connection_can_take_a_port_before_its_server_starts():
+    ephemeral = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    ports = choose_ports({}, {}, ("s3", "prefect"))
+    assert max([*ports.values(), *free_ports(100)]) < ephemeral
 
 
 def test_a_port_that_is_insisted_on_is_not_replaced():

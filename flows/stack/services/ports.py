@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from flows.stack.errors import StackOptionError
 
@@ -17,6 +18,8 @@ _INTERNAL = (
 )  # fmt: skip
 # Its maintenance worker looks for the administration 10000 above the other port, whatever the options say (4.48).
 _ADMIN_DISTANCE = 10_000
+# Below those that systems give to outgoing connections: such a one may be gone before its server starts.
+_CANDIDATES = range(10_000, 32_000)
 
 
 def choose_ports(kept: Mapping[str, int], wanted: Mapping[str, int | None], needed: Iterable[str]) -> dict[str, int]:
@@ -61,37 +64,32 @@ def is_free(port: int) -> bool:
     return True
 
 
+def unused_ports() -> Iterator[int]:
+    """Yield ports of this machine on which nobody listens now, in a random order."""
+    return filter(is_free, random.sample(_CANDIDATES, len(_CANDIDATES)))
+
+
 def _choose_internal(kept: Mapping[str, int], chosen: dict[str, int]) -> None:
     for name in _INTERNAL:
         if name in chosen:
             continue
-        before = kept.get(name)
+        before, suits = kept.get(name), _suits_admin if name == "admin.port" else _usable
+        chosen[name] = before if before and suits(before, chosen) else _free(chosen, suits)
         if name == "admin.port":
-            chosen[name] = before if before and _is_admin(before, chosen) else _free_admin(chosen)
             chosen["admin.port.grpc"] = chosen[name] + _ADMIN_DISTANCE
-        else:
-            chosen[name] = before if before and _usable(before, chosen) else _free(chosen)
 
 
 def _usable(port: int, chosen: Mapping[str, int]) -> bool:
     return port not in chosen.values() and is_free(port)
 
 
-def _free(chosen: Mapping[str, int]) -> int:
-    while True:
-        with socket.socket() as probe:
-            probe.bind((LOOPBACK, 0))
-            port = probe.getsockname()[1]
-        if port not in chosen.values():
+def _suits_admin(port: int, chosen: Mapping[str, int]) -> bool:
+    distant = port + _ADMIN_DISTANCE
+    return distant in _CANDIDATES and _usable(port, chosen) and _usable(distant, chosen)
+
+
+def _free(chosen: Mapping[str, int], suits: Callable[[int, Mapping[str, int]], bool] = _usable) -> int:
+    for port in unused_ports():
+        if suits(port, chosen):
             return port
-
-
-def _is_admin(port: int, chosen: Mapping[str, int]) -> bool:
-    return _usable(port, chosen) and _usable(port + _ADMIN_DISTANCE, chosen)
-
-
-def _free_admin(chosen: Mapping[str, int]) -> int:
-    for port in range(20_000, 50_000):
-        if _is_admin(port, chosen):
-            return port
-    raise StackOptionError("no two free ports with a distance of 10000 on this machine", "end what listens there")
+    raise StackOptionError(f"no free port is left on {LOOPBACK}", "end what listens there")
