@@ -28,6 +28,8 @@ class PreprocessedScan:
         Effective number of pixels of each cell at the mean centre.
     centres, flags : (ny, nx, 2), (ny, nx)
         Row and column of the beam, px; bits of `integrate.blocks.Patterns`.
+    counts : (ny, nx, 2) float64
+        Of the whole frame, and within the disc of the beam.
     prepared : PreparedScan
         What was found on the way.
     """
@@ -38,6 +40,7 @@ class PreprocessedScan:
     pixels: np.ndarray
     centres: np.ndarray
     flags: np.ndarray
+    counts: np.ndarray
     prepared: PreparedScan
 
 
@@ -83,7 +86,14 @@ def integrate_scan(prepared: PreparedScan, progress: Callable[[int, int], None] 
     pieces = _told(integrated_blocks(prepared), ny * nx, progress)
     found = Patterns.of_rows(pieces, slice(0, ny), nx)
     return PreprocessedScan(
-        prepared.grids.q, found.profiles, found.polar, prepared.effective_pixels, found.centres, found.flags, prepared
+        prepared.grids.q,
+        found.profiles,
+        found.polar,
+        prepared.effective_pixels,
+        found.centres,
+        found.flags,
+        found.counts,
+        prepared,
     )
 
 

@@ -71,7 +71,7 @@ def write_group(
     yield from consume_concurrently(_whole_shards(plan, pieces), store_shard, workers=1)
 
 
-def finish(store: ObjectStore, plan: ScanPlan, q: np.ndarray) -> ScanCompletion:
+def finish(store: ObjectStore, plan: ScanPlan) -> ScanCompletion:
     """Write the profiles as the file that classifiers read, then the completion record.
 
     Raises
@@ -88,8 +88,11 @@ def finish(store: ObjectStore, plan: ScanPlan, q: np.ndarray) -> ScanCompletion:
         )
     key = layout.experiment_polar(plan.name)
     document = read_group(store, key)
-    profiles = np.asarray(get_array(open_group(store, key, document), "profiles")[...])
-    written = write_profiles(store.url(layout.experiment_profiles(plan.name)), q, profiles)
+    group = open_group(store, key, document)
+    q, profiles = (np.asarray(get_array(group, path)[...]) for path in ("profile_q", "profiles"))
+    written = write_profiles(
+        store.url(layout.experiment_profiles(plan.name)), q, profiles, scan_step_nm=document.attributes["scan_step_nm"]
+    )
     completion = ScanCompletion(
         name=plan.name,
         fingerprint=plan.fingerprint,

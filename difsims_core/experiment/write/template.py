@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from difsims_core.experiment.inputs import ScanInputs
-from difsims_core.experiment.integrate.blocks import BEAM_MODELLED, DEAD, UNCOVERED, Patterns
+from difsims_core.experiment.integrate.blocks import BEAM_MODELLED, DEAD, SATURATED, UNCOVERED, Patterns
 from difsims_core.experiment.prepare import PreparedScan
 from difsims_core.experiment.write.fingerprint import PREPROCESSING_VERSION
 from difsims_core.experiment.write.plan import ScanPlan
@@ -16,13 +16,19 @@ from difsims_core.storage.zarr.arrays import ArrayTemplate, GroupTemplate
 from difsims_core.version import __version__
 
 _ROW, _COLUMN = "scan_row", "scan_column"
-_FLAGS = {str(DEAD): "dead", str(BEAM_MODELLED): "beam from the drift", str(UNCOVERED): "does not cover the crop"}
+_FLAGS = {
+    str(DEAD): "dead",
+    str(BEAM_MODELLED): "beam from the drift",
+    str(UNCOVERED): "does not cover the crop",
+    str(SATURATED): "beam saturates the detector",
+}
 _COUNTS = {"units": "1", "long_name": "mean counts per pixel"}
 
 
 def rows_of(patterns: Patterns) -> dict[str, np.ndarray]:
     """Return the arrays of patterns by the paths under which they are stored."""
     found = {"profiles": patterns.profiles, "centre": patterns.centres, "flags": patterns.flags}
+    found |= {"counts": patterns.counts[..., 0], "beam_counts": patterns.counts[..., 1]}
     return found | ({"y": patterns.polar} if patterns.polar.size else {})
 
 
@@ -33,6 +39,8 @@ def scan_template(inputs: ScanInputs, prepared: PreparedScan, plan: ScanPlan) ->
         "profiles": _rows(plan, "<f4", {"profile_q": len(q)}, **_COUNTS),
         "centre": _rows(plan, "<f8", {"row_column": 2}, units="pixel", long_name="direct beam, row and column"),
         "flags": _rows(plan, "|u1", {}, long_name="bits", bits=_FLAGS),
+        "counts": _rows(plan, "<f8", {}, units="1", long_name="counts of the whole frame"),
+        "beam_counts": _rows(plan, "<f8", {}, units="1", long_name="counts within the disc of the beam"),
         "profile_q": _axis("profile_q", q, units="1/angstrom", long_name="q = 1/d"),
     }
     if polar is not None:

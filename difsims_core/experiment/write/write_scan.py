@@ -119,7 +119,7 @@ def write_scan(
         plan = plan_scan(prepared, name, wanted, raw)
         create_arrays(store, layout.experiment_polar(name), scan_template(inputs, prepared, plan))
     (write or write_shards)(store, prepared, plan, progress or _ignore)
-    finish(store, plan, prepared.grids.q)
+    finish(store, plan)
     return _written(store, plan, reused=False)
 
 
