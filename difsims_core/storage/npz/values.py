@@ -53,6 +53,8 @@ class Prediction:
         Pixels that could not be classified and have a uniform probability.
     scan_q : (n,) float64 or None
         q axis of the scan, Å⁻¹, as it was understood when it was predicted: its ``x`` may be in another unit.
+    orientation : (…, 4) float64 or None
+        Unit quaternions (w, x, y, z), crystal ← sample; None where they are not known.
     sha256 : str
         Of the bytes of the file; empty when it was not read.
     """
@@ -67,6 +69,7 @@ class Prediction:
     experiment_sha256: str = ""
     invalid: np.ndarray | None = None
     scan_q: np.ndarray | None = None
+    orientation: np.ndarray | None = None
     sha256: str = ""
 
 
