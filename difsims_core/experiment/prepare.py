@@ -45,9 +45,7 @@ class Grids:
         profile = REFERENCE_GRID.crop_bins if wanted.range == "crop" else (0, REFERENCE_GRID.n_bins)
         if not wanted.polar:
             return cls(profile, None)
-        first, stop = REFERENCE_GRID.crop_bins
-        n_radii = -(-(stop - first) // wanted.annuli_per_radius)
-        return cls(profile, PolarGrid(REFERENCE_GRID, first, n_radii, wanted.annuli_per_radius, wanted.n_azimuths))
+        return cls(profile, PolarGrid.over_crop(wanted.annuli_per_radius, wanted.n_azimuths))
 
     @property
     def q(self) -> np.ndarray:

@@ -39,6 +39,12 @@ class PolarGrid:
                 f"expected a polar grid within the {self.grid.n_bins} annuli of its radial grid, found {self}"
             )
 
+    @classmethod
+    def over_crop(cls, annuli_per_radius: int = 2, n_azimuths: int = 72) -> PolarGrid:
+        """Return the grid that covers the pixel crop of the reference grid, the classifier's input."""
+        first, stop = REFERENCE_GRID.crop_bins
+        return cls(REFERENCE_GRID, first, -(-(stop - first) // annuli_per_radius), annuli_per_radius, n_azimuths)
+
     @property
     def stop_annulus(self) -> int:
         """The annulus after the last one."""

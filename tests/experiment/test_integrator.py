@@ -24,12 +24,12 @@ def integrator():
 
 
 def test_a_frame_is_the_product_with_its_operator(integrator):
-    """To 10⁻⁶, the sparse product of SciPy; the beam of the operator is the middle of its place."""
+    """To 10⁻⁶, the sparse product of SciPy; the beam of the operator is at its place."""
     rng = np.random.default_rng(3)
     frames = rng.poisson(3.0, (2, *SHAPE)).astype(np.uint16)
-    centre = np.array([60 + 0.5 / PLACES, 52 - 1.5 / PLACES])
+    centre = np.array([60 + 0.3 / PLACES, 52 - 1.4 / PLACES])
     found = integrator.integrate(frames, np.tile(centre, (2, 1)))
-    operator = cell_operator(CELLS, 0.02, GEOMETRY.undistort, (0.5 / PLACES, -1.5 / PLACES))
+    operator = cell_operator(CELLS, 0.02, GEOMETRY.undistort, (0.0, -1 / PLACES))
     at = operator.offset + np.array([60, 52])
     assert ((at >= 0) & (at < SHAPE)).all()
     counts = frames[:, at[:, 0], at[:, 1]] * operator.weight.astype(float)
@@ -39,6 +39,19 @@ def test_a_frame_is_the_product_with_its_operator(integrator):
     merged = sums.reshape(2, 20, 2, 36).sum(2) / areas.reshape(20, 2, 36).sum(1)
     assert found.polar == pytest.approx(merged, rel=1e-6)
     assert found.covered == pytest.approx(1, abs=2e-3)
+
+
+@pytest.mark.parametrize(("centre", "pixel", "beam"), [(54.5, 55, -0.5), (54.54, 55, -0.5), (54.44, 54, 0.4)])
+def test_the_middle_of_a_frame_is_a_place_of_the_beam(integrator, centre, pixel, beam):
+    """Whether its edge has an even or an odd number of pixels."""
+    frame = np.random.default_rng(6).poisson(3.0, SHAPE).astype(np.uint16)
+    operator = cell_operator(CELLS, 0.02, GEOMETRY.undistort, (0.0, beam))
+    at = operator.offset + np.array([60, pixel])
+    sums, areas = (
+        np.add.reduceat(values, operator.start[:-1]).reshape(40, 36).sum(1)
+        for values in (frame[at[:, 0], at[:, 1]] * operator.weight.astype(float), operator.weight.astype(float))
+    )
+    assert integrator.integrate(frame[None], np.array([[60.0, centre]])).profile[0] == pytest.approx(sums / areas)
 
 
 def test_whole_pixels_move_the_frame(integrator):

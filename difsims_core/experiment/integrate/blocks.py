@@ -11,13 +11,16 @@ import numpy as np
 from difsims_core.errors import ExperimentError
 from difsims_core.experiment.frames import Block, blocks_of, read_block
 from difsims_core.experiment.prepare import PreparedScan
+from difsims_core.kernels.scan.counts import BEAM, NONZERO, PLATEAU, TOTAL, frame_counts
 from difsims_core.signal.grid import REFERENCE_GRID
 from difsims_core.storage.concurrent import consume_concurrently
 
-DEAD, BEAM_MODELLED, UNCOVERED = 1, 2, 4
-"""Flags of a pattern: it holds no counts; the drift says where its beam lies; it does not cover the crop."""
+DEAD, BEAM_MODELLED, UNCOVERED, SATURATED = 1, 2, 4, 8
+"""Flags of a pattern: it holds no counts; the drift says where its beam lies; it does not cover the crop; its beam
+reads the highest value of the detector."""
 
 _LEAST_COVERED = 0.5  # of an annulus
+_LEVEL = 0.25  # of the bright pixels of a disc that read exactly its top: by chance one or two do
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +36,16 @@ class Patterns:
     centres : (n, 2) float64
         Row and column of the beam, px.
     flags : (n,) uint8
-        Bits `DEAD`, `BEAM_MODELLED`, `UNCOVERED`.
+        Bits `DEAD`, `BEAM_MODELLED`, `UNCOVERED`, `SATURATED`.
+    counts : (n, 2) float64
+        Of the whole frame, and within the disc of the beam; pixels that count.
     """
 
     profiles: np.ndarray
     polar: np.ndarray
     centres: np.ndarray
     flags: np.ndarray
+    counts: np.ndarray
 
 
 def integrated_blocks(prepared: PreparedScan, n_threads: int | None = None) -> Iterator[tuple[Block, Patterns]]:
@@ -79,10 +85,12 @@ def integrate_block(prepared: PreparedScan, block: Block) -> Patterns:
             f"between {low:.3f} and {high:.3f} Å⁻¹, which classifiers read",
             "check the calibration and the mask, or set integration.uncovered: flag",
         )
-    dead = ~np.array([bool((frame != 0).any(where=survey.pixels.good)) for frame in frames])
-    flags = (dead * DEAD | blank * BEAM_MODELLED | uncovered * UNCOVERED).astype(np.uint8)
+    counted = np.empty((len(frames), 4))
+    frame_counts(frames, np.ascontiguousarray(survey.pixels.good), centres, survey.disc_radius_px, counted)
+    dead, level = counted[:, NONZERO] == 0, counted[:, PLATEAU] > _LEVEL
+    flags = (dead * DEAD | blank * BEAM_MODELLED | uncovered * UNCOVERED | level * SATURATED).astype(np.uint8)
     profile = slice(prepared.grids.profile[0] - first, prepared.grids.profile[1] - first)
-    return Patterns(found.profile[:, profile], found.polar, centres, flags)
+    return Patterns(found.profile[:, profile], found.polar, centres, flags, counted[:, [TOTAL, BEAM]])
 
 
 def _first(positions: np.ndarray, which: np.ndarray) -> str:

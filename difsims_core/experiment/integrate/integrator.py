@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from scipy import sparse
 
 from difsims_core.errors import ExperimentError
 from difsims_core.experiment.correct.geometry import Geometry
 from difsims_core.kernels.scan.integrate import integrate_frame, merge_annuli, merge_azimuths, pad_frame
 from difsims_core.signal.cell_operator import CellOperator, CellRange, cell_operator, reach_px
+from difsims_core.signal.cell_pixels import effective_pixels, pixels_of_cells
 from difsims_core.signal.polar_grid import PolarGrid
 
-PLACES = 10  # of the beam along each edge of a pixel: it is at most 1/20 px from one of them
+PLACES = 10
+"""Of the beam along each edge of a pixel, its middle among them: it is at most 1/20 px from one of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class Integrator:
 
     def __init__(self, good: np.ndarray, geometry: Geometry, cells: CellRange, polar: PolarGrid | None = None) -> None:
         self._good, self._geometry = np.ascontiguousarray(good), geometry
-        self.cells = cells
+        self.cells, self._polar = cells, polar
         self._merged = polar.annuli_per_radius if polar else 1
         self._first = polar.first_annulus - cells.first if polar else 0
         self.n_radii = polar.n_radii if polar else 0
@@ -107,37 +108,26 @@ class Integrator:
 
     def effective_pixels(self, centre: np.ndarray) -> np.ndarray:
         """Return (radii, azimuths) float64: (Σw)²/Σw² of each polar cell for one beam, the pixels it counts as."""
+        if self._polar is None:
+            return np.empty((0, self.cells.n_azimuths))
         pixel, place = _whole_and_place(centre[None])
         operator, _ = self._operator(*map(int, place[0]))
-        at = operator.offset + pixel[0]
-        inside = ((at >= 0) & (at < self._good.shape)).all(axis=1)
-        number = np.where(inside, at[:, 0] * self._good.shape[1] + at[:, 1], 0)
-        weight = operator.weight * (inside & self._good.ravel()[number])
-        n = self.n_radii * self.cells.n_azimuths
-        shape = (len(operator.start) - 1, self._good.size)
-        fine = sparse.csr_array((weight.astype(np.float64), number, operator.start), shape)
-        annulus, sector = np.divmod(np.arange(n * self._merged), self.cells.n_azimuths)
-        cell = annulus // self._merged * self.cells.n_azimuths + sector
-        from_cell = np.arange(len(cell)) + self._first * self.cells.n_azimuths
-        merge = sparse.csr_array((np.ones(len(cell)), (cell, from_cell)), (n, shape[0]))
-        shares = sparse.csr_array(merge @ fine)
-        total, squares = shares.sum(axis=1), shares.power(2).sum(axis=1)
-        effective = np.divide(total**2, squares, out=np.zeros(n), where=squares > 0)
-        return effective.reshape(self.n_radii, self.cells.n_azimuths)
+        shares = pixels_of_cells(operator, self.cells, self._polar, self._good, (int(pixel[0, 0]), int(pixel[0, 1])))
+        return effective_pixels(shares).reshape(self.n_radii, self.cells.n_azimuths)
 
     def _build(self, down: int, right: int) -> tuple[CellOperator, np.ndarray]:
         """Return the operator of a place of the beam, and the index of its pixels in a padded frame."""
-        beam = ((down + 0.5) / PLACES - 0.5, (right + 0.5) / PLACES - 0.5)
-        geometry = self._geometry
+        geometry, beam = self._geometry, (down / PLACES, right / PLACES)
         operator = cell_operator(self.cells, geometry.calibration_per_angstrom, geometry.undistort, beam)
         width = self._good.shape[1] + 2 * self._reach
         return operator, operator.offset @ np.array([width, 1], np.int32)
 
 
 def _whole_and_place(centres: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the pixels in which beams lie, and their places within them, (n, 2) int64 each."""
-    pixel = np.floor(centres + 0.5).astype(np.int64)
-    return pixel, np.minimum(((centres - pixel + 0.5) * PLACES).astype(np.int64), PLACES - 1)
+    """Return the pixels in which beams lie, and their places from the middle of it, (n, 2) int64 each."""
+    tenths = np.floor(centres * PLACES + 0.5).astype(np.int64)
+    pixel = (tenths + PLACES // 2) // PLACES
+    return pixel, tenths - pixel * PLACES
 
 
 def _of_one_place(place: np.ndarray) -> Iterator[np.ndarray]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
 
 from difsims_core.errors import InputError
 from difsims_core.results.evaluate_map import crystals_of
@@ -12,6 +14,7 @@ from difsims_core.results.maps.crystal_map import write_ang, write_h5
 from difsims_core.results.maps.hyperspy import write_hspy
 from difsims_core.results.maps.phase_map import PhaseMap, crystals_of_classes, phase_map
 from difsims_core.results.maps.pictures import write_png, write_tiff
+from difsims_core.storage.npz.checks import scan_step
 from difsims_core.storage.npz.contracts import read_prediction
 from difsims_core.storage.objects import exists_already, object_exists, open_store, writing_url
 
@@ -73,7 +76,7 @@ def export_map(
     also_read
         Folders and files outside the store that a dataset may name.
     scan_step_nm
-        Distance of neighbouring pixels.
+        Distance of neighbouring pixels; default: what the map says.
     overwrite
         Replace what is there.
 
@@ -93,14 +96,14 @@ def export_map(
     >>> image.mode, image.size, image.getextrema()
     ('P', (50, 40), (0, 2))
     """
-    if scan_step_nm is not None and not 0 < scan_step_nm < float("inf"):
-        raise InputError(f"expected a scan step above 0 nm, found {scan_step_nm:g}")
     writer, target = _chosen(str(path), file_format)
     if not overwrite and object_exists(target):
         raise exists_already(target)
     read = read_prediction(prediction)
+    if scan_step_nm is not None:
+        read = replace(read, scan_step_nm=scan_step(prediction, np.array(scan_step_nm)))
     files = crystals_of(open_store(store).root, read, crystals, also_read)
-    found = phase_map(read, prediction, crystals_of_classes(read, files, crystals), scan_step_nm)
+    found = phase_map(read, prediction, crystals_of_classes(read, files, crystals))
     with writing_url(target) as temporary:
         writer.write(found, temporary)
     return target

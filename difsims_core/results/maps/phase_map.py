@@ -93,12 +93,7 @@ class PhaseMap:
         }
 
 
-def phase_map(
-    prediction: Prediction,
-    url: str | Path,
-    crystals: Mapping[str, Crystal],
-    scan_step_nm: float | None = None,
-) -> PhaseMap:
+def phase_map(prediction: Prediction, url: str | Path, crystals: Mapping[str, Crystal]) -> PhaseMap:
     """Return a prediction as a map in two dimensions: a line scan is one row, a stack one map below the other.
 
     Parameters
@@ -107,8 +102,6 @@ def phase_map(
         The probabilities, and where they were read from.
     crystals
         Of the phases that have one, by class name.
-    scan_step_nm
-        Distance of neighbouring pixels.
     """
     from difsims_core.evaluate.classification import invalid_pixels
     from difsims_core.evaluate.figure_style import INVALID, as_map, named_colours, phase_colours
@@ -126,7 +119,7 @@ def phase_map(
         colour_names=named_colours(k),
         crystals=tuple(crystals.get(name) for name in prediction.phases),
         orientations=None if orientations is None else as_map(orientations, navigation),
-        scan_step_nm=scan_step_nm,
+        scan_step_nm=prediction.scan_step_nm,
         model=printable(prediction.cnn_id),
         datasets=tuple(map(printable, prediction.sim_ids)),
         created=printable(prediction.created),
