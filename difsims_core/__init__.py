@@ -28,6 +28,7 @@ _HOMES = {
     "load_bundle": "difsims_core.learn.bundle",
     "predict_profiles": "difsims_core.learn.predict",
     "evaluate_all": "difsims_core.evaluate.peak_positions",
+    "export_map": "difsims_core.results.maps.formats",
     "load_phase": "difsims_core.crystal.phases",
     "reflection_list": "difsims_core.crystal.reflections",
     "describe_crystal": "difsims_core.crystal.describe",
@@ -54,6 +55,7 @@ __all__ = [
     "describe_crystal",
     "evaluate_all",
     "excited_spots",
+    "export_map",
     "load_bundle",
     "load_phase",
     "load_spec",
@@ -87,6 +89,7 @@ if TYPE_CHECKING:
     from difsims_core.experiment.write.write_scan import write_scan
     from difsims_core.learn.bundle import load_bundle
     from difsims_core.learn.predict import predict_profiles
+    from difsims_core.results.maps.formats import export_map
     from difsims_core.simulation.simulator import simulate
 
 
