@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import to_rgb
+from matplotlib.colors import XKCD_COLORS, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.legend import Legend
@@ -49,6 +49,17 @@ _UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 def phase_colours(n: int) -> np.ndarray:
     """Return (n, 3) RGB colours of the classes in the model's order; from the fourteenth on they repeat, darker."""
     return np.array([np.array(to_rgb(_PALETTE[i % len(_PALETTE)])) * 0.7 ** (i // len(_PALETTE)) for i in range(n)])
+
+
+def named_colours(n: int) -> tuple[str, ...]:
+    """Return the colours that matplotlib has a name for (xkcd's 949) nearest to those of the classes, each once."""
+    names = list(XKCD_COLORS)
+    known = np.array([to_rgb(XKCD_COLORS[name]) for name in names])
+    found: list[int] = []
+    for colour in phase_colours(n):
+        order = np.linalg.norm(known - colour, axis=1).argsort(kind="stable")
+        found.append(next((int(i) for i in order if i not in found), int(order[0])))
+    return tuple(names[i] for i in found)
 
 
 def new_figure(width: float, height: float) -> Figure:

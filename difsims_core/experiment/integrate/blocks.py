@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -25,7 +25,7 @@ _LEVEL = 0.25  # of the bright pixels of a disc that read exactly its top: by ch
 
 @dataclass(frozen=True, slots=True)
 class Patterns:
-    """Patterns of n neighbouring scan positions.
+    """Patterns of n neighbouring scan positions, or of (rows, nx) positions of whole rows (`of_rows`).
 
     Attributes
     ----------
@@ -47,14 +47,30 @@ class Patterns:
     flags: np.ndarray
     counts: np.ndarray
 
+    @classmethod
+    def of_rows(cls, pieces: Iterable[tuple[Block, Patterns]], rows: slice, nx: int) -> Patterns:
+        """Return blocks that make whole rows of a scan as one value of shapes (rows, nx, …)."""
+        whole: dict[str, np.ndarray] = {}
+        for block, patterns in pieces:
+            at = (slice(block.rows.start - rows.start, block.rows.stop - rows.start), block.columns)
+            for field in fields(cls):
+                part = getattr(patterns, field.name)
+                if field.name not in whole:
+                    whole[field.name] = np.empty((rows.stop - rows.start, nx, *part.shape[1:]), part.dtype)
+                whole[field.name][at] = part.reshape(whole[field.name][at].shape)
+        return cls(**whole)
 
-def integrated_blocks(prepared: PreparedScan, n_threads: int | None = None) -> Iterator[tuple[Block, Patterns]]:
-    """Yield the blocks of a scan and their patterns, in order; few blocks are in memory at a time."""
+
+def integrated_blocks(
+    prepared: PreparedScan, blocks: Iterable[Block] | None = None, n_threads: int | None = None
+) -> Iterator[tuple[Block, Patterns]]:
+    """Yield blocks of a scan, default all, and their patterns, in order; few blocks are in memory at a time."""
 
     def integrate(block: Block) -> tuple[Block, Patterns]:
         return block, integrate_block(prepared, block)
 
-    yield from consume_concurrently(blocks_of(prepared.scan), integrate, n_threads or os.cpu_count() or 1)
+    wanted = blocks_of(prepared.scan) if blocks is None else blocks
+    yield from consume_concurrently(wanted, integrate, n_threads or os.cpu_count() or 1)
 
 
 def integrate_block(prepared: PreparedScan, block: Block) -> Patterns:

@@ -95,6 +95,22 @@ def flags(url: str | Path, key: str, values: np.ndarray) -> np.ndarray:
     return values.astype(bool)
 
 
+def quaternions(url: str | Path, values: np.ndarray) -> np.ndarray:
+    """Return orientations (…, 4) as unit quaternions, float64."""
+    turns = real(url, "orientation", values).astype(np.float64)
+    if turns.ndim < 1 or turns.shape[-1] != 4:
+        raise ExperimentError(f"{url}: expected orientation of shape (…, 4), quaternions, found {turns.shape}")
+    with np.errstate(over="ignore", invalid="ignore"):
+        length = np.linalg.norm(turns, axis=-1, keepdims=True)
+        wrong = ~(np.abs(length - 1) <= _FROM_ONE)
+    if wrong.any():
+        raise ExperimentError(
+            f"{url}: expected unit quaternions (w, x, y, z) in orientation, found one of length {length[wrong][0]:g}",
+            "predict the experiment again",
+        )
+    return turns / length
+
+
 def texts(url: str | Path, key: str, values: np.ndarray) -> tuple[str, ...]:
     """Return a row of text."""
     if values.ndim != 1 or (values.dtype.kind != "U" and values.size):

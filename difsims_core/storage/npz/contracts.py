@@ -19,6 +19,7 @@ from difsims_core.storage.npz.checks import (
     flags,
     held_values,
     memory_for,
+    quaternions,
     real,
     scan_step,
     single,
@@ -164,7 +165,7 @@ def read_prediction(url: str | Path) -> Prediction:
     ExperimentError
         Naming file, expected, found and remedy.
     """
-    optional = ("x", "sim_ids", "experiment", "created", "experiment_sha256", "invalid", "scan_q", _STEP)
+    optional = ("x", "sim_ids", "experiment", "created", "experiment_sha256", "invalid", "scan_q", "orientation", _STEP)
     with memory_for(url):
         with local_copy(url) as path:
             arrays = read_members(path, ("pred", "phases", "cnn_id"), optional, shown=url)
@@ -185,6 +186,7 @@ def _prediction(url: str | Path, arrays: Mapping[str, np.ndarray], sha256: str) 
         invalid=None if invalid is None else flags(url, "invalid", invalid),
         scan_q=axis(url, arrays["scan_q"], "scan_q") if "scan_q" in arrays else None,
         scan_step_nm=scan_step(url, arrays[_STEP]) if _STEP in arrays else None,
+        orientation=quaternions(url, arrays["orientation"]) if "orientation" in arrays else None,
         sha256=sha256,
         **{key: text(url, key, arrays[key]) for key in ("experiment", "created", "experiment_sha256") if key in arrays},
     )
@@ -218,6 +220,8 @@ def write_prediction(url: str | Path, prediction: Prediction) -> None:
     if prediction.scan_step_nm is not None:
         arrays[_STEP] = np.array(prediction.scan_step_nm, np.float64)
         scan_step(url, arrays[_STEP])
+    if prediction.orientation is not None:
+        arrays["orientation"] = prediction.orientation.astype(np.float64)
     write_members(url, arrays)
 
 
@@ -259,6 +263,10 @@ def _check_prediction(url: str | Path, prediction: Prediction) -> None:
     check_probabilities(url, "pred", pred)
     if prediction.invalid is not None and prediction.invalid.shape != pred.shape[:-1]:
         raise ExperimentError(f"{url}: expected invalid of shape {pred.shape[:-1]}, found {prediction.invalid.shape}")
+    if prediction.orientation is not None and prediction.orientation.shape != (*pred.shape[:-1], 4):
+        raise ExperimentError(
+            f"{url}: expected orientation of shape {(*pred.shape[:-1], 4)}, found {prediction.orientation.shape}"
+        )
 
 
 def _sha256(path: Path) -> str:

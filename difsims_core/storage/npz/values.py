@@ -58,6 +58,8 @@ class Prediction:
         q axis of the scan, Å⁻¹, as it was understood when it was predicted: its ``x`` may be in another unit.
     scan_step_nm : float or None
         Distance of neighbouring scan positions, nm; None where nobody said.
+    orientation : (…, 4) float64 or None
+        Unit quaternions (w, x, y, z), crystal ← sample; None where they are not known.
     sha256 : str
         Of the bytes of the file; empty when it was not read.
     """
@@ -73,6 +75,7 @@ class Prediction:
     invalid: np.ndarray | None = None
     scan_q: np.ndarray | None = None
     scan_step_nm: float | None = None
+    orientation: np.ndarray | None = None
     sha256: str = ""
 
 
