@@ -17,9 +17,8 @@ from difsims_core.experiment.frames import DetectorCorrection, sample_patterns
 from difsims_core.experiment.integrate.integrator import Integrator
 from difsims_core.experiment.open_scan import open_raw_scan
 from difsims_core.experiment.raw_scan import RawScan
-from difsims_core.signal.cell_operator import CellRange
 from difsims_core.signal.grid import REFERENCE_GRID
-from difsims_core.signal.polar_grid import PolarGrid
+from difsims_core.signal.polar_grid import CellRange, PolarGrid
 
 _Q_BEYOND = 1.05  # lines so far beyond the edge of the frame still reach into it
 
