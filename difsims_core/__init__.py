@@ -23,9 +23,12 @@ _HOMES = {
     "polar_patterns": "difsims_core.diffraction.noise_free",
     "excited_spots": "difsims_core.diffraction.noise_free",
     "preprocess_scan": "difsims_core.experiment.preprocess",
+    "write_scan": "difsims_core.experiment.write.write_scan",
+    "open_experiment": "difsims_core.experiment.write.open",
     "load_bundle": "difsims_core.learn.bundle",
     "predict_profiles": "difsims_core.learn.predict",
     "evaluate_all": "difsims_core.evaluate.peak_positions",
+    "export_map": "difsims_core.results.maps.formats",
     "load_phase": "difsims_core.crystal.phases",
     "reflection_list": "difsims_core.crystal.reflections",
     "describe_crystal": "difsims_core.crystal.describe",
@@ -52,10 +55,12 @@ __all__ = [
     "describe_crystal",
     "evaluate_all",
     "excited_spots",
+    "export_map",
     "load_bundle",
     "load_phase",
     "load_spec",
     "load_sweep",
+    "open_experiment",
     "open_simulation",
     "patterns",
     "polar_patterns",
@@ -64,6 +69,7 @@ __all__ = [
     "radial_profiles",
     "reflection_list",
     "simulate",
+    "write_scan",
 ]
 
 if TYPE_CHECKING:
@@ -79,8 +85,11 @@ if TYPE_CHECKING:
     from difsims_core.diffraction.noise_free import excited_spots, patterns, polar_patterns, radial_profiles
     from difsims_core.evaluate.peak_positions import evaluate_all
     from difsims_core.experiment.preprocess import preprocess_scan
+    from difsims_core.experiment.write.open import open_experiment
+    from difsims_core.experiment.write.write_scan import write_scan
     from difsims_core.learn.bundle import load_bundle
     from difsims_core.learn.predict import predict_profiles
+    from difsims_core.results.maps.formats import export_map
     from difsims_core.simulation.simulator import simulate
 
 

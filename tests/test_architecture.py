@@ -30,7 +30,7 @@ HEAVY = {
     "tensorflow": lambda path: "learn" in path.parts,
     "keras": lambda path: "learn" in path.parts,
     "dask": lambda path: path.parts[0] == "flows" or "experiment" in path.parts,
-    "rsciio": lambda path: "experiment" in path.parts,
+    "rsciio": lambda path: "experiment" in path.parts or "maps" in path.parts,
     "hdf5plugin": lambda path: "experiment" in path.parts,
     "distributed": lambda path: path.parts[0] == "flows",
     "fsspec": lambda path: "storage" in path.parts,

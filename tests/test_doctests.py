@@ -20,7 +20,7 @@ from difsims_core.storage.objects import ObjectStore, open_store
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = ROOT / "deployments" / "samples" / "roi_1_radial_crop.npz"
 TRUTH = ROOT / "deployments" / "samples" / "truth" / "roi_1_truth.npz"
-GIVEN = ("simulation", "model", "prediction")  # what examples take as there: ids, and the file of a map
+GIVEN = ("simulation", "model", "prediction", "folder")  # what is there for examples: ids, a map's file, a place
 TRAINED = ("load_bundle", "predict_profiles")  # these need a model, and so TensorFlow
 NAMES = [
     pytest.param(name, marks=pytest.mark.slow if name in TRAINED else ())
@@ -58,6 +58,11 @@ def prediction(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(place)
 
 
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_the_example_does_what_it_says(name, request, monkeypatch, store):
     monkeypatch.chdir(ROOT)
@@ -65,7 +70,7 @@ def test_the_example_does_what_it_says(name, request, monkeypatch, store):
     thing = getattr(difsims_core, name)
     text = thing.__doc__ or ""
     known: dict[str, Any] = {name: thing}
-    known |= {given: request.getfixturevalue(given) for given in GIVEN if re.search(rf">>> .*[(\[]{given}\b", text)}
+    known |= {given: request.getfixturevalue(given) for given in GIVEN if re.search(rf">>> .*[(\[{{]{given}\b", text)}
     example = doctest.DocTestParser().get_doctest(text, known, name, None, 0)
     assert example.examples, f"{name} has no example in its docstring"
     report: list[str] = []

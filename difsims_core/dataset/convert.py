@@ -14,10 +14,10 @@ from pydantic import ConfigDict
 
 from difsims_core.config.documents import make_spec
 from difsims_core.config.simulation import SimulationSpec
-from difsims_core.dataset.completion import axis_objects, make_completion, read_completion
+from difsims_core.dataset.completion import make_completion, read_completion
 from difsims_core.dataset.description import Description, read_description, rows_arrays
 from difsims_core.dataset.plan import PlanRecord
-from difsims_core.dataset.receipts import Receipt, Written, content_digest, read_receipt, receipt_of, write_receipt
+from difsims_core.dataset.receipts import Receipt, content_digest, read_receipt, receipt_of, write_receipt
 from difsims_core.errors import CorruptDataError, MissingObjectError
 from difsims_core.signal.grid import AZIMUTH_DEG, RadialGrid
 from difsims_core.signal.resample import q_crop_axis
@@ -26,6 +26,8 @@ from difsims_core.storage.record_model import Count, Record, Sha256, SimulationI
 from difsims_core.storage.records import plain_document
 from difsims_core.storage.zarr.arrays import get_array, open_group
 from difsims_core.storage.zarr.shards import decode_shard
+from difsims_core.storage.zarr.small_objects import axis_objects
+from difsims_core.storage.zarr.written import Written
 
 if TYPE_CHECKING:
     from difsims_core.dataset.plan import Plan

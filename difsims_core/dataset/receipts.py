@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -20,6 +19,7 @@ from difsims_core.storage.record_model import Count, Record, Sha256, SimulationI
 if TYPE_CHECKING:
     from difsims_core.dataset.plan import Plan
     from difsims_core.simulation.block import Block
+    from difsims_core.storage.zarr.written import Written
 
 _READERS = 16  # receipts are small: the way to the store is what takes time
 
@@ -71,27 +71,6 @@ def block_arrays(plan: Plan, block: Block) -> dict[str, np.ndarray]:
     if block.fractions is not None:
         arrays["1d/fractions"] = block.fractions
     return arrays | {f"draws/{name}": values for name, values in block.draws.items()} | peak_arrays(plan, block)
-
-
-def checksum(rows: np.ndarray) -> str:
-    """Return the SHA-256 of the bytes of rows, little-endian, C order."""
-    little = np.ascontiguousarray(rows, dtype=rows.dtype.newbyteorder("<"))
-    return hashlib.sha256(little.reshape(-1).view(np.uint8).data).hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """One array of a written block: SHA-256 and shape of its rows, SHA-256 and size of the object that holds them."""
-
-    checksum: str
-    shape: list[int]
-    sha256: str
-    size: int
-
-    @classmethod
-    def of(cls, rows: np.ndarray, data: bytes) -> Written:
-        """Return what is known of rows and their object."""
-        return cls(checksum(rows), list(rows.shape), hashlib.sha256(data).hexdigest(), len(data))
 
 
 def make_receipt(plan: Plan, block: Block, written: Mapping[str, Written]) -> Receipt:

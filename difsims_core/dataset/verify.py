@@ -12,17 +12,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from difsims_core.dataset.completion import objects_digest, read_small_objects
+from difsims_core.dataset.completion import objects_digest
 from difsims_core.dataset.crystals import CrystalToday, crystals_today, document_today
 from difsims_core.dataset.description import Description, read_description, rows_arrays, versions_in_words
 from difsims_core.dataset.open import Simulation, locate_simulation, open_simulation
 from difsims_core.dataset.plan import fingerprint
-from difsims_core.dataset.receipts import Receipt, block_arrays, checksum, content_digest, read_receipts
+from difsims_core.dataset.receipts import Receipt, block_arrays, content_digest, read_receipts
 from difsims_core.errors import CorruptDataError, DifsimsError
 from difsims_core.findings import Findings
 from difsims_core.storage import layout
 from difsims_core.storage.objects import ObjectStore
 from difsims_core.storage.zarr.shards import decode_shard
+from difsims_core.storage.zarr.small_objects import read_small_objects
+from difsims_core.storage.zarr.written import checksum
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from difsims_core.dataset.peaks import FLAT
-from difsims_core.dataset.receipts import Receipt, Written, block_arrays, make_receipt, write_receipt
+from difsims_core.dataset.receipts import Receipt, block_arrays, make_receipt, write_receipt
 from difsims_core.errors import InputError
 from difsims_core.storage import layout
 from difsims_core.storage.concurrent import ContextPool
 from difsims_core.storage.zarr.arrays import array_names, get_array, open_group
 from difsims_core.storage.zarr.shards import write_shard
+from difsims_core.storage.zarr.written import Written
 
 if TYPE_CHECKING:
     import zarr

@@ -102,6 +102,8 @@ class ExperimentEvaluation:
         One `PhasePeaks` a class, in the model's order.
     scores
         `map_scores` against the truth map; None without one.
+    sim_ids
+        Datasets that the model was trained on.
     """
 
     name: str
@@ -112,6 +114,7 @@ class ExperimentEvaluation:
     mean_confidence: float | None
     phases: tuple[PhasePeaks, ...]
     scores: Mapping[str, Any] | None
+    sim_ids: tuple[str, ...] = ()
 
     @property
     def mean_distance_per_angstrom(self) -> float | None:
@@ -125,6 +128,7 @@ class ExperimentEvaluation:
         return {
             "experiment": self.name,
             "cnn_id": self.cnn_id,
+            "sim_ids": list(self.sim_ids),
             "n_pixels": self.n_pixels,
             "n_invalid": self.n_invalid,
             "mean_confidence": self.mean_confidence,
@@ -207,6 +211,7 @@ def _evaluated(
         mean_confidence=float(valid.max(axis=1).mean()) if valid.size else None,
         phases=phases,
         scores=None if truth is None else map_scores(prediction, truth),
+        sim_ids=prediction.sim_ids,
     )
 
 

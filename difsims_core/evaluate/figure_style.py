@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import re
 from collections.abc import Sequence
 from functools import cache
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import to_rgb
+from matplotlib.colors import XKCD_COLORS, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.legend import Legend
@@ -50,6 +51,17 @@ def phase_colours(n: int) -> np.ndarray:
     return np.array([np.array(to_rgb(_PALETTE[i % len(_PALETTE)])) * 0.7 ** (i // len(_PALETTE)) for i in range(n)])
 
 
+def named_colours(n: int) -> tuple[str, ...]:
+    """Return the colours that matplotlib has a name for (xkcd's 949) nearest to those of the classes, each once."""
+    names = list(XKCD_COLORS)
+    known = np.array([to_rgb(XKCD_COLORS[name]) for name in names])
+    found: list[int] = []
+    for colour in phase_colours(n):
+        order = np.linalg.norm(known - colour, axis=1).argsort(kind="stable")
+        found.append(next((int(i) for i in order if i not in found), int(order[0])))
+    return tuple(names[i] for i in found)
+
+
 def new_figure(width: float, height: float) -> Figure:
     """Return an empty figure (inches) that belongs to no window and no global state."""
     figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
@@ -84,6 +96,38 @@ def quiet_axes(axes: Axes, title: str = "") -> None:
     axes.tick_params(colors=INK, labelsize=8)
     if title:
         axes.set_title(drawable(title), fontsize=10, color=INK, loc="left", **AS_TEXT)
+
+
+def scan_axes(axes: Axes, scan_step_nm: float | None) -> None:
+    """Give a map that was drawn a scale bar below it in place of its axes, or axes in pixels where nothing is known."""
+    from mpl_toolkits.axes_grid1.anchored_artists import AnchoredSizeBar
+
+    right, left = sorted(axes.get_xlim(), reverse=True)
+    bottom, top = sorted(axes.get_ylim(), reverse=True)
+    if bottom - top <= 1:
+        axes.set_yticks([])
+    if scan_step_nm is None:
+        axes.set_xlabel("pixel", fontsize=8)
+        axes.tick_params(labelsize=8)
+        return
+    axes.set_xticks([])
+    axes.set_yticks([])
+    length = bar_length_nm((right - left) * scan_step_nm)
+    label = f"{length / 1000:g} µm" if length >= 1000 else f"{length:g} nm"
+    bar = AnchoredSizeBar(
+        axes.transData, length / scan_step_nm, label, loc="upper left", bbox_to_anchor=(0.0, 0.0),
+        bbox_transform=axes.transAxes, pad=0.0, borderpad=0.4, sep=2, frameon=False, color=INK,
+        fontproperties=FontProperties(size=8),
+    )  # fmt: skip
+    bar.size_bar.get_children()[0].set(linewidth=2.5, capstyle="butt")
+    axes.add_artist(bar)
+
+
+def bar_length_nm(width_nm: float) -> float:
+    """Return the length of a scale bar, nm: 1, 2 or 5 times a power of ten, a quarter of the width or a little less."""
+    quarter = width_nm / 4
+    power = 10.0 ** math.floor(math.log10(quarter))
+    return max(step for step in (1.0, 2.0, 5.0) if step * power <= quarter * (1 + 1e-9)) * power
 
 
 def name_figure(figure: Figure, name: str) -> None:

@@ -24,6 +24,7 @@ from difsims_core.evaluate.figure_style import (
     legend_as_text,
     new_figure,
     phase_colours,
+    scan_axes,
 )
 
 if TYPE_CHECKING:
@@ -32,17 +33,15 @@ if TYPE_CHECKING:
 _LONGEST_PHASE = 30  # of four columns of a legend
 
 
-def phase_map_figure(prediction: Prediction, title: str = "", pixel_size_nm: float | None = None) -> Figure:
+def phase_map_figure(prediction: Prediction, title: str = "") -> Figure:
     """Draw which phase claims each pixel, paler where less sure, and beside it the highest probability.
 
     Parameters
     ----------
     prediction
-        Probabilities (…, k); a line scan is drawn as one row.
+        Probabilities (…, k); a line scan is drawn as one row. A scale bar is drawn where it knows its scan step.
     title
         Shown above, usually the name of the experiment.
-    pixel_size_nm
-        Scan step for the axes; pixels without it.
     """
     k = len(prediction.phases)
     confidence = _two_dimensional(np.asarray(prediction.pred).max(axis=-1), prediction)
@@ -52,14 +51,15 @@ def phase_map_figure(prediction: Prediction, title: str = "", pixel_size_nm: flo
     invalid = _two_dimensional(invalid_pixels(prediction), prediction)
     rgb = np.where(invalid[..., None], rgb, 1.0 + (rgb - 1.0) * (0.25 + 0.75 * sure))
     patches = [*_phase_patches(prediction), *_extra_patches(bool(invalid.any()), no_crystal=False)]
+    step = prediction.scan_step_nm
     figure, (left, right) = _panels(confidence.shape, 2, title, patches)
-    _show(left, rgb, "Phase, paler where less sure", pixel_size_nm)
-    image = _show(right, np.ma.masked_array(confidence, invalid), "Highest probability", pixel_size_nm, (chance, 1.0))
+    _show(left, rgb, "Phase, paler where less sure", step)
+    image = _show(right, np.ma.masked_array(confidence, invalid), "Highest probability", step, (chance, 1.0))
     figure.colorbar(image, ax=right, fraction=0.05, pad=0.02).ax.tick_params(labelsize=8)
     return figure
 
 
-def truth_figure(prediction: Prediction, truth: Truth, title: str = "", pixel_size_nm: float | None = None) -> Figure:
+def truth_figure(prediction: Prediction, truth: Truth, title: str = "") -> Figure:
     """Draw the truth, the prediction and where they differ; mistakes on grain boundaries are told apart."""
     colours = phase_colours(len(prediction.phases))
     label = _two_dimensional(labels_in_phases(truth, prediction.phases), prediction)
@@ -86,12 +86,13 @@ def truth_figure(prediction: Prediction, truth: Truth, title: str = "", pixel_si
         patches.append(Patch(color=WRONG_ON_BOUNDARY, label="mistake on a grain boundary"))
     if other.any():
         patches.append(Patch(color=QUIET, label="phase that the model does not know"))
+    step = prediction.scan_step_nm
     figure, (first, second, third) = _panels(wrong.shape, 3, title, patches)
-    _show(first, seen, "Truth", pixel_size_nm)
-    _show(second, _claims(prediction), "Prediction", pixel_size_nm)
+    _show(first, seen, "Truth", step)
+    _show(second, _claims(prediction), "Prediction", step)
     n_scored = int(scored.sum())
     share = as_percent(wrong.sum() / n_scored if n_scored else None)
-    _show(third, errors, f"Mistakes: {share} of crystal pixels", pixel_size_nm)
+    _show(third, errors, f"Mistakes: {share} of crystal pixels", step)
     return figure
 
 
@@ -131,21 +132,14 @@ def _show(
     axes: Axes,
     image: np.ndarray,
     title: str,
-    pixel_size_nm: float | None,
+    scan_step_nm: float | None,
     limits: tuple[float, float] = (0.0, 1.0),
 ):
-    step = pixel_size_nm or 1.0
     ny, nx = image.shape[:2]
     aspect = "equal" if 0.1 < ny / nx < 10 else "auto"
-    extent = (0.0, nx * step, ny * step, 0.0)
-    shown = axes.imshow(
-        image, extent=extent, aspect=aspect, cmap="cividis", vmin=limits[0], vmax=limits[1], interpolation="nearest"
-    )
+    shown = axes.imshow(image, aspect=aspect, cmap="cividis", vmin=limits[0], vmax=limits[1], interpolation="nearest")
     axes.set_title(title, fontsize=9, loc="left", **AS_TEXT)
-    axes.set_xlabel("nm" if pixel_size_nm else "pixel", fontsize=8)
-    axes.tick_params(labelsize=8)
-    if ny == 1:
-        axes.set_yticks([])
+    scan_axes(axes, scan_step_nm)
     return shown
 
 

@@ -30,10 +30,12 @@ class Block:
         return np.stack([iy.ravel(), ix.ravel()], axis=1)
 
 
-def blocks_of(scan: RawScan) -> list[Block]:
-    """Return the blocks of a scan, as its file is chunked."""
-    rows, columns = (_slices(sizes) for sizes in scan.frames.chunks[:2])
-    return [Block(down, right) for down in rows for right in columns]
+def blocks_of(scan: RawScan, rows: slice | None = None) -> list[Block]:
+    """Return the blocks of a scan, or of some of its rows, as its file is chunked."""
+    chunks, columns = (_slices(sizes) for sizes in scan.frames.chunks[:2])
+    first, stop = (0, scan.scan_shape[0]) if rows is None else (rows.start, rows.stop)
+    within = [slice(max(part.start, first), min(part.stop, stop)) for part in chunks]
+    return [Block(part, right) for part in within if part.start < part.stop for right in columns]
 
 
 def _slices(sizes: tuple[int, ...]) -> list[slice]:
@@ -109,7 +111,7 @@ def sample_patterns(scan: RawScan, correct: DetectorCorrection) -> Sample:
     frame_bytes = rows * columns * max(scan.frames.dtype.itemsize, 2)
     most = max(min(_SAMPLE_PATTERNS, _SAMPLE_BYTES // frame_bytes), 1)
     if math.prod(scan.scan_shape) > most:
-        blocks = [blocks[i] for i in _spread(len(blocks), _SAMPLE_BLOCKS)]
+        blocks = [blocks[i] for i in spread(len(blocks), _SAMPLE_BLOCKS)]
         most = max(most // len(blocks), 1)
     frames, positions = zip(*_thinned(scan, correct, blocks, most), strict=True)
     return Sample(np.concatenate(frames), np.concatenate(positions))
@@ -120,10 +122,10 @@ def _thinned(
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     for block in blocks:
         frames = read_block(scan, block, correct)
-        kept = _spread(len(frames), most)
+        kept = spread(len(frames), most)
         yield frames[kept], block.positions()[kept]
 
 
-def _spread(n: int, most: int) -> np.ndarray:
+def spread(n: int, most: int) -> np.ndarray:
     """Return up to so many numbers of 0 … n − 1, evenly spread."""
     return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(np.int64))

@@ -18,7 +18,7 @@ from difsims_core.experiment.stored.recording import Recording
 from difsims_core.families import SCAN_READERS
 from difsims_core.messages import first_line
 from difsims_core.storage.kept_copies import kept_copy
-from difsims_core.storage.names import as_written, join_url, split_url
+from difsims_core.storage.names import as_written, file_name, join_url, object_name, split_url
 
 
 def open_raw_scan(location: str | Path, reading: ReadingSpec = ReadingSpec()) -> RawScan:  # noqa: B008 frozen
@@ -52,9 +52,22 @@ def open_raw_scan(location: str | Path, reading: ReadingSpec = ReadingSpec()) ->
         scan_step_nm=found.scan_step_nm,
         beam_energy_kv=found.beam_energy_kv,
         source=as_written(location),
+        files=recording.frames.files,
         file_format=recording.file_format,
         remarks=(*recording.remarks, *remarks, *found.remarks),
     )
+
+
+def raw_scan_name(location: str | Path) -> str:
+    """Return the name of the experiment that a raw scan is: that of its file without the ending of its format.
+
+    >>> raw_scan_name("s3://lab/day 3/roi_7_master.h5")
+    'roi_7'
+    """
+    name = file_name(location)
+    endings = {*SUFFIXES, *(suffix for known in SCAN_READERS.names() for suffix in SCAN_READERS[known]().suffixes)}
+    fitting = [ending for ending in endings if name.lower().endswith(ending) and len(name) > len(ending)]
+    return object_name(name[: len(name) - len(max(fitting, key=len, default=""))])
 
 
 def _recording(location: str | Path, reading: ReadingSpec) -> Recording:

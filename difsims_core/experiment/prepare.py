@@ -8,19 +8,17 @@ from pathlib import Path
 import numpy as np
 
 from difsims_core.config.raw_scans.preprocessing import IntegrationSpec, PreprocessingSpec
-from difsims_core.crystal.phases import load_phase
 from difsims_core.crystal.reflections import reflection_list
-from difsims_core.errors import ExperimentError
-from difsims_core.experiment.correct.detector_files import read_correction, read_mask
 from difsims_core.experiment.correct.survey import Survey, survey
-from difsims_core.experiment.frames import DetectorCorrection, sample_patterns
+from difsims_core.experiment.frames import DetectorCorrection, sample_patterns, spread
+from difsims_core.experiment.inputs import ScanInputs
 from difsims_core.experiment.integrate.integrator import Integrator
-from difsims_core.experiment.open_scan import open_raw_scan
 from difsims_core.experiment.raw_scan import RawScan
 from difsims_core.signal.grid import REFERENCE_GRID
 from difsims_core.signal.polar_grid import CellRange, PolarGrid
 
 _Q_BEYOND = 1.05  # lines so far beyond the edge of the frame still reach into it
+_MOST_PLACES = 64  # along each axis of the scan, for the mean of the drift
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +79,13 @@ class PreparedScan:
     grids: Grids
     integrator: Integrator
 
+    @property
+    def effective_pixels(self) -> np.ndarray:
+        """(n_radii, n_azimuths) float64: effective number of pixels of each polar cell at the mean of the drift."""
+        iy, ix = (spread(length, _MOST_PLACES) for length in self.scan.scan_shape)
+        positions = np.stack(np.meshgrid(iy, ix, indexing="ij"), axis=-1).reshape(-1, 2)
+        return self.integrator.effective_pixels(self.survey.drift.at(positions).mean(axis=0))
+
 
 def prepare_scan(location: str | Path, spec: PreprocessingSpec) -> PreparedScan:
     """Open a raw scan and survey it.
@@ -90,19 +95,17 @@ def prepare_scan(location: str | Path, spec: PreprocessingSpec) -> PreparedScan:
     ExperimentError
         If the scan cannot be read, or something that is needed is neither in the file nor given nor to be found.
     """
-    scan = open_raw_scan(location, spec.reading)
-    calibration = scan.calibration_per_angstrom
-    if calibration is None:
-        raise ExperimentError(
-            f"{location}: says nothing of the width of its pixels in reciprocal space",
-            "give it as reading.calibration_per_angstrom (Å⁻¹ per pixel), or a camera length and its table",
-        )
-    correct = read_correction(spec.pixels, scan.frame_shape)
-    mask = read_mask(spec.pixels, location, scan.frame_shape)
+    return survey_scan(ScanInputs.read(location, spec))
+
+
+def survey_scan(inputs: ScanInputs) -> PreparedScan:
+    """Survey a raw scan that was opened; errors as `prepare_scan`."""
+    scan, spec, calibration = inputs.scan, inputs.spec, inputs.calibration_per_angstrom
     q_seen = min(max(scan.frame_shape) * calibration * _Q_BEYOND, float(REFERENCE_GRID.q[-1]))
-    phases = [reflection_list(load_phase(name), q_seen) for name in spec.phases]
-    found = survey(sample_patterns(scan, correct), scan.scan_shape, spec, calibration, phases, mask)
+    phases = [reflection_list(crystal.phase, q_seen) for crystal in inputs.crystals]
+    sample = sample_patterns(scan, inputs.correct)
+    found = survey(sample, scan.scan_shape, spec, calibration, phases, inputs.mask)
     grids = Grids.of(spec.integration)
     cells = grids.cells(spec.integration.n_azimuths)
     integrator = Integrator(found.pixels.good, found.geometry, cells, grids.polar)
-    return PreparedScan(scan, spec, found, correct, grids, integrator)
+    return PreparedScan(scan, spec, found, inputs.correct, grids, integrator)

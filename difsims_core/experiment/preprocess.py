@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from difsims_core.config.raw_scans.preprocessing import PreprocessingSpec
-from difsims_core.experiment.integrate.blocks import integrated_blocks
+from difsims_core.experiment.frames import Block
+from difsims_core.experiment.integrate.blocks import Patterns, integrated_blocks
 from difsims_core.experiment.prepare import PreparedScan, prepare_scan
 
 
@@ -27,6 +28,8 @@ class PreprocessedScan:
         Effective number of pixels of each cell at the mean centre.
     centres, flags : (ny, nx, 2), (ny, nx)
         Row and column of the beam, px; bits of `integrate.blocks.Patterns`.
+    counts : (ny, nx, 2) float64
+        Of the whole frame, and within the disc of the beam.
     prepared : PreparedScan
         What was found on the way.
     """
@@ -37,6 +40,7 @@ class PreprocessedScan:
     pixels: np.ndarray
     centres: np.ndarray
     flags: np.ndarray
+    counts: np.ndarray
     prepared: PreparedScan
 
 
@@ -79,18 +83,26 @@ def preprocess_scan(location: str | Path, spec: PreprocessingSpec = Preprocessin
 def integrate_scan(prepared: PreparedScan, progress: Callable[[int, int], None] | None = None) -> PreprocessedScan:
     """Integrate all patterns of a scan; ``progress`` is called with patterns done and to do."""
     ny, nx = prepared.scan.scan_shape
-    q, n_azimuths = prepared.grids.q, prepared.integrator.cells.n_azimuths
-    profiles = np.empty((ny, nx, len(q)), np.float32)
-    polar = np.empty((ny, nx, prepared.integrator.n_radii, n_azimuths), np.float32)
-    centres, flags = np.empty((ny, nx, 2)), np.empty((ny, nx), np.uint8)
+    pieces = _told(integrated_blocks(prepared), ny * nx, progress)
+    found = Patterns.of_rows(pieces, slice(0, ny), nx)
+    return PreprocessedScan(
+        prepared.grids.q,
+        found.profiles,
+        found.polar,
+        prepared.effective_pixels,
+        found.centres,
+        found.flags,
+        found.counts,
+        prepared,
+    )
+
+
+def _told(
+    pieces: Iterable[tuple[Block, Patterns]], total: int, progress: Callable[[int, int], None] | None
+) -> Iterator[tuple[Block, Patterns]]:
     done = 0
-    for block, patterns in integrated_blocks(prepared):
-        at = (block.rows, block.columns)
-        for whole, part in ((profiles, patterns.profiles), (polar, patterns.polar), (centres, patterns.centres)):
-            whole[at] = part.reshape(whole[at].shape)
-        flags[at] = patterns.flags.reshape(flags[at].shape)
+    for block, patterns in pieces:
+        yield block, patterns
         done += len(patterns.flags)
         if progress:
-            progress(done, ny * nx)
-    pixels = prepared.integrator.effective_pixels(centres.reshape(-1, 2).mean(axis=0))
-    return PreprocessedScan(q, profiles, polar, pixels, centres, flags, prepared)
+            progress(done, total)

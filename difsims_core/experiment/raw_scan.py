@@ -24,6 +24,8 @@ class RawScan:
         Accelerating voltage, kV; None where nobody says.
     source : str
         Path or URL.
+    files : tuple of str
+        Paths of the files of this machine that hold the frames, copies of objects among them; none of a Zarr group.
     file_format : str
         For people: "Merlin MIB", "HyperSpy (HDF5)", …
     remarks : tuple of str
@@ -35,6 +37,7 @@ class RawScan:
     scan_step_nm: float | None
     beam_energy_kv: float | None
     source: str
+    files: tuple[str, ...]
     file_format: str
     remarks: tuple[str, ...]
 

@@ -220,6 +220,7 @@ def predict_experiment(
         experiment_sha256=experiment.sha256,
         invalid=invalid,
         scan_q=q,
+        scan_step_nm=experiment.scan_step_nm,
     )
     write_prediction(store.url(key), prediction)
     n_invalid = int(invalid.sum())

@@ -200,6 +200,7 @@ def _inputs(
     """Return everything that scores depend on: prediction, experiment, truth, crystals, code; files as SHA-256."""
     return {
         "prediction": prediction.sha256,
+        "datasets": list(prediction.sim_ids),
         "experiment": prediction.experiment_sha256,
         "truth": None if truth is None else truth.sha256,
         "crystals": [_sha256_of_crystal(name, files.get(name, ""), crystals) for name in prediction.phases],

@@ -110,6 +110,7 @@ class EvaluationRecord(Record):
 
     experiment: Text
     cnn_id: Text
+    sim_ids: Items[str] = ()
     n_pixels: Count
     n_invalid: Count
     mean_confidence: float | None
@@ -132,4 +133,5 @@ class EvaluationRecord(Record):
             self.mean_confidence,
             tuple(phase.value() for phase in self.phases),
             self.truth and self.truth.model_dump(),
+            self.sim_ids,
         )

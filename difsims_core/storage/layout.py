@@ -19,10 +19,13 @@ _FINGERPRINT = re.compile("[0-9a-f]{64}")
 
 SIMULATIONS = "simulations"
 SIMULATION_ENDING = ".zarr"  # of the folder of a dataset
-COMPLETE = "complete.json"  # in the Zarr group of a dataset
+EXPERIMENT_ENDING = ".zarr"  # of the folder of a preprocessed scan
+COMPLETE = "complete.json"  # in the Zarr group of a dataset or a preprocessed scan
 RECEIPTS = "receipts"
 MODELS = "models"
+RAW_SCANS = "experiments/raw"
 PROFILES = "experiments/profiles"
+POLAR = "experiments/polar"
 PREDICTIONS = "predictions"
 EVALUATIONS = "evaluations"
 EXPORTS = "exports"
@@ -117,6 +120,11 @@ def simulation_index(fingerprint: str) -> str:
 def experiment_profiles(name: str) -> str:
     """Return the key of the profiles of an experiment, by its name without ``_radial_crop``."""
     return f"{PROFILES}/{check_name(name)}_radial_crop.npz"
+
+
+def experiment_polar(name: str) -> str:
+    """Return the key of the Zarr group of a preprocessed scan: polar patterns, profiles, and all that is known."""
+    return f"{POLAR}/{check_name(name)}{EXPERIMENT_ENDING}"
 
 
 def model(model_id: str) -> str:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from difsims_core.dataset.export import FormatName
 from flows.cli.command_group import FAILED
 from flows.cli.options import Json, Store
 
@@ -14,44 +13,66 @@ if TYPE_CHECKING:
     from difsims_core.findings import Findings
     from difsims_core.storage.objects import ObjectStore
 
+_Format = Literal["npz", "zarr", "h5", "png", "tiff", "hspy", "ang"]
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.command(epilog="Example: difsims export sim-0b6e… training.npz")(export)
+    app.command(
+        epilog="Example: difsims export sim-0b6e… training.npz · difsims export roi_3_probability_pred.npz m.png"
+    )(export)
     app.command(epilog="Example: difsims verify sim-0b6e… --resimulate 2 · difsims verify --store s3://bucket")(verify)
 
 
 def export(
     item: Annotated[
-        str, typer.Argument(metavar="SIM|CNN", help="Id or URL of a dataset or a trained classifier, or: champion.")
+        str,
+        typer.Argument(
+            metavar="SIM|CNN|MAP",
+            help="Id or URL of a dataset or a trained classifier, champion, or the file of a map, …_pred.npz.",
+        ),
     ],
     out: Annotated[
         str,
         typer.Argument(
             metavar="OUT",
-            help="File to write: .npz (large datasets: numbered files), .zarr or .h5; of a model: .keras.",
+            help="File to write: .npz (large datasets: numbered files), .zarr or .h5; of a model: .keras; of a map: "
+            ".png, .tiff (labels), .hspy (HyperSpy), .h5 (orix) or .ang (MTEX, EDAX OIM).",
         ),
     ],
     file_format: Annotated[
-        FormatName | None, typer.Option("--format", help="Of a dataset (default: as OUT ends).", show_default=False)
+        _Format | None, typer.Option("--format", help="Of a dataset or map (default: as OUT ends).", show_default=False)
+    ] = None,
+    scan_step: Annotated[
+        float | None, typer.Option("--scan-step", metavar="NM", help="Of a map: distance of neighbouring pixels in nm.")
+    ] = None,
+    crystals: Annotated[
+        str | None, typer.Option(help="Of a map: folder of CIF files (default: those of its datasets).")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace OUT when it exists.")] = False,
     store: Store = None,
     as_json: Json = False,
 ) -> None:
-    """Write a dataset as npz (for NumPy alone), Zarr or HDF5, or a model as a file of Keras; prints the files.
+    """Write a dataset as npz (for NumPy alone), Zarr or HDF5, a model as a file of Keras, a map as a picture or for
+    HyperSpy, orix and MTEX; prints the files.
 
     It runs here, with PREFECT_API_URL too; the deployment export/local writes files into the store, with links.
     """
     from difsims_core.errors import InputError
     from difsims_core.models.registry import resolve_model
     from difsims_core.storage import layout
+    from difsims_core.storage.npz.contracts import PREDICTION_ENDINGS
     from difsims_core.storage.objects import open_store
     from flows.cli import console
 
     object_store = open_store(store)
-    item = resolve_model(object_store, item)
-    if not layout.is_model_id(item.rstrip("/").rpartition("/")[2]):
+    is_map = item.endswith(PREDICTION_ENDINGS)
+    if not is_map and (scan_step is not None or crystals is not None):
+        raise InputError(f"--scan-step and --crystals are for maps, and {item} is none", "leave them out")
+    item = item if is_map else resolve_model(object_store, item)
+    if is_map:
+        name, paths = _export_map(item, out, object_store, file_format, crystals, scan_step, force=force)
+    elif not layout.is_model_id(item.rstrip("/").rpartition("/")[2]):
         name, paths = _export_dataset(item, out, object_store, file_format, force=force)
     elif file_format is None:
         name, paths = _export_model(item, out, object_store, force=force)
@@ -64,8 +85,33 @@ def export(
             console.show_line(path)
 
 
+def _export_map(
+    prediction: str,
+    out: str,
+    store: ObjectStore,
+    file_format: _Format | None,
+    crystals: str | None,
+    scan_step_nm: float | None,
+    *,
+    force: bool,
+) -> tuple[str, list[str]]:
+    from difsims_core.results.maps.formats import export_map
+    from difsims_core.storage.npz.contracts import predicted_name
+
+    written = export_map(
+        prediction,
+        out,
+        file_format,
+        store=store.root,
+        crystals=crystals,
+        scan_step_nm=scan_step_nm,
+        overwrite=force,
+    )
+    return predicted_name(prediction), [written]
+
+
 def _export_dataset(
-    simulation: str, out: str, store: ObjectStore, file_format: FormatName | None, *, force: bool
+    simulation: str, out: str, store: ObjectStore, file_format: _Format | None, *, force: bool
 ) -> tuple[str, list[str]]:
     from difsims_core.dataset.export.formats import export_dataset
     from difsims_core.dataset.open import open_simulation

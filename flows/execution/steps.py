@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from difsims_core.config.learning import TrainingSpec
     from difsims_core.config.simulation import SimulationSpec
     from difsims_core.dataset.build import GroupSummary
-    from difsims_core.dataset.export import FormatName
     from difsims_core.dataset.plan import Plan
     from difsims_core.learn.bundle import ModelBundle
     from difsims_core.learn.classifiers.base import EpochProgress
@@ -123,7 +122,7 @@ def _finish_dataset(store: str, plan: Plan) -> None:
     build.finish(open_store(store), plan)
 
 
-def _export_dataset(store: str, url: str, path: str, file_format: FormatName) -> list[str]:
+def _export_dataset(store: str, url: str, path: str, file_format: str) -> list[str]:
     from difsims_core.dataset.export.formats import export_dataset
     from difsims_core.dataset.open import open_simulation
 

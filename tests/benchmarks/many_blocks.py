@@ -23,12 +23,13 @@ import numpy as np
 from difsims_core import SimulationSpec, load_spec
 from difsims_core.dataset import build
 from difsims_core.dataset.plan import Plan
-from difsims_core.dataset.receipts import Written, block_arrays, make_receipt, read_receipts, write_receipt
+from difsims_core.dataset.receipts import block_arrays, make_receipt, read_receipts, write_receipt
 from difsims_core.dataset.write import block_targets
 from difsims_core.resources import specs_folder
 from difsims_core.simulation.simulator import Simulator
 from difsims_core.storage import layout
 from difsims_core.storage.objects import ObjectStore, open_store
+from difsims_core.storage.zarr.written import Written
 from tests.services import running_s3
 
 _WRITERS = 16

@@ -60,6 +60,26 @@ def test_any_navigation_shape_and_real_type(tmp_path, shape, dtype):
     np.testing.assert_array_equal(profiles.y, y.astype(np.float32))
 
 
+def test_scans_and_predictions_may_know_their_scan_step(tmp_path):
+    y = np.zeros((2, 3, 147), np.float32)
+    for step, name in ((3.5, "known"), (None, "unknown")):
+        written = write_profiles(tmp_path / f"{name}_radial_crop.npz", X, y, scan_step_nm=step)
+        assert written.scan_step_nm == read_profiles(tmp_path / f"{name}_radial_crop.npz").scan_step_nm == step
+        write_prediction(tmp_path / f"{name}_probability_pred.npz", _prediction(scan_step_nm=step))
+        assert read_prediction(tmp_path / f"{name}_probability_pred.npz").scan_step_nm == step
+
+
+@pytest.mark.parametrize("step", [0.0, -1.0, np.nan, np.inf, [1.0, 2.0], "3 nm"])
+def test_a_scan_step_that_is_no_length_is_refused(tmp_path, step):
+    y = np.zeros((2, 3, 147), np.float32)
+    with pytest.raises(ExperimentError, match="scan_step_nm"):
+        read_profiles(_save(tmp_path / "a.npz", x=X, y=y, scan_step_nm=step))
+    if isinstance(step, float):
+        with pytest.raises(ExperimentError, match="scan_step_nm"):
+            write_profiles(tmp_path / "b.npz", X, y, scan_step_nm=step)
+        assert not (tmp_path / "b.npz").exists()
+
+
 def test_the_checksum_is_that_of_the_file(tmp_path):
     path = _save(tmp_path / "a_radial_crop.npz", x=X, y=np.zeros((2, 147)))
     said = subprocess.run(["sha256sum", str(path)], check=True, capture_output=True, text=True).stdout.split()[0]

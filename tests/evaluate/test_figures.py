@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from mpl_toolkits.axes_grid1.anchored_artists import AnchoredSizeBar
 
 from difsims_core.evaluate import figures
 from difsims_core.evaluate.classification import classification_scores
 from difsims_core.evaluate.experiment_scores import ExperimentEvaluation, evaluate_experiment
-from difsims_core.evaluate.figure_style import as_map, wrapped
+from difsims_core.evaluate.figure_style import as_map, bar_length_nm, wrapped
 from difsims_core.evaluate.report import LineageStep, ReportContent, ReportMap, render_report
 from difsims_core.storage.npz.contracts import Prediction, Profiles, Truth
 
@@ -47,7 +49,7 @@ def size(png: bytes) -> tuple[int, int]:
 def test_maps_of_any_shape_can_be_drawn(shape: tuple[int, ...]) -> None:
     prediction, truth, evaluation = evaluated(shape)
     drawn = (
-        figures.phase_map_figure(prediction, "a scan", 2.5),
+        figures.phase_map_figure(replace(prediction, scan_step_nm=2.5), "a scan"),
         figures.truth_figure(prediction, truth, "a scan"),
         figures.peak_positions_figure(evaluation),
     )
@@ -82,6 +84,25 @@ def test_a_phase_map_is_the_colour_of_the_claim_paler_where_less_sure() -> None:
     assert rgb[0, 1] == pytest.approx(1 + 0.25 * (colours[0] - 1))
     assert np.all(rgb[0, 2] > colours[1] - 1e-9)
     assert confidence[0] == pytest.approx([1.0, 0.5, 0.8])
+
+
+def test_a_map_that_knows_its_scan_step_has_a_scale_bar() -> None:
+    prediction, truth, _ = evaluated((20, 40))
+    known = replace(prediction, scan_step_nm=5.0)  # 40 pixels are 200 nm wide
+    for figure, maps in ((figures.phase_map_figure(known), 2), (figures.truth_figure(known, truth), 3)):
+        for axes in figure.axes[:maps]:
+            (bar,) = [artist for artist in axes.artists if isinstance(artist, AnchoredSizeBar)]
+            assert bar.txt_label.get_text() == "50 nm"
+            assert bar.size_bar.get_children()[0].get_width() == pytest.approx(10)  # pixels
+            assert not axes.get_xlabel()
+    assert figures.phase_map_figure(prediction).axes[0].get_xlabel() == "pixel"
+
+
+@pytest.mark.parametrize(
+    ("width", "length"), [(40, 10), (61.92, 10), (79.9, 10), (80, 20), (3999, 500), (4000, 1000), (0.3, 0.05)]
+)
+def test_a_scale_bar_is_a_round_number_of_a_quarter_of_the_width_at_most(width: float, length: float) -> None:
+    assert bar_length_nm(width) == pytest.approx(length)
 
 
 def test_mistakes_are_marked_where_they_are_and_only_there() -> None:

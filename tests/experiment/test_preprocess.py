@@ -7,7 +7,7 @@ import pytest
 
 from difsims_core.config.raw_scans.preprocessing import PreprocessingSpec
 from difsims_core.errors import ExperimentError
-from difsims_core.experiment.integrate.blocks import BEAM_MODELLED, DEAD, UNCOVERED
+from difsims_core.experiment.integrate.blocks import BEAM_MODELLED, DEAD, SATURATED, UNCOVERED
 from difsims_core.experiment.preprocess import preprocess_scan
 from difsims_core.signal.grid import RadialGrid
 from tests.experiment.made_scans import CALIBRATION, Faults, make_scan
@@ -97,6 +97,16 @@ def test_a_blank_and_a_dead_pattern_are_flagged_and_no_others(made, tmp_path):
     with pytest.raises(ExperimentError) as raised:
         preprocess_scan(path, spec(geometry=GIVEN, beam={"blank": "refuse"}))
     assert "beam.blank" in raised.value.remedy
+
+
+def test_a_beam_that_saturates_the_detector_is_flagged(made, tmp_path):
+    frames = made.frames[:3, :3].copy()
+    frames[1, 1] = np.minimum(frames[1, 1], 255)
+    path = tmp_path / "film.npy"
+    np.save(path, frames)
+    found = preprocess_scan(path, spec(geometry=GIVEN))
+    assert np.argwhere(found.flags).tolist() == [[1, 1]]
+    assert found.flags[1, 1] == SATURATED
 
 
 def test_a_range_that_the_detector_does_not_see_is_refused_or_flagged(corner):

@@ -162,7 +162,7 @@ def test_a_scan_and_a_store_of_any_name_are_scored(tmp_path: Path, scan: str) ->
     stem = scan.removesuffix("_radial_crop")
     shutil.copy(samples_folder() / "truth" / "roi_1_truth.npz", scans / "truth" / f"{stem}_truth.npz")
     model = "cnn-00000000-0000-4000-8000-000000000000"
-    told = replace(truthful("roi_1"), cnn_id=model, experiment=str(scans / f"{scan}.npz"))
+    told = replace(truthful("roi_1"), cnn_id=model, sim_ids=("sim-1",), experiment=str(scans / f"{scan}.npz"))
     name = experiment_name(scans / f"{scan}.npz")
     url = place.url(layout.prediction(model, name))
     write_prediction(url, told)
@@ -172,6 +172,9 @@ def test_a_scan_and_a_store_of_any_name_are_scored(tmp_path: Path, scan: str) ->
     found = evaluate_map(place, url, sources).scores
     assert (found.name, found.accuracy, found.reused) == (name, 1.0, False)
     assert found.url == place.url(layout.evaluation(model, name))
+    record = place.read_record(layout.evaluation(model, name))
+    assert (record["cnn_id"], record["sim_ids"]) == (model, ["sim-1"])
+    assert tuple(phase["phase"] for phase in record["phases"]) == told.phases
     for experiments in (None, str(scans), scans.as_uri()):
         named = EvaluationSources(experiments, str(scans / "truth"))
         assert evaluate_map(open_store(str(tmp_path / "st%20ore")), url, named).scores.reused

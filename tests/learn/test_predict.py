@@ -173,6 +173,13 @@ def test_an_experiment_is_predicted_once_until_it_changes(tmp_path):
     assert np.any(read_prediction(changed.url).pred != prediction.pred)
 
 
+def test_a_prediction_knows_the_scan_step_of_its_scan(tmp_path):
+    store = open_store(tmp_path / "store")
+    scan = tmp_path / "scan_radial_crop.npz"
+    write_profiles(scan, Q, measured(3, 4), scan_step_nm=3.87)
+    assert read_prediction(predict_experiment(store, bundle_of(), scan).url).scan_step_nm == 3.87
+
+
 ODD_NAMES = [
     "..%2F..%2F..%2Fx_radial_crop", "a%20b", "a b", "a", "a_radial_crop", "a_probability_pred", "#1?", "[1]",
     "back\\slash", "new\nline", "\udcff", "\u202f", "x" * 250, "x" * 251, "~",

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from difsims_core.dataset.export import FormatName
 from difsims_core.dataset.export.base import Exporter
 from difsims_core.dataset.export.hdf5 import Hdf5Exporter
 from difsims_core.dataset.export.npz import NpzExporter
@@ -22,7 +21,7 @@ FORMATS: dict[str, Exporter] = {"npz": NpzExporter(), "zarr": ZarrExporter(), "h
 def export_dataset(
     dataset: Simulation,
     path: str | Path,
-    file_format: FormatName | None = None,
+    file_format: str | None = None,
     *,
     overwrite: bool = False,
     progress: Callable[[int], None] | None = None,
@@ -48,9 +47,9 @@ def export_dataset(
     named = str(path).rstrip("/")
     found = next((name for name, item in FORMATS.items() if named.endswith(item.ending)), None)
     wanted = file_format or found
-    if wanted is None or found not in (None, wanted):
+    if wanted not in FORMATS or found not in (None, wanted):
         endings = ", ".join(item.ending for item in FORMATS.values())
-        expected = f"one of {endings}" if wanted is None else FORMATS[wanted].ending
+        expected = FORMATS[wanted].ending if wanted in FORMATS else f"one of {endings}"
         raise InputError(f"{path}: expected a name that ends with {expected}", "change the name, or --format")
     exporter = FORMATS[wanted]
     name = named if found else f"{named}{exporter.ending}"

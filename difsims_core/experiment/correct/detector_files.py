@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import io
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from difsims_core.config.raw_scans.preprocessing import PixelsSpec
 from difsims_core.errors import ExperimentError, InputError
 from difsims_core.experiment.frames import DetectorCorrection
+from difsims_core.storage.names import as_written, child_url, file_name, parent_url
 from difsims_core.storage.npz.npy import read_array
+from difsims_core.storage.objects import object_exists, read_url
 
 _ENDING = "_mask.npy"
 
@@ -19,12 +22,13 @@ def read_mask(pixels: PixelsSpec, scan: str | Path, frame: tuple[int, ...]) -> n
 
     Raises
     ------
+    MissingObjectError
+        If there is no such file.
     ExperimentError
         If it cannot be read, or is of another shape or type.
     """
-    beside = Path(scan).with_name(Path(scan).stem + _ENDING)
-    path = Path(pixels.mask) if pixels.mask else beside
-    if not pixels.mask and not beside.is_file():
+    path = pixels.mask or child_url(parent_url(scan), f"{PurePosixPath(file_name(scan)).stem}{_ENDING}")
+    if not pixels.mask and not object_exists(path):
         return None
     mask = _read(path, frame)
     if mask.dtype != bool:
@@ -36,25 +40,23 @@ def read_mask(pixels: PixelsSpec, scan: str | Path, frame: tuple[int, ...]) -> n
 
 def read_correction(pixels: PixelsSpec, frame: tuple[int, ...]) -> DetectorCorrection:
     """Return the dark and gain references that are given; errors as `read_mask`."""
-    dark, gain = (None if path is None else _reference(Path(path), frame) for path in (pixels.dark, pixels.gain))
+    dark, gain = (None if path is None else _reference(path, frame) for path in (pixels.dark, pixels.gain))
     return DetectorCorrection(dark, gain)
 
 
-def _reference(path: Path, frame: tuple[int, ...]) -> np.ndarray:
+def _reference(path: str, frame: tuple[int, ...]) -> np.ndarray:
     values = _read(path, frame)
     if values.dtype.kind not in "uif":
         raise ExperimentError(f"{path}: expected real numbers, found {values.dtype}")
     return values.astype(np.float32)
 
 
-def _read(path: Path, frame: tuple[int, ...]) -> np.ndarray:
+def _read(path: str, frame: tuple[int, ...]) -> np.ndarray:
+    data, shown = read_url(path), as_written(path)
     try:
-        with path.open("rb") as stream:
-            values = read_array(stream, path.stat().st_size)
-    except OSError as error:
-        raise ExperimentError(f"{path}: {error.strerror or error}", "check the path") from None
+        values = read_array(io.BytesIO(data), len(data))
     except InputError as error:
-        raise ExperimentError(f"{path}: {error.problem}", error.remedy or "save it with numpy.save") from None
+        raise ExperimentError(f"{shown}: {error.problem}", error.remedy or "save it with numpy.save") from None
     if values.shape != tuple(frame):
-        raise ExperimentError(f"{path}: expected the shape of the frames, {tuple(frame)}, found {values.shape}")
+        raise ExperimentError(f"{shown}: expected the shape of the frames, {tuple(frame)}, found {values.shape}")
     return values

@@ -52,6 +52,11 @@ class Survey:
     fit: GeometryFit | None
     n_patterns: int
 
+    @property
+    def disc_radius_px(self) -> float:
+        """Radius of the direct beam's disc, or of what is taken for it where it is not measured."""
+        return _HIDDEN_PX if self.finder is None else self.finder.disc_radius_px
+
     def centres(self, frames: np.ndarray, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the beam of (n, rows, columns) frames, and where the drift had to say it.
 
@@ -111,10 +116,9 @@ def survey(
     else:
         pixels = BadPixels(given & np.isfinite(mean), int((~given).sum()), 0, 0)
     mean = np.where(np.isfinite(mean), mean, 0.0)
-    finder, radius = None, _HIDDEN_PX
+    finder = None
     if spec.beam.method == "disc":
         finder = find_beam(mean, pixels.good)
-        radius = finder.disc_radius_px
         measured = finder.measure(sample.frames, pixels.good).yx_px
     else:
         measured = _without_disc(sample, pixels.good, spec.beam)
@@ -129,7 +133,7 @@ def survey(
             "name them as phases, or give the ellipse as geometry.ellipse ([0, 0] for none)",
         )
     centres, _ = found.centres(sample.frames, sample.positions)
-    spots = find_scan_spots(sample.frames, pixels.good, centres, radius, sample.positions)
+    spots = find_scan_spots(sample.frames, pixels.good, centres, found.disc_radius_px, sample.positions)
     fit = fit_geometry(
         spots,
         phase_lines(phases),

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
 
 import numpy as np
 
 from difsims_core.errors import ExperimentError
 from difsims_core.experiment.frames import Block, blocks_of, read_block
 from difsims_core.experiment.prepare import PreparedScan
+from difsims_core.kernels.scan.counts import BEAM, NONZERO, PLATEAU, TOTAL, frame_counts
 from difsims_core.signal.grid import REFERENCE_GRID
 from difsims_core.storage.concurrent import consume_concurrently
 
-DEAD, BEAM_MODELLED, UNCOVERED = 1, 2, 4
-"""Flags of a pattern: it holds no counts; the drift says where its beam lies; it does not cover the crop."""
+DEAD, BEAM_MODELLED, UNCOVERED, SATURATED = 1, 2, 4, 8
+"""Flags of a pattern: it holds no counts; the drift says where its beam lies; it does not cover the crop; its beam
+reads the highest value of the detector."""
 
 _LEAST_COVERED = 0.5  # of an annulus
+_LEVEL = 0.25  # of the bright pixels of a disc that read exactly its top: by chance one or two do
 
 
 @dataclass(frozen=True, slots=True)
 class Patterns:
-    """Patterns of n neighbouring scan positions.
+    """Patterns of n neighbouring scan positions, or of (rows, nx) positions of whole rows (`of_rows`).
 
     Attributes
     ----------
@@ -33,22 +36,41 @@ class Patterns:
     centres : (n, 2) float64
         Row and column of the beam, px.
     flags : (n,) uint8
-        Bits `DEAD`, `BEAM_MODELLED`, `UNCOVERED`.
+        Bits `DEAD`, `BEAM_MODELLED`, `UNCOVERED`, `SATURATED`.
+    counts : (n, 2) float64
+        Of the whole frame, and within the disc of the beam; pixels that count.
     """
 
     profiles: np.ndarray
     polar: np.ndarray
     centres: np.ndarray
     flags: np.ndarray
+    counts: np.ndarray
+
+    @classmethod
+    def of_rows(cls, pieces: Iterable[tuple[Block, Patterns]], rows: slice, nx: int) -> Patterns:
+        """Return blocks that make whole rows of a scan as one value of shapes (rows, nx, …)."""
+        whole: dict[str, np.ndarray] = {}
+        for block, patterns in pieces:
+            at = (slice(block.rows.start - rows.start, block.rows.stop - rows.start), block.columns)
+            for field in fields(cls):
+                part = getattr(patterns, field.name)
+                if field.name not in whole:
+                    whole[field.name] = np.empty((rows.stop - rows.start, nx, *part.shape[1:]), part.dtype)
+                whole[field.name][at] = part.reshape(whole[field.name][at].shape)
+        return cls(**whole)
 
 
-def integrated_blocks(prepared: PreparedScan, n_threads: int | None = None) -> Iterator[tuple[Block, Patterns]]:
-    """Yield the blocks of a scan and their patterns, in order; few blocks are in memory at a time."""
+def integrated_blocks(
+    prepared: PreparedScan, blocks: Iterable[Block] | None = None, n_threads: int | None = None
+) -> Iterator[tuple[Block, Patterns]]:
+    """Yield blocks of a scan, default all, and their patterns, in order; few blocks are in memory at a time."""
 
     def integrate(block: Block) -> tuple[Block, Patterns]:
         return block, integrate_block(prepared, block)
 
-    yield from consume_concurrently(blocks_of(prepared.scan), integrate, n_threads or os.cpu_count() or 1)
+    wanted = blocks_of(prepared.scan) if blocks is None else blocks
+    yield from consume_concurrently(wanted, integrate, n_threads or os.cpu_count() or 1)
 
 
 def integrate_block(prepared: PreparedScan, block: Block) -> Patterns:
@@ -79,10 +101,12 @@ def integrate_block(prepared: PreparedScan, block: Block) -> Patterns:
             f"between {low:.3f} and {high:.3f} Å⁻¹, which classifiers read",
             "check the calibration and the mask, or set integration.uncovered: flag",
         )
-    dead = ~np.array([bool((frame != 0).any(where=survey.pixels.good)) for frame in frames])
-    flags = (dead * DEAD | blank * BEAM_MODELLED | uncovered * UNCOVERED).astype(np.uint8)
+    counted = np.empty((len(frames), 4))
+    frame_counts(frames, np.ascontiguousarray(survey.pixels.good), centres, survey.disc_radius_px, counted)
+    dead, level = counted[:, NONZERO] == 0, counted[:, PLATEAU] > _LEVEL
+    flags = (dead * DEAD | blank * BEAM_MODELLED | uncovered * UNCOVERED | level * SATURATED).astype(np.uint8)
     profile = slice(prepared.grids.profile[0] - first, prepared.grids.profile[1] - first)
-    return Patterns(found.profile[:, profile], found.polar, centres, flags)
+    return Patterns(found.profile[:, profile], found.polar, centres, flags, counted[:, [TOTAL, BEAM]])
 
 
 def _first(positions: np.ndarray, which: np.ndarray) -> str:

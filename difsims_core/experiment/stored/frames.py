@@ -60,6 +60,11 @@ class StoredFrames(ABC):
         self._stamps = tuple(FileStamp.of(path) for path in files)
         self.source = source or (self._stamps[0].path if self._stamps else "")
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Paths of the files that hold them; none where they are no files of this machine."""
+        return tuple(stamp.path for stamp in self._stamps)
+
     def read(self, start: int, stop: int) -> np.ndarray:
         """Return the frames ``start:stop``, (stop − start, rows, columns), of ``dtype``.
 

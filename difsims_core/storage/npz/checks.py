@@ -19,6 +19,7 @@ _MOST_CHARACTERS = 10_000_000  # of a row of texts, each as long as the longest
 _LONGEST_CLASS_NAME = 200
 _FROM_ONE = 1e-3  # that probabilities of half precision may be
 _BELOW_ZERO = 1e-6  # that the rounding of 1 − p may be
+_LARGEST_STEP_NM = 1e6
 _PIXELS_AT_ONCE = 2**20
 
 
@@ -94,6 +95,22 @@ def flags(url: str | Path, key: str, values: np.ndarray) -> np.ndarray:
     return values.astype(bool)
 
 
+def quaternions(url: str | Path, values: np.ndarray) -> np.ndarray:
+    """Return orientations (…, 4) as unit quaternions, float64."""
+    turns = real(url, "orientation", values).astype(np.float64)
+    if turns.ndim < 1 or turns.shape[-1] != 4:
+        raise ExperimentError(f"{url}: expected orientation of shape (…, 4), quaternions, found {turns.shape}")
+    with np.errstate(over="ignore", invalid="ignore"):
+        length = np.linalg.norm(turns, axis=-1, keepdims=True)
+        wrong = ~(np.abs(length - 1) <= _FROM_ONE)
+    if wrong.any():
+        raise ExperimentError(
+            f"{url}: expected unit quaternions (w, x, y, z) in orientation, found one of length {length[wrong][0]:g}",
+            "predict the experiment again",
+        )
+    return turns / length
+
+
 def texts(url: str | Path, key: str, values: np.ndarray) -> tuple[str, ...]:
     """Return a row of text."""
     if values.ndim != 1 or (values.dtype.kind != "U" and values.size):
@@ -110,6 +127,19 @@ def text(url: str | Path, key: str, value: np.ndarray) -> str:
         raise ExperimentError(f"{url}: expected {key} to be one text, found {value.shape} {value.dtype}")
     _check_characters(url, key, value)
     return str(value.reshape(-1)[0])
+
+
+def scan_step(url: str | Path, value: np.ndarray) -> float:
+    """Return the distance of neighbouring scan positions, nm."""
+    if value.size != 1 or value.dtype.kind not in "fiu":
+        raise ExperimentError(f"{url}: expected scan_step_nm to be one number, found {value.shape} {value.dtype}")
+    step = float(value.reshape(-1)[0])
+    if not 0 < step <= _LARGEST_STEP_NM:
+        raise ExperimentError(
+            f"{url}: expected scan_step_nm from 0 to {_LARGEST_STEP_NM:g}, found {step:g}",
+            "give it in nm, or leave it out",
+        )
+    return step
 
 
 def as_texts(values: tuple[str, ...]) -> np.ndarray:

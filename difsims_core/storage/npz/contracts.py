@@ -19,7 +19,9 @@ from difsims_core.storage.npz.checks import (
     flags,
     held_values,
     memory_for,
+    quaternions,
     real,
+    scan_step,
     single,
     text,
     texts,
@@ -48,6 +50,7 @@ __all__ = [
 PREDICTION_ENDING = "_probability_pred.npz"
 TRUTH_ENDING = "_truth.npz"
 PREDICTION_ENDINGS = (PREDICTION_ENDING, "_probabilty_pred.npz")  # the second: read, never written
+_STEP = "scan_step_nm"
 
 
 def experiment_name(url: str | Path) -> str:
@@ -83,7 +86,7 @@ def _without(url: str | Path, endings: tuple[str, ...], what: str) -> str:
 
 
 def read_profiles(url: str | Path, *, limits: NpzLimits | None = None, shown: str | Path | None = None) -> Profiles:
-    """Read measured profiles: ``x`` (nq,) and ``y`` (…, nq).
+    """Read measured profiles: ``x`` (nq,) and ``y`` (…, nq), and ``scan_step_nm`` when it is there.
 
     NaN in ``y`` is left to whoever classifies the pixels; everything else must fit.
 
@@ -105,13 +108,15 @@ def read_profiles(url: str | Path, *, limits: NpzLimits | None = None, shown: st
     name = experiment_name(shown)
     with memory_for(shown):
         with local_copy(url) as path:
-            arrays, sha256 = read_members(path, ("x", "y"), limits=limits, shown=shown), _sha256(path)
+            arrays = read_members(path, ("x", "y"), (_STEP,), limits=limits, shown=shown)
+            sha256 = _sha256(path)
         x = axis(shown, arrays["x"])
         y = _check_profiles(shown, x, arrays["y"])
-        return Profiles(name, x, held_values(y), sha256)
+        step = scan_step(shown, arrays[_STEP]) if _STEP in arrays else None
+        return Profiles(name, x, held_values(y), sha256, step)
 
 
-def write_profiles(url: str | Path, x: np.ndarray, y: np.ndarray) -> Profiles:
+def write_profiles(url: str | Path, x: np.ndarray, y: np.ndarray, *, scan_step_nm: float | None = None) -> Profiles:
     """Write measured profiles and return them as they are read again.
 
     Parameters
@@ -122,6 +127,8 @@ def write_profiles(url: str | Path, x: np.ndarray, y: np.ndarray) -> Profiles:
         q axis in Å⁻¹ (q = 1/d), shape (n_q,).
     y
         Profiles, shape (…, n_q): one, a line scan or a map (ny, nx, n_q).
+    scan_step_nm
+        Distance of neighbouring scan positions, nm; None: unknown, maps have no scale bar.
 
     Raises
     ------
@@ -130,8 +137,12 @@ def write_profiles(url: str | Path, x: np.ndarray, y: np.ndarray) -> Profiles:
     """
     x = axis(url, np.asarray(x))
     y = held_values(_check_profiles(url, x, np.asarray(y)))
-    data = write_members(url, {"x": x, "y": y})
-    return Profiles(experiment_name(url), x, y, hashlib.sha256(data).hexdigest())
+    arrays = {"x": x, "y": y}
+    if scan_step_nm is not None:
+        arrays[_STEP] = np.array(scan_step_nm, np.float64)
+        scan_step_nm = scan_step(url, arrays[_STEP])
+    data = write_members(url, arrays)
+    return Profiles(experiment_name(url), x, y, hashlib.sha256(data).hexdigest(), scan_step_nm)
 
 
 def _check_profiles(url: str | Path, x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -154,7 +165,7 @@ def read_prediction(url: str | Path) -> Prediction:
     ExperimentError
         Naming file, expected, found and remedy.
     """
-    optional = ("x", "sim_ids", "experiment", "created", "experiment_sha256", "invalid", "scan_q")
+    optional = ("x", "sim_ids", "experiment", "created", "experiment_sha256", "invalid", "scan_q", "orientation", _STEP)
     with memory_for(url):
         with local_copy(url) as path:
             arrays = read_members(path, ("pred", "phases", "cnn_id"), optional, shown=url)
@@ -174,6 +185,8 @@ def _prediction(url: str | Path, arrays: Mapping[str, np.ndarray], sha256: str) 
         sim_ids=texts(url, "sim_ids", arrays["sim_ids"]) if "sim_ids" in arrays else (),
         invalid=None if invalid is None else flags(url, "invalid", invalid),
         scan_q=axis(url, arrays["scan_q"], "scan_q") if "scan_q" in arrays else None,
+        scan_step_nm=scan_step(url, arrays[_STEP]) if _STEP in arrays else None,
+        orientation=quaternions(url, arrays["orientation"]) if "orientation" in arrays else None,
         sha256=sha256,
         **{key: text(url, key, arrays[key]) for key in ("experiment", "created", "experiment_sha256") if key in arrays},
     )
@@ -204,6 +217,11 @@ def write_prediction(url: str | Path, prediction: Prediction) -> None:
             arrays[key] = axis(url, q_axis, key)
     if prediction.invalid is not None:
         arrays["invalid"] = prediction.invalid.astype(bool)
+    if prediction.scan_step_nm is not None:
+        arrays[_STEP] = np.array(prediction.scan_step_nm, np.float64)
+        scan_step(url, arrays[_STEP])
+    if prediction.orientation is not None:
+        arrays["orientation"] = prediction.orientation.astype(np.float64)
     write_members(url, arrays)
 
 
@@ -245,6 +263,10 @@ def _check_prediction(url: str | Path, prediction: Prediction) -> None:
     check_probabilities(url, "pred", pred)
     if prediction.invalid is not None and prediction.invalid.shape != pred.shape[:-1]:
         raise ExperimentError(f"{url}: expected invalid of shape {pred.shape[:-1]}, found {prediction.invalid.shape}")
+    if prediction.orientation is not None and prediction.orientation.shape != (*pred.shape[:-1], 4):
+        raise ExperimentError(
+            f"{url}: expected orientation of shape {(*pred.shape[:-1], 4)}, found {prediction.orientation.shape}"
+        )
 
 
 def _sha256(path: Path) -> str:

@@ -21,12 +21,15 @@ class Profiles:
         Profiles; the shape before the last axis is that of the scan: (ny, nx), (n,) or ().
     sha256 : str
         Of the bytes of the file.
+    scan_step_nm : float or None
+        Distance of neighbouring scan positions, nm; None where the file does not say.
     """
 
     name: str
     x: np.ndarray
     y: np.ndarray
     sha256: str
+    scan_step_nm: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,6 +56,10 @@ class Prediction:
         Pixels that could not be classified and have a uniform probability.
     scan_q : (n,) float64 or None
         q axis of the scan, Å⁻¹, as it was understood when it was predicted: its ``x`` may be in another unit.
+    scan_step_nm : float or None
+        Distance of neighbouring scan positions, nm; None where nobody said.
+    orientation : (…, 4) float64 or None
+        Unit quaternions (w, x, y, z), crystal ← sample; None where they are not known.
     sha256 : str
         Of the bytes of the file; empty when it was not read.
     """
@@ -67,6 +74,8 @@ class Prediction:
     experiment_sha256: str = ""
     invalid: np.ndarray | None = None
     scan_q: np.ndarray | None = None
+    scan_step_nm: float | None = None
+    orientation: np.ndarray | None = None
     sha256: str = ""
 
 

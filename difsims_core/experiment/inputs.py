@@ -1,0 +1,62 @@
+"""A raw scan and the files that its document names, opened: all that its results depend on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from difsims_core.config.raw_scans.preprocessing import PreprocessingSpec
+from difsims_core.crystal.phases import Crystal, as_crystal
+from difsims_core.errors import ExperimentError
+from difsims_core.experiment.correct.detector_files import read_correction, read_mask
+from difsims_core.experiment.frames import DetectorCorrection
+from difsims_core.experiment.open_scan import open_raw_scan
+from difsims_core.experiment.raw_scan import RawScan
+
+
+@dataclass(frozen=True, slots=True)
+class ScanInputs:
+    """A raw scan with what is needed to preprocess it; build it with `read`.
+
+    Attributes
+    ----------
+    scan : RawScan
+    spec : PreprocessingSpec
+    calibration_per_angstrom : float
+        Å⁻¹/px, of the file or given.
+    correct : DetectorCorrection
+        From readings to counts.
+    mask : (rows, columns) bool numpy.ndarray or None
+        True for pixels that count; None: there is no mask.
+    crystals : tuple of Crystal
+        Candidate phases.
+    """
+
+    scan: RawScan
+    spec: PreprocessingSpec
+    calibration_per_angstrom: float
+    correct: DetectorCorrection
+    mask: np.ndarray | None
+    crystals: tuple[Crystal, ...]
+
+    @classmethod
+    def read(cls, location: str | Path, spec: PreprocessingSpec) -> ScanInputs:
+        """Open a raw scan, and read the files that its document names.
+
+        Raises
+        ------
+        ExperimentError
+            If the scan or a file cannot be read, or its calibration is neither in the file nor given.
+        """
+        scan = open_raw_scan(location, spec.reading)
+        calibration = scan.calibration_per_angstrom
+        if calibration is None:
+            raise ExperimentError(
+                f"{scan.source}: says nothing of the width of its pixels in reciprocal space",
+                "give it as reading.calibration_per_angstrom (Å⁻¹ per pixel), or a camera length and its table",
+            )
+        correct = read_correction(spec.pixels, scan.frame_shape)
+        mask = read_mask(spec.pixels, location, scan.frame_shape)
+        return cls(scan, spec, calibration, correct, mask, tuple(as_crystal(name) for name in spec.phases))

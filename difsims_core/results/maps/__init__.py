@@ -1,0 +1,1 @@
+"""Phase maps as files of other programs: pictures, HyperSpy, orix and what MTEX reads."""
