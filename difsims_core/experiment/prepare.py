@@ -14,9 +14,8 @@ from difsims_core.experiment.frames import DetectorCorrection, sample_patterns, 
 from difsims_core.experiment.inputs import ScanInputs
 from difsims_core.experiment.integrate.integrator import Integrator
 from difsims_core.experiment.raw_scan import RawScan
-from difsims_core.signal.cell_operator import CellRange
 from difsims_core.signal.grid import REFERENCE_GRID
-from difsims_core.signal.polar_grid import PolarGrid
+from difsims_core.signal.polar_grid import CellRange, PolarGrid
 
 _Q_BEYOND = 1.05  # lines so far beyond the edge of the frame still reach into it
 _MOST_PLACES = 64  # along each axis of the scan, for the mean of the drift
