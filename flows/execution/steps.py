@@ -160,7 +160,9 @@ def _preprocess_one(
     def progress(done: int, total: int) -> None:
         report(100 * done // total)
 
-    return preprocess_and_judge(open_store(store), url, spec, name=name, force=force, progress=progress)
+    return preprocess_and_judge(
+        open_store(store), url, spec, name=name, force=force, progress=progress, write=compute.write_shards
+    )
 
 
 def _predict_one(
