@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from difsims_core.evaluate import figures
 from difsims_core.evaluate.experiment_scores import ExperimentEvaluation
 from difsims_core.evaluate.figure_style import as_percent
+from difsims_core.evaluate.raw_scans.verdict import ScanVerdict
 from difsims_core.messages import printable_lines
 
 _TEMPLATE = "report.html.j2"
@@ -78,6 +79,10 @@ class ReportContent:
         Epochs as `learning_curves_figure` takes them.
     maps
         Predicted maps with their evaluations.
+    verdict
+        Checks of a raw scan.
+    diagnostics
+        What is shown of a raw scan, and what its check says → picture, PNG.
     unscored
         Name → picture of predicted maps without an evaluation, PNG.
     example_q : (nq,) or None
@@ -97,6 +102,8 @@ class ReportContent:
     held_out: Mapping[str, Any] | None = None
     history: Sequence[Mapping[str, float]] = ()
     maps: tuple[ReportMap, ...] = ()
+    verdict: ScanVerdict | None = None
+    diagnostics: Mapping[str, bytes] | None = None
     unscored: Mapping[str, bytes] | None = None
     example_q: np.ndarray | None = None
     examples: Mapping[str, np.ndarray] | None = None
@@ -109,7 +116,13 @@ def render_report(content: ReportContent) -> str:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_shown
     )
-    environment.filters |= {"percent": as_percent, "number": _number, "png": _drawn, "embedded": _data_uri}
+    environment.filters |= {
+        "percent": as_percent,
+        "number": _number,
+        "short": _short,
+        "png": _drawn,
+        "embedded": _data_uri,
+    }
     template = environment.from_string(files("difsims_core.evaluate").joinpath(_TEMPLATE).read_text(encoding="utf-8"))
     return template.render(
         content=content,
@@ -148,6 +161,10 @@ def _shown(value: Any) -> Any:
 
 def _number(value: float | None, digits: int = 3) -> str:
     return "–" if value is None else f"{value:.{digits}f}"
+
+
+def _short(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3g}"
 
 
 def _drawn(figure: Figure) -> str:

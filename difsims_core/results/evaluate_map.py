@@ -108,7 +108,8 @@ def evaluate_map(store: ObjectStore, url: str, sources: EvaluationSources | None
 def _evaluate_or_reuse(store: ObjectStore, url: str, sources: EvaluationSources) -> EvaluatedMap:
     prediction = read_prediction(url)
     key = _key_of_evaluation(store, url, prediction)
-    files = crystals_of(store.root, prediction, sources.crystals, sources.also_read)
+    simulations = () if sources.crystals is not None else prediction.sim_ids
+    files = crystals_of(store.root, simulations, sources.also_read)
     truth = read_truth_of(prediction, url, sources.truth)
     parts = _inputs(prediction, truth, sources.crystals, files)
     inputs, without_truth = _digest(parts), _digest(parts | {"truth": None})
@@ -149,15 +150,13 @@ def _readable(store: str, also_read: Iterable[str]) -> tuple[str, ...]:
     return (store, str(samples_folder()), *also_read)
 
 
-def crystals_of(
-    store: str, prediction: Prediction, folder: str | None, also_read: Iterable[str] = ()
-) -> dict[str, str | None]:
-    """Return the CIF file of each class, those of the datasets behind a prediction, unless a folder is named.
+def crystals_of(store: str, simulations: Iterable[str], also_read: Iterable[str] = ()) -> dict[str, str | None]:
+    """Return the CIF file of each class of the datasets behind a prediction or a model.
 
     None stands for a file that is gone, or that lies where nothing is opened on the word of a record.
     """
     files: dict[str, str | None] = {}
-    for name in () if folder is not None else filter(layout.is_simulation_id, prediction.sim_ids):
+    for name in filter(layout.is_simulation_id, simulations):
         try:
             files |= crystal_files(open_simulation(name, open_store(store)), also_read)
         except DifsimsError:
@@ -165,6 +164,19 @@ def crystals_of(
         except Exception as error:  # noqa: BLE001 a damaged record of a dataset is no fault of the map
             _log.warning("the crystals of %s cannot be looked up (%s: %s)", name, type(error).__name__, error)
     return files
+
+
+def candidate_phases(
+    store: ObjectStore, phases: Iterable[str], simulations: Iterable[str], also_read: Iterable[str] = ()
+) -> tuple[str, ...]:
+    """Return the crystals of the classes of a model, as names or places of files; classes without one are left out."""
+    files, found = crystals_of(store.root, simulations, also_read), list[str]()
+    for name in phases:
+        try:
+            found.append(files.get(name) or crystal_of_class(name, None, None))
+        except CrystalError:
+            continue  # such as the background class
+    return tuple(found)
 
 
 def _key_of_evaluation(store: ObjectStore, url: str, prediction: Prediction) -> str:

@@ -197,6 +197,11 @@ def figure(owner: str, name: str) -> str:
     return f"{report_folder(owner)}/{check_name(name)}"
 
 
+def verdict(experiment: str) -> str:
+    """Return the key of the verdict on the raw scan of an experiment, beside its report."""
+    return f"{report_folder(experiment)}/verdict.json"
+
+
 def cache(key: str) -> str:
     """Return the key of something that can be computed again."""
     return f"cache/{check_key(key)}"

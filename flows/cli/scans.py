@@ -1,14 +1,15 @@
-"""Scans and their maps: ``difsims intake``, and what ``predict`` and ``evaluate`` say of them."""
+"""Scans and their maps: ``preprocess``, ``map``, ``intake``, and what ``predict`` and ``evaluate`` say of them."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from difsims_core.errors import InputError
 from difsims_core.storage import layout
-from flows.cli.options import Json, Store
+from flows.cli.options import Changes, Json, Store, document_of
 
 if TYPE_CHECKING:
     from difsims_core.results.map_scores import MapScores
@@ -21,13 +22,86 @@ null F1: the best that another phase of the model reaches with the same peaks.""
 _MORE_EXPLAINED = """\
 better than null: phases whose peaks fit them better than any other phase, of those that can be compared.
 confidence: highest probability, mean over the pixels; invalid: pixels without a usable profile."""
+_Raw = Annotated[
+    list[str], typer.Argument(metavar="RAW…", help="Files, folders, globs or s3:// URLs of raw 4D-STEM scans.")
+]
+_Spec = Annotated[
+    Path | None,
+    typer.Option("--spec", metavar="PREPROCESSING.yaml", help="Document (default: what the file itself says)."),
+]
+_Force = Annotated[bool, typer.Option("--force", help="Replace experiments of these names that were made otherwise.")]
 _LONG = ("model", "scores", "reused")
 _COLUMNS = ("experiment", "state", "maps", "models", "tries", "at", "reason")
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to the command line."""
+    app.command(epilog="Example: difsims preprocess roi_7.mib --set phases=[pb,pbi2_2h]")(preprocess)
+    app.command("map", epilog="Example: difsims map roi_7.hspy --model cnn-7c1d…")(map_scans)
     app.command(epilog="Example: difsims intake --release roi_7")(intake)
+
+
+def preprocess(
+    ctx: typer.Context,
+    raw: _Raw,
+    spec: _Spec = None,
+    changes: Changes = None,
+    name: Annotated[
+        str | None, typer.Option("--name", help="Of the experiment (default: that of the file).", show_default=False)
+    ] = None,
+    force: _Force = False,
+    store: Store = None,
+    as_json: Json = False,
+) -> None:
+    """Centre, correct and integrate raw 4D-STEM scans into profiles and polar patterns; prints one experiment a line.
+
+    The candidate phases (phases) are needed where the ellipse is fitted to the scan, as it is unless you give it.
+    """
+    from difsims_core.config.raw_scans.preprocessing import PreprocessingSpec
+    from flows.cli import console
+    from flows.cli.session import run_command
+
+    document = document_of(PreprocessingSpec, spec, changes)
+    experiments = run_command(ctx, "preprocess", raw, document, store, name, force=force)
+    if as_json:
+        console.show_json({"experiments": experiments})
+    else:
+        for url in experiments:
+            console.show_line(url)
+
+
+def map_scans(
+    ctx: typer.Context,
+    raw: _Raw,
+    model: Annotated[
+        str, typer.Option("--model", metavar="CNN", help="Id or URL of a trained classifier, or: champion.")
+    ] = "champion",
+    spec: _Spec = None,
+    changes: Changes = None,
+    force: _Force = False,
+    store: Store = None,
+    as_json: Json = False,
+) -> None:
+    """From raw 4D-STEM scans to phase maps, scores and a report, in one command.
+
+    The candidate phases are those of the classifier, unless the document names others.
+    """
+    from difsims_core.config.raw_scans.preprocessing import PreprocessingSpec
+    from difsims_core.learn.bundle import load_bundle
+    from difsims_core.models.registry import resolve_model
+    from difsims_core.results.evaluate_map import candidate_phases
+    from difsims_core.storage.objects import open_store
+    from flows.cli.session import run_command
+
+    document, objects = document_of(PreprocessingSpec, spec, changes), open_store(store)
+    bundle = load_bundle(resolve_model(objects, model), objects)
+    if not document.phases:
+        known = candidate_phases(objects, bundle.phases, bundle.sim_ids)
+        document = document.model_copy(update={"phases": known})
+    experiments = run_command(ctx, "preprocess", raw, document, store, force=force)
+    maps = run_command(ctx, "predict", bundle.id, experiments, store, None, None)
+    scores = run_command(ctx, "evaluate", maps, None, None, None, store)
+    show_scores(objects, scores, with_truth=False, as_json=as_json)
 
 
 def intake(

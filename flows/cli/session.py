@@ -29,7 +29,12 @@ class PrefectUnavailableError(DifsimsError):
 
 
 def run_command(
-    ctx: typer.Context, name: str, *arguments: Any, module: str = "", check: Callable[[], object] | None = None
+    ctx: typer.Context,
+    name: str,
+    *arguments: Any,
+    module: str = "",
+    check: Callable[[], object] | None = None,
+    **named: Any,
 ) -> Any:
     """Do what a command does and return its value, as a flow or as a plain function; both leave the same in the store.
 
@@ -41,7 +46,7 @@ def run_command(
         Of the command.
     name
         Of the function.
-    arguments
+    arguments, named
         Of both.
     module
         Where it is, in ``flows`` and in ``flows.commands``; default: ``name``.
@@ -52,20 +57,20 @@ def run_command(
     quieten_tensorflow(verbose=verbose)
     if not ctx.obj["prefect"] and server_address() is None:
         with _story_on_terminal():
-            return getattr(import_module(f"flows.commands.{module}"), name)(*arguments)
+            return getattr(import_module(f"flows.commands.{module}"), name)(*arguments, **named)
     if check is not None:
         check()
-    return run_flow(name, *arguments, module=module, verbose=verbose)
+    return run_flow(name, *arguments, module=module, verbose=verbose, **named)
 
 
-def run_flow(name: str, *arguments: Any, module: str = "", verbose: bool = False) -> Any:
+def run_flow(name: str, *arguments: Any, module: str = "", verbose: bool = False, **named: Any) -> Any:
     """Run a flow in this process, show on the terminal what it tells and where its page is, and return its value.
 
     Parameters
     ----------
     name
         Of the flow.
-    arguments
+    arguments, named
         Of the flow.
     module
         Where it is, in ``flows``; default: ``name``.
@@ -79,7 +84,7 @@ def run_flow(name: str, *arguments: Any, module: str = "", verbose: bool = False
     """
     module = f"flows.{module or name}"
     with flow_session(module, verbose=verbose):
-        return _with_address(getattr(import_module(module), name))(*arguments)
+        return _with_address(getattr(import_module(module), name))(*arguments, **named)
 
 
 @contextmanager

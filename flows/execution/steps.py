@@ -28,9 +28,11 @@ if TYPE_CHECKING:
     from prefect import Task
 
     from difsims_core.config.learning import TrainingSpec
+    from difsims_core.config.raw_scans.preprocessing import PreprocessingSpec
     from difsims_core.config.simulation import SimulationSpec
     from difsims_core.dataset.build import GroupSummary
     from difsims_core.dataset.plan import Plan
+    from difsims_core.experiment.write.write_scan import WrittenScan
     from difsims_core.learn.bundle import ModelBundle
     from difsims_core.learn.classifiers.base import EpochProgress
     from difsims_core.learn.predict import PredictionResult
@@ -148,6 +150,17 @@ def _train_model(store: str, simulations: list[str], spec: TrainingSpec, work: s
     return run_training(open_store(store), simulations, spec, progress).bundle.id
 
 
+def _preprocess_one(
+    store: str, url: str, spec: PreprocessingSpec, name: str | None, work: str, *, force: bool = False
+) -> WrittenScan:
+    from difsims_core.experiment.write.write_scan import write_scan
+
+    report = progress_callback(work, url)
+    return write_scan(
+        open_store(store), url, spec, name=name, force=force, progress=lambda done, total: report(100 * done // total)
+    )
+
+
 def _predict_one(
     store: str, model: str, url: str, q_unit: QUnit | None = None, beam_energy_kv: float | None = None
 ) -> PredictionResult:
@@ -188,5 +201,6 @@ finish_dataset = Step(_finish_dataset, "finish dataset", _PATIENT)
 export_dataset = Step(_export_dataset, "export dataset")
 find_trained = Step(_find_trained, "find trained model")
 train_model = Step(_train_model, "train model")
+preprocess_one = Step(_preprocess_one, "preprocess", _PATIENT, run_name=_named("preprocess"))
 predict_one = Step(_predict_one, "predict", run_name=_named("predict"))
 evaluate_one = Step(_evaluate_one, "evaluate", run_name=_named("evaluate"))

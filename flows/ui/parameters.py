@@ -9,6 +9,7 @@ from pydantic.fields import FieldInfo
 
 from difsims_core.config.learning import TrainingSpec
 from difsims_core.config.pipeline import PipelineSpec
+from difsims_core.config.raw_scans.preprocessing import PreprocessingSpec
 from difsims_core.config.retraining import RetrainingSpec
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.unit_names import QUnit
@@ -33,6 +34,14 @@ Retraining = Annotated[
     RetrainingSpec, described("on what the challenger is trained, how, and when it becomes the champion")
 ]
 Simulations = Annotated[list[str], described("ids or URLs of complete datasets with the same phases and q axis")]
+RawScans = Annotated[list[str], described("files, folders, globs or URLs of raw 4D-STEM scans")]
+Preprocessing = Annotated[
+    PreprocessingSpec, described("how raw scans are read, corrected and integrated; the candidate phases among it")
+]
+ExperimentName = Annotated[
+    str | None, described("name of the experiment, for a single scan; empty: the name of its file")
+]
+Force = Annotated[bool, described("whether an experiment of this name that was made otherwise is replaced")]
 Model = Annotated[str, described("id or URL of a trained model, or: champion")]
 Experiments = Annotated[
     list[str],

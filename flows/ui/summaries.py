@@ -14,6 +14,7 @@ from flows.ui.flow_context import only_in_runs
 if TYPE_CHECKING:  # a command without Prefect shows none of it, and need not load what makes it
     from difsims_core.dataset.open import Simulation
     from difsims_core.evaluate.experiment_scores import ExperimentEvaluation
+    from difsims_core.experiment.write.write_scan import WrittenScan
     from difsims_core.learn.bundle import ModelBundle
     from difsims_core.learn.predict import PredictionResult
     from difsims_core.results.evaluate_map import EvaluatedMap
@@ -104,6 +105,20 @@ def show_map(store: ObjectStore, name: str, key: str) -> None:
 
 
 @only_in_runs
+def show_experiments(results: Sequence[WrittenScan], failed: int = 0) -> None:
+    """Leave the summary and the list of preprocessed scans."""
+    where = {result.name: result.profiles for result in results}
+    artifacts.links("experiments", where, "Profiles of preprocessed scans")
+    artifacts.summary(
+        what="preprocessed raw scans",
+        on=f"{len(results)} scans: {_some([result.name for result in results])}",
+        far=_how_far(results, failed),
+        good=f"{sum(result.n_patterns for result in results):,} patterns, each part with its checksum",
+        where=where,
+    )
+
+
+@only_in_runs
 def show_predictions(results: Sequence[PredictionResult], failed: int = 0) -> None:
     """Leave the summary and the list of predicted maps."""
     where = {result.name: result.url for result in results}
@@ -177,7 +192,7 @@ def scores_in_words(scores: Sequence[MapScores]) -> str:
     return _some([f"{item.name} {_score_in_words(item)}" for item in scores])
 
 
-def _how_far(results: Sequence[MapScores] | Sequence[PredictionResult], failed: int) -> str:
+def _how_far(results: Sequence[MapScores] | Sequence[PredictionResult] | Sequence[WrittenScan], failed: int) -> str:
     kept = sum(result.reused for result in results)
     ended = f"{failed} failed" if failed else "complete"
     return f"{ended}: {len(results) - kept} new, {kept} were there already"

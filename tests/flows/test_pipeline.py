@@ -258,8 +258,8 @@ def test_a_phase_with_its_own_file_is_scored_against_that_file(root, scans, tmp_
     )
     result = pipeline(spec, root)
     prediction = read_prediction(result.predictions[0])
-    assert crystals_of(root, prediction, None)["pbi2_2h"] is None, "on the word of a record alone it is not opened"
-    assert crystals_of(root, prediction, None, [str(own)])["pbi2_2h"] == str(own)
+    assert crystals_of(root, prediction.sim_ids)["pbi2_2h"] is None, "on the word of a record alone it is not opened"
+    assert crystals_of(root, prediction.sim_ids, [str(own)])["pbi2_2h"] == str(own)
     (row,) = result.scores
     objects = open_store(root)
     scored = {phase["phase"]: phase for phase in objects.read_record(objects.key_of(row.url))["phases"]}

@@ -14,7 +14,7 @@ from difsims_core.storage.names import as_written, child_url, file_name, parent_
 from difsims_core.storage.npz.npy import read_array
 from difsims_core.storage.objects import object_exists, read_url
 
-_ENDING = "_mask.npy"
+MASK_ENDING = "_mask.npy"
 
 
 def read_mask(pixels: PixelsSpec, scan: str | Path, frame: tuple[int, ...]) -> np.ndarray | None:
@@ -27,7 +27,7 @@ def read_mask(pixels: PixelsSpec, scan: str | Path, frame: tuple[int, ...]) -> n
     ExperimentError
         If it cannot be read, or is of another shape or type.
     """
-    path = pixels.mask or child_url(parent_url(scan), f"{PurePosixPath(file_name(scan)).stem}{_ENDING}")
+    path = pixels.mask or child_url(parent_url(scan), f"{PurePosixPath(file_name(scan)).stem}{MASK_ENDING}")
     if not pixels.mask and not object_exists(path):
         return None
     mask = _read(path, frame)

@@ -28,6 +28,22 @@ _STEP = 4e-4  # for derivatives
 
 
 @dataclass(frozen=True, slots=True)
+class LookedAt:
+    """A map of how well ellipses agree with the spots.
+
+    Attributes
+    ----------
+    axis : (m,) float64
+        Of a and of b.
+    gain : (m, m) float64
+        By a and b, as `GeometryFit.gain`.
+    """
+
+    axis: np.ndarray
+    gain: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
 class GeometryFit:
     """A geometry that was fitted to spots, and how well.
 
@@ -43,6 +59,10 @@ class GeometryFit:
         Mean lattice scale of the patterns under the calibration that was given.
     scale_error : float
         Standard deviation of that mean.
+    looked_at : LookedAt
+        The ellipses that were compared first.
+    phase, scale : (n,) int64, (n,) float64
+        Likeliest phase (an index) and lattice scale of each pattern that was looked at.
     """
 
     geometry: Geometry
@@ -51,6 +71,9 @@ class GeometryFit:
     gain: float
     mean_scale: float
     scale_error: float
+    looked_at: LookedAt
+    phase: np.ndarray
+    scale: np.ndarray
 
 
 def fit_geometry(
@@ -81,18 +104,20 @@ def fit_geometry(
         )
     model = _Model(spots, lines, calibration_per_angstrom)
     grid = np.linspace(-_LARGEST * 0.75, _LARGEST * 0.75, _COARSE)
-    looked = [(model.cost(np.array([a, b])), a, b) for a in grid for b in grid]
-    _, a, b = min(looked)
-    best = _minimise(model, np.array([a, b]), grid[1] - grid[0])
+    cost = np.array([[model.cost(np.array([a, b])) for b in grid] for a in grid])
+    a, b = divmod(int(cost.argmin()), len(grid))
+    best = _minimise(model, grid[[a, b]], grid[1] - grid[0])
     ellipse_error = _sandwich(model, best)
     scale, scale_error = model.mean_scale(best)
+    phase, own_scale = model.likeliest(best)
     geometry = Geometry(calibration_per_angstrom, (float(best[0]), float(best[1])), 0.0, ellipse_error)
     if refine_calibration:
         refined = calibration_per_angstrom * scale
         geometry = replace(geometry, calibration_per_angstrom=refined, calibration_error=scale_error)
     n_patterns = int((np.diff(spots.start) > 0).sum())
     gain = -model.cost(best) / len(spots.counts)
-    return GeometryFit(geometry, len(spots.counts), n_patterns, gain, scale, scale_error)
+    looked_at = LookedAt(grid, -cost / len(spots.counts))
+    return GeometryFit(geometry, len(spots.counts), n_patterns, gain, scale, scale_error, looked_at, phase, own_scale)
 
 
 class _Model:
@@ -128,6 +153,12 @@ class _Model:
             return math.inf
         return float(self.each_cost(ellipse).sum())
 
+    def likeliest(self, ellipse: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return phase and lattice scale of each pattern."""
+        found = self.by_pattern(ellipse)
+        phase, scale = np.divmod(found.reshape(len(found), -1).argmax(axis=1), len(_SCALES))
+        return phase, _SCALES[scale]
+
     def mean_scale(self, ellipse: np.ndarray) -> tuple[float, float]:
         """Return the mean lattice scale of the patterns and its error; a tile of the scan is one observation."""
         found = self.by_pattern(ellipse)
@@ -151,7 +182,10 @@ def _minimise(model: _Model, start: np.ndarray, size: float) -> np.ndarray:
 
 
 def _sandwich(model: _Model, best: np.ndarray) -> float:
-    """Return the standard deviation of the ellipse: by the scatter of its gradient among tiles of the scan."""
+    """Return the standard deviation of the ellipse: by the scatter of its gradient among tiles of the scan.
+
+    Tiles of one grain do not scatter; it is no less than if every spot were independent.
+    """
     steps = np.eye(2) * _STEP
     here = model.each_cost(best)
     up, down = (np.stack([model.each_cost(best + sign * step) for step in steps]) for sign in (1, -1))
@@ -163,5 +197,8 @@ def _sandwich(model: _Model, best: np.ndarray) -> float:
     if np.linalg.eigvalsh(curvature).min() <= 0:
         return math.inf
     inverse = np.linalg.inv(curvature)
-    covariance = inverse @ (by_tile @ by_tile.T) @ inverse
-    return float(math.sqrt(np.trace(covariance) / 2))
+    n_tiles = len(np.unique(model.tile))
+    if n_tiles <= len(best):  # as many numbers were fitted to them: nothing is left that could scatter
+        return math.inf
+    covariance = inverse @ (by_tile @ by_tile.T) @ inverse * n_tiles / (n_tiles - len(best))
+    return float(math.sqrt(max(np.trace(covariance), np.trace(inverse)) / 2))

@@ -40,6 +40,8 @@ class Survey:
     geometry : Geometry
     fit : GeometryFit or None
         How the ellipse was fitted; None: it was given.
+    spots : ScanSpots or None
+        To which it was fitted.
     n_patterns : int
         How many were looked at.
     """
@@ -51,6 +53,7 @@ class Survey:
     geometry: Geometry
     fit: GeometryFit | None
     n_patterns: int
+    spots: ScanSpots | None = None
 
     @property
     def disc_radius_px(self) -> float:
@@ -140,7 +143,7 @@ def survey(
         calibration_per_angstrom,
         refine_calibration=spec.geometry.refine_calibration,
     )
-    return replace(found, geometry=fit.geometry, fit=fit)
+    return replace(found, geometry=fit.geometry, fit=fit, spots=spots)
 
 
 def _moments(frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

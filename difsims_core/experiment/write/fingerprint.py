@@ -52,7 +52,7 @@ def fingerprint(inputs: ScanInputs, raw: str) -> str:
         "scan": [*scan.scan_shape, inputs.calibration_per_angstrom, scan.scan_step_nm, scan.beam_energy_kv],
         "parameters": document,
         "references": {name: None if item is None else checksum(item) for name, item in references.items()},
-        "crystals": [[crystal.name, crystal.structure_sha256] for crystal in inputs.crystals],
+        "crystals": [crystal.structure_sha256 for crystal in inputs.crystals],
         "version": PREPROCESSING_VERSION,
     }
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)

@@ -102,7 +102,7 @@ def export_map(
     read = read_prediction(prediction)
     if scan_step_nm is not None:
         read = replace(read, scan_step_nm=scan_step(prediction, np.array(scan_step_nm)))
-    files = crystals_of(open_store(store).root, read, crystals, also_read)
+    files = crystals_of(open_store(store).root, () if crystals is not None else read.sim_ids, also_read)
     found = phase_map(read, prediction, crystals_of_classes(read, files, crystals))
     with writing_url(target) as temporary:
         writer.write(found, temporary)

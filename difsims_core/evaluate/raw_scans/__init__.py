@@ -1,0 +1,1 @@
+"""Whether a raw scan can be trusted: its verdict, and its figures."""

@@ -1,0 +1,1 @@
+"""Whether a preprocessed scan can be trusted."""

@@ -1,0 +1,157 @@
+"""The checks of a preprocessed scan: each a number, its limits and what it means (docs/physics.md §17)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from difsims_core.evaluate.raw_scans.verdict import Check, judged
+from difsims_core.experiment.diagnose.sums import ScanSums
+from difsims_core.experiment.integrate.blocks import BEAM_MODELLED, DEAD, SATURATED, UNCOVERED
+from difsims_core.experiment.prepare import PreparedScan
+from difsims_core.signal.grid import REFERENCE_GRID
+
+CENTRE, MODELLED, SATURATION = "centre residual", "beams placed by the drift", "saturated beams"
+ELLIPSE, AGREEMENT, CALIBRATION = "ellipse error", "agreement of spots and lines", "calibration"
+DOSE, BAD_PIXELS, DEAD_PATTERNS, COVERAGE = "dose", "bad pixels", "dead patterns", "patterns beyond the detector"
+
+_Q_END = float(REFERENCE_GRID.q[REFERENCE_GRID.crop][-1])
+_ANNULUS = REFERENCE_GRID.step_per_angstrom / _Q_END  # of q at the end of the crop: 0.6 %
+_FEW = (0.01, 0.1)  # shares of patterns: single grains are unharmed, and a tenth of the map says nothing
+_AGREES = (0.04, 0.0)  # scans of the right phases reach 0.05 … 0.15; at 0 the lines explain nothing
+_COUNTS = (30.0, 3.0)  # in an annulus: 18 % counting noise, and 58 %
+_PIXELS = (0.02, 0.2)
+_LEVELLED = (0.01, 0.5)
+_FEWEST = 4  # patterns of which one can be judged by the others
+_REFINED_FAR = 0.02  # mean scales are looked for to 3 %
+
+
+def checks_of(prepared: PreparedScan, sums: ScanSums) -> tuple[Check, ...]:
+    """Return all checks that a scan allows."""
+    return tuple(check for look in _CHECKS if (check := look(prepared, sums)) is not None)
+
+
+def _centre(prepared: PreparedScan, _sums: ScanSums) -> Check:
+    """Judge what the smooth drift leaves of the measured beams, in widths of an annulus.
+
+    Half an annulus moves no line to another one; beyond a whole one, beams that the drift has to place are lost.
+    """
+    survey = prepared.survey
+    annulus_px = REFERENCE_GRID.step_per_angstrom / survey.geometry.calibration_per_angstrom
+    limits = (annulus_px / 2, annulus_px)
+    residual = survey.drift.residual_px
+    if prepared.spec.beam.method == "given" or survey.n_patterns < _FEWEST:
+        why = "the place of the beam was given" if survey.n_patterns >= _FEWEST else "there are too few patterns"
+        return Check(
+            name=CENTRE, value=None, unit="px", good_to=limits[0], bad_beyond=limits[1], verdict="doubtful",
+            sentence=f"nothing tells how well patterns are centred: {why}.",
+        )  # fmt: skip
+    far = residual > limits[1]
+    meaning = "the beam jumps, or something else was taken for it" if far else f"an annulus is {annulus_px:.2f} px wide"
+    sentence = f"measured beams lie {residual:.2f} px from a smooth drift ({survey.drift.kind}); {meaning}."
+    return judged(CENTRE, residual, "px", limits, sentence)
+
+
+def _modelled(prepared: PreparedScan, sums: ScanSums) -> Check | None:
+    if prepared.survey.finder is None:
+        return None
+    share = sums.share(BEAM_MODELLED, without=DEAD)
+    sentence = f"{_patterns(share)} a beam that was blanked or not found, and is placed by the drift."
+    return judged(MODELLED, share, "", _FEW, sentence)
+
+
+def _saturated(_prepared: PreparedScan, sums: ScanSums) -> Check:
+    share = sums.share(SATURATED)
+    sentence = f"{_patterns(share)} a direct beam that reads the highest value of the detector."
+    return judged(SATURATION, share, "", _LEVELLED, sentence)
+
+
+def _ellipse(prepared: PreparedScan, _sums: ScanSums) -> Check | None:
+    """Judge the error of a fitted ellipse: half an annulus, and a whole one, at the end of the crop."""
+    geometry = prepared.survey.geometry
+    if not geometry.ellipse_error:
+        return None
+    if not math.isfinite(geometry.ellipse_error):
+        sentence = "the spots do not tell how well the ellipse is known: they are of too few grains."
+        return judged(ELLIPSE, geometry.ellipse_error, "", (_ANNULUS / 2, _ANNULUS), sentence)
+    sentence = (
+        f"the ellipticity is {_percent(geometry.ellipticity, 2)} and known to "
+        f"{_percent(geometry.ellipse_error, 2)}, which moves lines "
+        f"at {_Q_END:.2f} Å⁻¹ by {geometry.ellipse_error / _ANNULUS:.2g} annuli."
+    )
+    return judged(ELLIPSE, geometry.ellipse_error, "", (_ANNULUS / 2, _ANNULUS), sentence)
+
+
+def _agreement(prepared: PreparedScan, _sums: ScanSums) -> Check | None:
+    fit = prepared.survey.fit
+    if fit is None:
+        return None
+    limits = _AGREES
+    explains = "explain" if fit.gain >= limits[0] else "hardly explain" if fit.gain >= limits[1] else "do not explain"
+    doubt = "" if fit.gain >= limits[0] else ": check the calibration, and which phases are named"
+    sentence = (
+        f"the lines of the candidate phases {explains} the {fit.n_spots:,} spots of {fit.n_patterns:,} patterns{doubt}."
+    )
+    return judged(AGREEMENT, fit.gain, "log-likelihood per spot", limits, sentence)
+
+
+def _calibration(prepared: PreparedScan, _sums: ScanSums) -> Check | None:
+    """Judge how far lines are from where the phases have them: an annulus at the end of the crop, and two."""
+    fit, limits = prepared.survey.fit, (_ANNULUS, 2 * _ANNULUS)
+    if fit is None:
+        return None
+    said = f"the mean lattice scale of the scan is {fit.mean_scale:.4f} ± {fit.scale_error:.4f}"
+    if not prepared.spec.geometry.refine_calibration:
+        advice = "" if abs(fit.mean_scale - 1) <= limits[0] else "; check the calibration, or refine it"
+        return judged(CALIBRATION, abs(fit.mean_scale - 1), "", limits, f"{said} under the calibration given{advice}.")
+    far = abs(fit.mean_scale - 1) > _REFINED_FAR
+    value = abs(fit.mean_scale - 1) if far else fit.scale_error
+    advice = "; that is too far to be sure, give a better one" if far else ""
+    return judged(CALIBRATION, value, "", limits, f"{said}, and the calibration was changed by it{advice}.")
+
+
+def _dose(_prepared: PreparedScan, sums: ScanSums) -> Check:
+    alive = sums.scattered[sums.flags & DEAD == 0]
+    n_annuli = REFERENCE_GRID.crop_bins[1] - REFERENCE_GRID.crop_bins[0]
+    scattered = float(np.nanmedian(alive)) if np.isfinite(alive).any() else 0.0
+    value = scattered / n_annuli
+    sentence = (
+        f"half of the patterns have more than {scattered:,.0f} counts in the crop, {value:,.1f} in an annulus"
+        f"{f' (noise {_percent(value**-0.5, 0)})' if value > 0 else ''}."
+    )
+    return judged(DOSE, value, "counts in an annulus", _COUNTS, sentence)
+
+
+def _bad_pixels(prepared: PreparedScan, _sums: ScanSums) -> Check:
+    pixels = prepared.survey.pixels
+    sentence = (
+        f"{_percent(pixels.share, 2)} of the detector is left out: {pixels.n_given:,} pixels by the mask, "
+        f"{pixels.n_dead:,} dead and {pixels.n_hot:,} hot ones that were found."
+    )
+    return judged(BAD_PIXELS, pixels.share, "", _PIXELS, sentence)
+
+
+def _dead(_prepared: PreparedScan, sums: ScanSums) -> Check:
+    share = sums.share(DEAD)
+    return judged(DEAD_PATTERNS, share, "", _FEW, f"{_patterns(share)} been recorded without counts.")
+
+
+def _coverage(_prepared: PreparedScan, sums: ScanSums) -> Check:
+    share = sums.share(UNCOVERED)
+    sentence = f"{_patterns(share)} annuli up to {_Q_END:.2f} Å⁻¹ of which the detector sees less than half."
+    return judged(COVERAGE, share, "", _FEW, sentence)
+
+
+def _patterns(share: float) -> str:
+    return f"{_percent(share)} of the patterns have" if share else "no pattern has"
+
+
+def _percent(share: float, digits: int = 1) -> str:
+    return f"{100 * share:.{digits}f} %"
+
+
+_CHECKS: tuple[Callable[[PreparedScan, ScanSums], Check | None], ...] = (
+    _centre, _modelled, _saturated, _ellipse, _agreement, _calibration, _dose, _bad_pixels, _dead, _coverage,
+)  # fmt: skip
