@@ -93,15 +93,24 @@ class ScanReader:
         with local_copy(url) as path:
             return self._answer({"path": str(path), "url": url})
 
-    def raw_problem(self, path: str, url: str, reading: ReadingSpec) -> str | None:
-        """Return why a file of this machine, known as ``url``, does not read as a raw scan; None when it does.
+    def raw_problem(self, url: str, reading: ReadingSpec) -> str | None:
+        """Return why a raw scan cannot be opened, or its first and last frames cannot be read; None when they can.
+
+        A Zarr group of an object store is not read: the process has no credentials for it.
 
         Raises
         ------
         ScanReaderError
             If the process does not start.
+        StoreError
+            If the store does not give the scan.
         """
-        return self._answer({"path": path, "url": url, "reading": reading.to_document()})
+        from difsims_core.experiment.open_scan import scan_on_disk
+
+        with scan_on_disk(url) as path:
+            if path is None:
+                return None
+            return self._answer({"path": path, "url": url, "reading": reading.to_document()})
 
     def _answer(self, question: dict[str, Any]) -> str | None:
         """Return the problem that the process tells of; one that tells of none as it should is a problem, too."""

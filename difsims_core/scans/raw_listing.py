@@ -53,6 +53,11 @@ class RawListing:
     scans: dict[str, RawFiles]
     problems: dict[str, str]
 
+    def unchanged(self, before: RawFiles) -> bool:
+        """Return whether a scan that was listed before has the same content now."""
+        now = self.scans.get(before.info.key)
+        return now is not None and now.info.has_content(before.info.size, before.info.etag)
+
 
 def list_raw_scans(store: ObjectStore) -> RawListing:
     """List what lies below ``experiments/raw/``; no object is read.
