@@ -61,6 +61,8 @@ class Purpose(IntEnum):
     COUNTING_PIXELS = 40
     SECOND_LATTICE_SCALE = 41
     OLD_MAXIMUM = 42
+    COUNTING_CELLS = 43
+    HOT_PIXELS_CELLS = 44
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The whole way as one document says: simulate, train, predict, evaluate, report."""
+"""The whole way as one document says: preprocess, simulate, train, predict, evaluate, report."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from prefect.runtime import flow_run
 
 from difsims_core.config.pipeline import PipelineSpec
+from difsims_core.config.raw_scans.preprocessing import PreprocessingSpec
+from difsims_core.crystal.catalogue import find_crystal
 from difsims_core.dataset.open import Simulation, open_simulation
+from difsims_core.experiment.open_scan import open_raw_scan, raw_scan_name, raw_scans
 from difsims_core.learn.bundle import ModelBundle, load_bundle
 from difsims_core.learn.predict_scans import check_names
 from difsims_core.results.evaluate_map import locations_of
@@ -16,11 +19,12 @@ from difsims_core.results.map_scores import MapScores
 from difsims_core.results.run_report import WrittenReport, write_report
 from difsims_core.storage import layout
 from difsims_core.storage.npz.contracts import TRUTH_ENDING, predicted_name
-from difsims_core.storage.objects import ObjectStore, expand_urls, files_in, open_store
+from difsims_core.storage.objects import ObjectStore, expand_urls, files_in, open_store, url_name
 from flows.evaluate import evaluate
 from flows.execution.no_persistence import flow
 from flows.execution.steps import Step
 from flows.predict import predict
+from flows.preprocess import preprocess
 from flows.simulate import simulate
 from flows.train import train
 from flows.ui.artifacts import link, short_count, table, tag_run
@@ -58,15 +62,19 @@ class PipelineResult:
 
 def check_inputs(spec: PipelineSpec) -> None:
     """Refuse, before any work, scans and truth maps that are not there."""
-    if spec.experiments:
-        check_names(expand_urls(spec.experiments))
+    raw = raw_scans(spec.raw_scans)
+    for scan in raw:
+        open_raw_scan(scan, spec.preprocessing.reading)
+    measured = expand_urls(spec.experiments) if spec.experiments else []
+    check_names([*measured, *(f"{raw_scan_name(scan)}_radial_crop.npz" for scan in raw)])
     if spec.truth_folder is not None:
         files_in(spec.truth_folder, TRUTH_ENDING)
 
 
 def _run_name() -> str:
     spec: PipelineSpec = flow_run.parameters["spec"]
-    scans = ", ".join(item.rstrip("/").rsplit("/", 1)[-1] for item in spec.experiments[:3]) or "no experiments"
+    named = (*spec.raw_scans, *spec.experiments)[:3]
+    scans = ", ".join(item.rstrip("/").rsplit("/", 1)[-1] for item in named) or "no experiments"
     patterns = f"{short_count(spec.simulation.n_patterns)} × {len(spec.simulation.class_names)} phases"
     return f"pipeline {patterns}, {spec.training.network}, {scans}"
 
@@ -88,26 +96,49 @@ def pipeline(
     """
     objects = open_store(store)
     check_inputs(spec)
-    stages = ("simulate", "train", *(("predict", "evaluate") if spec.experiments else ()), "report")
+    first = ("preprocess",) if spec.raw_scans else ()
+    last = ("predict", "evaluate") if spec.experiments or spec.raw_scans else ()
+    stages = (*first, "simulate", "train", *last, "report")
     with run_page("pipeline", ", ".join(stages), _on_what(spec), len(stages)) as page:
+        experiments = list(spec.experiments)
+        if spec.raw_scans:
+            made = preprocess(list(spec.raw_scans), _preprocessing(spec), objects.root)
+            experiments += made
+            page.stage_done(f"{len(made)} raw scans preprocessed", {url_name(url): url for url in made})
         simulation = open_simulation(simulate(spec.simulation, objects.root), objects)
         tag_run(simulation.id)
         page.stage_done(f"dataset {simulation.id}", {simulation.id: simulation.url})
         bundle = load_bundle(train([simulation.id], spec.training, objects.root), objects)
         tag_run(bundle.id)
         page.stage_done(f"model {bundle.id}", {bundle.id: objects.url(layout.model(bundle.id))}, good=_held_out(bundle))
-        return _map_and_report(objects, spec, page, simulation=simulation, bundle=bundle, title=title)
+        return _map_and_report(objects, spec, experiments, page, simulation=simulation, bundle=bundle, title=title)
+
+
+def _preprocessing(spec: PipelineSpec) -> PreprocessingSpec:
+    """Return how raw scans are preprocessed: with the crystals of the simulation where no others are named."""
+    if spec.preprocessing.phases:
+        return spec.preprocessing
+    simulation = spec.simulation
+    phases = tuple(find_crystal(phase.name, phase.cif, simulation.crystal_folder) for phase in simulation.phases)
+    return spec.preprocessing.model_copy(update={"phases": phases})
 
 
 def _map_and_report(
-    objects: ObjectStore, spec: PipelineSpec, page: RunPage, *, simulation: Simulation, bundle: ModelBundle, title: str
+    objects: ObjectStore,
+    spec: PipelineSpec,
+    experiments: list[str],
+    page: RunPage,
+    *,
+    simulation: Simulation,
+    bundle: ModelBundle,
+    title: str,
 ) -> PipelineResult:
     """Predict and evaluate the scans, show the maps, write the report; return what the flow returns."""
     predictions: list[str] = []
     scores: list[MapScores] = []
-    also_read = locations_of(expand_urls(spec.experiments) if spec.experiments else (), spec.simulation)
-    if spec.experiments:
-        predictions = predict(bundle.id, list(spec.experiments), objects.root, spec.q_unit)
+    also_read = locations_of(expand_urls(experiments) if experiments else (), spec.simulation)
+    if experiments:
+        predictions = predict(bundle.id, experiments, objects.root, spec.q_unit)
         maps = {predicted_name(url): url for url in predictions}
         page.stage_done(f"{len(maps)} phase maps: {', '.join(maps)}", maps)
         scores = evaluate(predictions, truth=spec.truth_folder, store=objects.root, also_read=also_read)
@@ -129,7 +160,7 @@ def _map_and_report(
 
 def _on_what(spec: PipelineSpec) -> str:
     simulation, network = spec.simulation, spec.training.network
-    scans = ", ".join(spec.experiments) or "no experiments"
+    scans = ", ".join((*spec.raw_scans, *spec.experiments)) or "no experiments"
     return f"{simulation.n_patterns:,} patterns of {', '.join(simulation.class_names)}; {network}; {scans}"
 
 

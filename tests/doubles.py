@@ -10,6 +10,7 @@ import numpy as np
 
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.signal.grid import RadialGrid
+from difsims_core.signal.polar_grid import PolarGrid
 from difsims_core.simulation.block import Block, Peaks
 
 if TYPE_CHECKING:
@@ -75,9 +76,15 @@ class FakeSimulator:
         return np.arange(360) + 0.5
 
     @property
+    def polar_grid(self) -> PolarGrid | None:
+        wanted = self.spec.output.polar
+        return None if wanted is None else PolarGrid.over_crop(wanted.annuli_per_radius, wanted.n_azimuths)
+
+    @property
     def bytes_per_pattern(self) -> int:
         output = self.spec.output
         values = 147 + 256 * output.x_all + 360 * (147 * output.polar_px + 256 * output.polar_all)
+        values += 0 if self.polar_grid is None else self.polar_grid.n_radii * self.polar_grid.n_azimuths
         return 4 * values + 18 * self.most_peaks * output.peaks + 32
 
     def block(self, start: int, stop: int, threads: int | None = None) -> Block:  # noqa: ARG002
@@ -92,7 +99,11 @@ class FakeSimulator:
             "dose": np.where(index % 5, index, np.inf).astype(np.float32),
             "removed_spots": index.astype(np.uint64),
         }
-        n_classes = len(self.class_names)
+        n_classes, grid = len(self.class_names), self.polar_grid
+        reduced = None
+        if grid is not None:
+            radii = np.linspace(0, 146, grid.n_radii).astype(int)
+            reduced = x_px[:, radii, np.newaxis] * turn[: grid.n_azimuths]
         fractions = np.eye(n_classes, dtype=np.float32)[index % n_classes]
         return Block(
             start,
@@ -108,6 +119,8 @@ class FakeSimulator:
             self.azimuth,
             x_px[:, :, np.newaxis] * turn if output.polar_px else None,
             x_all[:, :, np.newaxis] * turn if output.polar_all else None,
+            reduced,
+            grid,
             None if self.spec.overlap is None else fractions,
             self._peaks(index) if output.peaks else None,
         )

@@ -10,7 +10,8 @@ from typing import Any
 
 from difsims_core.config.class_names import class_name, file_spellings
 
-_PATHS = {"cif", "crystal_folder", "file", "truth_folder"}
+_PATHS = {"cif", "crystal_folder", "dark", "file", "gain", "mask", "truth_folder"}
+_SCANS = {"experiments", "raw_scans"}
 _MOST_NAMED = 2  # parts of a path with {phase} in them: a folder and a file
 
 
@@ -26,7 +27,7 @@ def with_files_beside(value: Any, folder: Path) -> Any:
 def _entry(key: Any, item: Any, folder: Path) -> Any:
     if key in _PATHS and isinstance(item, str):
         return _found(item, folder) or item
-    if key == "experiments" and isinstance(item, list):
+    if key in _SCANS and isinstance(item, list):
         return [_scans(scan, folder) for scan in item]
     if key == "phases" and isinstance(item, list):
         return [_phase(phase, folder) for phase in item]

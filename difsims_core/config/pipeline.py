@@ -1,4 +1,4 @@
-"""The parameters of a whole run: simulate, train, predict, evaluate."""
+"""The parameters of a whole run: preprocess, simulate, train, predict, evaluate."""
 
 from __future__ import annotations
 
@@ -9,16 +9,18 @@ from pydantic import Field, SerializeAsAny, field_validator
 
 from difsims_core.config.base import CREDENTIALS, Spec
 from difsims_core.config.learning import TrainingSpec
+from difsims_core.config.raw_scans.preprocessing import PreprocessingSpec
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.unit_names import QUnit
 
 
 class PipelineSpec(Spec):
-    """All four stages in one document."""
+    """All stages in one document."""
 
     also_called: ClassVar[Mapping[str, str]] = {
         "scans": "experiments", "profiles": "experiments", "maps": "experiments", "truth": "truth_folder",
         "truths": "truth_folder", "dataset": "simulation", "spec": "simulation", "model": "training",
+        "raw": "raw_scans", "preprocess": "preprocessing",
     }  # fmt: skip
 
     simulation: SimulationSpec = SimulationSpec()
@@ -27,7 +29,14 @@ class PipelineSpec(Spec):
         default=(), description="experiment npz files: paths, s3:// URLs or globs; none: predict nothing"
     )
 
-    @field_validator("experiments")
+    raw_scans: tuple[str, ...] = Field(
+        default=(), description="raw 4D-STEM scans, preprocessed into experiments: paths, s3:// URLs or globs"
+    )
+    preprocessing: PreprocessingSpec = Field(
+        default=PreprocessingSpec(), description="how; its phases are those of the simulation where it names none"
+    )
+
+    @field_validator("experiments", "raw_scans")
     @classmethod
     def _without_credentials(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if any(CREDENTIALS.search(item) for item in value):

@@ -28,6 +28,13 @@ class QCropSpec(Spec):
         return self
 
 
+class PolarSpec(Spec):
+    """A reduced polar grid over the pixel crop, that of preprocessed scans (docs/physics.md §12)."""
+
+    annuli_per_radius: int = Field(default=2, ge=1, le=8, description="annuli that make one radius")
+    n_azimuths: int = Field(default=72, ge=8, le=360, description="sectors of the full circle")
+
+
 class PostprocessingSpec(Spec):
     """From a noisy profile to what a network sees; min–max to [0, 1] always comes last."""
 

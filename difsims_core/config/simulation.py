@@ -24,7 +24,7 @@ from difsims_core.config.imperfections import (
 )
 from difsims_core.config.keys.aliases import todays_path, with_first_names_replaced
 from difsims_core.config.keys.fingerprint import AddedLater, FirstName
-from difsims_core.config.signal import PostprocessingSpec
+from difsims_core.config.signal import PolarSpec, PostprocessingSpec
 
 _Relative = Annotated[Distribution, within(0.5, 2.0, "(relative; 1 leaves it alone)")]
 
@@ -82,6 +82,11 @@ class DetectorSpec(Spec):
     calibration_per_angstrom: float = Field(default=0.00588, ge=1e-4, le=0.05, description="Å⁻¹ per pixel")
 
 
+def _true_for_the_defaults(value: Any) -> Any:
+    """Take true for ``{}`` and false for null, as the outputs beside it are given."""
+    return ({} if value else None) if isinstance(value, bool) else value
+
+
 class OutputSpec(Spec):
     """What a dataset keeps beside the classifier's input ``1d/x_px``."""
 
@@ -91,6 +96,11 @@ class OutputSpec(Spec):
     )
     polar_all: Annotated[bool, FirstName("cake_all")] = Field(
         default=False, description="keep polar patterns over all 256 annuli (2d/x_all); also read as cake_all"
+    )
+    polar: Annotated[PolarSpec | None, BeforeValidator(_true_for_the_defaults), AddedLater(None)] = Field(
+        default=None,
+        description="keep polar patterns on a reduced grid, that of preprocessed scans (polar/x); {} for 74 radii by "
+        "72 azimuths, null for none",
     )
     peaks: bool = Field(default=False, description="keep the spots of each pattern: hkl, g, intensity (peaks/…)")
     precision: Literal["rounded", "exact"] = Field(

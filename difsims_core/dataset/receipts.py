@@ -63,7 +63,7 @@ def block_arrays(plan: Plan, block: Block) -> dict[str, np.ndarray]:
     """Return the rows of a block by the path of their array; labels lie beside every array of intensities."""
     labels = block.y[:, np.newaxis]
     signals = {"1d/%s_px": block.x_px, "1d/%s_all": block.x_all, "1d/%s_q": block.x_q}
-    signals |= {"2d/%s_px": block.polar_px, "2d/%s_all": block.polar_all}
+    signals |= {"2d/%s_px": block.polar_px, "2d/%s_all": block.polar_all, "polar/%s": block.polar}
     arrays: dict[str, np.ndarray] = {}
     for path, values in signals.items():
         if values is not None:

@@ -8,14 +8,14 @@ from __future__ import annotations
 import json
 import socket
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from difsims_core.dataset.description import versions_in_words
-from difsims_core.errors import DifsimsError, InputError, MissingObjectError, SpecError, StoreAccessError
+from difsims_core.errors import InputError
+from difsims_core.remote_errors import said_by_this_worker
 from difsims_core.version import __version__
 
 if TYPE_CHECKING:
@@ -27,11 +27,6 @@ if TYPE_CHECKING:
     from difsims_core.storage.objects import ObjectStore
 
 _preparing = Lock()
-_REMEDIES: tuple[tuple[type[DifsimsError], str], ...] = (
-    (StoreAccessError, "a worker takes its AWS_… credentials from its own environment: set them where it is started"),
-    (MissingObjectError, "workers must reach the store under the same URL; for file:// a folder that all of them see"),
-    (SpecError, "install the same version of difsims on all workers"),
-)
 
 
 def block_order(spec: SimulationSpec, plan: Plan, store_url: str) -> dict[str, str]:
@@ -95,7 +90,7 @@ def write_remote_block(
     from difsims_core.dataset.write import store_block
 
     began = time.perf_counter()
-    with _said_by_this_worker():
+    with said_by_this_worker():
         with _preparing:
             store, plan, simulator, targets = _prepared(store_url, simulation_id, document, fingerprint, made_by)
         start, stop = plan.rows(block)
@@ -138,14 +133,3 @@ def _prepared(
 
 def _version(simulator: Simulator) -> str:
     return f"difsims {__version__} with {versions_in_words(simulator.versions)}"
-
-
-@contextmanager
-def _said_by_this_worker() -> Iterator[None]:
-    """Name this machine in errors, and what is different on a worker."""
-    try:
-        yield
-    except DifsimsError as error:
-        remedies = [remedy for kind, remedy in _REMEDIES if isinstance(error, kind)]
-        remedy = "; ".join(filter(None, [error.remedy, *remedies]))
-        raise type(error)(f"worker on {socket.gethostname()}: {error.problem}", remedy) from None

@@ -51,6 +51,9 @@ def dataset_template(simulator: Simulator, plan: Plan) -> GroupTemplate:
             arrays |= _signal(plan, f"1d/%s_{name}", {"q": q}, classes)
         if polar_patterns and q is not None:
             arrays |= _signal(plan, f"2d/%s_{name}", {"q": q, "azimuth": simulator.azimuth}, classes)
+    if simulator.polar_grid is not None:
+        axes = {"q": simulator.polar_grid.q, "azimuth": simulator.polar_grid.azimuth_deg}
+        arrays |= _signal(plan, "polar/%s", axes, classes)
     if simulator.spec.overlap is not None:
         said = {"units": "1", "long_name": "volume fraction of each phase", "class_names": classes}
         arrays["1d/fractions"] = _rows(plan, (len(classes),), "<f4", ("class",), **said)

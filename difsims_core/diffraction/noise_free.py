@@ -19,6 +19,8 @@ from difsims_core.diffraction.quantities import QUANTITIES
 from difsims_core.diffraction.spots import DetectedSpots
 from difsims_core.errors import InputError
 from difsims_core.families import ENGINES
+from difsims_core.signal.cell_pixels import polar_cells
+from difsims_core.signal.polar_grid import PolarGrid
 
 if TYPE_CHECKING:
     from orix.crystal_map import Phase
@@ -97,14 +99,23 @@ def polar_patterns(
     sigma_px: float = 4.0,
     calibration: float = 0.00588,
     detector_size: int = 515,
+    grid: PolarGrid | None = None,
     **further: Any,
 ) -> np.ndarray:
-    """Return the noise-free polar pattern of each orientation, not normalised; parameters as ``radial_profiles``.
+    """Return the noise-free polar pattern of each orientation, not normalised.
+
+    Parameters
+    ----------
+    grid
+        A reduced grid, such as ``PolarGrid()`` of `difsims_core.signal.polar_grid`: its cells read what the integration
+        of an image gives them (docs/physics.md §12). By default the cells are those of the spots alone.
+    others
+        As in ``radial_profiles``.
 
     Returns
     -------
-    (n, 256, 360) float32: mean intensity per pixel of each cell, azimuth in degrees from +x towards +y (docs/physics.md
-    §2).
+    (n, 256, 360) or (n, n_radii, n_azimuths) float32: mean intensity per pixel of each cell, azimuth in degrees from +x
+    towards +y (docs/physics.md §2).
 
     Examples
     --------
@@ -123,6 +134,8 @@ def polar_patterns(
         phase, rotations, beam_energy_kv, max_excitation_error, relrod_width, sigma_px, calibration, detector_size,
         further,
     )  # fmt: skip
+    if grid is not None:
+        return chosen.engine.polar_cells(chosen.draws, chosen.labels, polar_cells(detector_size, calibration, grid))[0]
     return chosen.engine.polar_patterns(chosen.draws, chosen.labels, slice(None))[0]
 
 

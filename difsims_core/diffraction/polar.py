@@ -10,7 +10,9 @@ from difsims_core.diffraction.geometry import Geometry
 from difsims_core.diffraction.sources import SpotSource, render
 from difsims_core.diffraction.spread import annulus_areas_px
 from difsims_core.kernels.polar.patterns import phase_polar_patterns
+from difsims_core.kernels.polar.shares import phase_polar_cells
 from difsims_core.kernels.spots.records import N_AZIMUTH
+from difsims_core.signal.cell_pixels import PolarCells
 
 _REACH_SIGMA = 4.8  # across the annuli: there a spot has fallen to 10⁻⁵ of its height
 
@@ -31,3 +33,19 @@ def noise_free_polar_patterns(
         return phase_polar_patterns(*common[:5], geometry.spread, polar, *common[5:], source.grains.which, patterns)
 
     return patterns, render(sources, n, geometry.frame, draw)
+
+
+def noise_free_polar_cells(
+    geometry: Geometry, sources: Iterator[SpotSource], n: int, cells: PolarCells
+) -> tuple[np.ndarray, np.ndarray]:
+    """Compute ``n`` polar patterns on a reduced grid from their spots; see ``Engine.polar_cells``."""
+    grid = cells.grid
+    outer_px = (grid.stop_annulus - 0.5) * grid.grid.step_per_angstrom / geometry.detector.calibration_per_angstrom
+    patterns = np.zeros((n, grid.n_radii * grid.n_azimuths), np.float32)
+
+    def draw(source: SpotSource, common: tuple) -> np.ndarray:
+        ends = (cells.shares, _REACH_SIGMA, outer_px + 1)
+        return phase_polar_cells(*common[:5], *ends, *common[5:], source.grains.which, patterns)
+
+    unit = render(sources, n, geometry.frame, draw)
+    return patterns.reshape(n, grid.n_radii, grid.n_azimuths), unit

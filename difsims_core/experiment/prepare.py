@@ -14,9 +14,8 @@ from difsims_core.experiment.frames import DetectorCorrection, sample_patterns, 
 from difsims_core.experiment.inputs import ScanInputs
 from difsims_core.experiment.integrate.integrator import Integrator
 from difsims_core.experiment.raw_scan import RawScan
-from difsims_core.signal.cell_operator import CellRange
 from difsims_core.signal.grid import REFERENCE_GRID
-from difsims_core.signal.polar_grid import PolarGrid
+from difsims_core.signal.polar_grid import CellRange, PolarGrid
 
 _Q_BEYOND = 1.05  # lines so far beyond the edge of the frame still reach into it
 _MOST_PLACES = 64  # along each axis of the scan, for the mean of the drift
@@ -80,6 +79,13 @@ class PreparedScan:
     grids: Grids
     integrator: Integrator
 
+    @classmethod
+    def of(cls, scan: RawScan, spec: PreprocessingSpec, correct: DetectorCorrection, found: Survey) -> PreparedScan:
+        """Return a scan of which a survey found this."""
+        grids = Grids.of(spec.integration)
+        cells = grids.cells(spec.integration.n_azimuths)
+        return cls(scan, spec, found, correct, grids, Integrator(found.pixels.good, found.geometry, cells, grids.polar))
+
     @property
     def effective_pixels(self) -> np.ndarray:
         """(n_radii, n_azimuths) float64: effective number of pixels of each polar cell at the mean of the drift."""
@@ -106,7 +112,4 @@ def survey_scan(inputs: ScanInputs) -> PreparedScan:
     phases = [reflection_list(crystal.phase, q_seen) for crystal in inputs.crystals]
     sample = sample_patterns(scan, inputs.correct)
     found = survey(sample, scan.scan_shape, spec, calibration, phases, inputs.mask)
-    grids = Grids.of(spec.integration)
-    cells = grids.cells(spec.integration.n_azimuths)
-    integrator = Integrator(found.pixels.good, found.geometry, cells, grids.polar)
-    return PreparedScan(scan, spec, found, inputs.correct, grids, integrator)
+    return PreparedScan.of(scan, spec, inputs.correct, found)

@@ -10,7 +10,8 @@ import numpy as np
 
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.learn.data.training_data import SAME_AXIS_PER_ANGSTROM
-from difsims_core.signal.grid import RadialGrid
+from difsims_core.signal.grid import AZIMUTH_DEG, RadialGrid
+from difsims_core.signal.polar_grid import PolarGrid
 from difsims_core.signal.resample import q_crop_axis
 from difsims_core.simulation.inputs import with_absolute_paths
 
@@ -27,6 +28,8 @@ class Kind:
     ----------
     phases : tuple of str
         Classes, sorted.
+    shape : tuple of int
+        Of one pattern: (nq,) or (nq, n_azimuths).
     q_axis : (nq,) float64
         Å⁻¹.
     sqrt : bool
@@ -34,6 +37,7 @@ class Kind:
     """
 
     phases: tuple[str, ...]
+    shape: tuple[int, ...]
     q_axis: np.ndarray
     sqrt: bool
 
@@ -44,32 +48,38 @@ class Kind:
 
     def fits(self, other: Kind) -> bool:
         """Return whether the two are the same."""
-        return (
-            (self.phases, self.sqrt, self.q_axis.shape) == (other.phases, other.sqrt, other.q_axis.shape)
-        ) and np.allclose(self.q_axis, other.q_axis, rtol=0, atol=SAME_AXIS_PER_ANGSTROM)
+        return ((self.phases, self.sqrt, self.shape) == (other.phases, other.sqrt, other.shape)) and np.allclose(
+            self.q_axis, other.q_axis, rtol=0, atol=SAME_AXIS_PER_ANGSTROM
+        )
 
 
 def kind_of(simulation: Simulation, wanted: ClassifierInput) -> Kind:
     """Return what a dataset must share with others."""
     sqrt = bool(simulation.attrs["parameters"]["postprocessing"]["sqrt"])
     axis = np.asarray(simulation[wanted.q_axis][:], np.float64)
-    return Kind(tuple(sorted(simulation.phases)), axis, sqrt)
+    return Kind(tuple(sorted(simulation.phases)), tuple(simulation[wanted.array].shape[1:]), axis, sqrt)
 
 
 def kind_to_come(spec: SimulationSpec, wanted: ClassifierInput) -> Kind | None:
     """Return what `kind_of` will say of the dataset of a document; None if it will not have the patterns wanted."""
     grid, output, crop = RadialGrid(), spec.output, spec.postprocessing.q_crop
-    axes = {"1d/x_px": grid.q[grid.crop]}
+    q_px, whole = grid.q[grid.crop], AZIMUTH_DEG.shape
+    patterns: dict[str, tuple[np.ndarray, tuple[int, ...]]] = {"1d/x_px": (q_px, ())}
     if crop is not None:
-        axes["1d/x_q"] = q_crop_axis(crop)
+        patterns["1d/x_q"] = q_crop_axis(crop), ()
     if output.x_all:
-        axes["1d/x_all"] = grid.q
+        patterns["1d/x_all"] = grid.q, ()
     if output.polar_px:
-        axes["2d/x_px"] = axes["1d/x_px"]
+        patterns["2d/x_px"] = q_px, whole
     if output.polar_all:
-        axes["2d/x_all"] = grid.q
-    axis = axes.get(wanted.array)
-    return None if axis is None else Kind(tuple(sorted(spec.class_names)), axis, spec.postprocessing.sqrt)
+        patterns["2d/x_all"] = grid.q, whole
+    if output.polar is not None:
+        reduced = PolarGrid.over_crop(output.polar.annuli_per_radius, output.polar.n_azimuths)
+        patterns["polar/x"] = reduced.q, (reduced.n_azimuths,)
+    if wanted.array not in patterns:
+        return None
+    axis, azimuths = patterns[wanted.array]
+    return Kind(tuple(sorted(spec.class_names)), (len(axis), *azimuths), axis, spec.postprocessing.sqrt)
 
 
 def document_of(source: Simulation | SimulationSpec) -> str:

@@ -182,7 +182,7 @@ def _wanted(
     spec: RetrainingSpec, champion: ModelBundle | None, kinds: Sequence[Kind], simulated: Kind | None
 ) -> Kind | None:
     if champion is not None and (not spec.phases or sorted(spec.phases) == sorted(champion.phases)):
-        return Kind(tuple(sorted(champion.phases)), champion.q_axis, champion.preprocessing.sqrt)
+        return Kind(tuple(sorted(champion.phases)), champion.input_shape, champion.q_axis, champion.preprocessing.sqrt)
     if simulated is not None or not kinds:
         return simulated
     others = [kind for kind in kinds if not kind.fits(kinds[0])]

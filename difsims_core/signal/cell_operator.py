@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import sparse
 
-from difsims_core.errors import InputError
 from difsims_core.kernels.scan.polar import points_to_polar
+from difsims_core.signal.polar_grid import CellRange
 
 _LARGEST_PX = 1.5  # more than the diagonal of a pixel
 _WIDEST_RAD = 0.5  # more than a pixel spans at the least distance from the beam
@@ -20,35 +20,6 @@ _CENTRE_PX = 3.0  # nearer to the beam a pixel spans too wide an angle for a pol
 _LEAST_PX = 1e-6  # of a pixel: a smaller share is rounding
 _CORNERS = np.array([(-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5)])
 _POINTS = np.stack(np.divmod(np.arange(256), 16), axis=1) / 16 - 15 / 32  # of such a pixel, which is shared by them
-
-
-@dataclass(frozen=True, slots=True)
-class CellRange:
-    """Annuli and sectors: the cells of an operator.
-
-    Attributes
-    ----------
-    step_per_angstrom
-        Width of an annulus, Å⁻¹; annulus i is |q − i · step| ≤ step/2.
-    first, stop
-        The annuli first … stop − 1.
-    n_azimuths
-        Sectors of the full circle; sector j begins at j · 360°/n, counted from +x (columns) towards +y (rows).
-    """
-
-    step_per_angstrom: float
-    first: int
-    stop: int
-    n_azimuths: int
-
-    def __post_init__(self) -> None:
-        if not (0 <= self.first < self.stop and self.n_azimuths >= 1 and self.step_per_angstrom > 0):
-            raise InputError(f"expected annuli 0 ≤ first < stop and one sector or more, found {self}")
-
-    @property
-    def n_annuli(self) -> int:
-        """Number of annuli."""
-        return self.stop - self.first
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,23 @@ See docs/physics.md §12.
 
 from __future__ import annotations
 
-import numpy as np
-from scipy import sparse
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from difsims_core.signal.cell_operator import CellOperator, CellRange
-from difsims_core.signal.polar_grid import PolarGrid
+import numpy as np
+
+from difsims_core.errors import InputError
+from difsims_core.kernels.spots.records import PixelShares
+from difsims_core.signal.polar_grid import CellRange, PolarGrid
+
+if TYPE_CHECKING:
+    from scipy import sparse
+
+    from difsims_core.signal.cell_operator import CellOperator
+
+_MOST_PX = 2048  # from the beam: an operator of some 10⁷ pixels, a gigabyte while it is made
 
 
 def pixels_of_cells(
@@ -32,6 +44,8 @@ def pixels_of_cells(
     -------
     (n_radii · n_azimuths, rows · columns) float64, cells in the order (radius, azimuth).
     """
+    from scipy import sparse  # half a second, and profiles need it not
+
     at = operator.offset + np.asarray(pixel)
     inside = ((at >= 0) & (at < good.shape)).all(axis=1)
     number = np.where(inside, at[:, 0] * good.shape[1] + at[:, 1], 0)
@@ -52,3 +66,60 @@ def effective_pixels(shares: sparse.csr_array) -> np.ndarray:
     """Return (cells,) float64: (Σw)²/Σw², as many pixels as the counts of a cell vary like; 0 for one without any."""
     total, squares = shares.sum(axis=1), shares.power(2).sum(axis=1)
     return np.divide(total**2, squares, out=np.zeros(len(total)), where=squares > 0)
+
+
+@dataclass(frozen=True, eq=False)
+class PolarCells:
+    """A polar grid on a square detector with the beam at its centre.
+
+    Attributes
+    ----------
+    grid : PolarGrid
+        The grid.
+    shares : PixelShares
+        What each pixel gives to each cell.
+    effective : (n_radii, n_azimuths) float64
+        Effective pixels of each cell, read-only; 0 for one beside the frame.
+    """
+
+    grid: PolarGrid
+    shares: PixelShares
+    effective: np.ndarray
+
+
+@lru_cache(maxsize=4)
+def polar_cells(detector_size_px: int, calibration_per_angstrom: float, grid: PolarGrid) -> PolarCells:
+    """Return the cells of a grid on a detector of ``detector_size_px`` along one edge.
+
+    Raises
+    ------
+    InputError
+        If the grid spans too many pixels.
+    """
+    from difsims_core.signal.cell_operator import cell_operator  # loads SciPy's sparse arrays
+
+    reach = grid.stop_annulus * grid.grid.step_per_angstrom / calibration_per_angstrom
+    if reach > _MOST_PX:
+        raise InputError(
+            f"pixels of {calibration_per_angstrom:g} Å⁻¹ make the polar grid reach {reach:.0f} px from the beam; "
+            f"{_MOST_PX} are possible",
+            "describe a binned detector: fewer and larger pixels",
+        )
+    centre = (detector_size_px - 1) / 2
+    pixel = math.floor(centre + 0.5)
+    beam = centre - pixel
+    operator = cell_operator(grid.cells, calibration_per_angstrom, np.eye(2), (beam, beam))
+    good = np.ones((detector_size_px, detector_size_px), bool)
+    shares = pixels_of_cells(operator, grid.cells, grid, good, (pixel, pixel))
+    effective = effective_pixels(shares).reshape(grid.n_radii, grid.n_azimuths)
+    effective.setflags(write=False)
+    areas = shares.sum(axis=1)
+    by_pixel = shares.tocsc()
+    weight = by_pixel.data / areas[by_pixel.indices]
+    kept = PixelShares(
+        detector_size_px,
+        by_pixel.indptr.astype(np.int32),
+        by_pixel.indices.astype(np.int32),
+        weight.astype(np.float32),
+    )
+    return PolarCells(grid, kept, effective)

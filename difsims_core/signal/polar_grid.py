@@ -7,8 +7,36 @@ from dataclasses import dataclass
 import numpy as np
 
 from difsims_core.errors import InputError
-from difsims_core.signal.cell_operator import CellRange
 from difsims_core.signal.grid import REFERENCE_GRID, RadialGrid
+
+
+@dataclass(frozen=True, slots=True)
+class CellRange:
+    """Annuli and sectors: the cells of an operator.
+
+    Attributes
+    ----------
+    step_per_angstrom
+        Width of an annulus, Å⁻¹; annulus i is |q − i · step| ≤ step/2.
+    first, stop
+        The annuli first … stop − 1.
+    n_azimuths
+        Sectors of the full circle; sector j begins at j · 360°/n, counted from +x (columns) towards +y (rows).
+    """
+
+    step_per_angstrom: float
+    first: int
+    stop: int
+    n_azimuths: int
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.first < self.stop and self.n_azimuths >= 1 and self.step_per_angstrom > 0):
+            raise InputError(f"expected annuli 0 ≤ first < stop and one sector or more, found {self}")
+
+    @property
+    def n_annuli(self) -> int:
+        """Number of annuli."""
+        return self.stop - self.first
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +88,14 @@ class PolarGrid:
     def azimuth_deg(self) -> np.ndarray:
         """(n_azimuths,) float64: centres of the sectors, degrees."""
         return (np.arange(self.n_azimuths) + 0.5) * 360.0 / self.n_azimuths
+
+    def mean_of_annuli(self, values: np.ndarray) -> np.ndarray:
+        """Return (n, n_radii) float64: the means over each radius of (n, n_bins) means over its annuli, by area."""
+        annuli = np.arange(self.first_annulus, self.stop_annulus)
+        area = (annuli + 0.5) ** 2 - np.maximum(annuli - 0.5, 0) ** 2
+        shape = (self.n_radii, self.annuli_per_radius)
+        summed = (values[:, annuli] * area).reshape(-1, *shape).sum(axis=-1)
+        return summed / area.reshape(shape).sum(axis=-1)
 
     @property
     def cells(self) -> CellRange:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from difsims_core.signal.polar_grid import PolarGrid
+
 
 @dataclass(frozen=True, slots=True)
 class Peaks:
@@ -49,6 +51,8 @@ class Block:
         Profiles over the q crop; when asked for.
     polar_px, polar_all : (n, 147, 360), (n, 256, 360) float32 or None
         Polar patterns, radius by azimuth, min–max normalised over both; when asked for.
+    polar : (n, n_radii, n_azimuths) float32 or None
+        Polar patterns on the reduced grid, min–max normalised over both; when asked for.
     fractions : (n, n_classes) float32 or None
         Volume fraction of each class, rows sum to 1; when grains overlap.
     draws : mapping of name to (n, …) array
@@ -59,6 +63,8 @@ class Block:
         q axes, Å⁻¹.
     azimuth : (360,) float64
         Centres of the azimuthal bins, degrees from +x (columns) towards +y (rows).
+    polar_grid : PolarGrid or None
+        The reduced grid, with its axes; when it is asked for.
     """
 
     start: int
@@ -74,5 +80,7 @@ class Block:
     azimuth: np.ndarray
     polar_px: np.ndarray | None = None
     polar_all: np.ndarray | None = None
+    polar: np.ndarray | None = None
+    polar_grid: PolarGrid | None = None
     fractions: np.ndarray | None = None
     peaks: Peaks | None = None

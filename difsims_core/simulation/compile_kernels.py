@@ -10,7 +10,7 @@ from difsims_core.simulation.simulator import Simulator
 
 DOCUMENTS = ("reference", "realistic", "bulk", "historical")
 _CHANGES = (
-    "output.x_all=true", "output.polar_px=true", "output.peaks=true",
+    "output.x_all=true", "output.polar_px=true", "output.polar={}", "output.peaks=true",
     "orientations.resolution_deg=15",  # of grids: a fine one takes seconds and no other kernel
 )  # fmt: skip
 _PATTERNS = 3  # one of each phase

@@ -80,7 +80,7 @@ def profile_signal(
                 profiles, counts, unit, old_maxima(draws["sigma_px"], spec.seed, draws.patterns), draws["snr"],
                 draws["intensity_spike"], spec.seed, draws.patterns,
             )  # fmt: skip
-        profiles = _extended_counts(tables, profiles, axes, draws, counts)
+        profiles = extended_counts(tables, profiles, axes, draws, counts)
         profiles = normalise(square_root(profiles) if spec.postprocessing.sqrt else profiles)
         for shapes, amplitude in smooth_parts(spec, geometry.grid.q, draws):
             add_shapes(profiles, shapes, np.ones(len(labels)), amplitude)
@@ -94,7 +94,7 @@ def profile_signal(
             profiles, counts, unit, draws["dose"], draws["snr"], draws["intensity_spike"], spec.seed, draws.patterns,
             slice(None) if full or tables.extensions.change_signals else geometry.grid.crop, geometry.grid.crop,
         )  # fmt: skip
-    profiles = _extended_counts(tables, profiles, axes, draws, counts)
+    profiles = extended_counts(tables, profiles, axes, draws, counts)
     return ProfileSignal(square_root(profiles) if spec.postprocessing.sqrt else profiles, unit, height)
 
 
@@ -120,7 +120,7 @@ def polar_signal(
         polar, pixels, counts, signal.unit, draws.values, (spec.seed, draws.patterns), bins,
         draw_order(grid.n_bins, bins, grid.crop), maxima,
     )  # fmt: skip
-    polar = _extended_counts(tables, polar, axes, draws, pixels[:, bins])
+    polar = extended_counts(tables, polar, axes, draws, pixels[:, bins])
     if spec.postprocessing.sqrt:
         polar = square_root(polar)
     if historical:
@@ -157,7 +157,7 @@ def image_signal(
     return images
 
 
-def _extended_counts(
+def extended_counts(
     tables: Tables, values: np.ndarray, axes: SignalAxes, draws: Draws, pixels: np.ndarray
 ) -> np.ndarray:
     """Return a signal as imperfections of other packages leave it; what has no pixels reads 0 all the same."""

@@ -21,6 +21,7 @@ from difsims_core.crystal.phases import Crystal
 from difsims_core.diffraction.draws import Draws, draw_patterns
 from difsims_core.errors import InputError
 from difsims_core.signal.grid import AZIMUTH_DEG
+from difsims_core.signal.polar_grid import PolarGrid
 from difsims_core.signal.resample import q_crop_axis
 from difsims_core.simulation.block import Block
 from difsims_core.simulation.detector_signal import image_signal
@@ -30,6 +31,7 @@ from difsims_core.simulation.tables import Tables, build_tables
 from difsims_core.simulation.versions import versions_of_document
 
 SLICE = 1024
+_SLICE_WITH_CELLS = 256
 _SLICE_WITH_POLAR = 32
 
 
@@ -136,6 +138,11 @@ class Simulator:
         return AZIMUTH_DEG
 
     @property
+    def polar_grid(self) -> PolarGrid | None:
+        """The reduced polar grid, when it is asked for."""
+        return None if self.tables.cells is None else self.tables.cells.grid
+
+    @property
     def orientation_sha256(self) -> tuple[str, ...] | None:
         """Checksums of the lists of orientations, when they come from files."""
         return self.tables.orientation_sha256
@@ -158,6 +165,8 @@ class Simulator:
         output, n_all, n_px = self.spec.output, len(self.q_all), len(self.q_px)
         numbers = n_px + n_all * output.x_all + (0 if self.q_q is None else len(self.q_q))
         numbers += len(self.azimuth) * (n_px * output.polar_px + n_all * output.polar_all)
+        if self.polar_grid is not None:
+            numbers += self.polar_grid.n_radii * self.polar_grid.n_azimuths
         drawn = sum(math.prod(shape) * np.dtype(kind).itemsize for shape, kind in self.draw_templates.values())
         return 4 * numbers + drawn
 
@@ -165,7 +174,8 @@ class Simulator:
         """Simulate patterns ``start`` … ``stop``; see ``simulate``."""
         start, stop = self._checked(start, stop, threads)
         output = self.spec.output
-        size = _SLICE_WITH_POLAR if output.polar_px or output.polar_all else SLICE
+        size = SLICE if self.polar_grid is None else _SLICE_WITH_CELLS
+        size = _SLICE_WITH_POLAR if output.polar_px or output.polar_all else size
         edges = [*range(start, stop, size), stop]
         with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
             parts = list(
@@ -192,6 +202,8 @@ class Simulator:
             azimuth=self.azimuth,
             polar_px=joined("polar_px"),
             polar_all=joined("polar_all"),
+            polar=joined("polar"),
+            polar_grid=self.polar_grid,
             fractions=joined("fractions"),
             peaks=join_peaks([part.peaks for part in parts if part.peaks is not None]) if output.peaks else None,
         )

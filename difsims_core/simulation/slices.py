@@ -17,6 +17,7 @@ from difsims_core.kernels.profile.normalise import normalise_rows
 from difsims_core.kernels.profile.rebin import rebin_rows
 from difsims_core.signal.resample import bin_edges
 from difsims_core.simulation.block import Peaks
+from difsims_core.simulation.cell_signal import cell_signal
 from difsims_core.simulation.detector_signal import polar_signal, profile_signal
 from difsims_core.simulation.tables import Tables
 
@@ -34,6 +35,7 @@ class Slice:
     x_q: np.ndarray | None
     polar_px: np.ndarray | None
     polar_all: np.ndarray | None
+    polar: np.ndarray | None
     fractions: np.ndarray | None
     peaks: Peaks | None
     draws: Mapping[str, np.ndarray]
@@ -66,6 +68,7 @@ def simulate_slice(spec: SimulationSpec, tables: Tables, draws: Draws) -> Slice:
         x_q=None if post.q_crop is None else stored(_rebinned(profiles, tables, post.q_crop, draws)),
         polar_px=None if cropped is None else stored(np.ascontiguousarray(cropped)),
         polar_all=stored(polar) if polar is not None and output.polar_all else None,
+        polar=None if tables.cells is None else stored(cell_signal(spec, tables, draws, labels, signal, tables.cells)),
         fractions=None if spec.overlap is None else _fractions(spec, draws, labels),
         peaks=_peaks(spec, tables, draws, labels) if output.peaks else None,
         draws=draws.values,

@@ -19,7 +19,9 @@ from difsims_core.diffraction.imperfections.extensions import Extensions
 from difsims_core.diffraction.quantities import sigma_levels
 from difsims_core.errors import InputError
 from difsims_core.families import ENGINES
+from difsims_core.signal.cell_pixels import PolarCells, polar_cells
 from difsims_core.signal.grid import RadialGrid, pixel_counts
+from difsims_core.signal.polar_grid import PolarGrid
 from difsims_core.signal.resample import check_q_crop
 from difsims_core.simulation.inputs import orientation_lists
 from difsims_core.units import electron_wavelength_angstrom
@@ -41,12 +43,15 @@ class Tables:
         Quaternions to choose from, for each phase; ``None`` when they are uniform.
     orientation_sha256 : tuple of str, or None
         Checksums of the files that they come from.
+    cells : PolarCells, or None
+        The reduced polar grid on the detector, when it is asked for.
     """
 
     engine: Engine
     extensions: Extensions
     orientations: list[np.ndarray] | None
     orientation_sha256: tuple[str, ...] | None
+    cells: PolarCells | None = None
 
     @property
     def geometry(self) -> Geometry:
@@ -66,8 +71,8 @@ def build_tables(spec: SimulationSpec, crystals: tuple[Crystal, ...]) -> Tables:
     ------
     InputError
         If no engine or imperfection has a name, a crystal has no allowed reflection or far too many, the detector does
-        not fit the crop, a Debye–Waller factor names an element that no phase holds, or a list of orientations cannot
-        be read.
+        not fit the crop or the polar grid, a Debye–Waller factor names an element that no phase holds, or a list of
+        orientations cannot be read.
     """
     extensions = Extensions.of(spec)
     engine = ExtendedEngine if extensions.at("spots") else ENGINES[spec.diffraction.engine]
@@ -82,7 +87,11 @@ def build_tables(spec: SimulationSpec, crystals: tuple[Crystal, ...]) -> Tables:
     )
     seen = _seen_per_angstrom(spec, geometry)
     _check_precession(spec, seen, geometry.k)
-    return Tables(engine.prepare(spec, crystals, geometry, seen), extensions, *_orientations(spec, crystals))
+    cells = None
+    if spec.output.polar is not None:
+        grid = PolarGrid.over_crop(spec.output.polar.annuli_per_radius, spec.output.polar.n_azimuths)
+        cells = polar_cells(spec.detector.size_px, spec.detector.calibration_per_angstrom, grid)
+    return Tables(engine.prepare(spec, crystals, geometry, seen), extensions, *_orientations(spec, crystals), cells)
 
 
 def _largest_disc_px(spec: SimulationSpec) -> float:

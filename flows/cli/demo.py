@@ -20,13 +20,14 @@ from flows.cli.session import run_flow
 
 
 def demo_spec(n_patterns: int, epochs: int) -> PipelineSpec:
-    """Return the document of the demo: the reference dataset, smaller, and the three sample scans."""
+    """Return the document of the demo: the reference dataset, smaller, and the samples, one of them a raw scan."""
     changes = (f"n_patterns={n_patterns}", "output.x_all=false")
     simulation = load_spec(specs_folder() / "reference.yaml", SimulationSpec, changes)
     return make_spec(
         {
             "simulation": simulation.to_document(),
             "training": {"epochs": epochs, "patience": 3},
+            "raw_scans": [str(samples_folder() / "film.hspy")],
             "experiments": [str(samples_folder() / "*_radial_crop.npz")],
             "truth_folder": str(samples_folder() / "truth"),
         },

@@ -1,9 +1,10 @@
-"""Where blocks are simulated, as the settings say, and how the groups of a dataset whose run failed are stopped."""
+"""Where datasets are simulated and scans preprocessed, as the settings say; how groups of a failed run are stopped."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.dataset.build import GroupSummary
@@ -13,6 +14,12 @@ from flows.execution.executors.dask import DaskExecutor
 from flows.execution.executors.threads import ThreadsExecutor
 from flows.settings import load_settings
 from flows.ui.progress import Stopped
+
+if TYPE_CHECKING:
+    from difsims_core.experiment.prepare import PreparedScan
+    from difsims_core.experiment.write.plan import ScanPlan
+    from difsims_core.experiment.write.shards import Progress as ScanProgress
+    from difsims_core.storage.objects import ObjectStore
 
 _EXECUTORS: dict[str, type[Executor]] = {"threads": ThreadsExecutor, "dask": DaskExecutor}
 _given_up: set[str] = set()  # datasets whose run failed while groups were in flight
@@ -58,6 +65,11 @@ def write_group(
             progress(patterns)
 
     return _executor().write_group(store_url, spec, plan, blocks, reached)
+
+
+def write_shards(store: ObjectStore, prepared: PreparedScan, plan: ScanPlan, progress: ScanProgress) -> None:
+    """Integrate and write the missing shards of a scan where the settings say; see `Executor.write_shards`."""
+    _executor().write_shards(store, prepared, plan, progress)
 
 
 def _executor() -> Executor:

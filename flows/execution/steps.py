@@ -176,7 +176,13 @@ def _preprocess_one(
 
     report = progress_callback(work, url)
     return write_scan(
-        open_store(store), url, spec, name=name, force=force, progress=lambda done, total: report(100 * done // total)
+        open_store(store),
+        url,
+        spec,
+        name=name,
+        force=force,
+        progress=lambda done, total: report(100 * done // total),
+        write=compute.write_shards,
     )
 
 

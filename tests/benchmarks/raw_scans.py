@@ -31,15 +31,18 @@ from tests.experiment.made_scans import Faults, make_scan
 SIZE, CALIBRATION = 256, 0.01176
 
 
-def frames_of(n: int) -> np.ndarray:
-    """Return (n, 256, 256) uint16: patterns of made grains in the middle of a larger detector, with a background."""
+def made_frames(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return (n, 256, 256) uint16 and (n, 2): patterns of made grains in the middle of a larger detector, with a
+    background, and their centres, px.
+    """
     rng = np.random.default_rng(1)
     made = make_scan(("pb", "pbi2_2h"), Faults(jitter_px=0.3, drift=((2.0, 1.0), (-1.0, 2.0))))
     small = made.frames.reshape(-1, *made.frames.shape[2:])
     frames = rng.poisson(0.3, (n, SIZE, SIZE)).astype(np.uint16)
     edge = (SIZE - small.shape[1]) // 2
-    frames[:, edge:-edge, edge:-edge] += small[rng.integers(0, len(small), n)]
-    return frames
+    chosen = rng.integers(0, len(small), n)
+    frames[:, edge:-edge, edge:-edge] += small[chosen]
+    return frames, made.centres.reshape(-1, 2)[chosen] + edge
 
 
 def seconds(action: Callable[[], object]) -> float:
@@ -105,7 +108,7 @@ def main() -> None:
     parser.add_argument("--patterns", type=int, default=512)
     parser.add_argument("--repeats", type=int, default=7)
     options = parser.parse_args()
-    frames = frames_of(options.patterns)
+    frames, _ = made_frames(options.patterns)
     whole_blocks(frames, options.repeats)
     product_alone(frames, options.repeats)
 

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from difsims_core.config.diffraction import DiffractionSpec
 from difsims_core.config.distributions import Choice, LogUniform
 from difsims_core.config.documents import apply_changes, dump_spec, load_spec, make_spec, read_document
+from difsims_core.config.keys.fingerprint import fingerprint_document
 from difsims_core.config.learning import TrainingSpec
 from difsims_core.config.pipeline import PipelineSpec
 from difsims_core.config.simulation import SimulationSpec
@@ -188,3 +189,18 @@ def test_background_class_comes_last():
     assert make_spec({"phases": ["pb"], "background_class": True}).class_names == ("pb", "background")
     with pytest.raises(SpecError, match="background"):
         make_spec({"phases": ["background"], "background_class": True})
+
+
+@pytest.mark.parametrize(("given", "kept"), [(True, (2, 72)), ({}, (2, 72)), ({"n_azimuths": 90}, (2, 90))])
+def test_the_reduced_polar_grid_is_asked_for_as_the_other_outputs_are(given, kept):
+    polar = make_spec({"output": {"polar": given}}).output.polar
+    assert (polar.annuli_per_radius, polar.n_azimuths) == kept
+
+
+def test_without_the_reduced_grid_a_document_is_what_it_was():
+    assert make_spec({"output": {"polar": False}}) == make_spec({"output": {"polar": None}}) == SimulationSpec()
+    assert "polar" not in fingerprint_document(SimulationSpec())["output"]
+    digests = {make_spec({"output": {"polar": grid}}).digest() for grid in (None, {}, {"n_azimuths": 90})}
+    assert len(digests) == 3
+    with pytest.raises(SpecError, match=r"'azimuths'.*n_azimuths"):
+        make_spec({"output": {"polar": {"azimuths": 90}}})

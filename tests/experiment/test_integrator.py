@@ -6,9 +6,9 @@ import pytest
 from difsims_core.errors import ExperimentError
 from difsims_core.experiment.correct.geometry import Geometry
 from difsims_core.experiment.integrate.integrator import PLACES, Integrator
-from difsims_core.signal.cell_operator import CellRange, cell_operator
+from difsims_core.signal.cell_operator import cell_operator
 from difsims_core.signal.grid import RadialGrid
-from difsims_core.signal.polar_grid import PolarGrid
+from difsims_core.signal.polar_grid import CellRange, PolarGrid
 
 GRID = RadialGrid(n_bins=60, step_per_angstrom=0.02, crop_bins=(5, 45))
 POLAR = PolarGrid(GRID, 5, 20, 2, 36)

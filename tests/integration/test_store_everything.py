@@ -16,7 +16,7 @@ from difsims_core.storage.objects import open_store
 
 N = 70
 CHANGES = [
-    f"n_patterns={N}", "spots.sigma_px=2.0", "output={polar_px: true, polar_all: true, peaks: true}",
+    f"n_patterns={N}", "spots.sigma_px=2.0", "output={polar_px: true, polar_all: true, polar: {}, peaks: true}",
     "postprocessing.q_crop={jitter: {uniform: [0.98, 1.02]}}", "overlap={}", "distortion={}", "cut_off={}",
     "amorphous_ring={}", "inelastic={}", "intensities={model: random}", "background_class=true",
     "spots.direct_beam=2.0", "spots.convergence_semi_angle_mrad={uniform: [0.1, 0.4]}",
@@ -61,6 +61,7 @@ def test_what_is_stored_is_what_was_simulated(tmp_path, spec, simulator, block):
 def test_the_parts_fit_together(block):
     assert block.polar_px.shape == (N, 147, 360)
     assert block.polar_all.shape == (N, 256, 360)
+    assert block.polar.shape == (N, 74, 72)
     assert block.x_q.shape == (N, 147)
     np.testing.assert_allclose(block.fractions.sum(axis=1), 1, atol=1e-6)
     background = block.y == 3
@@ -68,7 +69,7 @@ def test_the_parts_fit_together(block):
     counts = np.diff(block.peaks.start)
     assert np.all(counts[background] == 0)
     assert np.all(counts[~background] > 0)
-    for polar_patterns in (block.polar_px, block.polar_all):
+    for polar_patterns in (block.polar_px, block.polar_all, block.polar):
         assert np.all(np.isfinite(polar_patterns))
         assert np.all(polar_patterns.min(axis=(1, 2)) == 0)
         assert np.all(polar_patterns.max(axis=(1, 2)) == 1)
@@ -77,7 +78,7 @@ def test_the_parts_fit_together(block):
 @pytest.mark.parametrize(("edges", "threads"), [((0, 1, 33, 34, N), 1), ((0, 40, N), 2)])
 def test_bytes_do_not_depend_on_blocks_or_threads(simulator, block, edges, threads):
     parts = [simulator.block(start, stop, threads) for start, stop in pairwise(edges)]
-    for name in ("x_px", "x_all", "x_q", "y", "polar_px", "polar_all", "fractions"):
+    for name in ("x_px", "x_all", "x_q", "y", "polar_px", "polar_all", "polar", "fractions"):
         joined = np.concatenate([getattr(part, name) for part in parts])
         assert joined.tobytes() == getattr(block, name).tobytes(), name
     for name, values in block.draws.items():

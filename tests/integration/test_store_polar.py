@@ -17,7 +17,8 @@ from difsims_core.storage import layout
 from difsims_core.storage.objects import open_store
 from tests.doubles import fake
 
-SPEC = SimulationSpec(n_patterns=70, seed=3, overlap={}, output={"polar_px": True, "polar_all": True})
+REDUCED = {"n_azimuths": 24, "annuli_per_radius": 4}
+SPEC = SimulationSpec(n_patterns=70, seed=3, overlap={}, output={"polar_px": True, "polar_all": True, "polar": REDUCED})
 ROWS = 32
 
 
@@ -36,6 +37,10 @@ def test_polar_patterns_and_fractions_come_back(store, plan):
     for path, values in {
         "2d/x_px": expected.polar_px,
         "2d/x_all": expected.polar_all,
+        "polar/x": expected.polar,
+        "polar/y": expected.y[:, np.newaxis],
+        "polar/x_q_axis": expected.polar_grid.q,
+        "polar/x_azimuth_axis": expected.polar_grid.azimuth_deg,
         "2d/y_px": expected.y[:, np.newaxis],
         "2d/y_all": expected.y[:, np.newaxis],
         "2d/x_px_q_axis": expected.q_px,
@@ -48,11 +53,12 @@ def test_polar_patterns_and_fractions_come_back(store, plan):
         np.testing.assert_array_equal(sim[path][:], values)
     assert sim["2d/x_px_azimuth_axis"].attrs["units"] == "degree"
     assert sim["2d/x_px"].chunks == (8, 147, 360)
+    assert sim["polar/x"].shape == (70, 37, 24)
     assert sim["1d/x_px"].chunks == (32, 147)  # small rows: the block is one piece
     assert verify(store, plan.id, 2, simulator=fake(SPEC)).ok
 
 
-def test_xarray_opens_both_groups(store, plan):
+def test_xarray_opens_all_groups(store, plan):
     sim, expected = open_simulation(plan.id, store), fake(SPEC).block(30, 40)
     with xarray.open_zarr(sim.group.store, group="2d", chunks=None) as data:
         assert data["x_px"].dims == ("pattern", "x_px_q_axis", "x_px_azimuth_axis")
@@ -62,6 +68,11 @@ def test_xarray_opens_both_groups(store, plan):
         }  # fmt: skip
         assert data["x_px_azimuth_axis"].attrs["units"] == "degree"
         np.testing.assert_array_equal(data["x_px"][30:40], expected.polar_px)
+    with xarray.open_zarr(sim.group.store, group="polar", chunks=None) as data:
+        assert data["x"].dims == ("pattern", "x_q_axis", "x_azimuth_axis")
+        assert data["x_azimuth_axis"].attrs["units"] == "degree"
+        assert data["x_q_axis"].attrs["units"] == "1/angstrom"
+        np.testing.assert_array_equal(data["x"][30:40], expected.polar)
     with xarray.open_zarr(sim.group.store, group="1d", chunks=None) as data:
         assert data["fractions"].dims == ("pattern", "class")
         assert tuple(data["fractions"].attrs["class_names"]) == SPEC.class_names
@@ -82,10 +93,12 @@ def test_an_export_has_a_scalar_for_each_group(store, plan, tmp_path):
     (path,) = NpzExporter().export(open_simulation(plan.id, store), tmp_path / "out.npz")
     expected = fake(SPEC).block(0, 70)
     with np.load(path, allow_pickle=False) as file:
-        assert sorted(file.files) == ["1d", "2d", "draws", "metadata"]
+        assert sorted(file.files) == ["1d", "2d", "draws", "metadata", "polar"]
         assert sorted(file["2d"].dtype.names) == [
             "x_all", "x_all_azimuth_axis", "x_all_q_axis", "x_px", "x_px_azimuth_axis", "x_px_q_axis", "y_all", "y_px",
         ]  # fmt: skip
+        assert sorted(file["polar"].dtype.names) == ["x", "x_azimuth_axis", "x_q_axis", "y"]
+        np.testing.assert_array_equal(file["polar"]["x"], expected.polar)
         two, one = file["2d"], file["1d"]
         np.testing.assert_array_equal(two["x_px"], expected.polar_px)
         np.testing.assert_array_equal(two["x_all"], expected.polar_all)
@@ -112,7 +125,7 @@ def test_without_them_there_is_no_such_group(tmp_path, store):
     write_group(store.root, spec, plan.id, range(1), simulator=fake(spec))
     finish(store, plan)
     sim = open_simulation(plan.id, store)
-    assert not [path for path in sim.arrays if path.startswith(("2d/", "peaks/")) or "fractions" in path]
+    assert not [path for path in sim.arrays if path.startswith(("2d/", "polar/", "peaks/")) or "fractions" in path]
     with pytest.raises(InputError, match="2d/x_px"):
         sim["2d/x_px"]
     with np.load(NpzExporter().export(open_simulation(plan.id, store), tmp_path / "out.npz")[0]) as file:

@@ -22,7 +22,7 @@ assert difsims_core.__file__.startswith(sys.argv[1]), difsims_core.__file__
 assert load_spec(specs_folder() / "reference.yaml").class_names
 assert len({load_crystal(entry.name).sha256 for entry in list_catalogue()}) == 13
 assert len(list(samples_folder().glob("*_radial_crop.npz"))) == 3
-assert len(list((samples_folder() / "truth").glob("*_truth.npz"))) == 3
+assert len(list((samples_folder() / "truth").glob("*_truth.npz"))) == 4
 """
 
 

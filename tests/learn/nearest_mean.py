@@ -16,7 +16,7 @@ from difsims_core.learn.weights import Weight
 
 class NearestMeanSpec(TrainingDocument):
     kind: Literal["nearest_mean"] = "nearest_mean"  # type: ignore[assignment]
-    takes: Literal["profile", "polar"] = "profile"
+    takes: Literal["profile", "polar", "reduced"] = "profile"
     sharpness: float = 5.0
 
 
@@ -28,7 +28,9 @@ class NearestMean(Classifier[NearestMeanSpec]):
 
     @classmethod
     def input_of(cls, training: NearestMeanSpec) -> ClassifierInput:
-        return ClassifierInput(training.takes, {"profile": "1d/x_px", "polar": "2d/x_px"}[training.takes])
+        if training.takes == "profile":
+            return ClassifierInput("profile", "1d/x_px")
+        return ClassifierInput("polar", {"polar": "2d/x_px", "reduced": "polar/x"}[training.takes])
 
     @classmethod
     def fit(

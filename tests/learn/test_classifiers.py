@@ -46,7 +46,12 @@ def store(tmp_path_factory):
 @pytest.fixture(scope="module")
 def simulation(store):
     """Patterns of formulas; those of a class differ as much as those of others, but for a few."""
-    spec = {"n_patterns": N, "seed": 3, "phases": ["pbi2_2h", "gratia_2h", "pb"], "output": {"polar_px": True}}
+    spec = {
+        "n_patterns": N,
+        "seed": 3,
+        "phases": ["pbi2_2h", "gratia_2h", "pb"],
+        "output": {"polar_px": True, "polar": {}},
+    }
     return build_fake(store, SimulationSpec.model_validate(spec))
 
 
@@ -78,7 +83,7 @@ def test_what_is_no_document_of_its_kind_is_refused(document, words):
         make_spec({"training": document}, PipelineSpec)
 
 
-@pytest.mark.parametrize("takes", ["profile", "polar"])
+@pytest.mark.parametrize("takes", ["profile", "polar", "reduced"])
 def test_it_is_trained_stored_loaded_and_used(store, simulation, takes):
     spec = NearestMeanSpec(takes=takes)
     result = run_training(store, [simulation.id], spec)
@@ -87,7 +92,7 @@ def test_it_is_trained_stored_loaded_and_used(store, simulation, takes):
     assert find_trained(store, [simulation.id], spec).id == result.bundle.id
     bundle = load_bundle(result.bundle.id, store)
     assert bundle.training == spec
-    assert bundle.input_shape == {"profile": (147,), "polar": (147, 360)}[takes]
+    assert bundle.input_shape == {"profile": (147,), "polar": (147, 360), "reduced": (74, 72)}[takes]
     assert bundle.history == ()
     assert set(bundle.objects) == {"weights.npz"}
     assert verify_model(store, bundle.id).ok
@@ -95,7 +100,7 @@ def test_it_is_trained_stored_loaded_and_used(store, simulation, takes):
     kept = NearestMean(bundle.classifier.means, 5.0).predict(array[:9])
     np.testing.assert_array_equal(bundle.classifier.predict(array[:9]), kept)
     scale = array.max(axis=tuple(range(1, array.ndim)), keepdims=True)
-    found = predict_profiles(bundle, array[:9].reshape(3, 3, *array.shape[1:]) / scale[:9].mean(), simulation.q_px)
+    found = predict_profiles(bundle, array[:9].reshape(3, 3, *array.shape[1:]) / scale[:9].mean(), bundle.q_axis)
     assert found.shape == (3, 3, 3)
     np.testing.assert_allclose(found.sum(axis=-1), 1, atol=1e-6)
 
@@ -130,6 +135,8 @@ def test_a_dataset_without_its_patterns_is_refused(store):
     bare = build_fake(store, SimulationSpec.model_validate({"n_patterns": 300, "phases": ["pb", "pbi2_2h"]}))
     with pytest.raises(InputError, match=rf"{bare.id}.* 2d/x_px.*output\.polar_px"):
         run_training(store, [bare.id], POLAR)
+    with pytest.raises(InputError, match=rf"{bare.id}.* polar/x.*output\.polar,"):
+        run_training(store, [bare.id], NearestMeanSpec(takes="reduced"))
 
 
 def test_models_are_compared_and_promoted_by_what_they_declare(store, simulation):

@@ -133,17 +133,17 @@ def test_a_simulation_to_come_takes_the_place_of_its_older_versions(store):
 WITH_ALL = spec(
     n_patterns=6,
     postprocessing={"sqrt": True, "q_crop": {"n_points": 20}},
-    output={"x_all": True, "polar_px": True, "polar_all": True},
+    output={"x_all": True, "polar_px": True, "polar_all": True, "polar": {}},
 )
 
 
 def test_the_kind_of_a_simulation_is_known_before_it_is_there(store):
     opened = open_simulation(run_simulation(store, WITH_ALL).id, store)
-    for array in ("1d/x_px", "1d/x_all", "1d/x_q", "2d/x_px", "2d/x_all"):
+    for array in ("1d/x_px", "1d/x_all", "1d/x_q", "2d/x_px", "2d/x_all", "polar/x"):
         wanted = ClassifierInput("profile" if array.startswith("1d") else "polar", array)
         told, found = kind_to_come(WITH_ALL, wanted), kind_of(opened, wanted)
         assert told is not None
-        assert (told.phases, told.sqrt) == (found.phases, found.sqrt)
+        assert (told.phases, told.shape, told.sqrt) == (found.phases, found.shape, found.sqrt)
         np.testing.assert_array_equal(told.q_axis, found.q_axis)
         assert (kind_to_come(spec(), wanted) is None) == (array != "1d/x_px"), "what is not kept has no axis"
     assert document_of(WITH_ALL) == document_of(opened)

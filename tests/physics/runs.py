@@ -7,6 +7,7 @@ import numpy as np
 from difsims_core.config.documents import make_spec
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.diffraction.draws import Draws, draw_patterns
+from difsims_core.simulation.cell_signal import cell_signal
 from difsims_core.simulation.detector_signal import ProfileSignal, image_signal, polar_signal, profile_signal
 from difsims_core.simulation.simulator import Simulator
 
@@ -48,6 +49,12 @@ class Run:
     def polar_patterns(self, *, full: bool = True) -> np.ndarray:
         """Return (n, 256 or 147, 360)."""
         return polar_signal(self.spec, self.simulator.tables, self.draws, self.labels, self.signal(), full=full)
+
+    def cells(self) -> np.ndarray:
+        """Return (n, n_radii, n_azimuths) on the reduced grid of the document."""
+        tables = self.simulator.tables
+        assert tables.cells is not None
+        return cell_signal(self.spec, tables, self.draws, self.labels, self.signal(), tables.cells)
 
     def images(self, *, noise: bool = False) -> np.ndarray:
         return image_signal(self.spec, self.simulator.tables, self.draws, self.labels, noise=noise)

@@ -104,7 +104,7 @@ def test_what_reaches_the_detector_is_damped_in_every_route(example, order):
         changes = {"order": order, "background": {"amplitude": 0.0}, "noise": {"intensity_spike": 0.0}}
     else:
         changes = {}
-    spec = spec_of({"blur": {"b_angstrom2": 8}}, **changes, output={**CLEAN["output"], "polar_px": True})
+    spec = spec_of({"blur": {"b_angstrom2": 8}}, **changes, output={**CLEAN["output"], "polar_px": True, "polar": {}})
     simulator = Simulator.prepare(spec)
     block = simulator.block(0, 24)
     factor = np.exp(-2 * simulator.q_all**2)
@@ -118,6 +118,10 @@ def test_what_reaches_the_detector_is_damped_in_every_route(example, order):
         polar_patterns, _ = simulator.tables.engine.polar_patterns(draws, draws.patterns % 2, slice(None), spec.seed)
         wanted = normalised((polar_patterns * factor[:, None])[:, simulator.tables.geometry.grid.crop])
         np.testing.assert_allclose(block.polar_px, wanted, atol=1e-5)
+        cells = simulator.tables.cells
+        reduced, _ = simulator.tables.engine.polar_cells(draws, draws.patterns % 2, cells, spec.seed)
+        damped = reduced * np.exp(-8 * cells.grid.q**2 / 4)[:, None]
+        np.testing.assert_allclose(block.polar, normalised(damped), atol=1e-5)
         plain = Simulator.prepare(spec_of()).images(0, 2, noise=False)
         offset = np.arange(515) - 257
         q = np.hypot(offset[:, None], offset) * 0.00588
@@ -184,8 +188,9 @@ def test_what_is_no_section_is_refused(example, sections, message):
         make_spec({"extensions": sections})
 
 
-def test_a_route_that_cannot_carry_it_is_refused(example):
-    polar = spec_of({"gain": {}}, output={"polar_px": True})
+@pytest.mark.parametrize("kept", ["polar_px", "polar"])
+def test_a_route_that_cannot_carry_it_is_refused(example, kept):
+    polar = spec_of({"gain": {}}, output={kept: True})
     with pytest.raises(InputError, match=r"'gain' of difsims_example 1\.0 .*'polar'"):
         simulate(polar)
     with pytest.raises(InputError, match=r"'gain' of difsims_example 1\.0 .*'image'"):

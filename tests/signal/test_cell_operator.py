@@ -8,8 +8,9 @@ from scipy import sparse
 
 from difsims_core.errors import InputError
 from difsims_core.experiment.correct.geometry import Geometry
-from difsims_core.signal.cell_operator import CellOperator, CellRange, cell_operator, reach_px
+from difsims_core.signal.cell_operator import CellOperator, cell_operator, reach_px
 from difsims_core.signal.grid import RadialGrid
+from difsims_core.signal.polar_grid import CellRange
 from tests.oracles.polar_cells import polar_areas
 
 STEP = 0.0083

@@ -23,16 +23,17 @@ _log = logging.getLogger(__name__)
 MAX_BYTES = 2**31 - 1
 """NumPy's limit for one structured dtype: 2 GiB less a byte."""
 _OVERHEAD = 16 * 1024  # zip directory and npy headers
-_GROUPS = ("1d", "2d", "draws")  # those with a row for each pattern
+_GROUPS = ("1d", "2d", "polar", "draws")  # those with a row for each pattern
 
 
 @dataclass(frozen=True)
 class NpzExporter(Exporter):
     """One file, or numbered files ``name_0001.npz`` … beside it when it would exceed ``max_bytes``.
 
-    Each file holds one structured scalar a group: ``np.load(p)["1d"]["x_px"]`` is (n, 147), ``["2d"]["x_px"]``, where
-    polar patterns are kept, (n, 147, 360), ``["draws"]["sigma_px"]`` (n,), ``["metadata"]["id"]`` the id.
-    ``["metadata"]`` also says which part of how many a file is, and its first and last pattern.
+    Each file holds one structured scalar a group: ``np.load(p)["1d"]["x_px"]`` is (n, 147), ``["draws"]["sigma_px"]``
+    (n,), ``["metadata"]["id"]`` the id; where polar patterns are kept, ``["2d"]["x_px"]`` is (n, 147, 360) and
+    ``["polar"]["x"]`` (n, 74, 72). ``["metadata"]`` also says which part of how many a file is, and its first and last
+    pattern.
     """
 
     max_bytes: int = MAX_BYTES

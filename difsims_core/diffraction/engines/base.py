@@ -19,11 +19,12 @@ from difsims_core.diffraction.draws import Draws
 from difsims_core.diffraction.geometry import Geometry
 from difsims_core.diffraction.grains import Grains, grains
 from difsims_core.diffraction.image import noise_free_images
-from difsims_core.diffraction.polar import noise_free_polar_patterns
+from difsims_core.diffraction.polar import noise_free_polar_cells, noise_free_polar_patterns
 from difsims_core.diffraction.profile import noise_free_profiles
 from difsims_core.diffraction.sources import Spots, SpotSource
 from difsims_core.diffraction.spots import DetectedSpots, detected_spots
 from difsims_core.kernels.spots.records import Frame
+from difsims_core.signal.cell_pixels import PolarCells
 
 _POINTS_AT_ONCE = 2**21  # of convergence discs, so that their intensities stay within tens of MB
 
@@ -158,6 +159,22 @@ class Engine(ABC):
         """
         frame = self.geometry.frame
         return noise_free_polar_patterns(self.geometry, self.sources_of(draws, labels, seed, frame), len(labels), bins)
+
+    def polar_cells(
+        self, draws: Draws, labels: np.ndarray, cells: PolarCells, seed: int = 0
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Compute noise-free polar patterns on a reduced grid; other parameters and unit as ``profiles``.
+
+        Returns
+        -------
+        patterns : (n, n_radii, n_azimuths) float32
+            What the integration of an image gives: pixels, sampled at their centres, shared among the cells by area.
+            Pixels that a beam stop or a gap hides give nothing; the area is that of the whole cell all the same.
+        unit : (n,) float64
+            As ``profiles``.
+        """
+        frame = self.geometry.frame
+        return noise_free_polar_cells(self.geometry, self.sources_of(draws, labels, seed, frame), len(labels), cells)
 
     def images(
         self, draws: Draws, labels: np.ndarray, shape: tuple[int, int], seed: int = 0

@@ -76,7 +76,7 @@ class Extensions:
                 raise InputError(problem) from error
         extensions = cls(spec.seed, tuple(members))
         extensions.check_route("profile")
-        if spec.output.polar_px or spec.output.polar_all:
+        if spec.output.polar_px or spec.output.polar_all or spec.output.polar:
             extensions.check_route("polar")
         return extensions
 

@@ -11,9 +11,9 @@ import numpy as np
 from difsims_core.errors import ExperimentError
 from difsims_core.experiment.correct.geometry import Geometry
 from difsims_core.kernels.scan.integrate import integrate_frame, merge_annuli, merge_azimuths, pad_frame
-from difsims_core.signal.cell_operator import CellOperator, CellRange, cell_operator, reach_px
+from difsims_core.signal.cell_operator import CellOperator, cell_operator, reach_px
 from difsims_core.signal.cell_pixels import effective_pixels, pixels_of_cells
-from difsims_core.signal.polar_grid import PolarGrid
+from difsims_core.signal.polar_grid import CellRange, PolarGrid
 
 PLACES = 10
 """Of the beam along each edge of a pixel, its middle among them: it is at most 1/20 px from one of them."""

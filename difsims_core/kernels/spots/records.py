@@ -153,6 +153,27 @@ class Spread(NamedTuple):
     whole: int
 
 
+class PixelShares(NamedTuple):
+    """What each pixel of a square frame gives to the cells of a polar grid.
+
+    Attributes
+    ----------
+    size : int
+        Pixels along one edge of the frame.
+    start : (size² + 1,) int32
+        Entries of the pixel p = row · size + column are ``start[p]:start[p + 1]``.
+    cell : (m,) int32
+        Number of the cell, in the order (radius, azimuth).
+    weight : (m,) float32
+        Shared area over the area of the cell: what the pixel's intensity counts in the mean over the cell.
+    """
+
+    size: int
+    start: np.ndarray
+    cell: np.ndarray
+    weight: np.ndarray
+
+
 class GivenSpots(NamedTuple):
     """Spots of several patterns that were computed elsewhere, end to end, as the kernels take them to the detector.
 

@@ -21,8 +21,11 @@ if TYPE_CHECKING:
     from difsims_core.dataset.open import Simulation
 
 SAME_AXIS_PER_ANGSTROM = 1e-6
-_PATTERNS = ("x_px", "x_all", "x_q")
-_MAKES = {"1d/x_q": "a postprocessing.q_crop", "2d/x_px": "output.polar_px", "2d/x_all": "output.polar_all"}
+_PATTERNS = ("x_px", "x_all", "x_q", "x")
+_MAKES = {
+    "1d/x_q": "a postprocessing.q_crop", "2d/x_px": "output.polar_px", "2d/x_all": "output.polar_all",
+    "polar/x": "output.polar",
+}  # fmt: skip
 RECIPE = "1"
 """Changes whenever the same document and datasets give other weights; part of every training fingerprint."""
 

@@ -1,22 +1,29 @@
-"""What simulates the blocks of a dataset: the interface of all executors, whose blocks are the same bytes."""
+"""What writes the parts of datasets and of preprocessed scans: executors, each of which makes the same bytes."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
 
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.dataset.build import GroupSummary
 from difsims_core.dataset.plan import Plan
 from flows.settings import Settings
 
+if TYPE_CHECKING:
+    from difsims_core.experiment.prepare import PreparedScan
+    from difsims_core.experiment.write.plan import ScanPlan
+    from difsims_core.experiment.write.shards import Progress as ScanProgress
+    from difsims_core.storage.objects import ObjectStore
+
 Progress = Callable[[int], None]
 """Told how many patterns of a group are stored by now; what it raises ends the group."""
 
 
 class Executor(ABC):
-    """Simulates and writes groups of blocks; used by several threads of a flow at once."""
+    """Writes groups of blocks and shards of scans; used by several threads of a flow at once."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -45,4 +52,18 @@ class Executor(ABC):
             If the store fails.
         ClusterError
             If the cluster is lost, or a block was given up because its workers died.
+        """
+
+    @abstractmethod
+    def write_shards(self, store: ObjectStore, prepared: PreparedScan, plan: ScanPlan, progress: ScanProgress) -> None:
+        """Integrate and write the shards of a scan that have no receipts, as ``experiment.write.shards.write_shards``.
+
+        Raises
+        ------
+        ExperimentError
+            If frames cannot be read or integrated.
+        StoreError
+            If the store fails.
+        ClusterError
+            If a cluster is needed and does not answer, or is lost.
         """

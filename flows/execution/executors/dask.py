@@ -1,4 +1,4 @@
-"""Blocks simulated by the workers of a Dask cluster."""
+"""Blocks of datasets and shards of scans, written by the workers of a Dask cluster."""
 
 from __future__ import annotations
 
@@ -25,7 +25,13 @@ from flows.ui.progress import log_and_show
 if TYPE_CHECKING:
     from distributed import Future
 
+    from difsims_core.experiment.prepare import PreparedScan
+    from difsims_core.experiment.write.plan import ScanPlan
+    from difsims_core.experiment.write.shards import Progress as ScanProgress
+    from difsims_core.storage.objects import ObjectStore
+
 _WRITE_BLOCK = "difsims_core.dataset.remote:write_remote_block"
+_WRITE_SHARD = "difsims_core.experiment.write.remote:write_remote_shard"
 POLL_SECONDS = 1.0  # between looks at a stop request and at the cluster
 _ordering = Lock()
 
@@ -54,13 +60,37 @@ class DaskExecutor(Executor):
             order = _order(spec, plan, store_url)
             with (
                 self._cluster() as found,
-                closing(map_blocks(found, _WRITE_BLOCK, missing, order, lambda: progress(there + patterns))) as written,
+                closing(
+                    map_blocks(
+                        found, _WRITE_BLOCK, missing, order, lambda: progress(there + patterns), f"block-of-{plan.id}"
+                    )
+                ) as written,
             ):
                 for block in written:
                     start, stop = plan.rows(block)
                     patterns += stop - start
                     progress(there + patterns)
         return GroupSummary(plan.id, blocks, len(missing), len(done), patterns, time.perf_counter() - began)
+
+    def write_shards(self, store: ObjectStore, prepared: PreparedScan, plan: ScanPlan, progress: ScanProgress) -> None:
+        """Let workers integrate and write the shards that have no receipts."""
+        from difsims_core.experiment.write.records import read_receipts as read_shard_receipts
+        from difsims_core.experiment.write.remote import shard_order
+
+        done = read_shard_receipts(store, plan)
+        missing = [shard for shard in range(plan.n_shards) if shard not in done]
+        stored = sum(map(plan.patterns_of, done))
+        progress(stored, plan.n_patterns)
+        if not missing:
+            return
+        order, work = shard_order(store, prepared, plan), f"shard-of-{plan.name}"
+        with self._cluster() as found:
+            log_and_show(f"parts of the scan go to the Dask cluster at {found.address} with {found.threads} threads")
+            still_wanted = lambda: progress(stored, plan.n_patterns)  # noqa: E731 - what it counts is here
+            with closing(map_blocks(found, _WRITE_SHARD, missing, order, still_wanted, work)) as written:
+                for shard in written:
+                    stored += plan.patterns_of(shard)
+                    progress(stored, plan.n_patterns)
 
     def _cluster(self) -> AbstractContextManager[Cluster]:
         return cluster(str(self._settings.dask_address))
@@ -72,6 +102,7 @@ def map_blocks(
     blocks: Sequence[int],
     order: Mapping[str, Any],
     still_wanted: Callable[[], None],
+    work: str = "block",
 ) -> Generator[int]:
     """Call a function for every block on a cluster and yield the numbers of the blocks, as they end.
 
@@ -87,6 +118,8 @@ def map_blocks(
         What to call it with.
     still_wanted
         Called every second; what it raises cancels the rest.
+    work
+        What pages of the cluster call it.
 
     Raises
     ------
@@ -94,7 +127,7 @@ def map_blocks(
         What the function raised: at once if another try will not help, otherwise when all other blocks have ended.
     """
     attempt = uuid.uuid4().hex[:8]  # the failure of a key is remembered as long as anybody holds its future
-    keys = [(f"block-of-{order['simulation_id']}", block, attempt) for block in blocks]
+    keys = [(work, block, attempt) for block in blocks]
     futures: list[Future] = found.client.map(
         call_by_name(), blocks, key=keys, pure=False, function=function, order=dict(order)
     )

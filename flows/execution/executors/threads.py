@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.dataset import build
@@ -11,6 +12,12 @@ from difsims_core.dataset.build import GroupSummary
 from difsims_core.dataset.plan import Plan
 from flows.execution.concurrency_limit import simulation_slot
 from flows.execution.executors.base import Executor, Progress
+
+if TYPE_CHECKING:
+    from difsims_core.experiment.prepare import PreparedScan
+    from difsims_core.experiment.write.plan import ScanPlan
+    from difsims_core.experiment.write.shards import Progress as ScanProgress
+    from difsims_core.storage.objects import ObjectStore
 
 
 class ThreadsExecutor(Executor):
@@ -27,3 +34,9 @@ class ThreadsExecutor(Executor):
     ) -> GroupSummary:
         """Simulate and write the blocks that have no receipts."""
         return build.write_group(store_url, spec, plan.id, blocks, progress=progress)
+
+    def write_shards(self, store: ObjectStore, prepared: PreparedScan, plan: ScanPlan, progress: ScanProgress) -> None:
+        """Integrate and write the shards that have no receipts."""
+        from difsims_core.experiment.write.shards import write_shards
+
+        write_shards(store, prepared, plan, progress)
