@@ -90,12 +90,14 @@ reader_process.main()
         assert "SIGSEGV" in str(reader.raw_problem(str(tmp_path / "killer.npy"), ReadingSpec()))
 
 
-def test_a_raw_scan_that_needs_too_much_memory_is_named_with_the_setting(tmp_path):
-    with h5py.File(tmp_path / "large.h5", "w") as file:  # gigabytes that are stored as nothing
+def test_a_raw_scan_that_unpacks_to_more_than_memory_ends_nobody(tmp_path):
+    np.save(tmp_path / "whole.npy", np.zeros((3, 2, 8, 8), np.uint16))
+    with h5py.File(tmp_path / "large.h5", "w") as file:  # two gigabytes in a few megabytes
         counts = file.create_dataset("counts", (2, 2, 2**13, 2**13), "f8", chunks=(2, 2, 2**13, 2**13), compression=1)
         counts[0, 0, 0, 0] = 1
     with ScanReader(ReadingLimits(memory_mb=1_500, seconds=100)) as reader:
-        assert "DIFSIMS_INTAKE_MEMORY_MB" in str(reader.raw_problem(str(tmp_path / "large.h5"), ReadingSpec()))
+        assert "large.h5: " in str(reader.raw_problem(str(tmp_path / "large.h5"), ReadingSpec()))
+        assert reader.raw_problem(str(tmp_path / "whole.npy"), ReadingSpec()) is None
 
 
 @pytest.mark.parametrize(
