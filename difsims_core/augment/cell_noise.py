@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from difsims_core.kernels.polar.cells import count_cells
 from difsims_core.kernels.polar.shares import add_hot_pixels, seen_cells
-from difsims_core.kernels.spots.records import PixelShares
+from difsims_core.kernels.spots.records import PixelsOfCells, SharesOfPixels
 from difsims_core.randomness import Purpose
 
 
@@ -30,18 +31,18 @@ class SeenCells:
     pixels: np.ndarray
 
     @classmethod
-    def of(cls, shares: PixelShares, effective: np.ndarray, hidden: np.ndarray) -> SeenCells:
+    def of(cls, pixels: PixelsOfCells, size_px: int, effective: np.ndarray, hidden: np.ndarray) -> SeenCells:
         """Return what is left of cells of so many effective pixels; where no pattern hides anything, of all at once."""
         if not hidden[:, :2].any():
             return cls(hidden, np.sign(effective)[None], effective[None])
-        parts, pixels = np.empty((2, len(hidden), effective.size))
-        seen_cells(shares, hidden, parts, pixels)
-        return cls(hidden, *(values.reshape(len(hidden), *effective.shape) for values in (parts, pixels)))
+        parts, left = np.empty((2, len(hidden), effective.size))
+        seen_cells(pixels, size_px, hidden, parts, left)
+        return cls(hidden, *(values.reshape(len(hidden), *effective.shape) for values in (parts, left)))
 
 
 def apply_cell_noise(
     polar: np.ndarray,
-    shares: PixelShares,
+    shares: SharesOfPixels,
     seen: SeenCells,
     unit: np.ndarray,
     noise: Mapping[str, np.ndarray],
@@ -65,7 +66,7 @@ def apply_cell_noise(
     address
         Seed and (n,) global pattern indices.
     """
-    n_radii = polar.shape[1]
+    n_radii, size_px = polar.shape[1], math.isqrt(len(shares.start) - 1)
     dose, spike = (np.asarray(noise[name], np.float64) for name in ("dose", "intensity_spike"))
     hot, unit = (1 - np.asarray(noise["snr"], np.float64)) / 2, np.asarray(unit, np.float64)
     old = np.zeros(len(polar)) if maxima is None else maxima
@@ -76,6 +77,6 @@ def apply_cell_noise(
     )
     hot = np.where((old > 0) & (spike == 0), 0.0, hot)  # the legacy platform had no hot pixels without a spike
     add_hot_pixels(
-        polar.reshape(len(polar), -1), shares, seen.parts.reshape(len(seen.parts), -1), hot, spike * unit,
+        polar.reshape(len(polar), -1), shares, size_px, seen.parts.reshape(len(seen.parts), -1), hot, spike * unit,
         seen.hidden, *address, int(Purpose.HOT_PIXELS_CELLS),
     )  # fmt: skip

@@ -8,7 +8,7 @@ import numpy as np
 
 from difsims_core.diffraction.geometry import Geometry
 from difsims_core.diffraction.sources import SpotSource, render
-from difsims_core.diffraction.spread import annulus_areas_px
+from difsims_core.diffraction.spread import REACH_SIGMA, annulus_areas_px
 from difsims_core.kernels.polar.patterns import phase_polar_patterns
 from difsims_core.kernels.polar.shares import phase_polar_cells
 from difsims_core.kernels.spots.records import N_AZIMUTH
@@ -44,8 +44,8 @@ def noise_free_polar_cells(
     patterns = np.zeros((n, grid.n_radii * grid.n_azimuths), np.float32)
 
     def draw(source: SpotSource, common: tuple) -> np.ndarray:
-        ends = (cells.shares, _REACH_SIGMA, outer_px + 1)
-        return phase_polar_cells(*common[:5], *ends, *common[5:], source.grains.which, patterns)
+        on = cells.pixels, cells.size_px, (REACH_SIGMA, outer_px + 1)
+        return phase_polar_cells(*common[:5], *on, *common[5:], source.grains.which, patterns)
 
     unit = render(sources, n, geometry.frame, draw)
     return patterns.reshape(n, grid.n_radii, grid.n_azimuths), unit

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from difsims_core.errors import InputError
-from difsims_core.kernels.spots.records import PixelShares
+from difsims_core.kernels.spots.records import PixelsOfCells, SharesOfPixels
 from difsims_core.signal.polar_grid import CellRange, PolarGrid
 
 if TYPE_CHECKING:
@@ -76,14 +76,20 @@ class PolarCells:
     ----------
     grid : PolarGrid
         The grid.
-    shares : PixelShares
-        What each pixel gives to each cell.
+    size_px : int
+        Pixels along one edge of the square in its middle that holds the cells.
+    pixels : PixelsOfCells
+        What each pixel gives to each cell, cell by cell.
+    shares : SharesOfPixels
+        The same, pixel by pixel.
     effective : (n_radii, n_azimuths) float64
         Effective pixels of each cell, read-only; 0 for one beside the frame.
     """
 
     grid: PolarGrid
-    shares: PixelShares
+    size_px: int
+    pixels: PixelsOfCells
+    shares: SharesOfPixels
     effective: np.ndarray
 
 
@@ -96,6 +102,8 @@ def polar_cells(detector_size_px: int, calibration_per_angstrom: float, grid: Po
     InputError
         If the grid spans too many pixels.
     """
+    from scipy import sparse
+
     from difsims_core.signal.cell_operator import cell_operator  # loads SciPy's sparse arrays
 
     reach = grid.stop_annulus * grid.grid.step_per_angstrom / calibration_per_angstrom
@@ -105,21 +113,26 @@ def polar_cells(detector_size_px: int, calibration_per_angstrom: float, grid: Po
             f"{_MOST_PX} are possible",
             "describe a binned detector: fewer and larger pixels",
         )
-    centre = (detector_size_px - 1) / 2
+    size = min(detector_size_px, 2 * math.ceil(reach) + 2 + detector_size_px % 2)
+    centre = (size - 1) / 2
     pixel = math.floor(centre + 0.5)
     beam = centre - pixel
     operator = cell_operator(grid.cells, calibration_per_angstrom, np.eye(2), (beam, beam))
-    good = np.ones((detector_size_px, detector_size_px), bool)
-    shares = pixels_of_cells(operator, grid.cells, grid, good, (pixel, pixel))
+    shares = pixels_of_cells(operator, grid.cells, grid, np.ones((size, size), bool), (pixel, pixel))
     effective = effective_pixels(shares).reshape(grid.n_radii, grid.n_azimuths)
     effective.setflags(write=False)
     areas = shares.sum(axis=1)
-    by_pixel = shares.tocsc()
-    weight = by_pixel.data / areas[by_pixel.indices]
-    kept = PixelShares(
-        detector_size_px,
-        by_pixel.indptr.astype(np.int32),
-        by_pixel.indices.astype(np.int32),
-        weight.astype(np.float32),
+    means = sparse.csr_array(shares / np.where(areas > 0, areas, 1)[:, None])
+    means.sort_indices()
+    return PolarCells(
+        grid,
+        size,
+        PixelsOfCells(*_parts(means)),
+        SharesOfPixels(*_parts(means.tocsc())),
+        effective,
     )
-    return PolarCells(grid, kept, effective)
+
+
+def _parts(matrix: sparse.csr_array | sparse.csc_array) -> tuple[np.ndarray, ...]:
+    """Return where rows or columns begin, the indices of their entries, and these."""
+    return matrix.indptr.astype(np.int32), matrix.indices.astype(np.int32), matrix.data.astype(np.float32)

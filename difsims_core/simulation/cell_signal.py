@@ -39,7 +39,7 @@ def cell_signal(
     polar, _ = tables.engine.polar_cells(draws, labels, cells, spec.seed)
     every = np.arange(len(labels))
     hidden = np.stack([draws.of(name, every) for name in _HIDDEN], axis=1)
-    seen = SeenCells.of(cells.shares, cells.effective, hidden)
+    seen = SeenCells.of(cells.pixels, cells.size_px, cells.effective, hidden)
     np.divide(polar, seen.parts, out=polar, where=seen.parts > 0, casting="same_kind")
     axes = SignalAxes("polar", grid.q[:, None], grid.azimuth_deg)
     polar = tables.extensions.change_signal(polar, axes, draws)

@@ -4,8 +4,9 @@
 
 Patterns of the reference document. Polar: (147, 360) cells of the pixel crop; noise-free from the spots alone; counted
 with background, counts and hot pixels (the profile that gives them their scale is part of the time); as a block of a
-dataset, which also holds the profiles, everything normalised and rounded as it is stored. Images: 515² pixels, from the
-spots alone, with the background, and counted pixel by pixel. One thread, then two; medians of runs that alternate.
+dataset, which also holds the profiles, everything normalised and rounded as it is stored; reduced, the same of 74 × 72
+cells. Images: 515² pixels, from the spots alone, with the background, and counted pixel by pixel. One thread, then two;
+medians of runs that alternate.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from difsims_core import load_spec
+from difsims_core.config.signal import PolarSpec
 from difsims_core.diffraction.draws import Draws, draw_patterns
 from difsims_core.diffraction.spread import annulus_areas_px
 from difsims_core.resources import specs_folder
@@ -37,8 +39,10 @@ class Routes:
         spec = load_spec(specs_folder() / "reference.yaml")
         spec = spec.model_copy(update={"n_patterns": n_patterns})
         self.simulator = Simulator.prepare(spec)
-        with_polar_patterns = spec.model_copy(update={"output": spec.output.model_copy(update={"polar_px": True})})
-        self.with_polar_patterns = Simulator(with_polar_patterns, self.simulator.crystals, self.simulator.tables)
+        self.with_polar_patterns, self.with_reduced = (
+            Simulator.prepare(spec.model_copy(update={"output": spec.output.model_copy(update=kept)}))
+            for kept in ({"polar_px": True}, {"polar": PolarSpec()})
+        )
         self.spec, self.tables = spec, self.simulator.tables
         self.geometry, self.crop = self.tables.geometry, self.tables.geometry.grid.crop
 
@@ -58,6 +62,11 @@ class Routes:
         polar_patterns = self.with_polar_patterns.block(start, stop, threads).polar_px
         assert polar_patterns is not None
         return polar_patterns
+
+    def reduced_patterns_of_block(self, start: int, stop: int, threads: int = 1) -> np.ndarray:
+        reduced = self.with_reduced.block(start, stop, threads).polar
+        assert reduced is not None
+        return reduced
 
     def clean_images(self, start: int, stop: int) -> np.ndarray:
         size = self.spec.detector.size_px
@@ -101,6 +110,7 @@ def check(routes: Routes, n: int) -> None:
     far = max(far, check_counts(read, clean, unit, draws, images[0].size))
     blocks = routes.polar_patterns_of_block(0, n)
     assert np.all(blocks.reshape(n, -1).max(axis=1) == 1)
+    assert np.all(routes.reduced_patterns_of_block(0, n).reshape(n, -1).max(axis=1) == 1)
     print(
         f"checked {n} patterns: polar patterns against profiles to {off.max():.1e} of the maximum, volumes of "
         f"images to {wrong:.1e}, sums of counts to {far:.1f} standard deviations"
@@ -162,11 +172,13 @@ def main() -> None:
         for threads in (1, 2) if repeat % 2 else (2, 1):
             for name, (route, n, at_once) in kinds.items():
                 rates.setdefault((name, threads), []).append(rate(route, repeat * n, n, at_once, threads))
-            started = time.perf_counter()
-            routes.polar_patterns_of_block(repeat * n_polar_patterns, (repeat + 1) * n_polar_patterns, threads)
-            rates.setdefault(("polar patterns, blocks as stored", threads), []).append(
-                n_polar_patterns / (time.perf_counter() - started)
-            )
+            for name, blocks in (
+                ("polar patterns, blocks as stored", routes.polar_patterns_of_block),
+                ("reduced, blocks as stored", routes.reduced_patterns_of_block),
+            ):
+                started = time.perf_counter()
+                blocks(repeat * n_polar_patterns, (repeat + 1) * n_polar_patterns, threads)
+                rates.setdefault((name, threads), []).append(n_polar_patterns / (time.perf_counter() - started))
     print(f"patterns/s; medians of {arguments.repeats} (lowest … highest)")
     for name in dict.fromkeys(name for name, _ in rates):
         one, two = (np.array(rates[name, threads]) for threads in (1, 2))

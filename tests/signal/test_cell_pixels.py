@@ -17,7 +17,12 @@ def test_each_cell_is_a_mean_over_its_pixels(size):
     assert total == pytest.approx(1, abs=1e-5)
     squares = np.bincount(cells.shares.cell, cells.shares.weight.astype(float) ** 2, 74 * 72).reshape(74, 72)
     assert cells.effective == pytest.approx(1 / squares, rel=1e-5)
-    assert len(cells.shares.start) == size**2 + 1
+    assert 226 < cells.size_px < size
+    assert cells.size_px % 2 == size % 2
+    by_cell = np.repeat(np.arange(74 * 72), np.diff(cells.pixels.start))
+    by_pixel = np.repeat(np.arange(cells.size_px**2), np.diff(cells.shares.start))
+    entries = (zip(by_cell, cells.pixels.pixel, strict=True), zip(cells.shares.cell, by_pixel, strict=True))
+    assert set(entries[0]) == set(entries[1])
     turned = np.roll(cells.effective, 18, axis=1)
     assert cells.effective == pytest.approx(turned, rel=2e-3)
     assert cells.effective.min() > 1, "no cell of the default grid needs merging"

@@ -1,4 +1,4 @@
-"""Polar patterns from the pixels that cells share, without an image (docs/physics.md §12)."""
+"""Polar patterns on a reduced grid, from the pixels that cells share (docs/physics.md §12)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from difsims_core.kernels.compile import kernel
+from difsims_core.kernels.image.images import render_spot
 from difsims_core.kernels.profile.pattern import spots_of_pattern
 from difsims_core.kernels.random.counter_rng import next_unit, seed_stream
 from difsims_core.kernels.random.poisson import binomial
@@ -20,110 +21,107 @@ def sees(x, y, hidden):
 
 
 @kernel
-def share_spot(pattern, shares, x, y, intensity, sigma, reach, hidden, across):
-    """Add a Gaussian spot of unit volume times intensity, sampled at pixel centres, to the cells of its pixels.
-
-    Parameters
-    ----------
-    pattern, shares
-        (cells,) float32, added to, and ``PixelShares``.
-    x, y
-        Column and row of the spot's centre.
-    intensity, sigma, reach
-        Intensity, standard deviation and where the spot ends, pixels.
-    hidden
-        (4,) as ``Conditions``.
-    across
-        Work space, (size,) float32.
-    """
-    size, start, cell, weight = shares
-    first, last = max(0, int(math.ceil(x - reach))), min(size - 1, int(math.floor(x + reach))) + 1
-    falloff = 1.0 / (2.0 * sigma * sigma)
-    for column in range(first, last):
-        across[column] = math.exp(-((column - x) ** 2) * falloff)
-    height, middle = intensity * falloff / math.pi, (size - 1) / 2
-    cut = hidden[0] > 0.0 or hidden[1] > 0.0
-    for row in range(max(0, int(math.ceil(y - reach))), min(size - 1, int(math.floor(y + reach))) + 1):
-        along = np.float32(height * math.exp(-((row - y) ** 2) * falloff))
-        half = math.sqrt(reach * reach - (row - y) ** 2)
-        for column in range(max(first, int(math.ceil(x - half))), min(last, int(math.floor(x + half)) + 1)):
-            if cut and not sees(column - middle, row - middle, hidden):
-                continue
-            value = along * across[column]
-            pixel = row * size + column
-            for k in range(start[pixel], start[pixel + 1]):
-                pattern[cell[k]] += value * weight[k]
+def hide(image, hidden):
+    """Set what a beam stop and a gap hide of a square image to 0; ``hidden`` (4,) as ``Conditions``."""
+    size = image.shape[0]
+    middle = (size - 1) / 2
+    for row in range(size):
+        for column in range(size):
+            if not sees(column - middle, row - middle, hidden):
+                image[row, column] = np.float32(0)
 
 
 @kernel
-def phase_polar_cells(
-    conditions, lattice, beam, given, frame, shares, reach_sigma, outer_px, random, spots, where, patterns
-):
+def share_image(image, of_cells, pattern):
+    """Add the means of an image (size²,) float32 over cells to a pattern (cells,) float32.
+
+    Four sums at a time: one alone waits for each of its additions.
+    """
+    for cell in range(pattern.shape[0]):
+        k, stop = of_cells.start[cell], of_cells.start[cell + 1]
+        first = second = third = fourth = np.float32(0)
+        while k + 4 <= stop:
+            first += image[of_cells.pixel[k]] * of_cells.weight[k]
+            second += image[of_cells.pixel[k + 1]] * of_cells.weight[k + 1]
+            third += image[of_cells.pixel[k + 2]] * of_cells.weight[k + 2]
+            fourth += image[of_cells.pixel[k + 3]] * of_cells.weight[k + 3]
+            k += 4
+        while k < stop:
+            first += image[of_cells.pixel[k]] * of_cells.weight[k]
+            k += 1
+        pattern[cell] += (first + second) + (third + fourth)
+
+
+@kernel
+def phase_polar_cells(conditions, lattice, beam, given, frame, of_cells, size, ends, random, spots, where, patterns):
     """Add the noise-free polar patterns of one phase, and return the intensity of the brightest spot of each.
 
     Parameters
     ----------
     conditions, lattice, beam, given, frame, random, spots, where
         As ``phase_profiles``.
-    shares
-        ``PixelShares``; the beam is at the centre of its frame.
-    reach_sigma, outer_px
+    of_cells, size
+        ``PixelsOfCells``, and the pixels along one edge of the frame, at whose centre the beam is.
+    ends
         Where a spot ends, σ, and where the cells end, pixels from the centre.
     patterns
         (n, cells) float32, added to: what the pixels that see electrons give to the mean over each cell.
     """
+    reach_sigma, outer_px = ends
     brightest = np.zeros(where.shape[0])
-    across = np.empty(shares.size, np.float32)
-    middle = (shares.size - 1) / 2
+    image, across = np.empty((size, size), np.float32), np.empty(size, np.float32)
+    middle = (size - 1) / 2
     for i in range(where.shape[0]):
         n, top = spots_of_pattern(i, conditions, lattice, beam, given, frame, random, spots)
         brightest[i] = top
-        sigma, hidden = conditions.sigma[i], conditions.hidden[i]
-        reach = reach_sigma * sigma
+        hidden, reach = conditions.hidden[i], reach_sigma * conditions.sigma[i]
+        image[:] = np.float32(0)
         for j in range(n):
             x, y, intensity = spots.x_px[j], spots.y_px[j], spots.intensity[j]
             if intensity > 0.0 and math.sqrt(x * x + y * y) < outer_px + reach:
-                share_spot(patterns[where[i]], shares, x + middle, y + middle, intensity, sigma, reach, hidden, across)
+                render_spot(image, x + middle, y + middle, intensity, conditions.sigma[i], reach, across)
+        if hidden[0] > 0.0 or hidden[1] > 0.0:
+            hide(image, hidden)
+        share_image(image.ravel(), of_cells, patterns[where[i]])
     return brightest
 
 
 @kernel
-def seen_cells(shares, hidden, parts, pixels):
+def seen_cells(of_cells, size, hidden, parts, pixels):
     """Write which part of each cell sees electrons, and its effective pixels.
 
     Parameters
     ----------
-    shares
-        ``PixelShares``.
+    of_cells, size
+        As ``phase_polar_cells``.
     hidden
         (n, 4) as ``Conditions``.
     parts, pixels
         (n, cells) float64, written: area that is left over the whole one, and (Σw)²/Σw² of it.
     """
-    size, start, cell, weight = shares
-    middle = (size - 1) / 2
-    parts[:] = 0.0
-    pixels[:] = 0.0
+    seen = np.empty((size, size), np.float32)
     for i in range(hidden.shape[0]):
-        for row in range(size):
-            for column in range(size):
-                pixel = row * size + column
-                if start[pixel] < start[pixel + 1] and sees(column - middle, row - middle, hidden[i]):
-                    for k in range(start[pixel], start[pixel + 1]):
-                        parts[i, cell[k]] += weight[k]
-                        pixels[i, cell[k]] += weight[k] * weight[k]
-        for c in range(parts.shape[1]):
-            pixels[i, c] = parts[i, c] * parts[i, c] / pixels[i, c] if pixels[i, c] > 0.0 else 0.0
+        seen[:] = np.float32(1)
+        hide(seen, hidden[i])
+        flat = seen.ravel()
+        for cell in range(parts.shape[1]):
+            total = squares = 0.0
+            for k in range(of_cells.start[cell], of_cells.start[cell + 1]):
+                weight = of_cells.weight[k] * flat[of_cells.pixel[k]]
+                total += weight
+                squares += weight * weight
+            parts[i, cell] = total
+            pixels[i, cell] = total * total / squares if squares > 0.0 else 0.0
 
 
 @kernel
-def add_hot_pixels(patterns, shares, parts, hot, reading, hidden, seed, indices, purpose):
+def add_hot_pixels(patterns, shares, size, parts, hot, reading, hidden, seed, indices, purpose):
     """Let some pixels of a frame read ``reading`` instead of the mean of their cells, in place.
 
     Parameters
     ----------
-    patterns, shares
-        (n, cells) float32 and ``PixelShares``.
+    patterns, shares, size
+        (n, cells) float32, ``SharesOfPixels``, and the pixels along one edge of the frame.
     parts
         (1 or n, cells) part of each cell that sees electrons.
     hot, reading
@@ -133,7 +131,6 @@ def add_hot_pixels(patterns, shares, parts, hot, reading, hidden, seed, indices,
     seed, indices, purpose
         Address of the random numbers.
     """
-    size, start, cell, weight = shares
     middle = (size - 1) / 2
     state = np.empty(4, np.uint64)
     for i in range(patterns.shape[0]):
@@ -145,6 +142,6 @@ def add_hot_pixels(patterns, shares, parts, hot, reading, hidden, seed, indices,
             pixel = min(int(next_unit(state) * size * size), size * size - 1)
             row = pixel // size
             if sees(pixel - row * size - middle, row - middle, hidden[i]):
-                for k in range(start[pixel], start[pixel + 1]):
-                    share = weight[k] / part[cell[k]]
-                    patterns[i, cell[k]] += share * (reading[i] - patterns[i, cell[k]])
+                for k in range(shares.start[pixel], shares.start[pixel + 1]):
+                    cell = shares.cell[k]
+                    patterns[i, cell] += shares.weight[k] / part[cell] * (reading[i] - patterns[i, cell])

@@ -153,22 +153,27 @@ class Spread(NamedTuple):
     whole: int
 
 
-class PixelShares(NamedTuple):
-    """What each pixel of a square frame gives to the cells of a polar grid.
+class PixelsOfCells(NamedTuple):
+    """The pixels of each cell of a polar grid, on a square frame.
 
     Attributes
     ----------
-    size : int
-        Pixels along one edge of the frame.
-    start : (size² + 1,) int32
-        Entries of the pixel p = row · size + column are ``start[p]:start[p + 1]``.
-    cell : (m,) int32
-        Number of the cell, in the order (radius, azimuth).
+    start : (cells + 1,) int32
+        Entries of cell i, in the order (radius, azimuth), are ``start[i]:start[i + 1]``.
+    pixel : (m,) int32
+        row · size + column.
     weight : (m,) float32
         Shared area over the area of the cell: what the pixel's intensity counts in the mean over the cell.
     """
 
-    size: int
+    start: np.ndarray
+    pixel: np.ndarray
+    weight: np.ndarray
+
+
+class SharesOfPixels(NamedTuple):
+    """The same the other way round: which cells each of the size² pixels gives to; ``cell`` in place of ``pixel``."""
+
     start: np.ndarray
     cell: np.ndarray
     weight: np.ndarray
