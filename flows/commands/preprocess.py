@@ -10,7 +10,7 @@ from difsims_core.errors import InputError, StoreError
 from difsims_core.scans.isolated_reader import ScanReaderError
 from difsims_core.scans.raw_intake import record_preprocessing
 from difsims_core.scans.raw_listing import RawFiles, list_raw_scans, raw_key, raw_name
-from difsims_core.storage.names import url_name
+from difsims_core.storage.names import as_written, url_name
 from difsims_core.storage.objects import ObjectStore, open_store
 from flows.execution.item_failures import ItemFailures, of_the_store
 from flows.execution.steps import preprocess_one, read_raw_one
@@ -21,7 +21,7 @@ from flows.ui.progress import log_and_show, track_progress
 from flows.ui.summaries import show_experiments
 
 if TYPE_CHECKING:
-    from difsims_core.experiment.write.write_scan import WrittenScan
+    from difsims_core.results.preprocessed import JudgedScan
 
 
 def preprocess(
@@ -40,7 +40,7 @@ def preprocess(
         raise InputError(f"one name for {len(urls)} scans", "give a name to a single scan; others are called by file")
     failures = ItemFailures(objects, ScanReaderError)
     uploads = _uploads(objects, urls)
-    results: dict[str, WrittenScan] = {}
+    results: dict[str, JudgedScan] = {}
     for url in urls:
         with failures.catch(url):
             results[url] = _preprocess(objects, url, spec, name, force=force)
@@ -49,7 +49,7 @@ def preprocess(
     return _conclude(list(results.values()), failures, len(urls))
 
 
-def _preprocess(store: ObjectStore, url: str, spec: PreprocessingSpec, name: str | None, *, force: bool) -> WrittenScan:
+def _preprocess(store: ObjectStore, url: str, spec: PreprocessingSpec, name: str | None, *, force: bool) -> JudgedScan:
     """Preprocess a scan; one that was uploaded into the store is first read by a process with limits."""
     work, key = f"preprocess {url}", raw_key(store, url)
     with track_progress(work, f"preprocessing {url_name(url)}", 100, "percent"):
@@ -67,7 +67,7 @@ def _uploads(store: ObjectStore, urls: Sequence[str]) -> dict[str, RawFiles]:
 
 
 def _keep(
-    store: ObjectStore, uploads: dict[str, RawFiles], results: dict[str, WrittenScan], failures: ItemFailures
+    store: ObjectStore, uploads: dict[str, RawFiles], results: dict[str, JudgedScan], failures: ItemFailures
 ) -> None:
     """Keep for the intake what became of uploaded scans; a store that failed says nothing of the scan.
 
@@ -78,7 +78,7 @@ def _keep(
         if now is None or not now.unchanged(scan):
             continue
         try:
-            if url in results and results[url].name == scan.name:
+            if url in results and results[url].written.name == scan.name:
                 record_preprocessing(store, scan, None)
             elif url in failures.errors and not of_the_store(failures.errors[url]):
                 record_preprocessing(store, scan, failures.reasons[url])
@@ -86,22 +86,24 @@ def _keep(
             warn(f"the intake does not know what became of {scan.name} and will look at it again: {error}")
 
 
-def _announce(store: ObjectStore, results: Iterable[WrittenScan]) -> None:
+def _announce(store: ObjectStore, results: Iterable[JudgedScan]) -> None:
     for result in results:
         if not result.reused:
-            announce("experiment.preprocessed", result.name, store.root, labels={"difsims.url": result.profiles})
+            labels = {"difsims.url": result.written.profiles}
+            announce("experiment.preprocessed", result.written.name, store.root, labels=labels)
 
 
-def _conclude(results: list[WrittenScan], failures: ItemFailures, total: int) -> list[str]:
+def _conclude(results: list[JudgedScan], failures: ItemFailures, total: int) -> list[str]:
     """Tell of the experiments, tag the run, and return their URLs."""
-    tag_run(*(result.name for result in results))
+    tag_run(*(result.written.name for result in results))
     show_experiments(results, len(failures.reasons))
-    fresh, found = [result for result in results if not result.reused], [result.profiles for result in results]
-    for result in fresh:
-        log_and_show(f"preprocessed {result.name}: {result.n_patterns:,} patterns")
+    for result in results:
+        log_and_show(f"{result.written.name}: {result.written.n_patterns:,} patterns. {result.in_words}")
+        log_and_show(f"report of {result.written.name}: {as_written(result.report)}")
+    found = [result.written.profiles for result in results]
     failures.raise_if_any(total, "scans cannot be preprocessed", f"; the other {len(found)} are")
-    if fresh:
+    if any(not result.reused for result in results):
         return found
-    message = f"reused {', '.join(result.name for result in results)}: same frames and parameters"
+    message = f"reused {', '.join(result.written.name for result in results)}: same frames and parameters"
     log_and_show(message)
     return reused(found, message)

@@ -34,11 +34,11 @@ if TYPE_CHECKING:
     from difsims_core.config.simulation import SimulationSpec
     from difsims_core.dataset.build import GroupSummary
     from difsims_core.dataset.plan import Plan
-    from difsims_core.experiment.write.write_scan import WrittenScan
     from difsims_core.learn.bundle import ModelBundle
     from difsims_core.learn.classifiers.base import EpochProgress
     from difsims_core.learn.predict import PredictionResult
     from difsims_core.results.evaluate_map import EvaluatedMap, EvaluationSources
+    from difsims_core.results.preprocessed import JudgedScan
     from difsims_core.unit_names import QUnit
 
 _RETRY = Retry(tries=6, pause=1, longest=20)
@@ -171,18 +171,16 @@ def _read_raw_one(url: str, spec: PreprocessingSpec) -> None:
 
 def _preprocess_one(
     store: str, url: str, spec: PreprocessingSpec, name: str | None, work: str, *, force: bool = False
-) -> WrittenScan:
-    from difsims_core.experiment.write.write_scan import write_scan
+) -> JudgedScan:
+    from difsims_core.results.preprocessed import preprocess_and_judge
 
     report = progress_callback(work, url)
-    return write_scan(
-        open_store(store),
-        url,
-        spec,
-        name=name,
-        force=force,
-        progress=lambda done, total: report(100 * done // total),
-        write=compute.write_shards,
+
+    def progress(done: int, total: int) -> None:
+        report(100 * done // total)
+
+    return preprocess_and_judge(
+        open_store(store), url, spec, name=name, force=force, progress=progress, write=compute.write_shards
     )
 
 

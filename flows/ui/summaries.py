@@ -14,12 +14,12 @@ from flows.ui.flow_context import only_in_runs
 if TYPE_CHECKING:  # a command without Prefect shows none of it, and need not load what makes it
     from difsims_core.dataset.open import Simulation
     from difsims_core.evaluate.experiment_scores import ExperimentEvaluation
-    from difsims_core.experiment.write.write_scan import WrittenScan
     from difsims_core.learn.bundle import ModelBundle
     from difsims_core.learn.predict import PredictionResult
     from difsims_core.results.evaluate_map import EvaluatedMap
     from difsims_core.results.map_pictures import MapPictures
     from difsims_core.results.map_scores import MapScores
+    from difsims_core.results.preprocessed import JudgedScan
     from difsims_core.storage.objects import ObjectStore
 
 _NAMED = 12  # maps that a line names; the table has all of them
@@ -105,15 +105,22 @@ def show_map(store: ObjectStore, name: str, key: str) -> None:
 
 
 @only_in_runs
-def show_experiments(results: Sequence[WrittenScan], failed: int = 0) -> None:
-    """Leave the summary and the list of preprocessed scans."""
-    where = {result.name: result.profiles for result in results}
+def show_experiments(results: Sequence[JudgedScan], failed: int = 0) -> None:
+    """Leave the summary of preprocessed scans, links to them and to their reports, and what was checked."""
+    where = {result.written.name: result.written.profiles for result in results}
     artifacts.links("experiments", where, "Profiles of preprocessed scans")
+    artifacts.links("scan-reports", {result.written.name: result.report for result in results}, "Can they be trusted?")
+    checks = [
+        {"scan": result.written.name, "check": check.name, "verdict": check.verdict, "why": check.sentence}
+        for result in results
+        for check in result.verdict.checks
+    ]
+    artifacts.table("scan-checks", checks, "What was checked of preprocessed scans")
     artifacts.summary(
         what="preprocessed raw scans",
-        on=f"{len(results)} scans: {_some([result.name for result in results])}",
+        on=f"{len(results)} scans: {_some(list(where))}",
         far=_how_far(results, failed),
-        good=f"{sum(result.n_patterns for result in results):,} patterns, each part with its checksum",
+        good=_some([f"{result.written.name} {result.verdict.overall}" for result in results]),
         where=where,
     )
 
@@ -192,7 +199,7 @@ def scores_in_words(scores: Sequence[MapScores]) -> str:
     return _some([f"{item.name} {_score_in_words(item)}" for item in scores])
 
 
-def _how_far(results: Sequence[MapScores] | Sequence[PredictionResult] | Sequence[WrittenScan], failed: int) -> str:
+def _how_far(results: Sequence[MapScores] | Sequence[PredictionResult] | Sequence[JudgedScan], failed: int) -> str:
     kept = sum(result.reused for result in results)
     ended = f"{failed} failed" if failed else "complete"
     return f"{ended}: {len(results) - kept} new, {kept} were there already"

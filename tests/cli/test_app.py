@@ -15,7 +15,7 @@ from flows.cli.app import app
 COMMANDS = (
     "demo", "simulate", "convert", "train", "predict", "evaluate", "pipeline", "export", "verify", "phases",
     "orientations", "up", "doctor", "compile", "champion", "promote", "rollback", "retention", "backup",
-    "restore", "intake", "retrain", "watch",
+    "restore", "intake", "retrain", "watch", "preprocess", "map",
 )  # fmt: skip
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -57,6 +57,10 @@ def test_phases_lists_the_catalogue():
         (["predict", "cnn-x"], "experiments/profiles"),
         (["pipeline", "pipeline.yaml", "--set", "truth=x"], "'truth_folder'"),
         (["train", "x"], "'x'"),
+        (["preprocess", "missing.mib"], "missing.mib"),
+        (["preprocess", "scan.mib", "--set", "geometry.elipse=fit"], "'ellipse'"),
+        (["preprocess", "a/*.mib", "--name", "roi"], "a/*.mib"),
+        (["map", "scan.mib", "--set", "beam.methd=disc"], "'method'"),
         (["export", "foo", "out.npz"], "'foo'"),
         (["verify", "sim-x", "--store", "ftp://host/x"], "ftp"),
         (["simulate", "bulk.yaml", "--set", "n_pattern=3"], "'n_patterns'"),

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from difsims_core.config.documents import dump_spec, make_spec
 from difsims_core.dataset.open import open_simulation
+from difsims_core.experiment.write.open import open_experiment
 from difsims_core.learn.bundle import load_bundle
 from difsims_core.resources import samples_folder
 from difsims_core.storage.npz.contracts import read_prediction
@@ -23,6 +24,7 @@ from flows.ui.flow_runs import find_runs
 
 _FIGURES = ("sample-profiles.png", "learning-curves.png", "confusion.png")
 SCAN = str(samples_folder() / "roi_1_radial_crop.npz")
+RAW = str(samples_folder() / "film.hspy")
 
 
 def invoke(*arguments: str) -> Result:
@@ -46,10 +48,13 @@ def whole_way(document: str, swept: str, root: str, *options: str) -> SimpleName
     sweep = invoke("simulate", swept, "--store", root, *options).stdout.split()
     model = twice("train", simulation, "--set", "epochs=1")
     prediction = twice("predict", model, SCAN)
+    how = ("--set", "phases=[gratia_2h, pbi2_2h]", "--set", "integration.n_azimuths=36")
+    experiment = twice("preprocess", RAW, *how)
+    mapped = invoke("map", RAW, "--model", model, *how, "--store", root, *options, "--json")
     scores = invoke("evaluate", prediction, "--experiments", str(samples_folder()), "--store", root, *options, "--json")
     return SimpleNamespace(
         store=open_store(root), simulation=simulation, sweep=sweep, model=model, prediction=prediction,
-        scores=scores.stdout, again=again,
+        experiment=experiment, mapped=json.loads(mapped.stdout), scores=scores.stdout, again=again,
     )  # fmt: skip
 
 
@@ -70,7 +75,7 @@ def both(tmp_path_factory) -> tuple[SimpleNamespace, SimpleNamespace]:
 def test_the_same_objects_lie_in_the_store(both):
     first, second = (_keys(way) for way in both)
     assert first == second
-    assert first.count("reports/RUN/index.html") == 2, "one of the predicted map, one of its scores"
+    assert first.count("reports/RUN/index.html") == 3, "of the predicted map, of its scores, and of the raw scan's"
 
 
 def test_picture_and_report_of_a_map_are_told(both):
@@ -80,8 +85,9 @@ def test_picture_and_report_of_a_map_are_told(both):
         page = way.store.read(way.store.key_of(scores["report"])).decode()
         assert way.model in page
         assert "roi_1" in page
-        assert "picture of roi_1" in way.again[-1]
-        assert "report: " in way.again[-1]
+        predicted = way.again[2]
+        assert "picture of roi_1" in predicted
+        assert "report: " in predicted
 
 
 def test_datasets_hold_the_same_rows(both):
@@ -103,9 +109,27 @@ def test_models_and_maps_are_the_same(both):
     np.testing.assert_array_equal(one.pred, other.pred)
 
 
+def test_experiments_are_the_same(both):
+    one, other = (open_experiment("film", way.store) for way in both)
+    assert one.attrs["fingerprint"] == other.attrs["fingerprint"]
+    for path in one.arrays:
+        np.testing.assert_array_equal(one[path][...], other[path][...])
+    for way in both:
+        assert way.experiment == way.store.url("experiments/profiles/film_radial_crop.npz")
+
+
+def test_a_raw_scan_becomes_a_map_with_a_report(both):
+    for way in both:
+        (scores,) = way.mapped
+        prediction = read_prediction(scores["prediction"])
+        assert prediction.pred.shape[:2] == (16, 16)
+        assert prediction.scan_step_nm == pytest.approx(3.87, abs=0.01)
+        assert "film" in way.store.read(way.store.key_of(scores["report"])).decode()
+
+
 def test_what_was_there_is_said_to_be_reused(both):
     for way in both:
-        assert [text.count("reused") for text in way.again] == [1, 1, 1]
+        assert [text.count("reused") for text in way.again] == [1, 1, 1, 1]
 
 
 def test_only_a_flow_tells_of_its_page(both):

@@ -40,8 +40,8 @@ class WrittenScan:
         URLs of its profiles and of its Zarr group.
     fingerprint : str
     n_patterns : int
-    reused : bool
-        Whether it was complete before.
+    prepared : PreparedScan or None
+        What its survey found; None where it was complete before, and nothing was done.
     """
 
     name: str
@@ -49,7 +49,12 @@ class WrittenScan:
     group: str
     fingerprint: str
     n_patterns: int
-    reused: bool
+    prepared: PreparedScan | None
+
+    @property
+    def reused(self) -> bool:
+        """Whether it was complete before."""
+        return self.prepared is None
 
 
 def write_scan(
@@ -113,14 +118,14 @@ def write_scan(
     wanted = fingerprint(inputs, raw)
     plan = _plan_to_go_on_with(store, name, wanted, force=force)
     if plan is not None and plan.complete and _has_profiles(store, name):
-        return _written(store, plan, reused=True)
+        return _written(store, plan, None)
     prepared = survey_scan(inputs)
     if plan is None:
         plan = plan_scan(prepared, name, wanted, raw)
         create_arrays(store, layout.experiment_polar(name), scan_template(inputs, prepared, plan))
     (write or write_shards)(store, prepared, plan, progress or _ignore)
     finish(store, plan)
-    return _written(store, plan, reused=False)
+    return _written(store, plan, prepared)
 
 
 def find_plan(store: ObjectStore, name: str) -> ScanPlan | None:
@@ -167,7 +172,7 @@ def _make_way(store: ObjectStore, name: str, *, force: bool) -> None:
             f"{store.url(profiles)}: experiment {name} is there already, made from other frames or otherwise",
             "give the experiment another name (--name), or replace it (--force)",
         )
-    for key in (completion_key(name), profiles):
+    for key in (completion_key(name), profiles, layout.verdict(name)):
         store.delete(key)
     store.delete_tree(group)
 
@@ -182,11 +187,11 @@ def _has_profiles(store: ObjectStore, name: str) -> bool:
     return completion is not None and found == completion.profiles_sha256
 
 
-def _written(store: ObjectStore, plan: ScanPlan, *, reused: bool) -> WrittenScan:
+def _written(store: ObjectStore, plan: ScanPlan, prepared: PreparedScan | None) -> WrittenScan:
     profiles, group = (
         store.url(key) for key in (layout.experiment_profiles(plan.name), layout.experiment_polar(plan.name))
     )
-    return WrittenScan(plan.name, profiles, group, plan.fingerprint, plan.n_patterns, reused)
+    return WrittenScan(plan.name, profiles, group, plan.fingerprint, plan.n_patterns, prepared)
 
 
 def _ignore(_done: int, _total: int) -> None:
