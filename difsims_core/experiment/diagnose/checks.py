@@ -85,7 +85,10 @@ def _ellipse(prepared: PreparedScan, _sums: ScanSums) -> Check | None:
     if not math.isfinite(value):
         sentence = "the spots do not tell how well the ellipse is known: they are of too few grains."
         return judged(ELLIPSE, value, "", limits, sentence)
-    sentence = f"the ellipticity is {_percent(geometry.ellipticity, 2)}, {said}; an annulus is {_percent(_ANNULUS, 2)}."
+    sentence = (
+        f"the ellipticity is {_percent(geometry.ellipticity, 2)}, {said}; at {_Q_END:.2f} Å⁻¹ an annulus is "
+        f"{_percent(_ANNULUS, 2)} of q."
+    )
     return judged(ELLIPSE, value, "", limits, sentence)
 
 
