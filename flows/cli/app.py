@@ -240,7 +240,10 @@ def retrain(
 
 @app.command(epilog="Example: difsims watch --store s3://lab/difsims")
 def watch(ctx: typer.Context, store: Store = None, as_json: Json = False) -> None:
-    """Map and evaluate what experiments of the store lack, once; prints one URL a line."""
+    """Preprocess, map and evaluate what scans of the store lack, once; prints one URL a line.
+
+    A raw scan is noted by the first round that sees it, and taken by a later one that finds it unchanged.
+    """
     from flows.cli import console
 
     started = _run_flow(ctx, "watch_experiments", store, module="watch")
