@@ -23,6 +23,7 @@ _HOMES = {
     "polar_patterns": "difsims_core.diffraction.noise_free",
     "excited_spots": "difsims_core.diffraction.noise_free",
     "preprocess_scan": "difsims_core.experiment.preprocess",
+    "calibrate": "difsims_core.experiment.correct.standard",
     "write_scan": "difsims_core.experiment.write.write_scan",
     "open_experiment": "difsims_core.experiment.write.open",
     "load_bundle": "difsims_core.learn.bundle",
@@ -52,6 +53,7 @@ __all__ = [
     "SimulationSpec",
     "TrainingSpec",
     "__version__",
+    "calibrate",
     "describe_crystal",
     "evaluate_all",
     "excited_spots",
@@ -84,6 +86,7 @@ if TYPE_CHECKING:
     from difsims_core.dataset.open import open_simulation
     from difsims_core.diffraction.noise_free import excited_spots, patterns, polar_patterns, radial_profiles
     from difsims_core.evaluate.peak_positions import evaluate_all
+    from difsims_core.experiment.correct.standard import calibrate
     from difsims_core.experiment.preprocess import preprocess_scan
     from difsims_core.experiment.write.open import open_experiment
     from difsims_core.experiment.write.write_scan import write_scan

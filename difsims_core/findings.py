@@ -12,7 +12,7 @@ class Findings:
     Attributes
     ----------
     kind : str
-        ``dataset``, ``model``, ``prediction``, …
+        ``dataset``, ``model``, ``experiment``, ``prediction``, …
     id : str
         Of the item, or the key of its object.
     failures : tuple of str

@@ -66,13 +66,20 @@ class Settings(BaseSettings):
         default=3, ge=1, le=100, description="how often an experiment may fail before it is quarantined"
     )
     intake_runs: int = Field(
-        default=8, ge=1, le=1000, description="runs of predict and evaluate that the intake has started and not ended"
+        default=8,
+        ge=1,
+        le=1000,
+        description="runs of predict and evaluate that the intake has started and not ended; as many of "
+        "preprocess beside them",
     )
     intake_memory_mb: int = Field(
         default=16_000, ge=100, lt=MOST, description="megabytes of memory that reading a new experiment may take"
     )
     intake_seconds: int = Field(
         default=300, ge=1, lt=MOST, description="seconds that reading a new experiment may take"
+    )
+    intake_quiet_seconds: int = Field(
+        default=60, ge=0, lt=MOST, description="seconds that a raw scan must not have changed before it is preprocessed"
     )
     npz_array_mb: int = Field(
         default=_NPZ.array_mb, ge=1, lt=MOST, description="megabytes that an array of an npz file may unpack to"

@@ -10,7 +10,7 @@ from typing import Any
 
 from difsims_core.config.class_names import class_name, file_spellings
 
-_PATHS = {"cif", "crystal_folder", "dark", "file", "gain", "mask", "truth_folder"}
+_PATHS = {"cif", "crystal_folder", "dark", "file", "gain", "location", "mask", "truth_folder"}
 _SCANS = {"experiments", "raw_scans"}
 _MOST_NAMED = 2  # parts of a path with {phase} in them: a folder and a file
 
@@ -29,6 +29,8 @@ def _entry(key: Any, item: Any, folder: Path) -> Any:
         return _found(item, folder) or item
     if key in _SCANS and isinstance(item, list):
         return [_scans(scan, folder) for scan in item]
+    if key == "phase":
+        return _phase(item, folder)
     if key == "phases" and isinstance(item, list):
         return [_phase(phase, folder) for phase in item]
     if key == "sweep" and isinstance(item, Mapping):

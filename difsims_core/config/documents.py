@@ -90,13 +90,35 @@ def read_text(path: Path) -> str:
         raise SpecError(f"{path}: no such parameter document", f"check the path; {_shipped()} come along") from None
     except OSError as error:
         raise SpecError(f"{path}: cannot be read as a parameter document ({error})") from None
+    return _decoded(data, path)
+
+
+def parse_document(data: bytes, source: str) -> dict[str, Any]:
+    """Return the plain values of a parameter document, not validated; paths in it stay as they are.
+
+    Parameters
+    ----------
+    data
+        Its bytes.
+    source
+        Where they come from, for errors.
+
+    Raises
+    ------
+    SpecError
+        If it is malformed.
+    """
+    return _parse(_decoded(data, source), source)
+
+
+def _decoded(data: bytes, source: str | Path) -> str:
     if len(data) > _LONGEST:
-        raise SpecError(f"{path}: a parameter document has at most {_LONGEST:,} bytes, found more", "check the path")
+        raise SpecError(f"{source}: a parameter document has at most {_LONGEST:,} bytes, found more", "check the path")
     encoding = json.detect_encoding(data)  # those of YAML are those of JSON: UTF-8, -16 and -32, with a mark or without
     try:
         return io.TextIOWrapper(io.BytesIO(data), encoding).read()
     except UnicodeDecodeError as error:
-        raise SpecError(f"{path}: cannot be read as text ({error})", "save it as UTF-8") from None
+        raise SpecError(f"{source}: cannot be read as text ({error})", "save it as UTF-8") from None
 
 
 def _shipped() -> str:
@@ -195,9 +217,9 @@ def set_key(document: dict[str, Any], key: str, value: Any, change: str) -> None
     document[last] = value
 
 
-def _parse(text: str, path: Path) -> dict[str, Any]:
+def _parse(text: str, path: str | Path) -> dict[str, Any]:
     try:
-        document = read_json(text) if path.suffix.lower() == ".json" else read_yaml(text)
+        document = read_json(text) if str(path).lower().endswith(".json") else read_yaml(text)
     except MalformedError as error:
         old = "!pspace" in text or "!pdim" in text
         raise SpecError(f"{path}: {_CONVERT if old else f'malformed document: {error}'}") from None

@@ -11,6 +11,8 @@ from difsims_core.config.raw_scans.preprocessing import PreprocessingSpec
 from difsims_core.crystal.phases import Crystal, as_crystal
 from difsims_core.errors import ExperimentError
 from difsims_core.experiment.correct.detector_files import read_correction, read_mask
+from difsims_core.experiment.correct.geometry import Geometry
+from difsims_core.experiment.correct.standard import calibrate
 from difsims_core.experiment.frames import DetectorCorrection
 from difsims_core.experiment.open_scan import open_raw_scan
 from difsims_core.experiment.raw_scan import RawScan
@@ -24,8 +26,8 @@ class ScanInputs:
     ----------
     scan : RawScan
     spec : PreprocessingSpec
-    calibration_per_angstrom : float
-        Å⁻¹/px, of the file or given.
+    geometry : Geometry
+        Calibration, of the file or given, with the ellipse 0; or both by a standard.
     correct : DetectorCorrection
         From readings to counts.
     mask : (rows, columns) bool numpy.ndarray or None
@@ -36,7 +38,7 @@ class ScanInputs:
 
     scan: RawScan
     spec: PreprocessingSpec
-    calibration_per_angstrom: float
+    geometry: Geometry
     correct: DetectorCorrection
     mask: np.ndarray | None
     crystals: tuple[Crystal, ...]
@@ -51,12 +53,21 @@ class ScanInputs:
             If the scan or a file cannot be read, or its calibration is neither in the file nor given.
         """
         scan = open_raw_scan(location, spec.reading)
-        calibration = scan.calibration_per_angstrom
-        if calibration is None:
-            raise ExperimentError(
-                f"{scan.source}: says nothing of the width of its pixels in reciprocal space",
-                "give it as reading.calibration_per_angstrom (Å⁻¹ per pixel), or a camera length and its table",
-            )
+        geometry = _geometry(scan, spec)
         correct = read_correction(spec.pixels, scan.frame_shape)
         mask = read_mask(spec.pixels, location, scan.frame_shape)
-        return cls(scan, spec, calibration, correct, mask, tuple(as_crystal(name) for name in spec.phases))
+        return cls(scan, spec, geometry, correct, mask, tuple(as_crystal(name) for name in spec.phases))
+
+
+def _geometry(scan: RawScan, spec: PreprocessingSpec) -> Geometry:
+    """Return what is known of a detector before its scan is looked at."""
+    standard, calibration = spec.geometry.standard, scan.calibration_per_angstrom
+    if standard is not None:
+        return calibrate(standard.location, standard.phase, standard.reading, standard.centre_px).geometry
+    if calibration is None:
+        raise ExperimentError(
+            f"{scan.source}: says nothing of the width of its pixels in reciprocal space",
+            "give it as reading.calibration_per_angstrom (Å⁻¹ per pixel), a camera length and its table, or a standard "
+            "(geometry.standard)",
+        )
+    return Geometry(calibration)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import glob
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from difsims_core.config.raw_scans.reading import ReadingSpec
@@ -59,6 +60,26 @@ def open_raw_scan(location: str | Path, reading: ReadingSpec = ReadingSpec()) ->
         file_format=recording.file_format,
         remarks=(*recording.remarks, *remarks, *found.remarks),
     )
+
+
+@contextmanager
+def scan_on_disk(location: str | Path) -> Iterator[str | None]:
+    """Give the path of a raw scan on this machine: a copy of it where it lies in an object store.
+
+    None for a Zarr group there, of which only what is asked for is fetched.
+    """
+    scheme, where = split_url(location)
+    where = where.rstrip("/")
+    if scheme == "file":
+        yield where
+    elif where.lower().endswith(SUFFIXES):
+        yield None
+    else:
+        copy = kept_copy(join_url(scheme, where), _beside)
+        try:
+            yield str(copy.path)
+        finally:
+            copy.release()
 
 
 def raw_scan_name(location: str | Path) -> str:

@@ -107,9 +107,11 @@ def prepare_scan(location: str | Path, spec: PreprocessingSpec) -> PreparedScan:
 
 def survey_scan(inputs: ScanInputs) -> PreparedScan:
     """Survey a raw scan that was opened; errors as `prepare_scan`."""
-    scan, spec, calibration = inputs.scan, inputs.spec, inputs.calibration_per_angstrom
-    q_seen = min(max(scan.frame_shape) * calibration * _Q_BEYOND, float(REFERENCE_GRID.q[-1]))
+    scan, spec = inputs.scan, inputs.spec
+    q_seen = min(
+        max(scan.frame_shape) * inputs.geometry.calibration_per_angstrom * _Q_BEYOND, float(REFERENCE_GRID.q[-1])
+    )
     phases = [reflection_list(crystal.phase, q_seen) for crystal in inputs.crystals]
     sample = sample_patterns(scan, inputs.correct)
-    found = survey(sample, scan.scan_shape, spec, calibration, phases, inputs.mask)
+    found = survey(sample, scan.scan_shape, spec, inputs.geometry, phases, inputs.mask)
     return PreparedScan.of(scan, spec, inputs.correct, found)

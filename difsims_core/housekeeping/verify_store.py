@@ -1,4 +1,4 @@
-"""Check any item of a store, or all of them: datasets, models, predictions, scores, indexes, registry, intake.
+"""Check any item of a store, or all of them: datasets, models, experiments, maps, scores, indexes, registry, intake.
 
 A barrier stands around each item: whatever is wrong with one, all the others are checked too.
 """
@@ -12,7 +12,9 @@ from difsims_core.dataset.build import read_index
 from difsims_core.dataset.description import read_description
 from difsims_core.dataset.verify import verify
 from difsims_core.errors import DifsimsError, IncompleteDatasetError, InputError, MissingObjectError
+from difsims_core.experiment.write.verify import verify_experiment
 from difsims_core.findings import Findings
+from difsims_core.housekeeping.verify_prediction import verify_prediction
 from difsims_core.learn.bundle import load_bundle
 from difsims_core.learn.trained_index import indexed_id
 from difsims_core.learn.verify import verify_model
@@ -22,16 +24,11 @@ from difsims_core.models.registry_record import ChampionNote
 from difsims_core.scans.attempts import read_attempts
 from difsims_core.storage import layout
 from difsims_core.storage.ids import expand_id, list_models, list_simulations
-from difsims_core.storage.names import as_written, join_url, same_place, split_url
+from difsims_core.storage.names import as_written, same_place
 from difsims_core.storage.npz.contracts import (
     PREDICTION_ENDINGS,
-    Prediction,
-    predicted_name,
-    read_prediction,
-    read_profiles,
 )
-from difsims_core.storage.npz.members import is_sealed
-from difsims_core.storage.objects import ObjectStore, locate, object_exists, open_store
+from difsims_core.storage.objects import ObjectStore, locate
 
 Job = tuple[str, str, Callable[[], Findings]]  # kind, id, check
 
@@ -44,8 +41,8 @@ def verify_item(store: ObjectStore, text: str, resimulate: int = 0) -> Findings:
     store
         Where ids are looked up.
     text
-        Id of a dataset or a model, or its beginning; URL or path of a dataset (``….zarr``), of the folder of a model,
-        or of a prediction (``….npz``).
+        Id of a dataset or a model, or its beginning; name of an experiment; URL or path of a dataset or an experiment
+        (``….zarr``), of the folder of a model, or of a prediction (``….npz``).
     resimulate
         Blocks of a dataset to simulate again, see `dataset.verify`.
 
@@ -63,13 +60,17 @@ def verify_item(store: ObjectStore, text: str, resimulate: int = 0) -> Findings:
     if layout.is_model_id(name):
         home = store if text == name else _store_of_model(text)
         return _guarded("model", name, partial(verify_model, home, name))
+    if f"/{layout.POLAR}/" in text or (text == name and name in _experiments(store)):
+        return _guarded(
+            "experiment", name.removesuffix(layout.EXPERIMENT_ENDING), partial(verify_experiment, store, text)
+        )
     if name.endswith(layout.SIMULATION_ENDING) or text.startswith("sim-"):
         return _guarded(
             "dataset", name.removesuffix(layout.SIMULATION_ENDING), partial(verify, store, text, resimulate)
         )
     raise InputError(
-        f"{text}: expected the id of a dataset (sim-…) or a model (cnn-…), a dataset ….zarr, or a prediction "
-        f"…{PREDICTION_ENDINGS[0]}",
+        f"{text}: expected the id of a dataset (sim-…) or a model (cnn-…), the name of an experiment, a dataset or an "
+        f"experiment ….zarr, or a prediction …{PREDICTION_ENDINGS[0]}",
         "without any, the whole store is verified",
     )
 
@@ -94,55 +95,6 @@ def verify_store(store: ObjectStore, kinds: Collection[str] = ()) -> Iterator[Fi
             yield _guarded(kind, name, check)
 
 
-def verify_prediction(url: str) -> Findings:
-    """Return what is wrong with a prediction: its seal, its model, its classes, and the scan that it was made from."""
-    failures: list[str] = []
-    warnings: list[str] = []
-    prediction = read_prediction(url)
-    predicted_name(url)
-    if not is_sealed(url):
-        failures.append(
-            "it carries no seal: an earlier version wrote it (`difsims convert` seals predictions of your own), or "
-            "something else: delete it and predict the scan again"
-        )
-    models, folder = _home_of(url)
-    if models and folder != prediction.cnn_id:
-        failures.append(f"it lies in the folder of {ascii(folder)[1:-1]}, and says that {prediction.cnn_id} made it")
-    try:
-        phases = load_bundle(prediction.cnn_id, models).phases if models else prediction.phases
-    except MissingObjectError:
-        warnings.append(f"its model {prediction.cnn_id} is not in this store")
-    except DifsimsError as error:
-        warnings.append(f"its model cannot be read: {first_line(error)}")
-    else:
-        if phases != prediction.phases:
-            failures.append("its phases are not those of its model, or in another order")
-    failures += _scan_differs(prediction, models)
-    return Findings("prediction", as_written(url), tuple(failures), tuple(warnings))
-
-
-def _home_of(url: str) -> tuple[ObjectStore | None, str]:
-    """Return the store of a prediction and the folder in which it lies there; None where it lies in no store."""
-    scheme, path = split_url(url)
-    root, *within = path.rsplit("/", 3)
-    if not root or within[0] != layout.PREDICTIONS:
-        return None, ""
-    return open_store(join_url(scheme, root)), within[1]
-
-
-def _scan_differs(prediction: Prediction, store: ObjectStore | None) -> list[str]:
-    """Return whether the scan of a prediction, when it is in the same store, is another one now."""
-    if store is None or not prediction.experiment or not prediction.experiment_sha256:
-        return []
-    try:
-        url = store.url(store.key_of(prediction.experiment))
-    except InputError:
-        return []  # a scan outside the store is not opened because a file says so
-    if not object_exists(url) or read_profiles(url).sha256 == prediction.experiment_sha256:
-        return []
-    return ["its scan has changed since; predict it again"]
-
-
 def _folders(store: ObjectStore) -> Iterator[Job]:
     datasets = set(list_simulations(store))
     for folder in store.folders(layout.SIMULATIONS):
@@ -159,6 +111,13 @@ def _folders(store: ObjectStore) -> Iterator[Job]:
             yield "model", name, partial(_misnamed, "model", name)
     for key in store.list(layout.CHAMPION_NOTES):
         yield "note of a champion", key, partial(_note, store, key)
+    for name in _experiments(store):
+        yield "experiment", name, partial(_experiment, store, name)
+
+
+def _experiments(store: ObjectStore) -> list[str]:
+    ending = layout.EXPERIMENT_ENDING
+    return [folder.removesuffix(ending) for folder in store.folders(layout.POLAR) if folder.endswith(ending)]
 
 
 def _predictions(store: ObjectStore) -> Iterator[Job]:
@@ -194,6 +153,13 @@ def _model(store: ObjectStore, name: str) -> Findings:
         return verify_model(store, name)
     except MissingObjectError:
         return Findings("model", name, warnings=("it has no record: its training was stopped, or goes on",))
+
+
+def _experiment(store: ObjectStore, name: str) -> Findings:
+    try:
+        return verify_experiment(store, store.url(layout.experiment_polar(name)))
+    except IncompleteDatasetError as error:
+        return Findings("experiment", name, warnings=(str(error),))
 
 
 def _misnamed(kind: str, folder: str) -> Findings:

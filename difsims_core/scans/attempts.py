@@ -31,15 +31,19 @@ class Attempt(RecordPart):
     scan : str
         Its key.
     model : str or None
-        Id of the model; None: the scan was read.
+        Id of the model; None: the scan was read, or, a raw one, preprocessed.
     size, etag
         What the listing said of the scan; other values mean another content.
     tries : int
-        How often it was tried with this content.
+        How often it was tried with this content; 0: it was seen.
     at : str
         ISO date and time at which it began, or failed.
     reason : str
         Why it failed; empty: nothing has been heard of it.
+    experiment : str
+        What a raw scan was made into by its last attempt that succeeded; empty: nothing yet.
+    done : bool
+        Whether that was made from this content.
     """
 
     scan: Text
@@ -49,6 +53,8 @@ class Attempt(RecordPart):
     tries: Count
     at: Time
     reason: str = ""
+    experiment: str = ""
+    done: bool = False
 
     @property
     def subject(self) -> Subject:
@@ -62,6 +68,10 @@ class Attempt(RecordPart):
     def failed(self, reason: str, at: str) -> Attempt:
         """Return it with the reason why it failed."""
         return self.model_copy(update={"reason": reason[:_LONGEST_REASON] or "failed", "at": at})
+
+    def forgotten(self) -> Attempt:
+        """Return it as if the content was only seen; what it was made into before is still known."""
+        return self.model_copy(update={"tries": 0, "reason": ""})
 
 
 class _Attempts(Record):
@@ -81,7 +91,8 @@ class _Attempts(Record):
 def begun(before: Attempt | None, scan: ObjectInfo, model: str | None, at: str) -> Attempt:
     """Return the next attempt at a scan, after the one ``before`` when that had the same content."""
     tries = before.tries if before is not None and before.is_about(scan) else 0
-    return Attempt(scan=scan.key, model=model, size=scan.size, etag=scan.etag, tries=tries + 1, at=at)
+    made = "" if before is None else before.experiment
+    return Attempt(scan=scan.key, model=model, size=scan.size, etag=scan.etag, tries=tries + 1, at=at, experiment=made)
 
 
 def read_attempts(store: ObjectStore) -> dict[Subject, Attempt]:

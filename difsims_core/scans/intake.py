@@ -11,17 +11,16 @@ from difsims_core.errors import InputError
 from difsims_core.messages import printable
 from difsims_core.moments import now_text
 from difsims_core.scans.attempts import Attempt, Attempts, begun, change_attempts, read_attempts
-from difsims_core.scans.listing import list_scans, name_problem, scan_name, scan_url
+from difsims_core.scans.listing import is_raw, list_scans, name_problem, scan_name, scan_url
 from difsims_core.scans.missing_maps import Inventory
+from difsims_core.scans.raw_listing import raw_name
 from difsims_core.storage import layout
 from difsims_core.storage.npz.contracts import experiment_name, predicted_name
 from difsims_core.storage.objects import ObjectInfo, ObjectStore
 
 State = Literal["complete", "pending", "waiting", "started", "retry", "quarantined"]
 
-_NO_ANSWER = (
-    "its run was ended before it could say anything; look at the runs of predict. It is tried again after six hours"
-)
+_NO_ANSWER = "its run was ended before it could say anything; look at the runs of {}. It is tried again after six hours"
 _READING_ENDED = "whoever read it, and nothing else, was ended before it could say anything; look at its log"
 
 
@@ -111,7 +110,16 @@ def _state(scan: ObjectInfo, models: int, lacking: int, tried: list[Attempt], tr
 
 def reason_of(attempt: Attempt) -> str:
     """Return why an attempt did not succeed."""
-    return attempt.reason or (_READING_ENDED if attempt.model is None else _NO_ANSWER)
+    if attempt.reason:
+        return attempt.reason
+    if is_raw(attempt.scan):
+        return _NO_ANSWER.format("preprocess")
+    return _READING_ENDED if attempt.model is None else _NO_ANSWER.format("predict")
+
+
+def name_of(key: str) -> str:
+    """Return the name of the experiment that a scan of a store is, or that a raw one becomes."""
+    return raw_name(key) if is_raw(key) else scan_name(key)
 
 
 def record_failures(store: ObjectStore, model: str, failures: Iterable[Failure]) -> None:
@@ -168,14 +176,15 @@ def release(store: ObjectStore, name: str, *, tries: int) -> list[Attempt]:
         return [attempt for attempt in known.values() if attempt.tries >= tries]
 
     def decide(known: Attempts) -> Attempts:
-        released = [item for item in given_up(known) if name in (scan_name(item.scan), item.scan)]
+        released = [item for item in given_up(known) if name in (name_of(item.scan), item.scan)]
         if not released:
-            held = ", ".join(sorted({scan_name(item.scan) for item in given_up(known)}))
+            held = ", ".join(sorted({name_of(item.scan) for item in given_up(known)}))
             raise InputError(f"expected a quarantined experiment ({held or 'there are none'}), found {name!r}")
-        return {subject: attempt for subject, attempt in known.items() if attempt not in released}
+        kept = {subject: attempt for subject, attempt in known.items() if attempt not in released}
+        return kept | {item.subject: item.forgotten() for item in released if is_raw(item.scan)}
 
     before, after = change_attempts(store, decide)
-    return [attempt for subject, attempt in before.items() if subject not in after]
+    return [attempt for subject, attempt in before.items() if after.get(subject) != attempt]
 
 
 def scans_to_predict(

@@ -17,6 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self
 
+from difsims_core.config.raw_scans.reading import ReadingSpec
 from difsims_core.errors import DifsimsError, MalformedError
 from difsims_core.plain_json import read_json
 from difsims_core.scans.reader_process import MEMORY_SETTING, READY
@@ -90,7 +91,30 @@ class ScanReader:
             If the store does not give the scan.
         """
         with local_copy(url) as path:
-            answer = self._started().ask({"path": str(path), "url": url}, self._limits.seconds)
+            return self._answer({"path": str(path), "url": url})
+
+    def raw_problem(self, url: str, reading: ReadingSpec) -> str | None:
+        """Return why a raw scan cannot be opened, or its first and last frames cannot be read; None when they can.
+
+        A Zarr group of an object store is not read: the process has no credentials for it.
+
+        Raises
+        ------
+        ScanReaderError
+            If the process does not start.
+        StoreError
+            If the store does not give the scan.
+        """
+        from difsims_core.experiment.open_scan import scan_on_disk
+
+        with scan_on_disk(url) as path:
+            if path is None:
+                return None
+            return self._answer({"path": path, "url": url, "reading": reading.to_document()})
+
+    def _answer(self, question: dict[str, Any]) -> str | None:
+        """Return the problem that the process tells of; one that tells of none as it should is a problem, too."""
+        answer, url = self._started().ask(question, self._limits.seconds), question["url"]
         if isinstance(answer, dict) and answer.keys() == {"problem"}:
             problem = answer["problem"]
             if problem is None or isinstance(problem, str):
@@ -141,7 +165,7 @@ class _Child:
         """Return whether it has not ended."""
         return self._process.poll() is None
 
-    def ask(self, question: dict[str, str], seconds: float) -> Any:
+    def ask(self, question: dict[str, Any], seconds: float) -> Any:
         """Return the answer to a question; a text says why there is none."""
         try:
             self._line.settimeout(seconds)

@@ -33,6 +33,11 @@ def scan_name(key: str) -> str:
     return printable(key.rpartition("/")[2]).removesuffix(".npz").removesuffix("_radial_crop")
 
 
+def is_raw(key: str) -> bool:
+    """Return whether a key is that of a raw scan, or of what belongs to one."""
+    return key.startswith(f"{layout.RAW_SCANS}/")
+
+
 def scan_url(store: ObjectStore, key: str) -> str:
     """Return where a scan lies, in the form of `expand_urls`: a local one is a path."""
     return as_written(store.url(key))

@@ -9,8 +9,10 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from difsims_core.errors import DifsimsError, ExperimentError
 from difsims_core.messages import first_line
@@ -36,7 +38,10 @@ def main() -> None:
     for line in sys.stdin.buffer:
         question = json.loads(line)
         signal.alarm(int(seconds) + _GRACE_SECONDS)  # should whoever asked be gone
-        problem = problem_of(question["path"], question["url"], memory_mb)
+        if "reading" in question:
+            problem = raw_problem_of(question["path"], question["url"], memory_mb, question["reading"])
+        else:
+            problem = problem_of(question["path"], question["url"], memory_mb)
         signal.alarm(0)
         message = None if problem is None else printable(problem[:_LONGEST_PROBLEM])
         answers.write(json.dumps({"problem": message}).encode() + b"\n")
@@ -44,20 +49,45 @@ def main() -> None:
 
 def problem_of(path: str | Path, url: str, memory_mb: int) -> str | None:
     """Return why a file, known as ``url``, does not read as a scan; None when it does."""
+    return _problem(url, memory_mb, lambda: read_profiles(path, shown=url))
+
+
+def raw_problem_of(path: str, url: str, memory_mb: int, reading: dict[str, Any]) -> str | None:
+    """Return why a file, known as ``url``, does not read as a raw scan: it is opened, and some frames are read."""
+    problem = _problem(url, memory_mb, lambda: _read_some_frames(path, reading))
+    return None if problem is None else problem.replace(path, url)
+
+
+def _read_some_frames(path: str, reading: dict[str, Any]) -> None:
+    from difsims_core.config.raw_scans.reading import ReadingSpec
+    from difsims_core.experiment.frames import DetectorCorrection, blocks_of, read_block
+    from difsims_core.experiment.open_scan import open_raw_scan
+
+    scan = open_raw_scan(path, ReadingSpec.model_validate(reading))
+    blocks = blocks_of(scan)
+    for block in {0: blocks[0], len(blocks) - 1: blocks[-1]}.values():
+        read_block(scan, block, DetectorCorrection())
+
+
+def _problem(url: str, memory_mb: int, read: Callable[[], object]) -> str | None:
+    """Return why a file does not read; None when it does."""
     try:
-        read_profiles(path, shown=url)
+        read()
+    except MemoryError:
+        return _too_large(url, memory_mb)
     except ExperimentError as error:
-        if isinstance(error.__context__, MemoryError):
-            return (
-                f"{url}: reading it needs more than {memory_mb:,} MB of memory; save less in one file, or set "
-                f"{MEMORY_SETTING}"
-            )
-        return str(error)
+        return _too_large(url, memory_mb) if isinstance(error.__context__, MemoryError) else str(error)
     except DifsimsError as error:
         return str(error)
     except Exception as error:  # noqa: BLE001 - whatever a file does to its reader, the other scans go on
         return f"{url}: cannot be read ({type(error).__name__}: {first_line(error)}); copy or make it again"
     return None
+
+
+def _too_large(url: str, memory_mb: int) -> str:
+    return (
+        f"{url}: reading it needs more than {memory_mb:,} MB of memory; save less in one file, or set {MEMORY_SETTING}"
+    )
 
 
 def _limit_itself(memory_mb: int) -> None:

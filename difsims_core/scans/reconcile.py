@@ -18,6 +18,7 @@ from difsims_core.messages import first_line, printable
 from difsims_core.moments import as_text
 from difsims_core.scans.attempts import Attempt, Attempts, Subject, begun, change_attempts
 from difsims_core.scans.isolated_reader import ReadingLimits, ScanReader, ScanReaderError
+from difsims_core.scans.listing import is_raw
 from difsims_core.scans.missing_maps import Inventory, MissingMap
 from difsims_core.storage.npz.limits import npz_limits
 from difsims_core.storage.objects import ObjectInfo, ObjectStore
@@ -55,7 +56,8 @@ class RetryRules:
             return True
         age = abs((self.now - datetime.fromisoformat(attempt.at)).total_seconds())  # clocks are set back
         if self.is_given_up(attempt):
-            return attempt.model is not None and not attempt.reason and age >= _ANOTHER_CHANCE_SECONDS
+            is_reading = attempt.model is None and not is_raw(attempt.scan)
+            return not is_reading and not attempt.reason and age >= _ANOTHER_CHANCE_SECONDS
         return age >= (SECONDS_BETWEEN_TRIES if attempt.reason else self.grace_seconds)
 
     def is_given_up(self, attempt: Attempt) -> bool:
@@ -127,6 +129,7 @@ def reconcile(
     npz_limits()  # a wrong setting is no fault of the scans
     rules = RetryRules(now, tries, max(reading.seconds, LEAST_GRACE_SECONDS))
     _, attempts = change_attempts(store, lambda known: _still_of_use(known, inventory))
+    attempts = {subject: attempt for subject, attempt in attempts.items() if subject[0] in inventory.scans}
     tried = {key for (key, _), attempt in attempts.items() if attempt.is_about(inventory.scans[key])}
     wanted = [*inventory.missing, *_made_from_other_content(attempts, inventory)]
     due = [item for item in wanted if _is_due(item, attempts, rules) and not at_work(item.model, item.scan.key)]
@@ -147,7 +150,7 @@ def _still_of_use(known: Attempts, inventory: Inventory) -> Attempts:
     def is_of_use(attempt: Attempt) -> bool:
         scan = inventory.scans.get(attempt.scan)
         if scan is None:
-            return False
+            return is_raw(attempt.scan)
         if attempt.model is None:
             return attempt.is_about(scan) and scan.key not in inventory.mapped
         return attempt.model in inventory.models and (attempt.subject in missing or not attempt.is_about(scan))

@@ -149,7 +149,8 @@ def verify(
         list[str] | None,
         typer.Argument(
             metavar="[ITEM…]",
-            help="Ids or URLs of datasets and models, URLs of predictions (default: everything in the store).",
+            help="Ids or URLs of datasets and models, names or URLs of preprocessed scans, URLs of predictions "
+            "(default: everything in the store).",
             show_default=False,
         ),
     ] = None,
@@ -157,7 +158,7 @@ def verify(
     store: Store = None,
     as_json: Json = False,
 ) -> None:
-    """Compare every object of datasets, models and predictions with its checksums; ends with 1 if any differs."""
+    """Compare datasets, models, experiments and predictions with their checksums; ends with 1 if any differs."""
     from dataclasses import asdict
 
     from difsims_core.errors import InputError

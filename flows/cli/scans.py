@@ -112,23 +112,24 @@ def intake(
     store: Store = None,
     as_json: Json = False,
 ) -> None:
-    """List the experiments of the store: mapped by how many models, pending, failed or quarantined, with the reason."""
+    """List the experiments of the store: mapped by how many models, pending, failed or quarantined, with the reason.
+
+    Raw scans are among them until they are preprocessed.
+    """
     from dataclasses import asdict
 
     from difsims_core.models.wanted import wanted_models
     from difsims_core.scans import intake as scans
-    from difsims_core.scans.attempts import read_attempts
-    from difsims_core.scans.listing import scan_name
     from difsims_core.scans.missing_maps import Inventory
     from difsims_core.storage.objects import open_store
     from flows.cli import console
+    from flows.commands.intake_states import intake_states
     from flows.settings import load_settings
 
     object_store, tries = open_store(store), load_settings().intake_tries
     attempts = [attempt for name in release or () for attempt in scans.release(object_store, name, tries=tries)]
-    released = sorted({scan_name(attempt.scan) for attempt in attempts})
-    inventory = Inventory.listed(object_store, wanted_models(object_store))
-    states = scans.scan_states(inventory, read_attempts(object_store), tries=tries)
+    released = sorted({scans.name_of(attempt.scan) for attempt in attempts})
+    states = intake_states(object_store, Inventory.listed(object_store, wanted_models(object_store)))
     if as_json:
         console.show_json({"released": released, "scans": [asdict(state) for state in states]})
         return

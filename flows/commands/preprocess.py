@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from difsims_core.config.raw_scans.preprocessing import PreprocessingSpec
-from difsims_core.errors import InputError
+from difsims_core.errors import InputError, StoreError
+from difsims_core.scans.isolated_reader import ScanReaderError
+from difsims_core.scans.raw_intake import record_preprocessing
+from difsims_core.scans.raw_listing import RawFiles, list_raw_scans, raw_key, raw_name
 from difsims_core.storage.names import as_written, url_name
 from difsims_core.storage.objects import ObjectStore, open_store
-from flows.execution.item_failures import ItemFailures
-from flows.execution.steps import preprocess_one
+from flows.execution.item_failures import ItemFailures, of_the_store
+from flows.execution.steps import preprocess_one, read_raw_one
 from flows.ui.artifacts import tag_run
+from flows.ui.events import announce, warn
 from flows.ui.final_states import reused
 from flows.ui.progress import log_and_show, track_progress
 from flows.ui.summaries import show_experiments
@@ -34,18 +38,59 @@ def preprocess(
     objects, urls = open_store(store), raw_scans(raw)
     if name is not None and len(urls) != 1:
         raise InputError(f"one name for {len(urls)} scans", "give a name to a single scan; others are called by file")
-    failures = ItemFailures(objects)
-    results: list[JudgedScan] = []
+    failures = ItemFailures(objects, ScanReaderError)
+    uploads = _uploads(objects, urls)
+    results: dict[str, JudgedScan] = {}
     for url in urls:
         with failures.catch(url):
-            results.append(_preprocess(objects, url, spec, name, force=force))
-    return _conclude(results, failures, len(urls))
+            results[url] = _preprocess(objects, url, spec, name, force=force)
+    _keep(objects, uploads, results, failures)
+    _announce(objects, results.values())
+    return _conclude(list(results.values()), failures, len(urls))
 
 
 def _preprocess(store: ObjectStore, url: str, spec: PreprocessingSpec, name: str | None, *, force: bool) -> JudgedScan:
-    work = f"preprocess {url}"
+    """Preprocess a scan; one that was uploaded into the store is first read by a process with limits."""
+    work, key = f"preprocess {url}", raw_key(store, url)
     with track_progress(work, f"preprocessing {url_name(url)}", 100, "percent"):
+        if key is not None:
+            read_raw_one(url, spec)
+            name = name or raw_name(key)
         return preprocess_one(store.root, url, spec, name, work, force=force)
+
+
+def _uploads(store: ObjectStore, urls: Sequence[str]) -> dict[str, RawFiles]:
+    """Return the scans among these that were uploaded into the store, as they are listed now."""
+    keys = {url: key for url in urls if (key := raw_key(store, url)) is not None}
+    listed = list_raw_scans(store).scans if keys else {}
+    return {url: listed[key] for url, key in keys.items() if key in listed}
+
+
+def _keep(
+    store: ObjectStore, uploads: dict[str, RawFiles], results: dict[str, JudgedScan], failures: ItemFailures
+) -> None:
+    """Keep for the intake what became of uploaded scans; a store that failed says nothing of the scan.
+
+    Of one that changed meanwhile nothing is kept: the next round sees another content.
+    """
+    now = list_raw_scans(store) if uploads else None
+    for url, scan in uploads.items():
+        if now is None or not now.unchanged(scan):
+            continue
+        try:
+            if url in results and results[url].written.name == scan.name:
+                record_preprocessing(store, scan, None)
+            elif url in failures.errors and not of_the_store(failures.errors[url]):
+                record_preprocessing(store, scan, failures.reasons[url])
+        except StoreError as error:  # no reason to lose experiments
+            warn(f"the intake does not know what became of {scan.name} and will look at it again: {error}")
+
+
+def _announce(store: ObjectStore, results: Iterable[JudgedScan]) -> None:
+    for result in results:
+        if not result.reused:
+            labels = {"difsims.url": result.written.profiles}
+            announce("experiment.preprocessed", result.written.name, store.root, labels=labels)
 
 
 def _conclude(results: list[JudgedScan], failures: ItemFailures, total: int) -> list[str]:

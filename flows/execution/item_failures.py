@@ -50,7 +50,7 @@ class ItemFailures:
         except self._through:
             raise
         except Exception as error:
-            if _of_the_store(error):
+            if of_the_store(error):
                 self._store.folders()  # raises when it does not answer
                 self._in_a_row += may_go_away(error)
                 if self._in_a_row >= _MOST_IN_A_ROW:  # such as a full disk
@@ -95,7 +95,7 @@ class ItemFailures:
         ) from next(iter(self.errors.values()))
 
 
-def _of_the_store(error: Exception) -> bool:
+def of_the_store(error: Exception) -> bool:
     """Return whether it may be the store that fails, and not what it holds."""
     return isinstance(error, StoreError) and not isinstance(error, MissingObjectError | CorruptDataError)
 

@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Any
 from difsims_core.dataset import build
 from difsims_core.dataset.plan import MOST_GROUPS
 from difsims_core.dataset.receipts import read_receipts
+from difsims_core.errors import ExperimentError
 from difsims_core.retrying import Retry, StoppedError
 from difsims_core.storage.names import url_name
 from difsims_core.storage.objects import open_store
 from flows.execution import compute
 from flows.execution.retries import tell_waiting, worth_waiting
+from flows.settings import load_settings
 from flows.ui.final_states import cached
 from flows.ui.flow_context import run_at_work
 from flows.ui.progress import Stopped, progress_callback, stop_requested
@@ -150,6 +152,23 @@ def _train_model(store: str, simulations: list[str], spec: TrainingSpec, work: s
     return run_training(open_store(store), simulations, spec, progress).bundle.id
 
 
+def _read_raw_one(url: str, spec: PreprocessingSpec) -> None:
+    """Read a raw scan that others have uploaded, in a process with limits.
+
+    Raises
+    ------
+    ExperimentError
+        If it does not read.
+    """
+    from difsims_core.scans.isolated_reader import ReadingLimits, ScanReader
+
+    settings = load_settings()
+    with ScanReader(ReadingLimits(settings.intake_memory_mb, settings.intake_seconds)) as reader:
+        problem = reader.raw_problem(url, spec.reading)
+    if problem is not None:
+        raise ExperimentError(problem)
+
+
 def _preprocess_one(
     store: str, url: str, spec: PreprocessingSpec, name: str | None, work: str, *, force: bool = False
 ) -> JudgedScan:
@@ -205,6 +224,7 @@ finish_dataset = Step(_finish_dataset, "finish dataset", _PATIENT)
 export_dataset = Step(_export_dataset, "export dataset")
 find_trained = Step(_find_trained, "find trained model")
 train_model = Step(_train_model, "train model")
+read_raw_one = Step(_read_raw_one, "read", run_name=_named("read"))
 preprocess_one = Step(_preprocess_one, "preprocess", _PATIENT, run_name=_named("preprocess"))
 predict_one = Step(_predict_one, "predict", run_name=_named("predict"))
 evaluate_one = Step(_evaluate_one, "evaluate", run_name=_named("evaluate"))

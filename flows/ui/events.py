@@ -31,7 +31,8 @@ def announce(
     ----------
     kind
         What happened: ``dataset.complete``, ``model.trained``, ``champion.promoted``, ``predictions.written``,
-        ``evaluations.written``, ``experiment.found``. The noun before the dot names the resource.
+        ``evaluations.written``, ``experiment.found``, ``experiment.preprocessed``. The noun before the dot names
+        the resource.
     id
         Of the dataset, model or experiment.
     store

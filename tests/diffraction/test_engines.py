@@ -19,7 +19,7 @@ EVERYTHING = {
     "diffraction": {"thickness_angstrom": {"uniform": [50, 200]}},
     "spots": {"sigma_px": {"choice": [1.5, 4]}, "direct_beam": 5, "convergence_semi_angle_mrad": {"choice": [0, 0.8]}},
     "overlap": {"probability": 0.7}, "distortion": {}, "cut_off": {"gap_width_px": 4},
-    "output": {"peaks": True, "polar_px": True, "precision": "exact"}, "noise": None, "background": None,
+    "output": {"peaks": True, "polar_px": True, "polar": {}, "precision": "exact"}, "noise": None, "background": None,
 }  # fmt: skip
 
 
@@ -51,7 +51,7 @@ def documents(changes):
 def test_listed_spots_give_what_spots_computed_on_the_way_give(changes):
     """Through ``simulate``, with every imperfection of spots on: profiles, polar patterns and lists of spots."""
     fused, listed = (simulate(spec) for spec in documents(changes))
-    for name in ("x_px", "x_all", "polar_px"):
+    for name in ("x_px", "x_all", "polar_px", "polar"):
         np.testing.assert_allclose(getattr(listed, name), getattr(fused, name), rtol=0, atol=2e-6)
     assert listed.peaks is not None
     assert fused.peaks is not None

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from orix.quaternion import Rotation
 
+from difsims_core.crystal.reflections import reflection_list
 from difsims_core.diffraction.noise_free import excited_spots
+from difsims_core.evaluate.powder_lines import powder_lines
 
 
 @dataclass(frozen=True)
@@ -92,3 +94,24 @@ def _add_disc(
     lit = edge * np.maximum(1 + texture / radius * (y * math.sin(lit_from) + x * math.cos(lit_from)), 0)
     pixels = lit.reshape(2 * half + 1, 4, 2 * half + 1, 4).sum(axis=(1, 3))
     rate[row - half : row + half + 1, column - half : column + half + 1] += counts * pixels / pixels.sum()
+
+
+def make_powder(
+    phase: str, faults: Faults, centre: tuple[float, float] = (80.3, 78.9), n_spots: int = 4000
+) -> np.ndarray:
+    """Make a frame of many small grains: (rows, columns) uint32, its beam as bright as all its rings together."""
+    rng = np.random.default_rng([faults.seed, 3])
+    lines = powder_lines(reflection_list(phase, 1.8), (0.05, 1.8))
+    weight = lines.strength * lines.q  # a ring is as bright as it is high and long
+    a, b = faults.ellipse
+    distort = np.array([[1 + a, b], [b, 1 - a]])
+    rate, middle = np.zeros(SHAPE), np.array(centre)
+    for line in rng.choice(len(weight), n_spots, p=weight / weight.sum()):
+        azimuth = rng.uniform(0, 2 * math.pi)
+        place = distort @ np.array([math.cos(azimuth), math.sin(azimuth)]) * lines.q[line] / CALIBRATION
+        _add_disc(rate, middle + place, faults.disc_px, rng.exponential())
+    rate *= faults.electrons / rate.sum()
+    _add_disc(rate, middle, faults.disc_px, faults.electrons)
+    y, x = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    halo = np.exp(-np.hypot(y - centre[0], x - centre[1]) / 20)
+    return rng.poisson(rate + 0.15 * faults.electrons * halo / halo.sum() + 0.02).astype(np.uint32)

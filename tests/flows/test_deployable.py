@@ -30,6 +30,7 @@ from flows.execution import retries, steps
 from flows.export import export
 from flows.pipeline import pipeline
 from flows.predict import predict
+from flows.preprocess import preprocess
 from flows.retrain import retrain
 from flows.simulate import simulate
 from flows.sweep import simulate_sweep
@@ -38,7 +39,8 @@ from flows.watch import watch_experiments
 
 
 @pytest.mark.parametrize(
-    "flow", [simulate, simulate_sweep, train, predict, evaluate, export, pipeline, retrain, watch_experiments]
+    "flow",
+    [simulate, simulate_sweep, train, preprocess, predict, evaluate, export, pipeline, retrain, watch_experiments],
 )
 def test_every_parameter_is_described(flow):
     properties = parameter_schema(flow).properties
@@ -120,5 +122,5 @@ def test_flows_and_tasks_are_made_in_one_place():
 
 
 def _modules() -> list[ModuleType]:
-    names = "simulate sweep train predict evaluate pipeline retrain watch execution.steps"
+    names = "simulate sweep train preprocess predict evaluate pipeline retrain watch execution.steps"
     return [import_module(f"flows.{name}") for name in names.split()]

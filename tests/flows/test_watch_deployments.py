@@ -20,6 +20,7 @@ from difsims_core.storage import layout
 from difsims_core.storage.objects import ObjectStore
 from flows.evaluate import evaluate
 from flows.predict import predict
+from flows.preprocess import preprocess
 from flows.watch import scans_at_work, watch_experiments
 from tests.flows.quick_watch import (
     MODEL,
@@ -45,7 +46,7 @@ def deployed(place: ObjectStore) -> str:
     """Deployments that nobody runs: what is started waits."""
     name = f"of-{Path(place.root).parent.name}"
     with get_client(sync_client=True) as client:
-        for one in (predict, evaluate):
+        for one in (preprocess, predict, evaluate):
             client.create_deployment(client.create_flow(one), name)
     return name
 
@@ -89,6 +90,24 @@ def test_a_run_that_was_killed_is_made_up_for_and_one_that_waits_is_not_repeated
     assert len(runs_of("predict", deployed)) == 2
 
 
+def test_a_raw_scan_starts_a_deployment_with_its_document_and_holds_up_no_prediction(place, deployed, monkeypatch):
+    monkeypatch.setenv("DIFSIMS_INTAKE_QUIET_SECONDS", "0")
+    monkeypatch.setenv("DIFSIMS_INTAKE_RUNS", "1")
+    for name in ('it\'s "Ω" {{ 1 }} [a].mib', "second.mib"):
+        place.write(f"{layout.RAW_SCANS}/{name}", b"frames")
+    place.write(f"{layout.RAW_SCANS}/preprocess.yaml", b"phases: [pb]")
+    first, _ = sorted(place.url(key) for key in place.list(layout.RAW_SCANS) if key.endswith(".mib"))
+    mapped = put(place, "roi_1")
+    assert watch_experiments(place.root, deployed) == [first, mapped], "as many runs of preprocess as of the others"
+    assert watch_experiments(place.root, deployed) == []
+    (run,) = runs_of("preprocess", deployed)
+    assert place.url(place.key_of(run.parameters["raw"][0])) == first
+    assert run.parameters["spec"]["phases"] == ["pb"]
+    assert (run.parameters["store"], run.parameters["force"]) == (place.root, False)
+    end(run)
+    assert len(watch_experiments(place.root, deployed)) == 1
+
+
 def test_no_more_runs_wait_than_the_setting_says(place, deployed, monkeypatch):
     monkeypatch.setenv("DIFSIMS_INTAKE_RUNS", "1")
     url = put(place, "roi_1")
@@ -102,7 +121,7 @@ def test_no_more_runs_wait_than_the_setting_says(place, deployed, monkeypatch):
 
 def test_a_deployment_that_is_not_there_costs_no_try(place):
     put(place, "roi_1")
-    with pytest.raises(InputError, match="'predict/nowhere'"):
+    with pytest.raises(InputError, match="'preprocess/nowhere'"):
         watch_experiments(place.root, "nowhere")
     assert read_attempts(place) == {}
 

@@ -10,8 +10,11 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from difsims_core.config.raw_scans.preprocessing import PreprocessingSpec
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.errors import InputError
+from difsims_core.experiment.write.write_scan import write_scan
+from difsims_core.housekeeping import verify_prediction
 from difsims_core.housekeeping import verify_store as module
 from difsims_core.housekeeping.verify_store import verify_item, verify_store
 from difsims_core.learn.bundle import save_bundle
@@ -31,6 +34,7 @@ from tests.uploads import put
 
 PHASES = ("a", "b")
 SCAN = "roi_1"
+RAW = PreprocessingSpec(reading={"calibration_per_angstrom": 0.05}, geometry={"ellipse": (0, 0)})
 OTHER = "cnn-11111111-0000-4000-8000-000000000000"
 
 
@@ -45,6 +49,10 @@ def template(tmp_path_factory):
     promote_by_hand(store, bundle.id, why="a test")
     put(store, SCAN)
     _predict(store, bundle.id)
+    counts = np.random.default_rng(1).poisson(3.0, (2, 3, 64, 64)).astype(np.uint16)
+    counts[:, :, 30:35, 31:36] += 1000  # the direct beam
+    np.save(root / "roi_2.npy", counts)
+    write_scan(store, root / "roi_2.npy", RAW)
     store.write_record(layout.evaluation(bundle.id, SCAN), {"phases": list(PHASES)})
     return root, simulation.id, bundle.id
 
@@ -70,7 +78,9 @@ def test_a_store_that_is_whole(stored):
     store, simulation, model = stored
     found = list(verify_store(store))
     assert [findings for findings in found if not findings.ok] == []
-    assert {"dataset", "model", "prediction", "evaluation", "index", "registry"} <= {item.kind for item in found}
+    assert {"dataset", "model", "experiment", "prediction", "evaluation", "index", "registry"} <= {
+        item.kind for item in found
+    }
     assert {simulation, model} <= {item.id for item in found}
 
 
@@ -88,6 +98,7 @@ def test_every_kind_of_item_is_checked_and_none_stops_the_others(stored):
         layout.prediction(model, SCAN),
         layout.evaluation(model, SCAN),
         layout.model_registry(),
+        f"{layout.experiment_polar('roi_2')}/y/c/0/0/0/0",
         *store.list(layout.SIMULATION_INDEX),
         *store.list(layout.MODEL_INDEX),
     ]
@@ -102,9 +113,24 @@ def test_every_kind_of_item_is_checked_and_none_stops_the_others(stored):
         ("prediction", as_written(store.url(keys[2]))),
         ("evaluation", keys[3]),
         ("registry", keys[4]),
-        ("index", keys[5]),
+        ("experiment", "roi_2"),
         ("index", keys[6]),
+        ("index", keys[7]),
     }
+
+
+def test_an_experiment_is_verified_by_its_name_and_its_url(stored):
+    store, _, _ = stored
+    url = store.url(layout.experiment_polar("roi_2"))
+    for text in ("roi_2", url, f"{as_written(url)}/"):
+        found = verify_item(store, text)
+        assert (found.kind, found.id, found.ok) == ("experiment", "roi_2", True)
+    store.delete(layout.experiment_profiles("roi_2"))
+    assert "preprocess the scan again" in "".join(verify_item(store, "roi_2").warnings)
+    store.delete(f"{layout.experiment_polar('roi_2')}/{layout.COMPLETE}")
+    (unfinished,) = verify_store(store, {"experiment"})
+    assert unfinished.ok
+    assert "not written to the end" in unfinished.warnings[0]
 
 
 def test_an_item_that_fails_in_an_unknown_way_is_a_finding(stored, monkeypatch):
@@ -152,7 +178,7 @@ def test_what_a_prediction_names_outside_the_store_is_not_opened(stored, tmp_pat
     outside = tmp_path / "outside_radial_crop.npz"
     outside.write_bytes(store.read(layout.experiment_profiles(SCAN)) + b"\0")
     _predict(store, model, experiment=str(outside), experiment_sha256="0" * 64)
-    monkeypatch.setattr(module, "read_profiles", lambda url: pytest.fail(f"{url} was opened"))
+    monkeypatch.setattr(verify_prediction, "read_profiles", lambda url: pytest.fail(f"{url} was opened"))
     assert _wrong(store) == {}
 
 

@@ -6,10 +6,12 @@ import json
 import sys
 from pathlib import Path
 
+import h5py
 import numpy as np
 import psutil
 import pytest
 
+from difsims_core.config.raw_scans.reading import ReadingSpec
 from difsims_core.scans import isolated_reader
 from difsims_core.scans.isolated_reader import ReadingLimits, ScanReader, ScanReaderError
 from tests.uploads import HALF, WHOLE
@@ -59,6 +61,43 @@ def test_whole_scans_have_no_problem_and_others_their_own(scan):
         assert reader.problem(scan("again")) is None
         assert set(psutil.Process().children()) - before == {child}, "one process for all"
     assert not child.is_running()
+
+
+def test_a_raw_scan_is_opened_and_some_of_its_frames_are_read(tmp_path):
+    frames = np.zeros((3, 2, 8, 8), np.uint16)
+    np.save(tmp_path / "whole.npy", frames)
+    data = (tmp_path / "whole.npy").read_bytes()
+    (tmp_path / "half.npy").write_bytes(data[: len(data) // 2])
+    np.save(tmp_path / "long.npy", frames.reshape(6, 8, 8)[:5])
+    with ScanReader(PLAIN) as reader:
+        assert reader.raw_problem(str(tmp_path / "whole.npy"), ReadingSpec()) is None
+        assert "half.npy: expected" in str(reader.raw_problem(str(tmp_path / "half.npy"), ReadingSpec()))
+        assert "scan_shape" in str(reader.raw_problem(str(tmp_path / "long.npy"), ReadingSpec()))
+        assert reader.raw_problem(str(tmp_path / "long.npy"), ReadingSpec(scan_shape=(1, 5))) is None
+
+
+def test_a_raw_scan_that_takes_its_reader_along_is_a_problem_of_the_scan(tmp_path, monkeypatch):
+    np.save(tmp_path / "killer.npy", np.zeros((3, 2, 8, 8), np.uint16))
+    code = """
+import os, signal
+from difsims_core.experiment import open_scan
+from difsims_core.scans import reader_process
+open_scan.open_raw_scan = lambda path, reading: os.kill(os.getpid(), signal.SIGSEGV)
+reader_process.main()
+"""
+    monkeypatch.setattr(isolated_reader, "COMMAND", (sys.executable, "-c", code))
+    with ScanReader(PLAIN) as reader:
+        assert "SIGSEGV" in str(reader.raw_problem(str(tmp_path / "killer.npy"), ReadingSpec()))
+
+
+def test_a_raw_scan_that_unpacks_to_more_than_memory_ends_nobody(tmp_path):
+    np.save(tmp_path / "whole.npy", np.zeros((3, 2, 8, 8), np.uint16))
+    with h5py.File(tmp_path / "large.h5", "w") as file:  # two gigabytes in a few megabytes
+        counts = file.create_dataset("counts", (2, 2, 2**13, 2**13), "f8", chunks=(2, 2, 2**13, 2**13), compression=1)
+        counts[0, 0, 0, 0] = 1
+    with ScanReader(ReadingLimits(memory_mb=1_500, seconds=100)) as reader:
+        assert "large.h5: " in str(reader.raw_problem(str(tmp_path / "large.h5"), ReadingSpec()))
+        assert reader.raw_problem(str(tmp_path / "whole.npy"), ReadingSpec()) is None
 
 
 @pytest.mark.parametrize(

@@ -177,7 +177,7 @@ def test_the_watch_for_zombies_knows_every_flow():
 
 def test_every_deployment_names_a_flow_that_is_there():
     entries = YAML(typ="safe", pure=True).load(deployments_file())["deployments"]
-    assert len(entries) == 9
+    assert len(entries) == 10
     for entry in entries:
         module, _, function = entry["entrypoint"].rpartition(".")
         assert getattr(import_module(module), function).name == entry["flow_name"]

@@ -12,6 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+import numpy as np
 import psutil
 import pytest
 
@@ -29,10 +30,12 @@ pytestmark = [pytest.mark.stack, pytest.mark.service, pytest.mark.slow]
 
 TINY = {"n_patterns": 600, "seed": 3, "output": {"x_all": False}}
 TRAINING = {"epochs": 2}
+RAW = {"reading": {"calibration_per_angstrom": 0.05}, "geometry": {"ellipse": [0, 0]}}
 SCAN = layout.experiment_profiles("roi_2")
 LONG = {"n_patterns": 30_000_000, "seed": 8, "output": {"x_all": False}}
 FLOWS = {
-    "simulate", "simulate-sweep", "train", "predict", "evaluate", "export", "pipeline", "retrain", "watch-experiments",
+    "simulate", "simulate-sweep", "train", "preprocess", "predict", "evaluate", "export", "pipeline", "retrain",
+    "watch-experiments",
 }  # fmt: skip
 
 
@@ -79,6 +82,15 @@ def first(stack: RunningStack, silent: str) -> dict[str, dict[str, Any]]:
     runs["train"] = stack.wait(stack.submit("train/local", {"simulations": [dataset], "spec": TRAINING}))
     export = stack.submit("export/local", {"simulation": dataset})
     pipeline = stack.submit("pipeline/local", {"spec": {"simulation": TINY, "training": TRAINING}})
+    counts = np.random.default_rng(1).poisson(3.0, (2, 3, 64, 64)).astype(np.uint16)
+    counts[:, :, 30:35, 31:36] += 1000  # the direct beam
+    np.save(stack.folder.scratch / "raw.npy", counts)
+    raw = {
+        "raw": [str(stack.folder.scratch / "raw.npy")],
+        "spec": RAW,
+        "store": str(stack.folder.scratch / "elsewhere"),
+    }
+    preprocess = stack.submit("preprocess/local", raw)
     model = tagged(runs["train"], "cnn-")
     scores = layout.evaluation(model, "roi_2_radial_crop")
     wait_until(lambda: place.exists(scores), RUN_SECONDS, lambda: told(stack))
@@ -93,7 +105,7 @@ def first(stack: RunningStack, silent: str) -> dict[str, dict[str, Any]]:
     wait_until(lambda: place.exists(scores), RUN_SECONDS, lambda: told(stack))
     wait_until(lambda: any(ended(stack, "evaluate")), RUN_SECONDS, lambda: told(stack))
     runs["evaluate"] = next(ended(stack, "evaluate"))
-    left = {"simulate-sweep": sweep, "export": export, "pipeline": pipeline}
+    left = {"preprocess": preprocess, "simulate-sweep": sweep, "export": export, "pipeline": pipeline}
     return runs | {flow: stack.wait(run) for flow, run in left.items()}
 
 

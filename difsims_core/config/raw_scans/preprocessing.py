@@ -51,12 +51,30 @@ class BeamSpec(Spec):
         return self
 
 
+class StandardSpec(Spec):
+    """A powder pattern of a crystal whose lattice is known, recorded as the scan was."""
+
+    location: str = Field(min_length=1, description="raw file of it, one pattern or a scan")
+    phase: str = Field(min_length=1, description="name or CIF file")
+    reading: ReadingSpec = Field(
+        default=ReadingSpec(),
+        description="how it is read; a calibration is taken for good to 10 %, without it all are tried",
+    )
+    centre_px: tuple[_Pixel, _Pixel] | None = Field(
+        default=None, description="row and column of the beam, to 2 px, where a stop hides it"
+    )
+
+
 class GeometrySpec(Spec):
     """How the detector distorts patterns."""
 
     ellipse: Literal["fit"] | tuple[_Ellipse, _Ellipse] = Field(
         default="fit",
-        description="fit: to the spots of the whole scan and the candidate phases; or (a, b), (0, 0) for none",
+        description="fit: to the rings of the standard, without one to the spots of the whole scan and the candidate "
+        "phases; or (a, b), (0, 0) for none",
+    )
+    standard: StandardSpec | None = Field(
+        default=None, description="whose rings give the calibration, and the ellipse where it is to be fitted"
     )
     refine_calibration: bool = Field(
         default=False, description="make the mean lattice scale of the scan 1; for crystals whose lattices are known"

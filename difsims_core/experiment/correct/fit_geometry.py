@@ -22,7 +22,7 @@ _LARGEST = 0.04  # ellipticity looked for
 _COARSE = 13  # points along each axis of the first look
 _SPOT_PX, _SPOT_SPREAD_PX = 0.15, 1.3  # what a spot's place is known to, and its width over √counts
 _SCALES = np.exp(np.arange(-0.03, 0.0301, 0.0005))
-_FEWEST_SPOTS = 60
+FEWEST_SPOTS = 60
 _TILES = 6  # along each axis of the scan: neighbouring patterns show one grain and are not independent
 _STEP = 4e-4  # for derivatives
 
@@ -97,9 +97,9 @@ def fit_geometry(
     ExperimentError
         If there are too few spots.
     """
-    if len(spots.counts) < _FEWEST_SPOTS:
+    if len(spots.counts) < FEWEST_SPOTS:
         raise ExperimentError(
-            f"expected {_FEWEST_SPOTS} spots or more to fit the ellipse to, found {len(spots.counts)}",
+            f"expected {FEWEST_SPOTS} spots or more to fit the ellipse to, found {len(spots.counts)}",
             "give it as geometry.ellipse ([0, 0] for none), or fit it to a standard",
         )
     model = _Model(spots, lines, calibration_per_angstrom)

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from difsims_core.config.raw_scans.preprocessing import BeamSpec, PreprocessingSpec
+from difsims_core.config.raw_scans.preprocessing import BeamSpec, GeometrySpec, PreprocessingSpec
 from difsims_core.crystal.reflections import ReflectionList
 from difsims_core.errors import ExperimentError
 from difsims_core.experiment.correct.bad_pixels import BadPixels, find_bad_pixels
 from difsims_core.experiment.correct.direct_beam import BeamFinder, find_beam
 from difsims_core.experiment.correct.drift import Drift, fit_drift
-from difsims_core.experiment.correct.fit_geometry import GeometryFit, fit_geometry
+from difsims_core.experiment.correct.fit_geometry import FEWEST_SPOTS, GeometryFit, fit_geometry
 from difsims_core.experiment.correct.friedel import friedel_centres
 from difsims_core.experiment.correct.geometry import Geometry
 from difsims_core.experiment.correct.phase_lines import phase_lines
@@ -39,7 +39,7 @@ class Survey:
     drift : Drift
     geometry : Geometry
     fit : GeometryFit or None
-        How the ellipse was fitted; None: it was given.
+        Of ellipse and lattice scale to the candidate phases; None: none were named, or spots are too few.
     spots : ScanSpots or None
         To which it was fitted.
     n_patterns : int
@@ -86,7 +86,7 @@ def survey(
     sample: Sample,
     scan_shape: tuple[int, int],
     spec: PreprocessingSpec,
-    calibration_per_angstrom: float,
+    known: Geometry,
     phases: Sequence[ReflectionList],
     mask: np.ndarray | None,
 ) -> Survey:
@@ -100,8 +100,8 @@ def survey(
         (ny, nx).
     spec
         What is given, and what is to be found.
-    calibration_per_angstrom
-        Å⁻¹/px, of the file or given.
+    known
+        Calibration, and ellipse where a standard says it.
     phases
         Reflections of the candidate phases; may be empty where no ellipse is fitted.
     mask
@@ -126,24 +126,39 @@ def survey(
     else:
         measured = _without_disc(sample, pixels.good, spec.beam)
     drift = fit_drift(sample.positions, measured, scan_shape)
-    found = Survey(mean, pixels, finder, drift, Geometry(calibration_per_angstrom), None, len(sample.frames))
-    ellipse = spec.geometry.ellipse
+    found = Survey(mean, pixels, finder, drift, known, None, len(sample.frames))
+    return _with_geometry(found, sample, spec.geometry, phases)
+
+
+def _with_geometry(found: Survey, sample: Sample, wanted: GeometrySpec, phases: Sequence[ReflectionList]) -> Survey:
+    """Fit the ellipse where it is wanted; where it is known the fit is kept for comparison, if there can be one."""
+    known, ellipse = found.geometry, wanted.ellipse
+    fitted = ellipse == "fit" and wanted.standard is None
     if ellipse != "fit":
-        return replace(found, geometry=Geometry(calibration_per_angstrom, ellipse))
-    if not phases:
+        known = replace(known, ellipse=ellipse, ellipse_error=0.0)
+    if not phases and fitted:
         raise ExperimentError(
             "the ellipse of the patterns is to be fitted, but no candidate phases are named",
             "name them as phases, or give the ellipse as geometry.ellipse ([0, 0] for none)",
         )
+    if not phases:
+        return replace(found, geometry=known)
     centres, _ = found.centres(sample.frames, sample.positions)
-    spots = find_scan_spots(sample.frames, pixels.good, centres, found.disc_radius_px, sample.positions)
+    spots = find_scan_spots(sample.frames, found.pixels.good, centres, found.disc_radius_px, sample.positions)
+    if len(spots.counts) < FEWEST_SPOTS and not fitted:
+        return replace(found, geometry=known)
     fit = fit_geometry(
         spots,
         phase_lines(phases),
-        calibration_per_angstrom,
-        refine_calibration=spec.geometry.refine_calibration,
+        known.calibration_per_angstrom,
+        refine_calibration=wanted.refine_calibration,
     )
-    return replace(found, geometry=fit.geometry, fit=fit, spots=spots)
+    if fitted:
+        known = replace(known, ellipse=fit.geometry.ellipse, ellipse_error=fit.geometry.ellipse_error)
+    if wanted.refine_calibration:
+        refined, error = fit.geometry.calibration_per_angstrom, fit.geometry.calibration_error
+        known = replace(known, calibration_per_angstrom=refined, calibration_error=error)
+    return replace(found, geometry=known, fit=fit, spots=spots)
 
 
 def _moments(frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -69,19 +69,24 @@ def _saturated(_prepared: PreparedScan, sums: ScanSums) -> Check:
 
 
 def _ellipse(prepared: PreparedScan, _sums: ScanSums) -> Check | None:
-    """Judge the error of a fitted ellipse: half an annulus, and a whole one, at the end of the crop."""
-    geometry = prepared.survey.geometry
-    if not geometry.ellipse_error:
+    """Judge the error of an ellipse, or how far a given one is from that of the spots.
+
+    Limits are half an annulus, and a whole one, at the end of the crop.
+    """
+    geometry, fit, limits = prepared.survey.geometry, prepared.survey.fit, (_ANNULUS / 2, _ANNULUS)
+    if geometry.ellipse_error:
+        value, said = geometry.ellipse_error, f"known to {_percent(geometry.ellipse_error, 2)}"
+    elif fit is not None and math.isfinite(fit.geometry.ellipse_error):
+        away = math.dist(geometry.ellipse, fit.geometry.ellipse)
+        value = max(away - 2 * fit.geometry.ellipse_error, 0.0)
+        said = f"{_percent(away, 2)} from what the spots say (± {_percent(fit.geometry.ellipse_error, 2)})"
+    else:
         return None
-    if not math.isfinite(geometry.ellipse_error):
+    if not math.isfinite(value):
         sentence = "the spots do not tell how well the ellipse is known: they are of too few grains."
-        return judged(ELLIPSE, geometry.ellipse_error, "", (_ANNULUS / 2, _ANNULUS), sentence)
-    sentence = (
-        f"the ellipticity is {_percent(geometry.ellipticity, 2)} and known to "
-        f"{_percent(geometry.ellipse_error, 2)}, which moves lines "
-        f"at {_Q_END:.2f} Å⁻¹ by {geometry.ellipse_error / _ANNULUS:.2g} annuli."
-    )
-    return judged(ELLIPSE, geometry.ellipse_error, "", (_ANNULUS / 2, _ANNULUS), sentence)
+        return judged(ELLIPSE, value, "", limits, sentence)
+    sentence = f"the ellipticity is {_percent(geometry.ellipticity, 2)}, {said}; an annulus is {_percent(_ANNULUS, 2)}."
+    return judged(ELLIPSE, value, "", limits, sentence)
 
 
 def _agreement(prepared: PreparedScan, _sums: ScanSums) -> Check | None:
@@ -99,13 +104,14 @@ def _agreement(prepared: PreparedScan, _sums: ScanSums) -> Check | None:
 
 def _calibration(prepared: PreparedScan, _sums: ScanSums) -> Check | None:
     """Judge how far lines are from where the phases have them: an annulus at the end of the crop, and two."""
-    fit, limits = prepared.survey.fit, (_ANNULUS, 2 * _ANNULUS)
+    fit, error, limits = prepared.survey.fit, prepared.survey.geometry.calibration_error, (_ANNULUS, 2 * _ANNULUS)
     if fit is None:
-        return None
+        sentence = f"the rings of the standard give it to {_percent(error, 2)}."
+        return judged(CALIBRATION, error, "", limits, sentence) if error else None
     said = f"the mean lattice scale of the scan is {fit.mean_scale:.4f} ± {fit.scale_error:.4f}"
     if not prepared.spec.geometry.refine_calibration:
         advice = "" if abs(fit.mean_scale - 1) <= limits[0] else "; check the calibration, or refine it"
-        return judged(CALIBRATION, abs(fit.mean_scale - 1), "", limits, f"{said} under the calibration given{advice}.")
+        return judged(CALIBRATION, abs(fit.mean_scale - 1), "", limits, f"{said} under this calibration{advice}.")
     far = abs(fit.mean_scale - 1) > _REFINED_FAR
     value = abs(fit.mean_scale - 1) if far else fit.scale_error
     advice = "; that is too far to be sure, give a better one" if far else ""

@@ -77,7 +77,8 @@ def spot_radii(diagnosis: Diagnosis) -> SpotRadii:
     if fit is None or spots is None:
         return SpotRadii(nothing, nothing, nothing)
     pattern = np.repeat(np.arange(len(spots.start) - 1), np.diff(spots.start))
-    scale = fit.scale[pattern] * diagnosis.prepared.scan.calibration_per_angstrom  # the fit began with this one
+    refined = fit.mean_scale if diagnosis.prepared.spec.geometry.refine_calibration else 1.0
+    scale = fit.scale[pattern] * survey.geometry.calibration_per_angstrom / refined  # with that the fit began
     recorded = np.hypot(*spots.yx_px.T) * scale
     undone = np.hypot(*(spots.yx_px @ survey.geometry.undistort.T).T) * scale
     line = np.full(len(pattern), np.nan)

@@ -5,6 +5,7 @@ Frames keep the type that they are stored in; RosettaSciIO reads them all at onc
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -24,6 +25,7 @@ from difsims_core.experiment.stored.values import number
 _DATA = "entry/data"
 _DETECTOR = "entry/instrument/detector/detectorSpecific"
 _MASTER = "_master.h5"
+_PART = re.compile(r".+_data_\d{6}\.h5", re.IGNORECASE)
 _VOLTS_PER_KV, _MM_PER_M = 1000, 1000
 
 
@@ -44,6 +46,10 @@ class ArinaReader(ScanReader):
         """Return the files of the frames and that of the scan."""
         stem = name[: -len(_MASTER)]
         return [other for other in others if other == f"{stem}.h5" or other.startswith(f"{stem}_data_")]
+
+    def is_part(self, name: str) -> bool:
+        """Return whether it holds frames of a master file."""
+        return _PART.fullmatch(name) is not None
 
     def open(self, path: Path, reading: ReadingSpec) -> Recording:  # noqa: ARG002 it says all
         """Return the frames of all data files."""

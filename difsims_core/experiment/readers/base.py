@@ -41,6 +41,10 @@ class ScanReader(ABC):
         """Return which of the files in the same folder belong to the one of this name."""
         return []
 
+    def is_part(self, name: str) -> bool:  # noqa: ARG002 what others look at
+        """Return whether a file of this name is a part of a scan that another one begins, or stands for."""
+        return False
+
     @abstractmethod
     def open(self, path: Path, reading: ReadingSpec) -> Recording:
         """Return frames and what the file says about them.

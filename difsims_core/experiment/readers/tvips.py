@@ -28,6 +28,7 @@ _HEADER = np.dtype([
 _FRAME_HEADER = {1: 12}  # bytes, by version; later ones say it
 _ROTATOR = slice(48, 52)  # bytes of a frame header
 _FIRST = re.compile(r"(.+_)000\.tvips", re.IGNORECASE)
+_PART = re.compile(r".+_\d{3}\.tvips", re.IGNORECASE)
 _BITS = (8, 16, 32)
 
 
@@ -48,6 +49,10 @@ class TvipsReader(ScanReader):
         begin = _FIRST.fullmatch(name)
         further = re.compile(re.escape(begin[1]) + r"\d{3}\.tvips", re.IGNORECASE) if begin else None
         return sorted(other for other in others if further and further.fullmatch(other) and other != name)
+
+    def is_part(self, name: str) -> bool:
+        """Return whether it continues another file."""
+        return _PART.fullmatch(name) is not None and not _FIRST.fullmatch(name)
 
     def open(self, path: Path, reading: ReadingSpec) -> Recording:
         """Return the frames of all files, and the scan by the rotator where it is square."""

@@ -46,10 +46,12 @@ def fingerprint(inputs: ScanInputs, raw: str) -> str:
     for place in ("mask", "dark", "gain"):
         del document["pixels"][place]
     del document["phases"]
+    document["geometry"].pop("standard", None)
     references = {"mask": inputs.mask, "dark": inputs.correct.dark, "gain": inputs.correct.gain}
     content = {
         "raw": raw,
-        "scan": [*scan.scan_shape, inputs.calibration_per_angstrom, scan.scan_step_nm, scan.beam_energy_kv],
+        "scan": [*scan.scan_shape, inputs.geometry.calibration_per_angstrom, scan.scan_step_nm, scan.beam_energy_kv],
+        "ellipse_of_standard": inputs.geometry.ellipse,
         "parameters": document,
         "references": {name: None if item is None else checksum(item) for name, item in references.items()},
         "crystals": [crystal.structure_sha256 for crystal in inputs.crystals],

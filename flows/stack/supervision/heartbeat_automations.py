@@ -23,7 +23,8 @@ _SHARED_WITHOUT_START = 900
 _ENDS = ["Completed", "Reused", "Nothing new", "Failed", "TimedOut", "Cancelled", "Crashed"]
 _PAUSES = ["Scheduled", "AwaitingRetry", "Paused", "Suspended"]
 FLOWS = [
-    "simulate", "simulate-sweep", "train", "predict", "evaluate", "export", "pipeline", "retrain", "watch-experiments",
+    "simulate", "simulate-sweep", "train", "preprocess", "predict", "evaluate", "export", "pipeline", "retrain",
+    "watch-experiments",
 ]  # fmt: skip
 
 
