@@ -55,6 +55,9 @@ def open_raw_scan(location: str | Path, reading: ReadingSpec = ReadingSpec()) ->
         calibration_per_angstrom=found.calibration_per_angstrom,
         scan_step_nm=found.scan_step_nm,
         beam_energy_kv=found.beam_energy_kv,
+        scan_rotation_deg=recording.scan_rotation_deg
+        if reading.scan_rotation_deg is None
+        else reading.scan_rotation_deg,
         source=as_written(location),
         files=recording.frames.files,
         file_format=recording.file_format,

@@ -22,6 +22,8 @@ class RawScan:
         Distance of neighbouring scan positions, nm; None where nobody says.
     beam_energy_kv : float or None
         Accelerating voltage, kV; None where nobody says.
+    scan_rotation_deg : float or None
+        Between scan and detector; patterns and maps are left as they are. None where nobody says.
     source : str
         Path or URL.
     files : tuple of str
@@ -36,6 +38,7 @@ class RawScan:
     calibration_per_angstrom: float | None
     scan_step_nm: float | None
     beam_energy_kv: float | None
+    scan_rotation_deg: float | None
     source: str
     files: tuple[str, ...]
     file_format: str

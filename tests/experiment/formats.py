@@ -90,7 +90,22 @@ def blo(path, counts):
     ny, nx, edge, _ = counts.shape
     offset = 0x1000 + ny * nx
     header = struct.pack(
-        "<6sHIIIHHHHHddIHI", b"IMGBLO", 0x102, 0x1000, offset, 131141, edge, 0, nx, ny, 0, 2.5, 2.5, 200_000, 6250, 2000
+        "<6sHIIIHHHHHddIHI",
+        b"IMGBLO",
+        0x102,
+        0x1000,
+        offset,
+        131141,
+        edge,
+        0,
+        nx,
+        ny,
+        4250,
+        2.5,
+        2.5,
+        200_000,
+        6250,
+        2000,
     )
     with path.with_suffix(".blo").open("wb") as file:
         file.write(header.ljust(offset, b"\0"))

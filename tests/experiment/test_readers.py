@@ -79,6 +79,13 @@ def test_file_of_something_else_is_one_clear_error(tmp_path, name, content):
             open_raw_scan(path)
 
 
+def test_the_rotation_of_a_scan_comes_from_the_file_unless_it_is_given(tmp_path, square):
+    path = WRITERS["blo"](tmp_path / "scan", square)
+    assert open_raw_scan(path).scan_rotation_deg == 42.5
+    assert open_raw_scan(path, ReadingSpec(scan_rotation_deg=0)).scan_rotation_deg == 0
+    assert open_raw_scan(WRITERS["hspy"](tmp_path / "other", square)).scan_rotation_deg is None
+
+
 def test_axes_units_and_voltage_come_from_the_file(tmp_path, square):
     """Å⁻¹ a pixel, nm a step, kV."""
     wavelength = 0.0250793  # Å at 200 kV

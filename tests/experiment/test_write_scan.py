@@ -24,7 +24,7 @@ from difsims_core.storage.objects import open_store
 from tests.counting_store import COUNTING
 
 SPEC = PreprocessingSpec(
-    reading={"calibration_per_angstrom": 0.05, "scan_step_nm": 2.5},
+    reading={"calibration_per_angstrom": 0.05, "scan_step_nm": 2.5, "scan_rotation_deg": -12.5},
     geometry={"ellipse": (0, 0)},
     integration={"n_azimuths": 360, "annuli_per_radius": 1},  # large patterns: a shard is three rows
 )
@@ -77,6 +77,7 @@ def test_the_store_holds_what_is_made_in_memory(raw, store):
     np.testing.assert_array_equal(profiles.y, memory.profiles)
     np.testing.assert_array_equal(profiles.x, memory.q)
     assert found.attrs["scan_step_nm"] == profiles.scan_step_nm == 2.5
+    assert found.attrs["scan_rotation_deg"] == -12.5
     assert found.attrs["parameters"] == SPEC.to_document()
     assert len(store.list(f"{layout.experiment_polar('roi_3')}/receipts")) == 3
     assert verify_experiment(store, "roi_3").ok

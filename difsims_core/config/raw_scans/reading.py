@@ -56,6 +56,9 @@ class ReadingSpec(Spec):
     )
     scan_step_nm: float | None = Field(default=None, gt=0, le=1e6, description="distance of neighbouring positions")
     beam_energy_kv: float | None = Field(default=None, gt=0, le=3000, description="accelerating voltage")
+    scan_rotation_deg: float | None = Field(
+        default=None, ge=-360, le=360, description="angle between scan and detector; kept with the scan, not undone"
+    )
     camera_length_mm: float | None = Field(default=None, gt=0, le=1e6, description="looked up in camera_lengths")
     camera_lengths: tuple[CameraLengthSpec, ...] = Field(
         default=(), max_length=1000, description="calibration for each camera length, for files that have none"

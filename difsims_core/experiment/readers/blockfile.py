@@ -26,6 +26,7 @@ _BEFORE_FRAME = 6  # bytes: AA 55 and the number of the frame
 _PIXELS_PER_CM = 100  # of the unit of the header
 _CAMERA_LENGTHS_PER_MM = 10
 _VOLTS_PER_KV = 1000
+_ROTATIONS_PER_DEG = 100
 
 
 class BlockfileReader(ScanReader):
@@ -59,4 +60,5 @@ class BlockfileReader(ScanReader):
             scan_step=Measure(said["step_x"], "nm"),
             beam_energy_kv=said["voltage"] / _VOLTS_PER_KV or None,
             camera_length_mm=said["camera_length"] / _CAMERA_LENGTHS_PER_MM or None,
+            scan_rotation_deg=said["scan_rotation"] / _ROTATIONS_PER_DEG or None,
         )

@@ -65,6 +65,8 @@ class Recording:
         Distance of scan positions in any unit.
     beam_energy_kv, camera_length_mm, magnification : float or None
         As the file says.
+    scan_rotation_deg : float or None
+        Between scan and detector, as the file says.
     upwards : bool
         The first row of a frame in the file is the lowest of the pattern.
     remarks : tuple of str
@@ -79,5 +81,6 @@ class Recording:
     beam_energy_kv: float | None = None
     camera_length_mm: float | None = None
     magnification: float | None = None
+    scan_rotation_deg: float | None = None
     upwards: bool = False
     remarks: tuple[str, ...] = ()

@@ -89,6 +89,7 @@ def _attributes(inputs: ScanInputs, prepared: PreparedScan, plan: ScanPlan) -> d
         "lattice_scale_error": None if fit is None else _finite(fit.scale_error),
         "scan_step_nm": scan.scan_step_nm,
         "beam_energy_kv": scan.beam_energy_kv,
+        "scan_rotation_deg": scan.scan_rotation_deg,
         "drift": survey.drift.kind,
         "drift_residual_px": _finite(survey.drift.residual_px),
         "bad_pixels": int((~survey.pixels.good).sum()),
