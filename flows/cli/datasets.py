@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from difsims_core.findings import Findings
     from difsims_core.storage.objects import ObjectStore
 
-_Format = Literal["npz", "zarr", "h5", "png", "tiff", "hspy", "ang"]
+_Format = Literal["npz", "zarr", "h5", "png", "tiff", "hspy", "ang", "zspy"]
 
 
 def register(app: typer.Typer) -> None:
@@ -28,8 +28,9 @@ def export(
     item: Annotated[
         str,
         typer.Argument(
-            metavar="SIM|CNN|MAP",
-            help="Id or URL of a dataset or a trained classifier, champion, or the file of a map, …_pred.npz.",
+            metavar="SIM|CNN|MAP|EXPERIMENT",
+            help="Id or URL of a dataset or a trained classifier, champion, the file of a map, …_pred.npz, or the name "
+            "of an experiment.",
         ),
     ],
     out: Annotated[
@@ -37,7 +38,8 @@ def export(
         typer.Argument(
             metavar="OUT",
             help="File to write: .npz (large datasets: numbered files), .zarr or .h5; of a model: .keras; of a map: "
-            ".png, .tiff (labels), .hspy (HyperSpy), .h5 (orix) or .ang (MTEX, EDAX OIM).",
+            ".png, .tiff (labels), .hspy (HyperSpy), .h5 (orix) or .ang (MTEX, EDAX OIM); of an experiment: .zspy "
+            "(HyperSpy).",
         ),
     ],
     file_format: Annotated[
@@ -54,7 +56,7 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Write a dataset as npz (for NumPy alone), Zarr or HDF5, a model as a file of Keras, a map as a picture or for
-    HyperSpy, orix and MTEX; prints the files.
+    HyperSpy, orix and MTEX, an experiment's polar patterns for HyperSpy; prints the files.
 
     It runs here, with PREFECT_API_URL too; the deployment export/local writes files into the store, with links.
     """
@@ -69,8 +71,11 @@ def export(
     is_map = item.endswith(PREDICTION_ENDINGS)
     if not is_map and (scan_step is not None or crystals is not None):
         raise InputError(f"--scan-step and --crystals are for maps, and {item} is none", "leave them out")
-    item = item if is_map else resolve_model(object_store, item)
-    if is_map:
+    is_experiment = file_format == "zspy" or out.rstrip("/").endswith(".zspy")
+    item = item if is_map or is_experiment else resolve_model(object_store, item)
+    if is_experiment:
+        name, paths = _export_experiment(item, out, object_store, force=force)
+    elif is_map:
         name, paths = _export_map(item, out, object_store, file_format, crystals, scan_step, force=force)
     elif not layout.is_model_id(item.rstrip("/").rpartition("/")[2]):
         name, paths = _export_dataset(item, out, object_store, file_format, force=force)
@@ -108,6 +113,14 @@ def _export_map(
         overwrite=force,
     )
     return predicted_name(prediction), [written]
+
+
+def _export_experiment(experiment: str, out: str, store: ObjectStore, *, force: bool) -> tuple[str, list[str]]:
+    from difsims_core.experiment.write.open import open_experiment
+    from difsims_core.experiment.write.zspy import export_zspy
+
+    opened = open_experiment(experiment, store)
+    return opened.name, [export_zspy(opened, out, overwrite=force)]
 
 
 def _export_dataset(

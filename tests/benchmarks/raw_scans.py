@@ -40,7 +40,7 @@ def made_frames(n: int) -> tuple[np.ndarray, np.ndarray]:
     small = made.frames.reshape(-1, *made.frames.shape[2:])
     frames = rng.poisson(0.3, (n, SIZE, SIZE)).astype(np.uint16)
     edge = (SIZE - small.shape[1]) // 2
-    chosen = rng.integers(0, len(small), n)
+    chosen = np.sort(rng.integers(0, len(small), n))  # neighbours in the file are neighbours in the scan
     frames[:, edge:-edge, edge:-edge] += small[chosen]
     return frames, made.centres.reshape(-1, 2)[chosen] + edge
 

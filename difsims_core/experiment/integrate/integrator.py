@@ -10,7 +10,7 @@ import numpy as np
 
 from difsims_core.errors import ExperimentError
 from difsims_core.experiment.correct.geometry import Geometry
-from difsims_core.kernels.scan.integrate import integrate_frame, merge_annuli, merge_azimuths, pad_frame
+from difsims_core.kernels.scan.integrate import add_up_cells, merge_annuli, merge_azimuths, pad_frame
 from difsims_core.signal.cell_operator import CellOperator, cell_operator, reach_px
 from difsims_core.signal.cell_pixels import effective_pixels, pixels_of_cells
 from difsims_core.signal.polar_grid import CellRange, PolarGrid
@@ -81,7 +81,7 @@ class Integrator:
         profile = np.empty((n, n_annuli), np.float32)
         covered = np.empty((n, n_annuli), np.float32)
         polar = np.empty((n, self.n_radii, n_azimuths), np.float32)
-        sums, areas = np.empty((2, n_annuli, n_azimuths))
+        sums, all_areas = np.empty((2, n_annuli, n_azimuths))
         pixel, place = _whole_and_place(centres)
         if ((pixel < 0) | (pixel >= self._good.shape)).any():
             raise ExperimentError(
@@ -89,18 +89,22 @@ class Integrator:
                 f"{centres.max(axis=0)})",
                 "give its place as beam.centre_px",
             )
-        reach, (rows, columns) = self._reach, self._good.shape
-        width = columns + 2 * reach
-        padded, counted = np.zeros((2, rows + 2 * reach, width), np.float32)  # so that no cell leaves it
-        for members in _of_one_place(place):
+        reach, width = self._reach, self._good.shape[1] + 2 * self._reach
+        padded, counted = np.pad(np.zeros_like(self._good, np.float32), reach), self._padded_good()
+        for members in _of_one_place(pixel, place):
             operator, index = self._operator(*map(int, place[members[0]]))
+            origin = (pixel[members[0], 0] + reach) * width + pixel[members[0], 1] + reach
+
+            def add_up(image: np.ndarray, out: np.ndarray) -> None:
+                add_up_cells(image.ravel(), origin, operator.start, index, operator.weight, out.ravel())  # noqa: B023
+
+            add_up(counted, all_areas)
             for i in members:
-                pad_frame(frames[i], self._good, reach, reach, padded, counted)
-                origin = (pixel[i, 0] + reach) * width + pixel[i, 1] + reach
-                integrate_frame(
-                    padded.ravel(), counted.ravel(), origin, operator.start, index, operator.weight,
-                    sums.ravel(), areas.ravel(),
-                )  # fmt: skip
+                areas = all_areas
+                if not pad_frame(frames[i], self._good, reach, reach, padded):
+                    areas = np.empty_like(all_areas)
+                    add_up(self._padded_good(np.isfinite(frames[i])), areas)
+                add_up(padded, sums)
                 merge_azimuths(sums, areas, profile[i])
                 merge_annuli(sums[self._first :], areas[self._first :], self._merged, polar[i])
                 covered[i] = areas.sum(axis=1) / self._whole
@@ -114,6 +118,10 @@ class Integrator:
         operator, _ = self._operator(*map(int, place[0]))
         shares = pixels_of_cells(operator, self.cells, self._polar, self._good, (int(pixel[0, 0]), int(pixel[0, 1])))
         return effective_pixels(shares).reshape(self.n_radii, self.cells.n_azimuths)
+
+    def _padded_good(self, finite: np.ndarray | bool = True) -> np.ndarray:
+        """Return 1 for pixels that count and are finite, 0 for others and beyond the frame, float32."""
+        return np.pad((self._good & finite).astype(np.float32), self._reach)
 
     def _build(self, down: int, right: int) -> tuple[CellOperator, np.ndarray]:
         """Return the operator of a place of the beam, and the index of its pixels in a padded frame."""
@@ -130,8 +138,8 @@ def _whole_and_place(centres: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return pixel, tenths - pixel * PLACES
 
 
-def _of_one_place(place: np.ndarray) -> Iterator[np.ndarray]:
-    """Yield the indices of frames whose beams lie at one place, place by place."""
-    key = place[:, 0] * PLACES + place[:, 1]
-    order = np.argsort(key, kind="stable")
-    yield from np.split(order, np.flatnonzero(np.diff(key[order])) + 1)
+def _of_one_place(pixel: np.ndarray, place: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield the indices of frames whose beams lie at one place of one pixel, place by place."""
+    where = np.column_stack([place, pixel])
+    order = np.lexsort(where.T[::-1])
+    yield from np.split(order, np.flatnonzero(np.diff(where[order], axis=0).any(axis=1)) + 1)

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     import zarr
 
 
+_PROFILES_ENDING = "_radial_crop.npz"
+
+
 @dataclass(frozen=True)
 class Experiment:
     """A complete preprocessed scan; arrays are read when they are indexed.
@@ -61,7 +64,7 @@ def open_experiment(experiment: str | Path, store: ObjectStore | None = None) ->
     Parameters
     ----------
     experiment
-        Its name, or the URL or path of its Zarr group in a store.
+        Its name, or the URL or path of its Zarr group or of its profiles in a store.
     store
         Where the name is looked up; default: that of ``DIFSIMS_STORE``.
 
@@ -109,6 +112,9 @@ def open_experiment(experiment: str | Path, store: ObjectStore | None = None) ->
 def locate_experiment(experiment: str | Path, store: ObjectStore | None = None) -> tuple[ObjectStore, str]:
     """Return the store and the name of an experiment that a name or a URL means; errors as `open_experiment`."""
     text = str(experiment).rstrip("/")
+    root, _, rest = text.rpartition(f"/{layout.PROFILES}/")
+    if root and rest.endswith(_PROFILES_ENDING):
+        return open_store(root), rest.removesuffix(_PROFILES_ENDING)
     if not text.endswith(layout.EXPERIMENT_ENDING) and "/" not in text:
         found = open_store() if store is None else store
         if not found.list(layout.experiment_polar(text)):

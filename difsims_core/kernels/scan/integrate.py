@@ -8,51 +8,55 @@ from difsims_core.kernels.compile import kernel
 
 
 @kernel
-def pad_frame(frame, good, top, left, padded, counted):
+def pad_frame(frame, good, top, left, padded):
     """Copy a frame into a larger array of zeros, for an operator that may reach beyond its edges.
 
     Parameters
     ----------
     frame, good
-        (rows, columns) counts, and bool: True for pixels that count. A pixel that reads NaN or infinity does not.
+        (rows, columns) counts, and bool: True for pixels that count.
     top, left
         Where the frame begins in ``padded``.
-    padded, counted
-        (larger, larger) float32; within the frame they become counts (0 where a pixel does not count) and 1 or 0.
+    padded
+        (larger, larger) float32; within the frame they become counts, 0 where a pixel does not count or is not finite.
+
+    Returns
+    -------
+    bool
+        Whether all pixels that count are finite.
     """
     rows, columns = frame.shape
+    whole = True
     for y in range(rows):
         for x in range(columns):
-            value = frame[y, x]
-            counts = good[y, x] and math.isfinite(value)
-            padded[top + y, left + x] = value if counts else 0.0
-            counted[top + y, left + x] = 1.0 if counts else 0.0
+            value = frame[y, x] if good[y, x] else frame.dtype.type(0)
+            finite = math.isfinite(value)
+            whole &= finite
+            padded[top + y, left + x] = value if finite else 0.0
+    return whole
 
 
 @kernel
-def integrate_frame(padded, counted, origin, start, index, weight, sums, areas):
-    """Add up the counts of one frame in each cell, and the area that its good pixels cover.
+def add_up_cells(padded, origin, start, index, weight, sums):
+    """Add up the pixels of one frame in each cell.
 
     Parameters
     ----------
-    padded, counted
-        Flat arrays as ``pad_frame`` writes them.
+    padded
+        Flat array as ``pad_frame`` writes it: counts, or 1 for pixels that count and 0 for the others.
     origin
         Index of the pixel that the operator takes for its own origin.
     start, index, weight
         Operator in rows (CSR): cell i shares ``weight[k]`` px² with the pixel ``origin + index[k]``, k from
         ``start[i]`` to ``start[i + 1]``.
-    sums, areas
-        (cells,) float64, written: Σ w · counts, and Σ w over the pixels that count.
+    sums
+        (cells,) float64, written: Σ w · pixel.
     """
     for i in range(len(start) - 1):
-        total = area = 0.0
+        total = 0.0
         for k in range(start[i], start[i + 1]):
-            pixel = origin + index[k]
-            total += weight[k] * padded[pixel]
-            area += weight[k] * counted[pixel]
+            total += weight[k] * padded[origin + index[k]]
         sums[i] = total
-        areas[i] = area
 
 
 @kernel
@@ -62,7 +66,7 @@ def merge_azimuths(sums, areas, profile):
     Parameters
     ----------
     sums, areas
-        (annuli, azimuths) as ``integrate_frame`` writes them.
+        (annuli, azimuths) as ``add_up_cells`` writes them, of counts and of pixels that count.
     profile
         (annuli,) float32, written: mean counts per pixel of each annulus; NaN where no pixel counts.
     """
@@ -81,7 +85,7 @@ def merge_annuli(sums, areas, annuli, polar):
     Parameters
     ----------
     sums, areas
-        (annuli, azimuths) as ``integrate_frame`` writes them.
+        (annuli, azimuths) as ``add_up_cells`` writes them, of counts and of pixels that count.
     annuli
         How many neighbouring annuli make one radius.
     polar
