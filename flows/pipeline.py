@@ -10,7 +10,8 @@ from difsims_core.config.pipeline import PipelineSpec
 from difsims_core.config.raw_scans.preprocessing import PreprocessingSpec
 from difsims_core.crystal.catalogue import find_crystal
 from difsims_core.dataset.open import Simulation, open_simulation
-from difsims_core.experiment.open_scan import open_raw_scan, raw_scan_name, raw_scans
+from difsims_core.experiment.open_scan import open_raw_scan, raw_scan_name
+from difsims_core.experiment.scan_files import raw_scans
 from difsims_core.learn.bundle import ModelBundle, load_bundle
 from difsims_core.learn.predict_scans import check_names
 from difsims_core.results.evaluate_map import locations_of

@@ -35,11 +35,14 @@ class ReportMap:
         The picture of its phases and their confidence, a PNG.
     truth
         The picture of the map beside its truth, a PNG; None where the truth is not known.
+    scan
+        What was said of the raw scan that it was made from; None where nobody judged it.
     """
 
     evaluation: ExperimentEvaluation
     phase_map: bytes
     truth: bytes | None = None
+    scan: ScanVerdict | None = None
 
 
 @dataclass(frozen=True)

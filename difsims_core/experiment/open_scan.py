@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import glob
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from difsims_core.config.raw_scans.reading import ReadingSpec
-from difsims_core.errors import DifsimsError, ExperimentError, InputError
-from difsims_core.experiment.correct.detector_files import MASK_ENDING
+from difsims_core.errors import DifsimsError, ExperimentError
 from difsims_core.experiment.raw_scan import RawScan
 from difsims_core.experiment.readers.base import HEAD_BYTES, ScanReader
 from difsims_core.experiment.readers.zarr import SUFFIXES, open_zarr
@@ -22,7 +20,6 @@ from difsims_core.families import SCAN_READERS
 from difsims_core.messages import first_line
 from difsims_core.storage.kept_copies import kept_copy
 from difsims_core.storage.names import as_written, file_name, join_url, object_name, split_url
-from difsims_core.storage.objects import expand_urls
 
 
 def open_raw_scan(location: str | Path, reading: ReadingSpec = ReadingSpec()) -> RawScan:  # noqa: B008 frozen
@@ -92,40 +89,12 @@ def raw_scan_name(location: str | Path) -> str:
     'roi_7'
     """
     name = file_name(location)
-    fitting = [ending for ending in _endings() if name.lower().endswith(ending) and len(name) > len(ending)]
+    fitting = [ending for ending in scan_endings() if name.lower().endswith(ending) and len(name) > len(ending)]
     return object_name(name[: len(name) - len(max(fitting, key=len, default=""))])
 
 
-def raw_scans(patterns: Iterable[str | Path]) -> list[str]:
-    """Return the raw scans that paths, URLs, globs and folders stand for, each once; a Zarr group is one of them.
-
-    Of a folder, files count whose endings are those of a format.
-
-    Raises
-    ------
-    InputError
-        If one of them stands for nothing.
-    """
-    found: dict[str, None] = {}
-    for pattern in patterns:
-        scheme, path = split_url(pattern)
-        if path.lower().rstrip("/").endswith(SUFFIXES) and not glob.has_magic(path):
-            found[as_written(join_url(scheme, path.rstrip("/")))] = None
-            continue
-        is_folder = str(pattern).endswith("/") if scheme != "file" else Path(path).is_dir()
-        files = expand_urls([pattern], "")
-        found.update(dict.fromkeys(file for file in files if not is_folder or _is_called_like_a_scan(file)))
-        if not found:
-            raise InputError(f"{pattern}: no raw scan in this folder", f"expected files {', '.join(_endings())}")
-    return list(found)
-
-
-def _is_called_like_a_scan(url: str) -> bool:
-    name = file_name(url).lower()
-    return name.endswith(tuple(_endings())) and not name.endswith(MASK_ENDING)
-
-
-def _endings() -> list[str]:
+def scan_endings() -> list[str]:
+    """Return the endings of the names of raw scans, of all formats."""
     return sorted({*SUFFIXES, *(suffix for known in SCAN_READERS.names() for suffix in SCAN_READERS[known]().suffixes)})
 
 
@@ -196,4 +165,4 @@ def _reader_of(path: Path) -> ScanReader:
             f"{path}: is called like {named[0].file_format}, but does not begin like it",
             "it may be truncated: copy it again",
         )
-    raise ExperimentError(f"{path}: no raw scan of a known format", f"expected one of {', '.join(_endings())}")
+    raise ExperimentError(f"{path}: no raw scan of a known format", f"expected one of {', '.join(scan_endings())}")

@@ -1,16 +1,53 @@
-"""Which files of a folder are raw scans, and which belong to one: by their names alone, nothing is opened."""
+"""Which files are raw scans, and which belong to one: by their names alone, nothing is opened."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from pathlib import PurePosixPath
+import glob
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
 
-from difsims_core.experiment.open_scan import raw_scan_name
+from difsims_core.errors import InputError
+from difsims_core.experiment.open_scan import raw_scan_name, scan_endings
 from difsims_core.experiment.readers.base import ScanReader
+from difsims_core.experiment.readers.zarr import SUFFIXES
 from difsims_core.families import SCAN_READERS
+from difsims_core.storage.names import as_written, child_url, file_name, join_url, split_url
+from difsims_core.storage.objects import expand_urls, files_in, open_store
 
 REFERENCE_ENDINGS = ("mask.npy", "dark.npy", "gain.npy")
 """Of the detector's own files: roi_7_mask.npy, gain.npy."""
+
+
+def raw_scans(patterns: Iterable[str | Path]) -> list[str]:
+    """Return the raw scans that paths, URLs, globs and folders stand for, each once; a Zarr group is one of them.
+
+    Raises
+    ------
+    InputError
+        If one of them stands for nothing, or a folder holds no file of a known format.
+    """
+    found: dict[str, None] = {}
+    for pattern in patterns:
+        scheme, path = split_url(pattern)
+        if path.lower().rstrip("/").endswith(SUFFIXES) and not glob.has_magic(path):
+            found[as_written(join_url(scheme, path.rstrip("/")))] = None
+        elif str(pattern).endswith("/") or (scheme == "file" and Path(path).is_dir()):
+            found.update(dict.fromkeys(_scans_in(str(pattern))))
+        else:
+            found.update(dict.fromkeys(expand_urls([pattern], "")))
+    return list(found)
+
+
+def _scans_in(folder: str) -> list[str]:
+    files: list[str] = []
+    with suppress(InputError):  # it may hold nothing but Zarr groups
+        files = [file_name(url) for url in files_in(folder, "")]
+    groups = [name for name in open_store(folder).folders() if name.lower().endswith(SUFFIXES)]
+    found = sorted([*scans_among(files), *groups])
+    if not found:
+        raise InputError(f"{folder}: no raw scan in this folder", f"expected files {', '.join(scan_endings())}")
+    return [as_written(child_url(folder, name)) for name in found]
 
 
 def scans_among(names: Sequence[str]) -> dict[str, tuple[str, ...]]:

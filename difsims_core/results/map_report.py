@@ -9,7 +9,8 @@ from difsims_core.evaluate.report import LineageStep, ReportContent
 from difsims_core.moments import now_text
 from difsims_core.results.evaluate_map import read_evaluation
 from difsims_core.results.map_pictures import keep_phase_map
-from difsims_core.results.run_report import WrittenReport, keep_report, report_map
+from difsims_core.results.run_report import WrittenReport, keep_report, report_map, verdicts_in_words
+from difsims_core.results.scan_verdicts import verdict_of_map
 from difsims_core.storage.npz.contracts import predicted_name, read_prediction
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ def write_map_report(store: ObjectStore, predictions: Sequence[str]) -> tuple[Wr
         If a prediction is none.
     """
     pictures, digests, models = dict[str, str](), list[str](), dict[str, None]()
+    scans = [(predicted_name(url), verdict_of_map(store, url)) for url in predictions]
+    judged = tuple((f"raw scan of {name}", found.in_words) for name, found in scans if found is not None)
     for url in predictions:
         prediction, name = read_prediction(url), predicted_name(url)
         pictures[name] = keep_phase_map(store, prediction, name)
@@ -48,10 +51,10 @@ def write_map_report(store: ObjectStore, predictions: Sequence[str]) -> tuple[Wr
 
     def content() -> ReportContent:
         drawn = {name: store.read(key) for name, key in pictures.items()}
-        facts = (("maps", str(len(drawn))), ("models", ", ".join(models)))
+        facts = (("maps", str(len(drawn))), ("models", ", ".join(models)), *judged)
         return ReportContent("Predicted phase maps", now_text(), facts=facts, unscored=drawn, lineage=_made_by(models))
 
-    report = keep_report(store, ["predicted", *pictures, *digests], content)
+    report = keep_report(store, ["predicted", *pictures, *digests, *(said for _, said in judged)], content)
     return report, {name: store.url(key) for name, key in pictures.items()}
 
 
@@ -80,7 +83,10 @@ def write_score_report(store: ObjectStore, scores: Sequence[MapScores], *, with_
         facts = (("maps", str(len(maps))), ("models", ", ".join(models)))
         return ReportContent("Scores of phase maps", now_text(), facts=facts, maps=maps, lineage=_made_by(models))
 
-    return keep_report(store, ["scored", str(with_truth), *(record.inputs_sha256 for record in records)], content)
+    said = verdicts_in_words(store, (record.prediction for record in records))
+    return keep_report(
+        store, ["scored", str(with_truth), *(record.inputs_sha256 for record in records), *said], content
+    )
 
 
 def _made_by(models: Mapping[str, None]) -> tuple[LineageStep, ...]:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from difsims_core.config.raw_scans.preprocessing import PreprocessingSpec
-from difsims_core.errors import CorruptDataError, MissingObjectError
 from difsims_core.evaluate.raw_scans.verdict import ScanVerdict
 from difsims_core.experiment.diagnose.diagnosis import diagnose
 from difsims_core.experiment.diagnose.sums import ScanSums
@@ -17,6 +16,7 @@ from difsims_core.experiment.write.plan import ScanPlan
 from difsims_core.experiment.write.shards import Progress
 from difsims_core.experiment.write.write_scan import WrittenScan, write_scan
 from difsims_core.results.scan_report import write_scan_report
+from difsims_core.results.scan_verdicts import read_verdict
 from difsims_core.storage import layout
 from difsims_core.storage.objects import ObjectStore
 
@@ -42,12 +42,6 @@ class JudgedScan:
         """Whether it was complete before."""
         return self.written.reused
 
-    @property
-    def in_words(self) -> str:
-        """What is wrong with it, the worst first, or that nothing is."""
-        faults = sorted((check for check in self.verdict.checks if check.verdict != "good"), key=lambda c: c.verdict)
-        return " ".join(check.told for check in faults) or "Good: nothing speaks against it."
-
 
 def preprocess_and_judge(
     store: ObjectStore,
@@ -61,7 +55,7 @@ def preprocess_and_judge(
 ) -> JudgedScan:
     """Preprocess a raw scan into a store, judge it and write its report; parameters and errors of `write_scan`."""
     written = write_scan(store, location, spec, name=name, force=force, progress=progress, write=write)
-    verdict = _kept_verdict(store, written.name) if written.reused else None
+    verdict = read_verdict(store, written.name) if written.reused else None
     report = store.url(layout.report(written.name))
     if verdict is None:
         prepared = written.prepared or prepare_scan(location, spec)
@@ -69,11 +63,3 @@ def preprocess_and_judge(
         write_scan_report(store, written.name, diagnosis)
         verdict = diagnosis.verdict
     return JudgedScan(written, verdict, report)
-
-
-def _kept_verdict(store: ObjectStore, name: str) -> ScanVerdict | None:
-    key = layout.verdict(name)
-    try:
-        return ScanVerdict.from_document(store.read_record(key), store.url(key))
-    except (MissingObjectError, CorruptDataError):
-        return None  # the report is made again

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -21,6 +21,7 @@ from difsims_core.results.evaluate_map import read_evaluation
 from difsims_core.results.evaluation_record import EvaluationRecord
 from difsims_core.results.map_pictures import pictures_of
 from difsims_core.results.map_scores import MapScores
+from difsims_core.results.scan_verdicts import verdict_of_map
 from difsims_core.storage import layout
 from difsims_core.storage.objects import ObjectStore
 
@@ -86,6 +87,7 @@ def write_report(
     """
     records = [read_evaluation(store, item.url) for item in scores]
     named = [title, simulation.id, bundle.id, spec.digest(), *(record.inputs_sha256 for record in records)]
+    named += verdicts_in_words(store, (record.prediction for record in records))
     with_truth = spec.truth_folder is not None
 
     def content() -> ReportContent:
@@ -124,7 +126,14 @@ def report_map(store: ObjectStore, record: EvaluationRecord, *, with_truth: bool
     known = with_truth and record.truth is not None
     pictures = pictures_of(record.cnn_id, record.experiment, with_truth=known)
     truth = None if pictures.truth is None else store.read(pictures.truth)
-    return ReportMap(record.evaluation(), store.read(pictures.phase_map), truth)
+    scan = verdict_of_map(store, record.prediction)
+    return ReportMap(record.evaluation(), store.read(pictures.phase_map), truth, scan)
+
+
+def verdicts_in_words(store: ObjectStore, predictions: Iterable[str]) -> list[str]:
+    """Return what was said of the raw scans behind maps, by which reports that show it are told apart."""
+    found = (verdict_of_map(store, url) for url in predictions)
+    return [verdict.in_words for verdict in found if verdict is not None]
 
 
 def _lineage(

@@ -15,6 +15,7 @@ from difsims_core.learn.predict import PredictionResult
 from difsims_core.learn.predict_scans import run_prediction
 from difsims_core.models.registry import CHAMPION, resolve_model
 from difsims_core.results.evaluate_map import locations_of
+from difsims_core.results.scan_verdicts import verdict_of_map
 from difsims_core.scans.intake import Failure, record_failures, scans_to_predict
 from difsims_core.scans.listing import list_scans, scan_key
 from difsims_core.scans.missing_maps import ModelOutput, renew
@@ -75,7 +76,7 @@ def predict(
     also_read = locations_of(url for url in urls if scan_key(objects, url) is None)
     _announce(objects, model_id, news, also_read)
     failed = None if evaluate is None else _evaluated(evaluate, objects, news, also_read)
-    found = _conclude(results, failures, len(urls))
+    found = _conclude(objects, results, failures, len(urls))
     if failed is not None:
         raise failed
     return found
@@ -116,7 +117,7 @@ def _keep(store: ObjectStore, model: str, listed: dict[str, ObjectInfo], failure
         warn(f"the intake does not know which scans failed and will try them again: {error}")
 
 
-def _conclude(results: list[PredictionResult], failures: ItemFailures, total: int) -> list[str]:
+def _conclude(store: ObjectStore, results: list[PredictionResult], failures: ItemFailures, total: int) -> list[str]:
     """Tell of the predictions, tag the run, and return the URLs."""
     tag_run(*{result.model for result in results}, *(result.name for result in results))
     show_predictions(results, len(failures.reasons))
@@ -124,6 +125,10 @@ def _conclude(results: list[PredictionResult], failures: ItemFailures, total: in
         if result.n_invalid:
             unusable = f"{result.n_invalid} pixels without a usable profile"
             log_and_show(f"{result.name}: {unusable} got a uniform probability")
+    for result in results:
+        verdict = verdict_of_map(store, result.url)
+        if verdict is not None and verdict.overall == "bad":
+            log_and_show(f"{result.name}: do not trust this map. {verdict.in_words}")
     fresh = [result for result in results if not result.reused]
     found = [result.url for result in results]
     if fresh:

@@ -33,7 +33,7 @@ def preprocess(
     force: bool = False,
 ) -> list[str]:
     """Preprocess raw scans and return the URLs of their profiles; parameters and errors as those of the flow."""
-    from difsims_core.experiment.open_scan import raw_scans
+    from difsims_core.experiment.scan_files import raw_scans
 
     objects, urls = open_store(store), raw_scans(raw)
     if name is not None and len(urls) != 1:
@@ -98,7 +98,7 @@ def _conclude(results: list[JudgedScan], failures: ItemFailures, total: int) -> 
     tag_run(*(result.written.name for result in results))
     show_experiments(results, len(failures.reasons))
     for result in results:
-        log_and_show(f"{result.written.name}: {result.written.n_patterns:,} patterns. {result.in_words}")
+        log_and_show(f"{result.written.name}: {result.written.n_patterns:,} patterns. {result.verdict.in_words}")
         log_and_show(f"report of {result.written.name}: {as_written(result.report)}")
     found = [result.written.profiles for result in results]
     failures.raise_if_any(total, "scans cannot be preprocessed", f"; the other {len(found)} are")

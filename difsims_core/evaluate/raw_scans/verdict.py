@@ -65,6 +65,15 @@ class ScanVerdict(Record):
         """The worst of all."""
         return worst(self.checks)
 
+    @property
+    def in_words(self) -> str:
+        """What speaks against the scan, the worst first, or that nothing does."""
+        faults = sorted(
+            (check for check in self.checks if check.verdict != "good"),
+            key=lambda check: _WORST_FIRST.index(check.verdict),
+        )
+        return " ".join(check.told for check in faults) or "Good: nothing speaks against it."
+
     def of(self, *names: str) -> Check | None:
         """Return the worst of the checks of these names, the first of equals; None where there is none."""
         found = [check for name in names for check in self.checks if check.name == name]
