@@ -73,7 +73,7 @@ def beam_evidence(
 
 def _aligned_mean(frames: np.ndarray, good: np.ndarray, shifts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the mean of frames moved back by whole pixels, and where any of them counts."""
-    total, number = np.zeros((2, *good.shape))
+    total, number = np.zeros(good.shape), np.zeros(good.shape)
     for frame, (down, right) in zip(frames, shifts, strict=True):
         source, target = zip(*(_overlap(n, by) for n, by in zip(good.shape, (down, right), strict=True)), strict=True)
         counts = good[source] & np.isfinite(frame[source])
