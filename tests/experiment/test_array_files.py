@@ -73,6 +73,14 @@ def test_oblong_detector_pixels_are_refused(tmp_path, counts):
         open_raw_scan(path)
 
 
+@pytest.mark.parametrize("write", [hspy, zspy])
+def test_scan_steps_that_differ_along_the_axes_are_told(tmp_path, counts, write):
+    name, _, *unit = AXES[0]
+    scan = open_raw_scan(write(tmp_path / "scan", counts, axes=[(name, 3.0, *unit), *AXES[1:]]))
+    assert scan.scan_step_nm is None
+    assert "2 nm apart in a row, and rows 3 nm" in " ".join(scan.remarks)
+
+
 def test_zarr_of_format_3_is_read_alike(tmp_path, counts):
     scan = open_raw_scan(zspy(tmp_path / "scan", counts, zarr_format=3))
     np.testing.assert_array_equal(scan.frames.compute(), counts)

@@ -71,6 +71,18 @@ def test_unknown_scan_step(step):
     assert found(scan_step=step).scan_step_nm is None
 
 
+def test_steps_that_differ_along_the_axes_are_both_told():
+    result = found(scan_step=Measure(2, "nm"), row_step=Measure(3, "nm"))
+    remarks = " ".join(result.remarks)
+    assert result.scan_step_nm is None
+    assert "2 nm apart in a row, and rows 3 nm" in remarks
+    assert "scan step is unknown" not in remarks
+    assert found(scan_step=Measure(2, "nm"), row_step=Measure(0.002, "µm")).scan_step_nm == 2
+    given = found(ReadingSpec(scan_step_nm=4), scan_step=Measure(2, "nm"), row_step=Measure(3, "nm"))
+    assert given.scan_step_nm == 4
+    assert "rows" not in " ".join(given.remarks)
+
+
 def test_voltage_in_volts_is_converted_and_nonsense_left_out():
     assert found(beam_energy_kv=200_000).beam_energy_kv == 200
     assert found(beam_energy_kv=0).beam_energy_kv is None

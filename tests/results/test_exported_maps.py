@@ -164,15 +164,11 @@ def test_orientations_that_are_none_are_refused(stored, wrong, tmp_path):
 
 
 @pytest.mark.parametrize("shape", [(), (7,), (2, 3, 4), (6, 1)])
-@pytest.mark.parametrize("ending", [".png", ".tiff", ".hspy", ".h5", ".ang"])
+@pytest.mark.parametrize("ending", [".png", ".tiff", ".hspy", ".h5"])
 def test_scans_of_any_shape_are_exported_without_a_step(tmp_path, shape, ending):
     url = tmp_path / "line_probability_pred.npz"
     pred = np.random.default_rng(1).dirichlet(np.ones(2), shape).astype(np.float32)
     write_prediction(url, Prediction(pred, ("pb", "gratia_2h"), MODEL))
-    if ending == ".ang" and shape in {(), (6, 1)}:
-        with pytest.raises(InputError, match="two pixels in a row"):
-            export_map(url, tmp_path / f"line{ending}", store=str(tmp_path))
-        return
     path = export_map(url, tmp_path / f"line{ending}", store=str(tmp_path))
     labels = pred.argmax(-1).ravel()
     if ending in {".png", ".tiff"}:
@@ -189,6 +185,25 @@ def test_scans_of_any_shape_are_exported_without_a_step(tmp_path, shape, ending)
         assert names == [("pb", "gratia_2h")[i] for i in labels]
 
 
+@pytest.mark.parametrize("shape", [(), (7,), (2, 3, 4), (6, 1)])
+def test_an_ang_file_needs_two_pixels_in_a_row_and_a_step_in_length(tmp_path, shape):
+    url, path = tmp_path / "line_probability_pred.npz", tmp_path / "line.ang"
+    pred = np.random.default_rng(1).dirichlet(np.ones(2), shape).astype(np.float32)
+    write_prediction(url, Prediction(pred, ("pb", "gratia_2h"), MODEL))
+    with pytest.raises(InputError, match="in µm, and the scan step of the map is not known") as caught:
+        export_map(url, path, store=str(tmp_path))
+    assert "--scan-step" in caught.value.remedy
+    assert not path.exists()
+    if shape in {(), (6, 1)}:
+        with pytest.raises(InputError, match="two pixels in a row"):
+            export_map(url, path, store=str(tmp_path), scan_step_nm=500)
+        return
+    opened = orix.io.load(export_map(url, path, store=str(tmp_path), scan_step_nm=500))
+    np.testing.assert_allclose(opened.x, np.tile(0.5 * np.arange(shape[-1]), opened.size // shape[-1]))
+    names = [opened.phases[int(i)].name for i in opened.phase_id]
+    assert names == [("pb", "gratia_2h")[i] for i in pred.argmax(-1).ravel()]
+
+
 @pytest.mark.parametrize(
     "name", ["# Phase 7", "ACOM", "EMsoft", "MaterialName: x, y", "α", "ÄÖ" * 90, "/etc/passwd", "../x"]
 )
@@ -197,7 +212,8 @@ def test_names_from_outside_stay_names(tmp_path, name):
     pred = np.eye(2, dtype=np.float32)[np.array([[0, 1, 1], [1, 0, 0]])]
     write_prediction(url, Prediction(pred, ("pb", name), name, sim_ids=(name,), created=name))
     for ending in (".h5", ".ang"):
-        opened = orix.io.load(export_map(url, tmp_path / f"x{ending}", store=str(tmp_path)), **_as_named(ending))
+        path = export_map(url, tmp_path / f"x{ending}", store=str(tmp_path), scan_step_nm=STEP_NM)
+        opened = orix.io.load(path, **_as_named(ending))
         assert [phase.name for i, phase in opened.phases if i >= 0].count("pb") == 1
         assert len({phase.name for i, phase in opened.phases if i >= 0}) == 2
     signal = hs.load(export_map(url, tmp_path / "x.hspy", store=str(tmp_path)))
@@ -212,7 +228,7 @@ def _as_named(ending: str) -> dict[str, bool]:
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_what_is_there_is_replaced_only_when_asked(stored, tmp_path, name):
-    url = stored()
+    url = stored(scan_step_nm=STEP_NM)
     path = export_map(url, tmp_path / "map", name, store=str(tmp_path))
     assert path == str(tmp_path / f"map.{name}")
     with pytest.raises(InputError, match=f"^{path}: ") as caught:

@@ -216,6 +216,9 @@ def test_a_document_that_cannot_be_read_is_the_scans_failure_and_starts_no_run(s
     [
         "pixels: {mask: /etc/passwd}", "pixels: {dark: ../models/x.npy}", "pixels: {gain: 's3://other/gain.npy'}",
         "phases: [../secret.cif]", "phases: [/etc/film.cif]", "phases: ['s3://other/film.cif']", "pixels: {mask: '..'}",
+        "geometry: {standard: {location: /etc/passwd, phase: pb}}",
+        "geometry: {standard: {location: 'http://somewhere/gold.mib', phase: pb}}",
+        "geometry: {standard: {location: gold.mib, phase: /root/gold.cif}}",
     ],
 )  # fmt: skip
 def test_a_document_opens_nothing_but_what_lies_beside_it(home, text):
@@ -224,12 +227,22 @@ def test_a_document_opens_nothing_but_what_lies_beside_it(home, text):
         read_raw_document(home, "experiments/raw/day/preprocess.yaml")
 
 
+DOCUMENT = b"""
+pixels: {mask: m.npy, find_bad: false}
+phases: [pb, film.cif]
+geometry: {standard: {location: gold.h5, phase: gold.cif, reading: {dataset_path: entry/data}}}
+"""
+
+
 def test_a_document_names_files_beside_it_and_phases_of_the_catalogue(home):
-    upload(home, "day/preprocess.yaml", b"{pixels: {mask: m.npy, find_bad: false}, phases: [pb, film.cif]}")
+    upload(home, "day/preprocess.yaml", DOCUMENT)
     spec = read_raw_document(home, "experiments/raw/day/preprocess.yaml")
     folder = f"{home.root.removeprefix('file://')}/experiments/raw/day"
     assert (spec.pixels.mask, spec.pixels.find_bad) == (f"{folder}/m.npy", False)
     assert spec.phases == ("pb", f"{folder}/film.cif")
+    standard = spec.geometry.standard
+    assert (standard.location, standard.phase) == (f"{folder}/gold.h5", f"{folder}/gold.cif")
+    assert standard.reading.dataset_path == "entry/data", "which is in a file, and none"
 
 
 def test_two_that_would_be_one_experiment_wait_for_another_name(home, go, states):

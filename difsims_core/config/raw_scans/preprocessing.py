@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from difsims_core.config.base import Spec
+from difsims_core.config.raw_scans.named_files import NamedFile, NamedPhase
 from difsims_core.config.raw_scans.reading import ReadingSpec
 
 _Pixel = Annotated[float, Field(ge=0, le=1e6)]
@@ -19,13 +20,13 @@ class PixelsSpec(Spec):
 
     also_called: ClassVar[Mapping[str, str]] = {"bad_pixels": "mask", "flat": "gain", "background": "dark"}
 
-    mask: str | None = Field(
+    mask: NamedFile | None = Field(
         default=None,
         description=".npy of booleans, True for pixels that count; null: <name>_mask.npy beside the scan, if any",
     )
     find_bad: bool = Field(default=True, description="leave out dead and hot pixels that the scan shows")
-    dark: str | None = Field(default=None, description=".npy that is subtracted from each frame")
-    gain: str | None = Field(default=None, description=".npy that each frame is then divided by; about 1")
+    dark: NamedFile | None = Field(default=None, description=".npy that is subtracted from each frame")
+    gain: NamedFile | None = Field(default=None, description=".npy that each frame is then divided by; about 1")
 
 
 class BeamSpec(Spec):
@@ -54,8 +55,8 @@ class BeamSpec(Spec):
 class StandardSpec(Spec):
     """A powder pattern of a crystal whose lattice is known, recorded as the scan was."""
 
-    location: str = Field(min_length=1, description="raw file of it, one pattern or a scan")
-    phase: str = Field(min_length=1, description="name or CIF file")
+    location: NamedFile = Field(min_length=1, description="raw file of it, one pattern or a scan")
+    phase: NamedPhase = Field(min_length=1, description="name or CIF file")
     reading: ReadingSpec = Field(
         default=ReadingSpec(),
         description="how it is read; a calibration is taken for good to 10 %, without it all are tried",
@@ -105,7 +106,7 @@ class PreprocessingSpec(Spec):
     """
 
     reading: ReadingSpec = ReadingSpec()
-    phases: tuple[str, ...] = Field(
+    phases: tuple[NamedPhase, ...] = Field(
         default=(), max_length=100, description="candidates, to whose lines the ellipse is fitted: names or CIF files"
     )
     pixels: PixelsSpec = PixelsSpec()

@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from difsims_core.config.base import Spec
+from difsims_core.config.raw_scans.named_files import PlainText
 
 Edge = Annotated[int, Field(ge=1, le=1_000_000)]
 DataType = Literal["uint8", "uint16", "uint32", "int8", "int16", "int32", "float32", "float64"]
@@ -68,7 +69,7 @@ class ReadingSpec(Spec):
         default=(), max_length=1000, description="scan step for each magnification, for files that have none"
     )
 
-    dataset_path: str | None = Field(
+    dataset_path: PlainText | None = Field(
         default=None, min_length=1, max_length=1000, description="which array of an HDF5 or Zarr file is the scan"
     )
     detector_shape: tuple[Edge, Edge] | None = Field(

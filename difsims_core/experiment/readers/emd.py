@@ -45,8 +45,10 @@ class EmdReader(ScanReader):
             axes = _axes(node_below(file, array.name.rpartition("/")[0]), len(array.shape))
         order = stored_order(axes, reading)
         frames = Hdf5Frames(array, order)
-        step, pixel = scan_and_detector(axes, order)
-        return Recording(frames, self.file_format, frames.layout, detector_pixel=pixel, scan_step=step)
+        step, row_step, pixel = scan_and_detector(axes, order)
+        return Recording(
+            frames, self.file_format, frames.layout, detector_pixel=pixel, scan_step=step, row_step=row_step
+        )
 
 
 def _is_marked(group: h5py.Group, levels: int) -> bool:

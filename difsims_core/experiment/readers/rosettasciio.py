@@ -67,7 +67,7 @@ class _RosettaReader(ScanReader):
             axes = [Axis(0.0)] * data.ndim
         order = stored_order(axes, reading)
         frames = LazyFrames(data, [path], order)
-        step, pixel = scan_and_detector(axes, order)
+        step, row_step, pixel = scan_and_detector(axes, order)
         microscope = _below(signal.get("metadata", {}), "Acquisition_instrument", "TEM")
         return Recording(
             frames=frames,
@@ -75,6 +75,7 @@ class _RosettaReader(ScanReader):
             layout=frames.layout,
             detector_pixel=pixel,
             scan_step=step,
+            row_step=row_step,
             beam_energy_kv=number(microscope.get("beam_energy")),
             magnification=number(microscope.get("magnification")),
         )

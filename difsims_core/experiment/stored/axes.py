@@ -58,8 +58,10 @@ def stored_order(axes: Sequence[Axis], reading: ReadingSpec) -> StoredOrder:
     )
 
 
-def scan_and_detector(axes: Sequence[Axis], order: StoredOrder) -> tuple[Measure | None, Measure | None]:
-    """Return scan step and width of a detector pixel.
+def scan_and_detector(
+    axes: Sequence[Axis], order: StoredOrder
+) -> tuple[Measure | None, Measure | None, Measure | None]:
+    """Return scan step, distance of rows where that is another (`Recording`), and width of a detector pixel.
 
     Raises
     ------
@@ -67,13 +69,15 @@ def scan_and_detector(axes: Sequence[Axis], order: StoredOrder) -> tuple[Measure
         If pixels are not square.
     """
     scan, detector = (axes[:-2], axes[-2:]) if order == "scan_first" else (axes[2:], axes[:2])
-    return _common(scan), _square(detector)
+    return *_steps(scan), _square(detector)
 
 
-def _common(axes: Sequence[Axis]) -> Measure | None:
-    """Return the step of scan axes where they share one."""
+def _steps(axes: Sequence[Axis]) -> tuple[Measure | None, Measure | None]:
+    """Return the step within a row, and that of rows where it is another."""
     found = [measure for axis in axes if (measure := _measure(axis)) is not None]
-    return found[-1] if found and len(found) == len(axes) and _alike(found) else None
+    if not found or len(found) < len(axes):
+        return None, None
+    return found[-1], None if _alike(found) else found[0]
 
 
 def _square(axes: Sequence[Axis]) -> Measure | None:

@@ -23,7 +23,7 @@ _SPELLINGS = (
 )  # fmt: skip
 _LARGEST_PER_ANGSTROM, _LARGEST_STEP_NM = 10.0, 1e6
 _KV = (1.0, 3000.0)
-_SAME = 0.01  # of a camera length or a magnification
+_SAME = 0.01  # of a camera length, a magnification or a scan step
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +58,13 @@ def scales(recording: Recording, reading: ReadingSpec) -> Scales:
         remarks.append("The width of a detector pixel is unknown: give calibration_per_angstrom.")
     step = reading.scan_step_nm
     if step is None and recording.scan_step is not None:
-        step = _nm(recording.scan_step, remarks)
+        step = _step(recording.scan_step, recording.row_step, remarks)
     if step is None and reading.magnifications:
         step = _looked_up(
             "magnification", "×", reading.magnification or recording.magnification,
             [(row.magnification, row.scan_step_nm) for row in reading.magnifications], remarks,
         )  # fmt: skip
-    if step is None:
+    if step is None and recording.row_step is None:
         remarks.append("The scan step is unknown, maps have no scale bar: give scan_step_nm.")
     return Scales(calibration, step, energy, tuple(remarks))
 
@@ -100,7 +100,7 @@ def _per_angstrom(
     pixel: Measure, energy: float | None, camera_length_mm: float | None, remarks: list[str]
 ) -> float | None:
     """Return the width of a detector pixel, Å⁻¹; None where its unit does not lead there."""
-    unit, said = _spelt(pixel.unit), f"{pixel.value:g} {pixel.unit}".strip()
+    unit, said = _spelt(pixel.unit), _said(pixel)
     if unit in _RECIPROCAL:
         found = pixel.value * _RECIPROCAL[unit]
         if unit != "1/å":
@@ -129,9 +129,24 @@ def _per_angstrom(
     return None
 
 
+def _step(step: Measure, of_rows: Measure | None, remarks: list[str]) -> float | None:
+    """Return the distance of scan positions, nm; None where it is no length, or another one from row to row."""
+    found = _nm(step, remarks)
+    if of_rows is None:
+        return found
+    rows = _nm(of_rows, remarks)
+    if found is not None and rows is not None and abs(rows - found) <= _SAME * found:
+        return found
+    remarks.append(
+        f"In the file, scan positions are {_said(step)} apart in a row, and rows {_said(of_rows)}; maps have one scan "
+        "step, and no scale bar without: give scan_step_nm."
+    )
+    return None
+
+
 def _nm(step: Measure, remarks: list[str]) -> float | None:
     """Return the distance of scan positions, nm; None where its unit does not lead there."""
-    unit, said = _spelt(step.unit), f"{step.value:g} {step.unit}".strip()
+    unit, said = _spelt(step.unit), _said(step)
     if unit in _NOTHING:
         return None
     found = abs(step.value) * _LENGTH.get(unit, 0) / _LENGTH["nm"]
@@ -156,6 +171,10 @@ def _looked_up(
         raise ExperimentError(f"the {what} is {wanted:g} {unit}, but the table has {known}", "add a row for it")
     remarks.append(f"By the table, the {what} {near:g} {unit} means {value:g}.")
     return value
+
+
+def _said(measure: Measure) -> str:
+    return f"{measure.value:g} {measure.unit}".strip()
 
 
 def _spelt(unit: str) -> str:

@@ -33,7 +33,7 @@ def recording_of(
     axes = axes_of(attributes, n_axes)
     order = stored_order(axes, reading)
     frames = frames_in(order)
-    step, pixel = scan_and_detector(axes, order)
+    step, row_step, pixel = scan_and_detector(axes, order)
     microscope = {key: value for group in reversed(_MICROSCOPE) for key, value in attributes(group).items()}
     camera_length_cm = number(microscope.get("camera_length"))
     return Recording(
@@ -42,6 +42,7 @@ def recording_of(
         layout=frames.layout,
         detector_pixel=pixel,
         scan_step=step,
+        row_step=row_step,
         beam_energy_kv=number(microscope.get("beam_energy")),
         camera_length_mm=camera_length_cm * _MM_PER_CM if camera_length_cm else None,
         magnification=number(microscope.get("magnification")),

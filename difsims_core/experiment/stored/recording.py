@@ -63,6 +63,8 @@ class Recording:
         Width of a detector pixel in any unit: reciprocal length, angle, or length on the detector.
     scan_step : Measure or None
         Distance of scan positions in any unit.
+    row_step : Measure or None
+        Distance of rows, where the file says another one.
     beam_energy_kv, camera_length_mm, magnification : float or None
         As the file says.
     scan_rotation_deg : float or None
@@ -78,6 +80,7 @@ class Recording:
     layout: ScanLayout | None = None
     detector_pixel: Measure | None = None
     scan_step: Measure | None = None
+    row_step: Measure | None = None
     beam_energy_kv: float | None = None
     camera_length_mm: float | None = None
     magnification: float | None = None

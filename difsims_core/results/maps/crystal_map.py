@@ -39,12 +39,17 @@ def write_ang(found: PhaseMap, path: Path) -> None:
     Raises
     ------
     InputError
-        If there are no two pixels in a row: orix writes no such file.
+        If there are no two pixels in a row, as orix writes no such file, or the scan step is not known: the format has
+        no other unit.
     """
+    if found.scan_step_nm is None:
+        raise InputError(
+            f"{found.name}: a .ang file has its positions in µm, and the scan step of the map is not known",
+            "give it (--scan-step NM), or export the map as .h5 or .hspy",
+        )
     if found.labels.shape[1] == 1:
         raise InputError(f"{found.name}: a .ang file needs two pixels in a row", "export the map as .h5 or .hspy")
-    step = found.step[0] / _MICROMETRE if found.scan_step_nm is not None else 1.0
-    made = crystal_map(found, step, "um")
+    made = crystal_map(found, found.scan_step_nm / _MICROMETRE, "um")
     from orix.io.plugins import ang
 
     columns = [name for name in made.prop if name != "probability"]
@@ -112,11 +117,7 @@ def _ascii_names(phases: tuple[str, ...]) -> list[str]:
 
 def _notes(found: PhaseMap) -> str:
     """Return lines of a header; nothing in them can be taken for a key of the format."""
-    said = {
-        **found.describe(),
-        "phases": _ascii_names(found.phases),
-        "positions": "in um" if found.scan_step_nm is not None else "in pixels, the scan step is not known",
-    }
+    said = {**found.describe(), "phases": _ascii_names(found.phases), "positions": "in um"}
     lines = [f"{key}: {', '.join(value) if isinstance(value, list) else value}" for key, value in said.items()]
     plain = [printable(line).encode("ascii", "replace").decode().replace("#", "") for line in lines]
     return "".join(f"# {line}\n" for line in ("NOTES: Start", *plain, "NOTES: End", ""))

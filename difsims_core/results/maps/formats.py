@@ -76,7 +76,7 @@ def export_map(
     also_read
         Folders and files outside the store that a dataset may name.
     scan_step_nm
-        Distance of neighbouring pixels; default: what the map says.
+        Distance of neighbouring pixels; default: what the map says. An ``ang`` needs one.
     overwrite
         Replace what is there.
 
@@ -85,8 +85,8 @@ def export_map(
     ExperimentError
         If the map cannot be read.
     InputError
-        If the ending is that of no format, or of another one, the scan step is no length, or something is there
-        already.
+        If the ending is that of no format, or of another one, the scan step is no length, or not known where the
+        format needs it, or something is there already.
 
     Examples
     --------
