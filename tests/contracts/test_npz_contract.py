@@ -12,7 +12,6 @@ import pytest
 
 from difsims_core import resources
 from difsims_core.errors import DifsimsError, ExperimentError, MissingObjectError
-from difsims_core.pattern_flags import BEAM_MODELLED, DEAD, SATURATED, UNCOVERED
 from difsims_core.storage.npz.contracts import (
     Prediction,
     experiment_name,
@@ -23,6 +22,7 @@ from difsims_core.storage.npz.contracts import (
     write_prediction,
     write_profiles,
 )
+from difsims_core.storage.npz.pattern_flags import BEAM_MODELLED, DEAD, SATURATED, UNCOVERED
 
 X = np.linspace(0.1, 1.3, 147)
 

@@ -18,9 +18,9 @@ from difsims_core.errors import (
 )
 from difsims_core.experiment.open_scan import raw_scan_name
 from difsims_core.experiment.write.verify import verify_experiment
-from difsims_core.pattern_flags import BEAM_MODELLED
 from difsims_core.storage import layout
 from difsims_core.storage.npz.contracts import read_profiles, write_profiles
+from difsims_core.storage.npz.pattern_flags import BEAM_MODELLED
 from difsims_core.storage.objects import open_store
 from tests.counting_store import COUNTING
 

@@ -12,10 +12,10 @@ from difsims_core.errors import ExperimentError
 from difsims_core.evaluate.scan_files import find_scan
 from difsims_core.learn.bundle import ModelBundle
 from difsims_core.learn.predict import classify, predict_experiment, predict_profiles, prepare_patterns
-from difsims_core.pattern_flags import BEAM_MODELLED, DEAD, SATURATED, UNCOVERED
 from difsims_core.results.maps.phase_map import phase_map
 from difsims_core.storage.names import same_place
 from difsims_core.storage.npz.contracts import predicted_name, read_prediction, read_profiles, write_profiles
+from difsims_core.storage.npz.pattern_flags import BEAM_MODELLED, DEAD, SATURATED, UNCOVERED
 from difsims_core.storage.objects import expand_urls, open_store
 
 Q = np.linspace(0.1, 1.3, 61)

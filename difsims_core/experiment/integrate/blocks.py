@@ -12,9 +12,9 @@ from difsims_core.errors import ExperimentError
 from difsims_core.experiment.frames import Block, blocks_of, read_block
 from difsims_core.experiment.prepare import PreparedScan
 from difsims_core.kernels.scan.counts import BEAM, NONZERO, PLATEAU, TOTAL, frame_counts
-from difsims_core.pattern_flags import BEAM_MODELLED, DEAD, SATURATED, UNCOVERED
 from difsims_core.signal.grid import REFERENCE_GRID
 from difsims_core.storage.concurrent import consume_concurrently
+from difsims_core.storage.npz.pattern_flags import BEAM_MODELLED, DEAD, SATURATED, UNCOVERED
 
 _LEAST_COVERED = 0.5  # of an annulus
 _LEVEL = 0.25  # of the bright pixels of a disc that read exactly its top: by chance one or two do

@@ -139,7 +139,7 @@ def write_profiles(
     scan_step_nm
         Distance of neighbouring scan positions, nm; None: unknown, maps have no scale bar.
     flags
-        Bits of each pattern, integers (…) (`difsims_core.pattern_flags`); None: nobody says which are unusable.
+        Bits of each pattern, integers (…) (`pattern_flags`); None: nobody says which are unusable.
 
     Raises
     ------

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from difsims_core.pattern_flags import UNUSABLE
+from difsims_core.storage.npz.pattern_flags import UNUSABLE
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,7 +26,7 @@ class Profiles:
     scan_step_nm : float or None
         Distance of neighbouring scan positions, nm; None where the file does not say.
     flags : (…) uint8 or None
-        Bits of each pattern (`difsims_core.pattern_flags`); None where the file does not say.
+        Bits of each pattern (`pattern_flags`); None where the file does not say.
     """
 
     name: str
