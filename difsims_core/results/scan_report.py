@@ -74,7 +74,7 @@ def scan_figures(diagnosis: Diagnosis) -> Iterator[ScanFigure]:
 
     prepared, sums, lines = diagnosis.prepared, diagnosis.sums, dict(diagnosis.lines)
     survey, geometry, step = prepared.survey, prepared.survey.geometry, prepared.scan.scan_step_nm
-    said = _said(diagnosis, checks.COVERAGE, checks.SATURATION)
+    said = _said(diagnosis, checks.IDENTITY, checks.COVERAGE, checks.SATURATION)
     radii = {
         phase: found.q[np.argsort(-found.strength)] / geometry.calibration_per_angstrom
         for phase, found in lines.items()

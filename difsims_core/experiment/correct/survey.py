@@ -11,6 +11,7 @@ from difsims_core.config.raw_scans.preprocessing import BeamSpec, GeometrySpec, 
 from difsims_core.crystal.reflections import ReflectionList
 from difsims_core.errors import ExperimentError
 from difsims_core.experiment.correct.bad_pixels import BadPixels, find_bad_pixels
+from difsims_core.experiment.correct.beam_evidence import BeamEvidence, beam_evidence
 from difsims_core.experiment.correct.direct_beam import BeamFinder, find_beam
 from difsims_core.experiment.correct.drift import Drift, fit_drift
 from difsims_core.experiment.correct.fit_geometry import FEWEST_SPOTS, GeometryFit, fit_geometry
@@ -44,6 +45,8 @@ class Survey:
         To which it was fitted.
     n_patterns : int
         How many were looked at.
+    evidence : BeamEvidence or None
+        That this is the beam; None: it was left behind (`write.survey_text`).
     """
 
     mean: np.ndarray
@@ -54,6 +57,7 @@ class Survey:
     fit: GeometryFit | None
     n_patterns: int
     spots: ScanSpots | None = None
+    evidence: BeamEvidence | None = None
 
     @property
     def disc_radius_px(self) -> float:
@@ -126,7 +130,9 @@ def survey(
     else:
         measured = _without_disc(sample, pixels.good, spec.beam)
     drift = fit_drift(sample.positions, measured, scan_shape)
-    found = Survey(mean, pixels, finder, drift, known, None, len(sample.frames))
+    radius = finder.disc_radius_px if finder else None
+    evidence = beam_evidence(sample.frames, pixels.good, drift.at(sample.positions), radius)
+    found = Survey(mean, pixels, finder, drift, known, None, len(sample.frames), evidence=evidence)
     return _with_geometry(found, sample, spec.geometry, phases)
 
 

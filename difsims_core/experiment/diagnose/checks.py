@@ -7,12 +7,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from difsims_core.evaluate.raw_scans.verdict import Check, judged
+from difsims_core.evaluate.raw_scans.verdict import Check, Judgement, judged
 from difsims_core.experiment.diagnose.sums import ScanSums
 from difsims_core.experiment.integrate.blocks import BEAM_MODELLED, DEAD, SATURATED, UNCOVERED
 from difsims_core.experiment.prepare import PreparedScan
 from difsims_core.signal.grid import REFERENCE_GRID
 
+IDENTITY = "identity of the beam"
 CENTRE, MODELLED, SATURATION = "centre residual", "beams placed by the drift", "saturated beams"
 ELLIPSE, AGREEMENT, CALIBRATION = "ellipse error", "agreement of spots and lines", "calibration"
 DOSE, BAD_PIXELS, DEAD_PATTERNS, COVERAGE = "dose", "bad pixels", "dead patterns", "patterns beyond the detector"
@@ -21,6 +22,8 @@ _Q_END = float(REFERENCE_GRID.q[REFERENCE_GRID.crop][-1])
 _ANNULUS = REFERENCE_GRID.step_per_angstrom / _Q_END  # of q at the end of the crop: 0.6 %
 _FEW = (0.01, 0.1)  # shares of patterns: single grains are unharmed, and a tenth of the map says nothing
 _AGREES = (0.04, 0.0)  # scans of the right phases reach 0.05 … 0.15; at 0 the lines explain nothing
+_BRIGHTER = (10.0, 2.5)  # than any spot: beams of scans outshine spots 4 … 90 times, mistaken ones 1 … 4 times
+_ASYMMETRIC = 0.05  # below the best symmetry: beams reach it to 0.01 in scans of many grains, spots are 0.1 … 0.7 off
 _COUNTS = (30.0, 3.0)  # in an annulus: 18 % counting noise, and 58 %
 _PIXELS = (0.02, 0.2)
 _LEVELLED = (0.01, 0.5)
@@ -31,6 +34,37 @@ _REFINED_FAR = 0.02  # mean scales are looked for to 3 %
 def checks_of(prepared: PreparedScan, sums: ScanSums) -> tuple[Check, ...]:
     """Return all checks that a scan allows."""
     return tuple(check for look in _CHECKS if (check := look(prepared, sums)) is not None)
+
+
+def _identity(prepared: PreparedScan, _sums: ScanSums) -> Check | None:
+    """Judge whether this is the direct beam: it outshines the spots, and patterns are symmetric about it.
+
+    Either may fail where the beam was found: a thick crystal's beam is faint, and a tilted one has no symmetry. Both
+    fail where a spot was taken for it.
+    """
+    found, limits = prepared.survey.evidence, _BRIGHTER
+    if found is None:
+        return None
+    symmetric = found.symmetry >= found.best_symmetry - _ASYMMETRIC
+    brighter = found.times_brighter
+    says = 1 if brighter is None else sum(brighter >= limit for limit in limits)
+    row, column = found.best_px
+    sentence = (
+        f"{'its disc was not looked at' if brighter is None else f'it is {brighter:.1f} times as bright as any spot'}, "
+        f"and the mean pattern is {'' if symmetric else 'not '}symmetric about it"
+        f"{'' if symmetric else f' but about row {row:.0f}, column {column:.0f}'} (correlation {found.symmetry:.2f}, "
+        f"{found.best_symmetry:.2f} at best)"
+    )
+    verdict: Judgement = ("bad", "doubtful", "good", "good")[says + symmetric]
+    meant = "" if verdict == "good" else (
+        "; a spot may have been taken for it: look at the figure, give its place as beam.centre_px, or set "
+        "beam.method: friedel where a stop hides it"
+    )  # fmt: skip
+    value = brighter if brighter is not None and math.isfinite(brighter) else None
+    return Check(
+        name=IDENTITY, value=value, unit="times the brightest spot", good_to=limits[0], bad_beyond=limits[1],
+        verdict=verdict, sentence=f"{sentence}{meant}.",
+    )  # fmt: skip
 
 
 def _centre(prepared: PreparedScan, _sums: ScanSums) -> Check:
@@ -162,5 +196,5 @@ def _percent(share: float, digits: int = 1) -> str:
 
 
 _CHECKS: tuple[Callable[[PreparedScan, ScanSums], Check | None], ...] = (
-    _centre, _modelled, _saturated, _ellipse, _agreement, _calibration, _dose, _bad_pixels, _dead, _coverage,
+    _identity, _centre, _modelled, _saturated, _ellipse, _agreement, _calibration, _dose, _bad_pixels, _dead, _coverage,
 )  # fmt: skip
