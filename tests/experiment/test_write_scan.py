@@ -22,6 +22,7 @@ from difsims_core.experiment.write.shards import write_shards
 from difsims_core.experiment.write.verify import verify_experiment
 from difsims_core.storage import layout
 from difsims_core.storage.npz.contracts import read_profiles, write_profiles
+from difsims_core.storage.npz.pattern_flags import BEAM_MODELLED
 from difsims_core.storage.objects import open_store
 from tests.counting_store import COUNTING
 
@@ -78,11 +79,22 @@ def test_the_store_holds_what_is_made_in_memory(raw, store):
     profiles = read_profiles(written.profiles)
     np.testing.assert_array_equal(profiles.y, memory.profiles)
     np.testing.assert_array_equal(profiles.x, memory.q)
+    np.testing.assert_array_equal(profiles.flags, memory.flags)
     assert found.attrs["scan_step_nm"] == profiles.scan_step_nm == 2.5
     assert found.attrs["scan_rotation_deg"] == -12.5
     assert found.attrs["parameters"] == SPEC.to_document()
     assert len(store.list(f"{layout.experiment_polar('roi_3')}/receipts")) == 3
     assert verify_experiment(store, "roi_3").ok
+
+
+def test_flags_reach_the_file_that_classifiers_read(raw, store, tmp_path):
+    frames = np.load(raw)[:3]
+    frames[1, 4] = 0
+    frames[2, 7, 28:37, 29:38] = 3  # the beam is blanked, the rest is there
+    np.save(tmp_path / "blanked.npy", frames)
+    profiles = read_profiles(write_scan(store, tmp_path / "blanked.npy", SPEC).profiles)
+    assert np.argwhere(profiles.unusable).tolist() == [[1, 4], [2, 7]]
+    assert profiles.flags[2, 7] == BEAM_MODELLED
 
 
 def test_the_same_frames_are_not_preprocessed_twice(raw, store, tmp_path):

@@ -94,10 +94,9 @@ def finish(store: ObjectStore, plan: ScanPlan) -> ScanCompletion:
     key = layout.experiment_polar(plan.name)
     document = read_group(store, key)
     group = open_group(store, key, document)
-    q, profiles = (np.asarray(get_array(group, path)[...]) for path in ("profile_q", "profiles"))
-    written = write_profiles(
-        store.url(layout.experiment_profiles(plan.name)), q, profiles, scan_step_nm=document.attributes["scan_step_nm"]
-    )
+    q, profiles, flags = (np.asarray(get_array(group, path)[...]) for path in ("profile_q", "profiles", "flags"))
+    step, url = document.attributes["scan_step_nm"], store.url(layout.experiment_profiles(plan.name))
+    written = write_profiles(url, q, profiles, scan_step_nm=step, flags=flags)
     completion = ScanCompletion(
         name=plan.name,
         fingerprint=plan.fingerprint,
