@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import dask.array as da
 import numpy as np
 
-from difsims_core.errors import ExperimentError
+from difsims_core.errors import DifsimsError, ExperimentError
 from difsims_core.experiment.raw_scan import RawScan
 
 _SAMPLE_PATTERNS = 1024
@@ -82,6 +82,8 @@ def read_block(scan: RawScan, block: Block, correct: DetectorCorrection) -> np.n
 def _compute(scan: RawScan, frames: da.Array) -> np.ndarray:
     try:
         return np.asarray(frames.compute(scheduler="synchronous"))
+    except DifsimsError:
+        raise  # it says itself what to do
     except (OSError, ValueError, RuntimeError, EOFError) as error:
         raise ExperimentError(
             f"{scan.source}: its frames cannot be read ({error})", "it may be truncated: copy it again"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from difsims_core.config.raw_scans.preprocessing import PreprocessingSpec
 from difsims_core.crystal.phases import Crystal, as_crystal
 from difsims_core.errors import ExperimentError
-from difsims_core.experiment.correct.detector_files import read_correction, read_mask
+from difsims_core.experiment.correct.detector_files import find_mask, read_correction, read_mask, remarks_on_files
 from difsims_core.experiment.correct.geometry import Geometry
 from difsims_core.experiment.correct.standard import calibrate
 from difsims_core.experiment.frames import DetectorCorrection
@@ -54,8 +54,9 @@ class ScanInputs:
         """
         scan = open_raw_scan(location, spec.reading)
         geometry = _geometry(scan, spec)
-        correct = read_correction(spec.pixels, scan.frame_shape)
-        mask = read_mask(spec.pixels, location, scan.frame_shape)
+        correct, place = read_correction(spec.pixels, scan), find_mask(spec.pixels, location)
+        mask = read_mask(place, scan)
+        scan = replace(scan, remarks=(*scan.remarks, *remarks_on_files(spec.pixels, place, scan)))
         return cls(scan, spec, geometry, correct, mask, tuple(as_crystal(name) for name in spec.phases))
 
 

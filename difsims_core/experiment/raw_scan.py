@@ -32,6 +32,8 @@ class RawScan:
         Paths of the files of this machine that hold the frames, copies of objects among them; none of a Zarr group.
     file_format : str
         For people: "Merlin MIB", "HyperSpy (HDF5)", …
+    turned : tuple of bool
+        Whether rows, and columns, of the frames run the other way than in the file.
     group : GroupStamp or None
         The Zarr group that holds the frames, as it was when it was opened; None: they lie in files.
     remarks : tuple of str
@@ -46,6 +48,7 @@ class RawScan:
     source: str
     files: tuple[str, ...]
     file_format: str
+    turned: tuple[bool, bool]
     group: GroupStamp | None
     remarks: tuple[str, ...]
 

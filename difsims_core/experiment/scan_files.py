@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
@@ -15,7 +15,8 @@ from difsims_core.families import SCAN_READERS
 from difsims_core.storage.names import as_written, child_url, file_name, join_url, split_url
 from difsims_core.storage.objects import expand_urls, files_in, open_store
 
-REFERENCE_ENDINGS = ("mask.npy", "dark.npy", "gain.npy")
+_MASK = "mask.npy"
+REFERENCE_ENDINGS = (_MASK, "dark.npy", "gain.npy")
 """Of the detector's own files: roi_7_mask.npy, gain.npy."""
 
 
@@ -65,7 +66,7 @@ def scans_among(names: Sequence[str]) -> dict[str, tuple[str, ...]]:
         is_part = any(reader.is_part(name) for reader in readers)
         if not fitting or is_part or name.lower().endswith(REFERENCE_ENDINGS):
             continue
-        own = files.setdefault(name, {name, *_masks(name, there)})
+        own = files.setdefault(name, {name, *there.intersection(mask_names(name))})
         for reader in fitting:
             others = set(reader.beside(name, names)) - {name}
             own.update(others)
@@ -81,7 +82,11 @@ def _rank(reader: ScanReader, name: str) -> int:
     return next(ranks, len(reader.suffixes))
 
 
-def _masks(name: str, there: set[str]) -> Iterator[str]:
-    for stem in {PurePosixPath(name).stem, raw_scan_name(name)}:
-        if (mask := f"{stem}_mask.npy") in there:
-            yield mask
+def mask_names(name: str) -> tuple[str, ...]:
+    """Return what the mask of a raw scan may be called: by its file, or by the experiment that it is.
+
+    >>> mask_names("roi_7_master.h5")
+    ('roi_7_master_mask.npy', 'roi_7_mask.npy')
+    """
+    stems = dict.fromkeys((PurePosixPath(name).stem, raw_scan_name(f"/{name}")))
+    return tuple(f"{stem}_{_MASK}" for stem in stems)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from difsims_core.config.raw_scans.preprocessing import PreprocessingSpec
 from difsims_core.errors import InputError, StoreError
 from difsims_core.scans.isolated_reader import ScanReaderError
+from difsims_core.scans.raw_document import read_raw_document
 from difsims_core.scans.raw_intake import record_preprocessing
 from difsims_core.scans.raw_listing import RawFiles, list_raw_scans, raw_key, raw_name
 from difsims_core.storage.names import as_written, url_name
@@ -44,7 +45,10 @@ def preprocess(
     results: dict[str, JudgedScan] = {}
     for url in urls:
         with failures.catch(url):
-            results[url] = _preprocess(objects, url, spec, name, force=force)
+            wanted = spec
+            if spec == PreprocessingSpec() and (uploaded := uploads.get(url)) is not None:
+                wanted = read_raw_document(objects, uploaded.document)
+            results[url] = _preprocess(objects, url, wanted, name, force=force)
     _keep(objects, uploads, results, failures)
     _announce(objects, results.values())
     return _conclude(list(results.values()), failures, len(urls))

@@ -10,6 +10,7 @@ import pytest
 
 from difsims_core.config.raw_scans.reading import ReadingSpec
 from difsims_core.errors import ExperimentError
+from difsims_core.experiment.frames import DetectorCorrection, blocks_of, read_block
 from difsims_core.experiment.open_scan import open_raw_scan
 from difsims_core.experiment.stored import lazy
 from difsims_core.experiment.stored.binary import BinaryFrames, FramesInFile
@@ -95,6 +96,14 @@ def test_frames_of_several_files_are_one_series_and_travel_as_names(tmp_path):
     for start, stop in [(0, 7), (2, 5), (3, 4), (6, 7)]:
         np.testing.assert_array_equal(pickle.loads(sent).read(start, stop), records["frame"][start:stop])  # noqa: S301
     assert frames.headers().shape == (7, 4)
+
+
+def test_a_file_that_changes_is_said_once_with_one_remedy(saved):
+    scan = open_raw_scan(saved, ReadingSpec(calibration_per_angstrom=0.01))
+    os.utime(saved, ns=(1, 1))
+    with pytest.raises(ExperimentError) as raised:
+        read_block(scan, blocks_of(scan)[0], DetectorCorrection())
+    assert str(raised.value).endswith("changed while it was being read; wait until it is written, then start again")
 
 
 @pytest.fixture

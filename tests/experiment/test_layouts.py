@@ -74,3 +74,9 @@ def test_interrupted_recording_is_refused(given):
 def test_extra_frames_need_the_shape_that_remains():
     with pytest.raises(ValidationError, match="extra_frames_per_row needs scan_shape"):
         ReadingSpec(extra_frames_per_row=1)
+
+
+@pytest.mark.parametrize("first", [12, 16])
+def test_a_first_frame_beyond_the_end_is_what_the_error_is_about(first):
+    with pytest.raises(ExperimentError, match=rf"first_frame is {first}, but the file holds 12 frames"):
+        arrange(recording(12), ReadingSpec(first_frame=first))

@@ -112,6 +112,13 @@ def test_what_a_person_preprocesses_is_not_done_again(place):
     assert watch_experiments(place.root) == [made], "it is mapped, and nothing else"
 
 
+def test_by_hand_the_document_beside_a_scan_holds_too(place):
+    url = upload(place, "roi.npy", frames())
+    (made,) = preprocess([url], store=place.root)
+    assert read_profiles(made).x.shape == (256,), "range: all, as the document says"
+    assert watch_experiments(place.root) == [made], "it is mapped, and nothing else"
+
+
 def test_a_scan_that_is_uploaded_is_read_by_a_process_with_limits_and_others_are_not(place, tmp_path, monkeypatch):
     read: list[str] = []
     monkeypatch.setattr(preprocessing, "read_raw_one", lambda url, _spec: read.append(url))

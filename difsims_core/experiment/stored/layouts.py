@@ -23,6 +23,11 @@ def arrange(recording: Recording, reading: ReadingSpec) -> tuple[ScanLayout, tup
         If there are too few frames for it, or their number alone leaves a choice; the message lists the candidates.
     """
     n_frames = recording.frames.n_frames
+    if reading.first_frame >= n_frames:
+        raise ExperimentError(
+            f"first_frame is {reading.first_frame}, but the file holds {n_frames} frames, numbered from 0",
+            "give the number of frames before the scan begins",
+        )
     if reading.scan_shape is not None:
         layout = ScanLayout(
             *reading.scan_shape, reading.first_frame, reading.extra_frames_per_row, "given as scan_shape"

@@ -127,7 +127,7 @@ def _prepared(
     spec = make_spec(json.loads(document), PreprocessingSpec, source=f"parameters of {name}")
     scan = open_raw_scan(source, spec.reading)
     found = SurveyText.from_document(json.loads(survey), f"the order for {name}").survey()
-    prepared = PreparedScan.of(scan, spec, read_correction(spec.pixels, scan.frame_shape), found)
+    prepared = PreparedScan.of(scan, spec, read_correction(spec.pixels, scan), found)
     if _first_frames(prepared) != first_frames:
         raise InputError(
             f"{source}: holds other frames here than where experiment {name} was begun",
