@@ -44,7 +44,7 @@ class PredictionResult:
     reused : bool
         Whether this model had predicted the same file already.
     n_invalid, n_patterns : int
-        Pixels that hold nothing to classify, and all of them.
+        Pixels that hold nothing to classify or are flagged as unusable, and all of them.
     """
 
     model: str
@@ -110,9 +110,11 @@ def predict_profiles(
     return pred
 
 
-def classify(bundle: ModelBundle, y: np.ndarray, q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def classify(
+    bundle: ModelBundle, y: np.ndarray, q: np.ndarray, unusable: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the probabilities (…, n_phases) of patterns (…, n) or (…, n, n_φ) on the axis ``q`` (n,) in Å⁻¹, and (…)
-    bool: where they are uniform for want of a usable pattern.
+    bool: where they are uniform for want of a usable pattern, as ``unusable`` (…) says or the pattern itself shows.
     """
     n_dim = bundle.input.n_dim
     navigation, shape = y.shape[:-n_dim], y.shape[-n_dim:]
@@ -120,10 +122,12 @@ def classify(bundle: ModelBundle, y: np.ndarray, q: np.ndarray) -> tuple[np.ndar
     k = len(bundle.phases)
     pred = np.full((len(flat), k), 1 / k, np.float32)
     invalid = np.zeros(len(flat), bool)
+    said = invalid.copy() if unusable is None else unusable.reshape(-1)
     step = rows_in_memory(shape, _PREPARE_ROWS)
     for start in range(0, max(1, len(flat)), step):
         rows = slice(start, start + step)
         patterns, invalid[rows] = prepare_patterns(bundle, flat[rows], q)
+        invalid[rows] |= said[rows]
         usable = ~invalid[rows]
         if usable.any():
             pred[rows][usable] = bundle.classifier.predict(patterns[usable])
@@ -208,7 +212,8 @@ def predict_experiment(
             f"{url}: this model has predicted another scan of this name, {before.experiment}",
             f"rename one of them, or delete {store.url(key)}",
         )
-    pred, invalid = classify(bundle, experiment.y, q)
+    unusable = experiment.unusable
+    pred, invalid = classify(bundle, experiment.y, q, unusable)
     prediction = Prediction(
         pred,
         bundle.phases,
@@ -225,7 +230,12 @@ def predict_experiment(
     write_prediction(store.url(key), prediction)
     n_invalid = int(invalid.sum())
     if n_invalid:
-        logger.warning("%s: %d of %d profiles are constant or not finite: uniform there", url, n_invalid, n_patterns)
+        n_flagged = int(unusable.sum())
+        logger.warning(
+            "%s: %d of %d profiles get a uniform probability: %d flagged (dead, beam not found, or range not covered), "
+            "%d others constant or not finite",
+            url, n_invalid, n_patterns, n_flagged, n_invalid - n_flagged,
+        )  # fmt: skip
     return PredictionResult(bundle.id, store.url(key), experiment.name, False, n_invalid, n_patterns)
 
 

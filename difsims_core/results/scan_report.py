@@ -11,9 +11,9 @@ import numpy as np
 from difsims_core.evaluate.report import LineageStep, ReportContent, render_report
 from difsims_core.experiment.diagnose import checks
 from difsims_core.experiment.diagnose.diagnosis import Diagnosis, spot_radii
-from difsims_core.experiment.integrate.blocks import BEAM_MODELLED
 from difsims_core.moments import now_text
 from difsims_core.storage import layout
+from difsims_core.storage.npz.pattern_flags import BEAM_MODELLED
 
 if TYPE_CHECKING:
     from difsims_core.storage.objects import ObjectStore

@@ -16,6 +16,7 @@ _SIMULATION = re.compile(f"sim-{_UUID}")
 _MODEL = re.compile(f"cnn-{_UUID}")
 _ANY_ID = re.compile(f"(?:sim|cnn)-{_UUID}")
 _FINGERPRINT = re.compile("[0-9a-f]{64}")
+_RUN = re.compile("run-[0-9a-f]+")
 
 SIMULATIONS = "simulations"
 SIMULATION_ENDING = ".zarr"  # of the folder of a dataset
@@ -124,7 +125,14 @@ def experiment_profiles(name: str) -> str:
 
 def experiment_polar(name: str) -> str:
     """Return the key of the Zarr group of a preprocessed scan: polar patterns, profiles, and all that is known."""
-    return f"{POLAR}/{check_name(name)}{EXPERIMENT_ENDING}"
+    return f"{POLAR}/{check_experiment_name(name)}{EXPERIMENT_ENDING}"
+
+
+def check_experiment_name(name: str) -> str:
+    """Return the name of an experiment, or raise ``InputError``: reports of runs and models lie in the same folder."""
+    if find_ids(name) or _RUN.fullmatch(name):
+        raise InputError(f"{name!r} cannot be the name of an experiment: runs and models are called so", "rename it")
+    return check_name(name)
 
 
 def model(model_id: str) -> str:

@@ -36,7 +36,7 @@ _COLUMNS = ("experiment", "state", "maps", "models", "tries", "at", "reason")
 
 def register(app: typer.Typer) -> None:
     """Add the command to the command line."""
-    app.command(epilog="Example: difsims preprocess roi_7.mib --set phases=[pb,pbi2_2h]")(preprocess)
+    app.command(epilog=r"Example: difsims preprocess roi_7.mib --set phases=\[pb,pbi2_2h]")(preprocess)
     app.command("map", epilog="Example: difsims map roi_7.hspy --model cnn-7c1d…")(map_scans)
     app.command(epilog="Example: difsims intake --release roi_7")(intake)
 

@@ -38,6 +38,7 @@ def preprocess(
     objects, urls = open_store(store), raw_scans(raw)
     if name is not None and len(urls) != 1:
         raise InputError(f"one name for {len(urls)} scans", "give a name to a single scan; others are called by file")
+    _require_names(objects, urls)
     failures = ItemFailures(objects, ScanReaderError)
     uploads = _uploads(objects, urls)
     results: dict[str, JudgedScan] = {}
@@ -47,6 +48,25 @@ def preprocess(
     _keep(objects, uploads, results, failures)
     _announce(objects, results.values())
     return _conclude(list(results.values()), failures, len(urls))
+
+
+def _require_names(store: ObjectStore, urls: Sequence[str]) -> None:
+    """Refuse, before any work, scans that would become the same experiment."""
+    first: dict[str, str] = {}
+    for url in urls:
+        name = _name_of(store, url)
+        if name in first:
+            raise InputError(
+                f"{first[name]} and {url} would both become experiment {name}", "preprocess one with --name"
+            )
+        first[name] = url
+
+
+def _name_of(store: ObjectStore, url: str) -> str:
+    from difsims_core.experiment.open_scan import raw_scan_name
+
+    key = raw_key(store, url)
+    return raw_scan_name(url) if key is None else raw_name(key)
 
 
 def _preprocess(store: ObjectStore, url: str, spec: PreprocessingSpec, name: str | None, *, force: bool) -> JudgedScan:

@@ -50,9 +50,9 @@ class DamagedFiles(Attack):
     def _survives_writing(self, value: contracts.Profiles | contracts.Prediction | contracts.Truth) -> None:
         match value:
             case contracts.Profiles():
-                contracts.write_profiles(self._again, value.x, value.y)
+                contracts.write_profiles(self._again, value.x, value.y, flags=value.flags)
                 again = contracts.read_profiles(self._again)
-                same = _same(again.x, value.x) and _same(again.y, value.y)
+                same = _same(again.x, value.x) and _same(again.y, value.y) and _same(again.unusable, value.unusable)
             case contracts.Prediction():
                 contracts.write_prediction(self._again, value)
                 found = contracts.read_prediction(self._again)

@@ -31,6 +31,20 @@ def test_every_command_has_help_with_an_example(command):
     assert f"Example: difsims {command}" in " ".join(result.stdout.split())
 
 
+def test_an_example_is_shown_with_its_brackets():
+    assert "--set phases=[pb,pbi2_2h]" in invoke("preprocess", "--help").stdout
+
+
+def test_two_scans_do_not_become_one_experiment(tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "roi.npy").write_bytes(b"x")
+    result = invoke("preprocess", f"{tmp_path}/a/roi.npy", f"{tmp_path}/b/roi.npy", "--store", f"{tmp_path}/store")
+    assert result.exit_code == 2
+    assert "--name" in result.stderr
+    assert not (tmp_path / "store").exists()
+
+
 def test_phases_lists_the_catalogue():
     entries = json.loads(invoke("phases", "--json").stdout)
     assert len(entries) == 13

@@ -22,6 +22,7 @@ from difsims_core.storage.npz.contracts import (
     write_prediction,
     write_profiles,
 )
+from difsims_core.storage.npz.pattern_flags import BEAM_MODELLED, DEAD, SATURATED, UNCOVERED
 
 X = np.linspace(0.1, 1.3, 147)
 
@@ -78,6 +79,34 @@ def test_a_scan_step_that_is_no_length_is_refused(tmp_path, step):
         with pytest.raises(ExperimentError, match="scan_step_nm"):
             write_profiles(tmp_path / "b.npz", X, y, scan_step_nm=step)
         assert not (tmp_path / "b.npz").exists()
+
+
+def test_scans_may_know_which_patterns_are_unusable(tmp_path):
+    y, flags = np.zeros((2, 3, 147), np.float32), np.array([[0, DEAD, BEAM_MODELLED], [UNCOVERED, SATURATED, 15]])
+    written = write_profiles(tmp_path / "a_radial_crop.npz", X, y, flags=flags)
+    found = read_profiles(tmp_path / "a_radial_crop.npz")
+    assert found.flags.dtype == written.flags.dtype == np.uint8
+    np.testing.assert_array_equal(found.flags, flags)
+    np.testing.assert_array_equal(found.unusable, [[False, True, True], [True, False, True]])
+    silent = read_profiles(_save(tmp_path / "b.npz", x=X, y=y))
+    assert silent.flags is None
+    np.testing.assert_array_equal(silent.unusable, np.zeros((2, 3), bool))
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        np.zeros((3, 2), "u1"), np.zeros((2, 3, 1), "u1"), np.zeros(6, "u1"), np.uint8(0), np.zeros((2, 3)),
+        np.zeros((2, 3), bool), np.full((2, 3), "0"), np.full((2, 3), -1), np.full((2, 3), 256),
+    ],
+)  # fmt: skip
+def test_flags_that_are_not_one_byte_for_each_profile_are_refused(tmp_path, flags):
+    y = np.zeros((2, 3, 147), np.float32)
+    with pytest.raises(ExperimentError, match=r"a\.npz: expected flags"):
+        read_profiles(_save(tmp_path / "a.npz", x=X, y=y, flags=flags))
+    with pytest.raises(ExperimentError, match="expected flags"):
+        write_profiles(tmp_path / "b.npz", X, y, flags=flags)
+    assert not (tmp_path / "b.npz").exists()
 
 
 def test_the_checksum_is_that_of_the_file(tmp_path):

@@ -30,7 +30,7 @@ def whole(kind: str, folder: Path) -> bytes:
     """Return the bytes of a small file that is as it should be."""
     path = folder / "whole_probability_pred.npz"
     if kind == "profiles":
-        np.savez(path, x=X, y=np.random.default_rng(0).random((2, 2, 20), np.float32))
+        np.savez(path, x=X, y=np.random.default_rng(0).random((2, 2, 20), np.float32), flags=np.eye(2, dtype="u1"))
     elif kind == "truth":
         np.savez(path, label=np.array([[0, 1], [-1, 1]]), phases=["a", "b"], boundary=np.zeros((2, 2), bool))
     else:

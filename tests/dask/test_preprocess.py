@@ -12,6 +12,7 @@ from difsims_core import PreprocessingSpec, write_scan
 from difsims_core.errors import ExperimentError, InputError, MissingObjectError
 from difsims_core.experiment.inputs import ScanInputs
 from difsims_core.experiment.prepare import survey_scan
+from difsims_core.experiment.write.claims import claim_key
 from difsims_core.experiment.write.plan import plan_scan
 from difsims_core.experiment.write.records import read_completion, read_receipts
 from difsims_core.experiment.write.remote import shard_order, write_remote_shard
@@ -62,6 +63,7 @@ def begun(store, raw, scan_spec):
     inputs = ScanInputs.read(raw, scan_spec)
     prepared = survey_scan(inputs)
     plan = plan_scan(prepared, "film", "0" * 64, "1" * 64)
+    store.create(claim_key("film"), plan.claim().to_record())
     create_arrays(store, layout.experiment_polar("film"), scan_template(inputs, prepared, plan))
     return prepared, plan
 

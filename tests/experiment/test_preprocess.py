@@ -7,9 +7,9 @@ import pytest
 
 from difsims_core.config.raw_scans.preprocessing import PreprocessingSpec
 from difsims_core.errors import ExperimentError
-from difsims_core.experiment.integrate.blocks import BEAM_MODELLED, DEAD, SATURATED, UNCOVERED
 from difsims_core.experiment.preprocess import preprocess_scan
 from difsims_core.signal.grid import RadialGrid
+from difsims_core.storage.npz.pattern_flags import BEAM_MODELLED, DEAD, SATURATED, UNCOVERED
 from tests.experiment.made_scans import CALIBRATION, Faults, make_scan
 
 PHASES = ("pb", "pbi2_2h")

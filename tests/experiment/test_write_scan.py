@@ -10,6 +10,7 @@ import pytest
 
 from difsims_core import PreprocessingSpec, open_experiment, preprocess_scan, write_scan
 from difsims_core.errors import (
+    CorruptDataError,
     ExperimentError,
     IncompleteDatasetError,
     InputError,
@@ -17,9 +18,11 @@ from difsims_core.errors import (
     StoreError,
 )
 from difsims_core.experiment.open_scan import raw_scan_name
+from difsims_core.experiment.write.shards import write_shards
 from difsims_core.experiment.write.verify import verify_experiment
 from difsims_core.storage import layout
 from difsims_core.storage.npz.contracts import read_profiles, write_profiles
+from difsims_core.storage.npz.pattern_flags import BEAM_MODELLED
 from difsims_core.storage.objects import open_store
 from tests.counting_store import COUNTING
 
@@ -76,11 +79,22 @@ def test_the_store_holds_what_is_made_in_memory(raw, store):
     profiles = read_profiles(written.profiles)
     np.testing.assert_array_equal(profiles.y, memory.profiles)
     np.testing.assert_array_equal(profiles.x, memory.q)
+    np.testing.assert_array_equal(profiles.flags, memory.flags)
     assert found.attrs["scan_step_nm"] == profiles.scan_step_nm == 2.5
     assert found.attrs["scan_rotation_deg"] == -12.5
     assert found.attrs["parameters"] == SPEC.to_document()
     assert len(store.list(f"{layout.experiment_polar('roi_3')}/receipts")) == 3
     assert verify_experiment(store, "roi_3").ok
+
+
+def test_flags_reach_the_file_that_classifiers_read(raw, store, tmp_path):
+    frames = np.load(raw)[:3]
+    frames[1, 4] = 0
+    frames[2, 7, 28:37, 29:38] = 3  # the beam is blanked, the rest is there
+    np.save(tmp_path / "blanked.npy", frames)
+    profiles = read_profiles(write_scan(store, tmp_path / "blanked.npy", SPEC).profiles)
+    assert np.argwhere(profiles.unusable).tolist() == [[1, 4], [2, 7]]
+    assert profiles.flags[2, 7] == BEAM_MODELLED
 
 
 def test_the_same_frames_are_not_preprocessed_twice(raw, store, tmp_path):
@@ -180,6 +194,63 @@ def test_damage_is_found(raw, store, damage):
     assert not verify_experiment(store, "roi_3").ok
 
 
+@pytest.mark.parametrize("loss", ["removed", "cut"])
+def test_rows_that_were_lost_are_made_again(raw, store, loss):
+    write_scan(store, raw, SPEC)
+    before = objects(store)
+    key = f"{layout.experiment_polar('roi_3')}/y/c/1/0/0/0"
+    store.delete(key) if loss == "removed" else store.write(key, before[key][:-7])
+    assert not write_scan(store, raw, SPEC).reused
+    assert store.read(key) == before[key]
+    assert verify_experiment(store, "roi_3").ok
+
+
+def test_force_makes_a_damaged_one_again(raw, store):
+    write_scan(store, raw, SPEC)
+    key = f"{layout.experiment_polar('roi_3')}/y/c/1/0/0/0"
+    store.write(key, bytes(reversed(store.read(key))))
+    write_scan(store, raw, SPEC, force=True)
+    assert verify_experiment(store, "roi_3").ok
+
+
+def test_of_two_writers_of_a_name_one_is_told(raw, store):
+    """The second comes while the first writes, and takes the name by force."""
+    other = SPEC.model_copy(update={"integration": SPEC.integration.model_copy(update={"n_azimuths": 180})})
+
+    def interrupted(there, prepared, plan, progress):
+        with pytest.raises(ExperimentError):
+            write_scan(store, raw, other)
+        write_scan(store, raw, other, force=True)
+        write_shards(there, prepared, plan, progress)
+
+    with pytest.raises(ExperimentError):
+        write_scan(store, raw, SPEC, write=interrupted)
+    assert open_experiment("roi_3", store)["y"].shape[-1] == 180
+    assert verify_experiment(store, "roi_3").ok
+
+
+def test_two_writers_of_the_same_share_the_work(raw, store):
+    def beside(there, prepared, plan, progress):
+        assert not write_scan(store, raw, SPEC).reused
+        write_shards(there, prepared, plan, progress)
+
+    write_scan(store, raw, SPEC, write=beside)
+    assert verify_experiment(store, "roi_3").ok
+
+
+def test_who_has_it_open_notices_that_it_was_replaced(raw, store):
+    write_scan(store, raw, SPEC)
+    opened = open_experiment("roi_3", store)
+    write_scan(
+        store,
+        raw,
+        SPEC.model_copy(update={"reading": SPEC.reading.model_copy(update={"scan_step_nm": 3.0})}),
+        force=True,
+    )
+    with pytest.raises(CorruptDataError):
+        opened["profiles"]
+
+
 def test_profiles_that_were_exchanged_are_found(raw, store):
     written = write_scan(store, raw, SPEC)
     write_profiles(written.profiles, np.linspace(0.1, 1.3, 20), np.ones((2, 2, 20)))
@@ -208,6 +279,13 @@ def test_a_row_that_is_too_large_to_store_is_refused(store, tmp_path):
 )
 def test_names_come_from_files(location, name):
     assert raw_scan_name(location) == name
+
+
+@pytest.mark.parametrize("name", ["run-0123456789abcdef", "cnn-00000000-0000-4000-8000-000000000001", "a/b", ".."])
+def test_names_that_others_are_called_by_are_refused(raw, store, name):
+    with pytest.raises(InputError):
+        write_scan(store, raw, SPEC, name=name)
+    assert store.list() == []
 
 
 def test_names_and_urls_find_an_experiment(raw, store):

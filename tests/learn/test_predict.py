@@ -12,8 +12,10 @@ from difsims_core.errors import ExperimentError
 from difsims_core.evaluate.scan_files import find_scan
 from difsims_core.learn.bundle import ModelBundle
 from difsims_core.learn.predict import classify, predict_experiment, predict_profiles, prepare_patterns
+from difsims_core.results.maps.phase_map import phase_map
 from difsims_core.storage.names import same_place
 from difsims_core.storage.npz.contracts import predicted_name, read_prediction, read_profiles, write_profiles
+from difsims_core.storage.npz.pattern_flags import BEAM_MODELLED, DEAD, SATURATED, UNCOVERED
 from difsims_core.storage.objects import expand_urls, open_store
 
 Q = np.linspace(0.1, 1.3, 61)
@@ -178,6 +180,38 @@ def test_a_prediction_knows_the_scan_step_of_its_scan(tmp_path):
     scan = tmp_path / "scan_radial_crop.npz"
     write_profiles(scan, Q, measured(3, 4), scan_step_nm=3.87)
     assert read_prediction(predict_experiment(store, bundle_of(), scan).url).scan_step_nm == 3.87
+
+
+def test_flagged_pixels_are_invalid_and_a_saturated_beam_is_not(tmp_path, caplog):
+    store, bundle, scan = open_store(tmp_path / "store"), bundle_of(), tmp_path / "scan_radial_crop.npz"
+    y = measured(2, 4)
+    y[1, 0] = 7.0
+    flags = np.array([[DEAD, BEAM_MODELLED, UNCOVERED, SATURATED], [0, 0, SATURATED | BEAM_MODELLED, 0]])
+    write_profiles(scan, Q, y, flags=flags)
+    with caplog.at_level(logging.WARNING):
+        result = predict_experiment(store, bundle, scan)
+    assert (result.n_invalid, result.n_patterns) == (5, 8)
+    assert "5 of 8 profiles get a uniform probability: 4 flagged" in caplog.text
+    assert "1 others constant" in caplog.text
+    assert bundle.classifier.rows == 3
+    prediction = read_prediction(result.url)
+    np.testing.assert_array_equal(prediction.invalid, [[True, True, True, False], [True, False, True, False]])
+    assert (prediction.pred[prediction.invalid] == 0.5).all()
+    without = predict_profiles(bundle, y, Q)
+    np.testing.assert_array_equal(prediction.pred[~prediction.invalid], without[~prediction.invalid])
+    labels = phase_map(prediction, result.url, {}).labels
+    np.testing.assert_array_equal(labels < 0, prediction.invalid)
+    write_profiles(scan, Q, y, flags=0 * flags)
+    again = predict_experiment(store, bundle, scan)
+    assert (again.reused, again.n_invalid) == (False, 1)
+
+
+def test_flags_reach_patterns_beyond_one_preparation():
+    y, unusable = measured(20_000), np.zeros(20_000, bool)
+    unusable[[3, -3]] = True
+    pred, invalid = classify(bundle_of(), y, Q, unusable)
+    np.testing.assert_array_equal(invalid, unusable)
+    assert (pred[unusable] == 0.5).all()
 
 
 ODD_NAMES = [

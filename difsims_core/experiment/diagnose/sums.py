@@ -7,9 +7,10 @@ from typing import Any, Protocol, Self
 import numpy as np
 
 from difsims_core.experiment.frames import Block
-from difsims_core.experiment.integrate.blocks import DEAD, Patterns
+from difsims_core.experiment.integrate.blocks import Patterns
 from difsims_core.experiment.prepare import PreparedScan
 from difsims_core.signal.grid import REFERENCE_GRID
+from difsims_core.storage.npz.pattern_flags import DEAD
 
 _STORED = ("profiles", "centre", "flags", "counts", "beam_counts")
 

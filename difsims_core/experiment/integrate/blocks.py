@@ -14,10 +14,7 @@ from difsims_core.experiment.prepare import PreparedScan
 from difsims_core.kernels.scan.counts import BEAM, NONZERO, PLATEAU, TOTAL, frame_counts
 from difsims_core.signal.grid import REFERENCE_GRID
 from difsims_core.storage.concurrent import consume_concurrently
-
-DEAD, BEAM_MODELLED, UNCOVERED, SATURATED = 1, 2, 4, 8
-"""Flags of a pattern: it holds no counts; the drift says where its beam lies; it does not cover the crop; its beam
-reads the highest value of the detector."""
+from difsims_core.storage.npz.pattern_flags import BEAM_MODELLED, DEAD, SATURATED, UNCOVERED
 
 _LEAST_COVERED = 0.5  # of an annulus
 _MOST_EMPTY = 0.1  # of the cells of the crop: beam stops hide less

@@ -39,7 +39,15 @@ class Experiment:
     completion: ScanCompletion
 
     def __getitem__(self, path: str) -> zarr.Array:
-        """Return an array: ``y`` (ny, nx, n_q, n_φ), ``profiles``, ``centre``, ``flags``, and their axes."""
+        """Return an array: ``y`` (ny, nx, n_q, n_φ), ``profiles``, ``centre``, ``flags``, and their axes.
+
+        Raises
+        ------
+        CorruptDataError
+            If the experiment was replaced since it was opened.
+        """
+        if read_completion(self.store, self.name) != self.completion:
+            raise CorruptDataError(f"experiment {self.name} was replaced since it was opened", "open it again")
         return get_array(self.group, path)
 
     @property

@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field
 
 from difsims_core.errors import ExperimentError, InputError
 from difsims_core.experiment.prepare import PreparedScan
+from difsims_core.experiment.write.claims import Claim
 from difsims_core.moments import now_text
 from difsims_core.storage.record_model import Record, Sha256, Size, Text, Time
 from difsims_core.storage.zarr.metadata import MAX_CHUNK_BYTES
@@ -33,8 +34,6 @@ class ScanPlan:
         Rows of the scan in a shard.
     created : str
         ISO date and time.
-    complete : bool
-        Whether the completion record exists.
     """
 
     name: str
@@ -44,7 +43,11 @@ class ScanPlan:
     nx: int
     shard_rows: int
     created: str
-    complete: bool = False
+
+    @classmethod
+    def of(cls, claim: Claim) -> ScanPlan:
+        """Return the plan of an experiment that was begun."""
+        return cls(**{name: getattr(claim, name) for name in Claim.model_fields})
 
     @property
     def n_shards(self) -> int:
@@ -55,6 +58,10 @@ class ScanPlan:
     def n_patterns(self) -> int:
         """Number of scan positions."""
         return self.ny * self.nx
+
+    def claim(self) -> Claim:
+        """Return the record by which a name becomes its own."""
+        return Claim(**{name: getattr(self, name) for name in Claim.model_fields})
 
     def patterns_of(self, shard: int) -> int:
         """Return the number of patterns of a shard."""

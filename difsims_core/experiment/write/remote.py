@@ -109,8 +109,9 @@ def _prepared(
     from difsims_core.experiment.correct.detector_files import read_correction
     from difsims_core.experiment.open_scan import open_raw_scan
     from difsims_core.experiment.prepare import PreparedScan
+    from difsims_core.experiment.write.claims import read_claim
+    from difsims_core.experiment.write.plan import ScanPlan
     from difsims_core.experiment.write.survey_text import SurveyText
-    from difsims_core.experiment.write.write_scan import find_plan
     from difsims_core.storage.objects import open_store
 
     if made_by != _version():
@@ -119,9 +120,10 @@ def _prepared(
             "install the same version of difsims on all workers, and restart them",
         )
     store = open_store(store_url)
-    plan = find_plan(store, name)
-    if plan is None or plan.fingerprint != fingerprint:
+    claim = read_claim(store, name)
+    if claim is None or claim.fingerprint != fingerprint:
         raise InputError(f"experiment {name} is not, or no longer, in {store.root}", "preprocess the scan again")
+    plan = ScanPlan.of(claim)
     spec = make_spec(json.loads(document), PreprocessingSpec, source=f"parameters of {name}")
     scan = open_raw_scan(source, spec.reading)
     found = SurveyText.from_document(json.loads(survey), f"the order for {name}").survey()

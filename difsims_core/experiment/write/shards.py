@@ -12,6 +12,7 @@ from difsims_core.errors import IncompleteDatasetError
 from difsims_core.experiment.frames import Block, blocks_of
 from difsims_core.experiment.integrate.blocks import Patterns, integrated_blocks
 from difsims_core.experiment.prepare import PreparedScan
+from difsims_core.experiment.write.claims import require_claim
 from difsims_core.experiment.write.plan import ScanPlan
 from difsims_core.experiment.write.records import (
     ScanCompletion,
@@ -58,6 +59,7 @@ def write_group(
 
     def store_shard(item: tuple[int, Patterns]) -> ShardReceipt:
         shard, patterns = item
+        require_claim(store, plan.name, plan.fingerprint)  # before anything of another writer's is overwritten
         written = {
             path: Written.of(rows, write_shard(get_array(group, path), shard, rows))
             for path, rows in rows_of(patterns).items()
@@ -78,6 +80,8 @@ def finish(store: ObjectStore, plan: ScanPlan) -> ScanCompletion:
     ------
     IncompleteDatasetError
         If a shard has no receipt.
+    ExperimentError
+        If another process has taken the name meanwhile.
     """
     receipts = read_receipts(store, plan)
     missing = plan.n_shards - len(receipts)
@@ -86,13 +90,13 @@ def finish(store: ObjectStore, plan: ScanPlan) -> ScanCompletion:
             f"{plan.name}: {missing} of {plan.n_shards} parts are not written yet",
             "preprocess the scan again, it writes only these",
         )
+    require_claim(store, plan.name, plan.fingerprint)
     key = layout.experiment_polar(plan.name)
     document = read_group(store, key)
     group = open_group(store, key, document)
-    q, profiles = (np.asarray(get_array(group, path)[...]) for path in ("profile_q", "profiles"))
-    written = write_profiles(
-        store.url(layout.experiment_profiles(plan.name)), q, profiles, scan_step_nm=document.attributes["scan_step_nm"]
-    )
+    q, profiles, flags = (np.asarray(get_array(group, path)[...]) for path in ("profile_q", "profiles", "flags"))
+    step, url = document.attributes["scan_step_nm"], store.url(layout.experiment_profiles(plan.name))
+    written = write_profiles(url, q, profiles, scan_step_nm=step, flags=flags)
     completion = ScanCompletion(
         name=plan.name,
         fingerprint=plan.fingerprint,

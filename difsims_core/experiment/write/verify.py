@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 
 from difsims_core.errors import CorruptDataError, DifsimsError, MissingObjectError
+from difsims_core.experiment.write.claims import CLAIM
 from difsims_core.experiment.write.open import locate_experiment, open_experiment
 from difsims_core.experiment.write.plan import ScanAttributes, ScanPlan
 from difsims_core.experiment.write.records import ShardReceipt, content_digest, objects_digest, read_receipts
@@ -69,7 +70,7 @@ def _strangers(
     store: ObjectStore, key: str, document: GroupDocument, plan: ScanPlan, arrays: dict[str, ArrayLayout]
 ) -> list[str]:
     """Return which objects do not belong to the scan."""
-    known = {layout.COMPLETE, "zarr.json", *(f"{path}/zarr.json" for path in document.nodes)}
+    known = {layout.COMPLETE, CLAIM, "zarr.json", *(f"{path}/zarr.json" for path in document.nodes)}
     known |= set(axis_objects(document).values())
     known |= {f"{layout.RECEIPTS}/{layout.receipt_name(shard)}" for shard in range(plan.n_shards)}
     known |= {f"{path}/{array.object_key(shard)}" for path, array in arrays.items() for shard in range(plan.n_shards)}

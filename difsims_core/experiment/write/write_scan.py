@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from difsims_core.config.raw_scans.preprocessing import PreprocessingSpec
-from difsims_core.errors import CorruptDataError, ExperimentError, MissingObjectError
+from difsims_core.errors import ExperimentError, MissingObjectError
 from difsims_core.experiment.inputs import ScanInputs
 from difsims_core.experiment.open_scan import raw_scan_name
 from difsims_core.experiment.prepare import PreparedScan, survey_scan
+from difsims_core.experiment.write.claims import claim_key, read_claim
 from difsims_core.experiment.write.fingerprint import fingerprint, raw_sha256
-from difsims_core.experiment.write.plan import ScanAttributes, ScanPlan, plan_scan
+from difsims_core.experiment.write.plan import ScanPlan, plan_scan
 from difsims_core.experiment.write.records import (
     completion_key,
     read_completion,
+    read_receipts,
+    receipt_key,
 )
 from difsims_core.experiment.write.shards import Progress, finish, write_shards
 from difsims_core.experiment.write.template import scan_template
 from difsims_core.storage import layout
 from difsims_core.storage.npz.contracts import read_profiles
 from difsims_core.storage.objects import ObjectStore
-from difsims_core.storage.zarr.arrays import create_arrays, read_group
-
-_log = logging.getLogger(__name__)
+from difsims_core.storage.zarr.arrays import ROOT_DOCUMENT, create_arrays, read_group
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def write_scan(
     name
         Of the experiment; default: that of the file (`open_scan.raw_scan_name`).
     force
-        Replace what is there under this name and was made from other frames, or otherwise.
+        Replace what is there under this name, whatever it is.
     progress
         Called with the number of patterns stored, and of all.
     write
@@ -116,65 +116,78 @@ def write_scan(
     inputs = ScanInputs.read(location, spec)
     raw = raw_sha256(inputs.scan)
     wanted = fingerprint(inputs, raw)
-    plan = _plan_to_go_on_with(store, name, wanted, force=force)
-    if plan is not None and plan.complete and _has_profiles(store, name):
-        return _written(store, plan, None)
+    found = None if force else _found(store, name, wanted)
+    if found is not None and _is_whole(store, found):
+        return _written(store, found, None)
     prepared = survey_scan(inputs)
-    if plan is None:
-        plan = plan_scan(prepared, name, wanted, raw)
+    plan = found or _claimed(store, plan_scan(prepared, name, wanted, raw), force=force)
+    if not store.exists(f"{layout.experiment_polar(name)}/{ROOT_DOCUMENT}"):
         create_arrays(store, layout.experiment_polar(name), scan_template(inputs, prepared, plan))
     (write or write_shards)(store, prepared, plan, progress or _ignore)
     finish(store, plan)
     return _written(store, plan, prepared)
 
 
-def find_plan(store: ObjectStore, name: str) -> ScanPlan | None:
-    """Return the plan of the preprocessed scan of a name, finished or not; None where there is none.
+def _found(store: ObjectStore, name: str, wanted: str) -> ScanPlan | None:
+    """Return the plan of the experiment that has a name, finished or not; None where nobody has it.
 
     Raises
     ------
+    ExperimentError
+        If it is another one, or profiles of somebody else lie there.
     CorruptDataError
         If its records are damaged.
     """
-    key = layout.experiment_polar(name)
-    try:
-        document = read_group(store, key)
-    except MissingObjectError:
-        return None
-    plan = ScanAttributes.from_document(document.attributes, store.url(key)).plan
-    completion = read_completion(store, name)
-    return replace(plan, complete=completion is not None and completion.fingerprint == plan.fingerprint)
-
-
-def _plan_to_go_on_with(store: ObjectStore, name: str, wanted: str, *, force: bool) -> ScanPlan | None:
-    """Return the plan under a name if it is of this fingerprint; else None, and nothing is there under it any more."""
-    try:
-        plan = find_plan(store, name)
-    except CorruptDataError:
-        if not force:
-            raise
-        plan = None
-    if plan is not None and plan.fingerprint == wanted:
-        return plan
-    _make_way(store, name, force=force)
+    claim = read_claim(store, name)
+    if claim is not None and claim.fingerprint == wanted:
+        return ScanPlan.of(claim)
+    if claim is not None or store.exists(layout.experiment_profiles(name)) or store.list(layout.experiment_polar(name)):
+        raise _taken(store, name)
     return None
 
 
-def _make_way(store: ObjectStore, name: str, *, force: bool) -> None:
-    """Remove what is there under a name, its completion record first, or refuse to.
+def _claimed(store: ObjectStore, plan: ScanPlan, *, force: bool) -> ScanPlan:
+    """Take a name, or agree with whoever has just taken it for the same scan; what is there is removed by ``force``."""
+    if force:
+        for key in (claim_key(plan.name), completion_key(plan.name), layout.experiment_profiles(plan.name)):
+            store.delete(key)
+        store.delete(layout.verdict(plan.name))
+        store.delete_tree(layout.experiment_polar(plan.name))
+    if store.create(claim_key(plan.name), plan.claim().to_record()):
+        return plan
+    found = _found(store, plan.name, plan.fingerprint)
+    if found is None:
+        raise _taken(store, plan.name)
+    return found
 
-    Metadata alone are what is left of a start, and nobody's work.
+
+def _taken(store: ObjectStore, name: str) -> ExperimentError:
+    return ExperimentError(
+        f"{store.url(layout.experiment_profiles(name))}: experiment {name} is there already, made from other frames or "
+        "otherwise, or being made",
+        "give the experiment another name (--name), or replace it (--force)",
+    )
+
+
+def _is_whole(store: ObjectStore, plan: ScanPlan) -> bool:
+    """Return whether nothing of an experiment is missing; receipts of rows that are lost are removed.
+
+    Sizes are compared, as one listing tells them; `verify` compares the bytes.
     """
-    group, profiles = layout.experiment_polar(name), layout.experiment_profiles(name)
-    work = [*store.list(f"{group}/{layout.RECEIPTS}"), *filter(store.exists, (completion_key(name), profiles))]
-    if work and not force:
-        raise ExperimentError(
-            f"{store.url(profiles)}: experiment {name} is there already, made from other frames or otherwise",
-            "give the experiment another name (--name), or replace it (--force)",
-        )
-    for key in (completion_key(name), profiles, layout.verdict(name)):
-        store.delete(key)
-    store.delete_tree(group)
+    key = layout.experiment_polar(plan.name)
+    completion, sizes = read_completion(store, plan.name), {info.key: info.size for info in store.describe(key)}
+    if completion is None or completion.fingerprint != plan.fingerprint:
+        return False
+    document, receipts = read_group(store, key), read_receipts(store, plan)
+    lost = [
+        receipt.shard
+        for receipt in receipts.values()
+        for path, size in receipt.stored_bytes.items()
+        if sizes.get(f"{key}/{path}/{document.arrays[path].object_key(receipt.shard)}") != size
+    ]
+    for shard in set(lost):
+        store.delete(receipt_key(plan.name, shard))
+    return not lost and len(receipts) == plan.n_shards and _has_profiles(store, plan.name)
 
 
 def _has_profiles(store: ObjectStore, name: str) -> bool:

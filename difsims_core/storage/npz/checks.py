@@ -20,6 +20,7 @@ _LONGEST_CLASS_NAME = 200
 _FROM_ONE = 1e-3  # that probabilities of half precision may be
 _BELOW_ZERO = 1e-6  # that the rounding of 1 − p may be
 _LARGEST_STEP_NM = 1e6
+_MOST_BITS = 255
 _PIXELS_AT_ONCE = 2**20
 
 
@@ -93,6 +94,21 @@ def flags(url: str | Path, key: str, values: np.ndarray) -> np.ndarray:
             f"{url}: expected {key} to be true or false, found dtype {values.dtype}", "save it as bool"
         )
     return values.astype(bool)
+
+
+def bits(url: str | Path, key: str, values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Return flags of eight bits, one number for each scan position."""
+    if values.dtype.kind not in "iu" or values.shape != shape:
+        raise ExperimentError(
+            f"{url}: expected {key} of shape {shape}, an integer for each profile, found {values.shape} {values.dtype}",
+            f"cut and save {key} together with the profiles, or leave {key} out",
+        )
+    if not 0 <= int(values.min()) <= int(values.max()) <= _MOST_BITS:
+        raise ExperimentError(
+            f"{url}: expected {key} from 0 to {_MOST_BITS}, found {values.min()} … {values.max()}",
+            f"save {key} as uint8, or leave it out",
+        )
+    return values.astype(np.uint8)
 
 
 def quaternions(url: str | Path, values: np.ndarray) -> np.ndarray:

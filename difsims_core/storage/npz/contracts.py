@@ -14,6 +14,7 @@ from difsims_core.storage.names import check_name, file_name, object_name
 from difsims_core.storage.npz.checks import (
     as_texts,
     axis,
+    bits,
     check_probabilities,
     class_names,
     flags,
@@ -50,7 +51,7 @@ __all__ = [
 PREDICTION_ENDING = "_probability_pred.npz"
 TRUTH_ENDING = "_truth.npz"
 PREDICTION_ENDINGS = (PREDICTION_ENDING, "_probabilty_pred.npz")  # the second: read, never written
-_STEP = "scan_step_nm"
+_STEP, _FLAGS = "scan_step_nm", "flags"
 
 
 def experiment_name(url: str | Path) -> str:
@@ -86,7 +87,7 @@ def _without(url: str | Path, endings: tuple[str, ...], what: str) -> str:
 
 
 def read_profiles(url: str | Path, *, limits: NpzLimits | None = None, shown: str | Path | None = None) -> Profiles:
-    """Read measured profiles: ``x`` (nq,) and ``y`` (…, nq), and ``scan_step_nm`` when it is there.
+    """Read measured profiles: ``x`` (nq,) and ``y`` (…, nq); ``scan_step_nm`` and ``flags`` (…) when they are there.
 
     NaN in ``y`` is left to whoever classifies the pixels; everything else must fit.
 
@@ -108,15 +109,23 @@ def read_profiles(url: str | Path, *, limits: NpzLimits | None = None, shown: st
     name = experiment_name(shown)
     with memory_for(shown):
         with local_copy(url) as path:
-            arrays = read_members(path, ("x", "y"), (_STEP,), limits=limits, shown=shown)
+            arrays = read_members(path, ("x", "y"), (_STEP, _FLAGS), limits=limits, shown=shown)
             sha256 = _sha256(path)
         x = axis(shown, arrays["x"])
         y = _check_profiles(shown, x, arrays["y"])
         step = scan_step(shown, arrays[_STEP]) if _STEP in arrays else None
-        return Profiles(name, x, held_values(y), sha256, step)
+        found = bits(shown, _FLAGS, arrays[_FLAGS], y.shape[:-1]) if _FLAGS in arrays else None
+        return Profiles(name, x, held_values(y), sha256, step, found)
 
 
-def write_profiles(url: str | Path, x: np.ndarray, y: np.ndarray, *, scan_step_nm: float | None = None) -> Profiles:
+def write_profiles(
+    url: str | Path,
+    x: np.ndarray,
+    y: np.ndarray,
+    *,
+    scan_step_nm: float | None = None,
+    flags: np.ndarray | None = None,
+) -> Profiles:
     """Write measured profiles and return them as they are read again.
 
     Parameters
@@ -129,6 +138,8 @@ def write_profiles(url: str | Path, x: np.ndarray, y: np.ndarray, *, scan_step_n
         Profiles, shape (…, n_q): one, a line scan or a map (ny, nx, n_q).
     scan_step_nm
         Distance of neighbouring scan positions, nm; None: unknown, maps have no scale bar.
+    flags
+        Bits of each pattern, integers (…) (`pattern_flags`); None: nobody says which are unusable.
 
     Raises
     ------
@@ -141,8 +152,10 @@ def write_profiles(url: str | Path, x: np.ndarray, y: np.ndarray, *, scan_step_n
     if scan_step_nm is not None:
         arrays[_STEP] = np.array(scan_step_nm, np.float64)
         scan_step_nm = scan_step(url, arrays[_STEP])
+    if flags is not None:
+        arrays[_FLAGS] = flags = bits(url, _FLAGS, np.asarray(flags), y.shape[:-1])
     data = write_members(url, arrays)
-    return Profiles(experiment_name(url), x, y, hashlib.sha256(data).hexdigest(), scan_step_nm)
+    return Profiles(experiment_name(url), x, y, hashlib.sha256(data).hexdigest(), scan_step_nm, flags)
 
 
 def _check_profiles(url: str | Path, x: np.ndarray, y: np.ndarray) -> np.ndarray:

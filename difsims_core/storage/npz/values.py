@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from difsims_core.storage.npz.pattern_flags import UNUSABLE
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Profiles:
@@ -23,6 +25,8 @@ class Profiles:
         Of the bytes of the file.
     scan_step_nm : float or None
         Distance of neighbouring scan positions, nm; None where the file does not say.
+    flags : (…) uint8 or None
+        Bits of each pattern (`pattern_flags`); None where the file does not say.
     """
 
     name: str
@@ -30,6 +34,12 @@ class Profiles:
     y: np.ndarray
     sha256: str
     scan_step_nm: float | None = None
+    flags: np.ndarray | None = None
+
+    @property
+    def unusable(self) -> np.ndarray:
+        """Pixels (…) bool that flags leave nothing to classify in."""
+        return np.zeros(self.y.shape[:-1], bool) if self.flags is None else self.flags & UNUSABLE != 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

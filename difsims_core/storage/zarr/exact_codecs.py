@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from zarr.core.buffer import Buffer
 
 _HEADER = 16  # bytes; at 4 … 8 the unpacked size, at 12 … 16 the packed size, little-endian (c-blosc README_HEADER)
-_REMEDY = "it was damaged; verify the dataset, then restore it, or delete it and simulate it again"
+_REMEDY = "it was damaged; verify it, then restore it, or delete it and make it again"
 
 
 def unpack(data: Any, expected: int) -> bytes:

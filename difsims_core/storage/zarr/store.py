@@ -84,8 +84,8 @@ class KeyedStore(Store):
         except MissingObjectError:
             if self.every_chunk_is_stored and _is_data(key):
                 raise CorruptDataError(
-                    f"{self}/{key}: this chunk of a complete dataset is missing",
-                    "restore it, or delete the dataset and simulate it again",
+                    f"{self}/{key}: this chunk of a complete item is missing",
+                    "restore it, or delete it and make it again",
                 ) from None
             return None
         return prototype.buffer.from_bytes(data)
