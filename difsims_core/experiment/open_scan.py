@@ -58,6 +58,7 @@ def open_raw_scan(location: str | Path, reading: ReadingSpec = ReadingSpec()) ->
         source=as_written(location),
         files=recording.frames.files,
         file_format=recording.file_format,
+        group=recording.frames.group,
         remarks=(*recording.remarks, *remarks, *found.remarks),
     )
 

@@ -85,6 +85,7 @@ def integrate_scan(prepared: PreparedScan, progress: Callable[[int, int], None] 
     ny, nx = prepared.scan.scan_shape
     pieces = _told(integrated_blocks(prepared), ny * nx, progress)
     found = Patterns.of_rows(pieces, slice(0, ny), nx)
+    prepared.scan.require_unchanged()
     return PreprocessedScan(
         prepared.grids.q,
         found.profiles,

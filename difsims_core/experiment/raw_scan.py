@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import dask.array as da
 
+from difsims_core.experiment.stored.stamps import GroupStamp
+
 
 @dataclass(frozen=True, slots=True)
 class RawScan:
@@ -30,6 +32,8 @@ class RawScan:
         Paths of the files of this machine that hold the frames, copies of objects among them; none of a Zarr group.
     file_format : str
         For people: "Merlin MIB", "HyperSpy (HDF5)", …
+    group : GroupStamp or None
+        The Zarr group that holds the frames, as it was when it was opened; None: they lie in files.
     remarks : tuple of str
         What was converted, inferred or assumed, each with its reason, as sentences for people.
     """
@@ -42,6 +46,7 @@ class RawScan:
     source: str
     files: tuple[str, ...]
     file_format: str
+    group: GroupStamp | None
     remarks: tuple[str, ...]
 
     @property
@@ -49,6 +54,17 @@ class RawScan:
         """(ny, nx) scan positions."""
         ny, nx = self.frames.shape[:2]
         return int(ny), int(nx)
+
+    def require_unchanged(self) -> None:
+        """Refuse to go on with a Zarr group that changed since it was opened; files are compared at each read.
+
+        Raises
+        ------
+        ExperimentError
+            If it did.
+        """
+        if self.group is not None:
+            self.group.require_unchanged()
 
     @property
     def frame_shape(self) -> tuple[int, int]:

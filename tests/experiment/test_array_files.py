@@ -8,6 +8,7 @@ import sys
 import h5py
 import numpy as np
 import pytest
+import zarr
 
 from difsims_core.config.raw_scans.reading import ReadingSpec
 from difsims_core.errors import ExperimentError
@@ -172,3 +173,76 @@ def test_arrays_of_objects_and_fortran_order_are_refused(tmp_path, counts):
     np.save(tmp_path / "fortran.npy", np.asfortranarray(counts))
     with pytest.raises(ExperimentError, match="ascontiguousarray"):
         open_raw_scan(tmp_path / "fortran.npy")
+
+
+def partly_written_hdf5(folder, counts):
+    with h5py.File(folder / "part.h5", "w") as file:
+        file.create_dataset("data", counts.shape, counts.dtype, chunks=(1, 1, *counts.shape[2:]))[:2] = counts[:2]
+    return folder / "part.h5"
+
+
+def never_written_hdf5(folder, counts):
+    with h5py.File(folder / "part.h5", "w") as file:
+        file.create_dataset("data", counts.shape, counts.dtype)
+    return folder / "part.h5"
+
+
+def partly_written_zarr(folder, counts, **options):
+    array = zarr.create_array(
+        str(folder / "part.zarr"), shape=counts.shape, chunks=(1, 1, *counts.shape[2:]), dtype=counts.dtype, **options
+    )
+    array[:2] = counts[:2]
+    return folder / "part.zarr"
+
+
+def partly_written_zarr_2(folder, counts):
+    return partly_written_zarr(folder, counts, zarr_format=2)
+
+
+def partly_written_shards(folder, counts):
+    return partly_written_zarr(folder, counts, shards=(1, 3, *counts.shape[2:]))
+
+
+@pytest.mark.parametrize(
+    ("write", "said"),
+    [(partly_written_hdf5, "6 of 12"), (never_written_hdf5, "1 of 1"), (partly_written_zarr, "6 of 12"),
+     (partly_written_zarr_2, "6 of 12"), (partly_written_shards, "2 of 4")],
+)  # fmt: skip
+def test_what_was_never_written_is_not_read_as_dead_patterns(tmp_path, counts, write, said):
+    with pytest.raises(ExperimentError, match=rf"is not fully written: {said} chunks of .* are missing"):
+        open_raw_scan(write(tmp_path, counts))
+
+
+@pytest.mark.parametrize("write", [partly_written_zarr, partly_written_zarr_2])
+def test_chunks_that_a_writer_leaves_out_as_empty_are_read_when_asked_for(tmp_path, counts, write):
+    scan = open_raw_scan(write(tmp_path, counts), ReadingSpec(missing_chunks="fill"))
+    assert "6 of 12 chunks are missing" in " ".join(scan.remarks)
+    np.testing.assert_array_equal(scan.frames, np.concatenate([counts[:2], np.zeros_like(counts[2:])]))
+
+
+def test_a_virtual_array_is_as_whole_as_what_it_leads_to(tmp_path, counts):
+    source = partly_written_hdf5(tmp_path, counts)
+    layout = h5py.VirtualLayout(counts.shape, counts.dtype)
+    layout[:] = h5py.VirtualSource(source.name, "data", counts.shape)
+    with h5py.File(tmp_path / "all.h5", "w") as file:
+        file.create_virtual_dataset("data", layout)
+    with pytest.raises(ExperimentError, match=r"part\.h5: is not fully written"):
+        open_raw_scan(tmp_path / "all.h5")
+    with h5py.File(source, "a") as file:
+        file["data"][:] = counts
+    np.testing.assert_array_equal(open_raw_scan(tmp_path / "all.h5").frames, counts)
+
+
+@pytest.mark.parametrize("change", ["written again", "removed", "added to"])
+def test_a_group_that_changes_is_noticed(tmp_path, counts, change):
+    scan = open_raw_scan(zarr_array(tmp_path / "scan", counts))
+    scan.require_unchanged()
+    chunk = tmp_path / "scan.zarr/c/0/0/0/0"
+    if change == "written again":
+        chunk.write_bytes(chunk.read_bytes() + b"1")
+    elif change == "removed":
+        chunk.unlink()
+    else:
+        (tmp_path / "scan.zarr/more").write_bytes(b"")
+    with pytest.raises(ExperimentError, match=r"scan\.zarr: changed while it was being read; wait until"):
+        scan.require_unchanged()

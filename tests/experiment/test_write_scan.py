@@ -7,6 +7,7 @@ from itertools import count
 
 import numpy as np
 import pytest
+import zarr
 
 from difsims_core import PreprocessingSpec, open_experiment, preprocess_scan, write_scan
 from difsims_core.errors import (
@@ -18,6 +19,7 @@ from difsims_core.errors import (
     StoreError,
 )
 from difsims_core.experiment.open_scan import raw_scan_name
+from difsims_core.experiment.write.records import completion_key, read_receipts
 from difsims_core.experiment.write.shards import write_shards
 from difsims_core.experiment.write.verify import verify_experiment
 from difsims_core.storage import layout
@@ -294,3 +296,24 @@ def test_names_and_urls_find_an_experiment(raw, store):
     for wrong, error in (("roi_4", MissingObjectError), (f"{store.root}/roi_3.zarr", InputError)):
         with pytest.raises(error):
             open_experiment(wrong, store)
+
+
+def test_a_group_that_is_rewritten_meanwhile_gets_no_receipts(store, raw, tmp_path):
+    frames = np.load(raw)
+    path = str(tmp_path / "roi_3.zarr")
+    array = zarr.create_array(path, data=frames, chunks=(1, *frames.shape[1:]))
+    receipts = {}
+
+    def write(store, prepared, plan, progress):
+        array[:] = frames[::-1]
+        try:
+            write_shards(store, prepared, plan, progress)
+        finally:
+            receipts[plan.name] = read_receipts(store, plan)
+
+    with pytest.raises(ExperimentError, match=r"roi_3\.zarr: changed while it was being read"):
+        write_scan(store, path, SPEC, write=write)
+    assert receipts == {"roi_3": {}}
+    assert not store.exists(completion_key("roi_3"))
+    write_scan(store, path, SPEC, force=True)
+    assert verify_experiment(store, "roi_3").ok

@@ -72,6 +72,10 @@ class ReadingSpec(Spec):
     dataset_path: PlainText | None = Field(
         default=None, min_length=1, max_length=1000, description="which array of an HDF5 or Zarr file is the scan"
     )
+    missing_chunks: Literal["refuse", "fill"] = Field(
+        default="refuse",
+        description="chunks that a Zarr group lacks: an error, or no counts, where its writer leaves empty ones out",
+    )
     detector_shape: tuple[Edge, Edge] | None = Field(
         default=None, description="rows and columns of a frame in a file of bare numbers (.raw, .bin)"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -14,6 +15,7 @@ from difsims_core.errors import CorruptDataError, ExperimentError
 from difsims_core.experiment.stored.arrays import ArrayFrames
 from difsims_core.experiment.stored.hyperspy_signal import EXPERIMENTS, recording_of
 from difsims_core.experiment.stored.recording import Recording
+from difsims_core.experiment.stored.stamps import GroupStamp
 from difsims_core.messages import printable
 from difsims_core.storage.zarr.foreign import ForeignArray, ForeignGroup, read_foreign_group, require_plain
 
@@ -23,9 +25,9 @@ SUFFIXES = (".zspy", ".zarr")
 class ZarrFrames(ArrayFrames):
     """Frames of a Zarr array; only what is asked for is fetched."""
 
-    def __init__(self, array: ForeignArray, order: StoredOrder = "scan_first") -> None:
+    def __init__(self, array: ForeignArray, group: GroupStamp, order: StoredOrder = "scan_first") -> None:
         super().__init__(array.shape, array.dtype, (), order, array.chunks, array.url)
-        self._stored = array
+        self._stored, self.group = array, group
 
     def _read(self, start: int, stop: int) -> np.ndarray:
         try:
@@ -46,17 +48,35 @@ def open_zarr(url: str, reading: ReadingSpec) -> Recording:
     Raises
     ------
     ExperimentError
-        If there is none, or there are several; the message lists them.
+        If there is none, or there are several; the message lists them. If chunks are missing, unless they may.
     """
     group = read_foreign_group(url)
     array = _chosen(url, group, reading.dataset_path)
     require_plain(array)
+    stamp = GroupStamp.of(url, group.objects.values())
+    filled = _filled(url, group, array, reading)
     folder, _, name = array.path.rpartition("/")
     if name == "data" and folder.startswith(f"{EXPERIMENTS}/"):
-        attributes = partial(_attributes_below, group, folder)
-        return recording_of(attributes, len(array.shape), partial(ZarrFrames, array), reading, "HyperSpy (Zarr)")
-    frames = ZarrFrames(array, reading.stored_order or "scan_first")
-    return Recording(frames, "Zarr", frames.layout, remarks=(f"The array {printable(array.path) or '/'} was read.",))
+        attributes, frames_in = partial(_attributes_below, group, folder), partial(ZarrFrames, array, stamp)
+        found = recording_of(attributes, len(array.shape), frames_in, reading, "HyperSpy (Zarr)")
+        return replace(found, remarks=(*found.remarks, *filled))
+    frames = ZarrFrames(array, stamp, reading.stored_order or "scan_first")
+    remark = f"The array {printable(array.path) or '/'} was read."
+    return Recording(frames, "Zarr", frames.layout, remarks=(remark, *filled))
+
+
+def _filled(url: str, group: ForeignGroup, array: ForeignArray, reading: ReadingSpec) -> tuple[str, ...]:
+    """Return a remark on chunks that are missing and may be, or refuse to read the array without them."""
+    missing, total = group.missing_chunks(array)
+    if not missing:
+        return ()
+    if reading.missing_chunks == "refuse":
+        raise ExperimentError(
+            f"{url}: is not fully written: {missing} of {total} chunks of {printable(array.path) or '/'} are missing",
+            "wait until it is written, or copy it again; if whoever wrote it leaves out chunks without counts, set "
+            "reading.missing_chunks: fill",
+        )
+    return (f"{missing} of {total} chunks are missing, and read as holding no counts (missing_chunks: fill).",)
 
 
 def _attributes_below(group: ForeignGroup, folder: str, name: str) -> Any:

@@ -92,6 +92,7 @@ class Hdf5Frames(ArrayFrames):
 
     def __init__(self, array: StoredArray, order: StoredOrder = "scan_first") -> None:
         super().__init__(array.shape, np.dtype(array.dtype), [array.path], order, array.chunks)
+        array.require_written()
         self._path, self.name = array.path, array.name
 
     def _array(self) -> AbstractContextManager[Any]:

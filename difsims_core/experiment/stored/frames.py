@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from difsims_core.errors import DifsimsError, ExperimentError
-from difsims_core.experiment.stored.stamps import FileStamp
+from difsims_core.experiment.stored.stamps import FileStamp, GroupStamp
 from difsims_core.messages import first_line
 
 _MOST_FRAME_BYTES = 2**29
@@ -35,9 +35,12 @@ class StoredFrames(ABC):
         Runs are best a multiple of so many frames, which the file holds compressed together.
     source : str
         Where they lie, for messages.
+    group : GroupStamp or None
+        Of the Zarr group that holds them. To list one takes long: whoever reads compares it now and then, not here.
     """
 
     run_frames = 1
+    group: GroupStamp | None = None
 
     def __init__(
         self,

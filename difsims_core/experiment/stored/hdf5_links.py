@@ -25,13 +25,31 @@ _MOST_SHOWN = 12
 
 @dataclass(frozen=True, slots=True)
 class StoredArray:
-    """An array of numbers, by file and path, with no link on the way."""
+    """An array of numbers, by file and path, with no link on the way; ``missing`` of ``n_chunks`` are not written."""
 
     path: Path
     name: str
     shape: tuple[int, ...]
     dtype: str
     chunks: tuple[int, ...] | None
+    missing: int
+    n_chunks: int
+
+    def require_written(self) -> None:
+        """Refuse an array of which a part was never written, and would read as zeros.
+
+        Raises
+        ------
+        ExperimentError
+            If it is one.
+        """
+        if self.missing:
+            raise ExperimentError(
+                f"{self.path}: is not fully written: {self.missing} of {self.n_chunks} chunks of "
+                f"{printable(self.name)} are missing",
+                "wait until it is written, or copy it again; of a recording that was interrupted, save the rows that "
+                "are whole",
+            )
 
 
 @contextmanager
@@ -185,7 +203,18 @@ def listed(arrays: Sequence[StoredArray]) -> str:
 
 
 def _described(path: Path, dataset: Any) -> StoredArray:
-    return StoredArray(path, dataset.name, dataset.shape, dataset.dtype.str, dataset.chunks)
+    missing, total = _missing_chunks(dataset)
+    return StoredArray(path, dataset.name, dataset.shape, dataset.dtype.str, dataset.chunks, missing, total)
+
+
+def _missing_chunks(dataset: Any) -> tuple[int, int]:
+    """Return how many chunks of an array were never written, and how many it has; a whole one is one chunk."""
+    if dataset.is_virtual or 0 in dataset.shape:
+        return 0, 0
+    if dataset.chunks is None:
+        return int(dataset.id.get_storage_size() == 0), 1
+    total = math.prod(-(-edge // chunk) for edge, chunk in zip(dataset.shape, dataset.chunks, strict=True))
+    return total - dataset.id.get_num_chunks(), total
 
 
 def _require_own(path: Path, dataset: Any, links_left: int) -> None:
@@ -197,7 +226,7 @@ def _require_own(path: Path, dataset: Any, links_left: int) -> None:
             raise ExperimentError(f"{path}: {printable(dataset.name)} leads through more than {_MOST_LINKS} links")
         for source in dataset.virtual_sources():
             if source.file_name != ".":
-                array_at(beside(path, source.file_name), source.dset_name, links_left - 1)
+                array_at(beside(path, source.file_name), source.dset_name, links_left - 1).require_written()
 
 
 def _nothing(file: h5py.File, path: Path, name: str) -> ExperimentError:

@@ -24,7 +24,7 @@ def raw_sha256(scan: RawScan) -> str:
     Raises
     ------
     ExperimentError
-        If frames cannot be read.
+        If frames cannot be read, or changed meanwhile.
     """
     digest = hashlib.sha256()
     for path in scan.files:
@@ -33,6 +33,7 @@ def raw_sha256(scan: RawScan) -> str:
     if not scan.files:
         for block in blocks_of(scan):
             digest.update(np.ascontiguousarray(read_block(scan, block, DetectorCorrection())).data)
+    scan.require_unchanged()
     return digest.hexdigest()
 
 

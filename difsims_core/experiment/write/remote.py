@@ -137,13 +137,17 @@ def _prepared(
 
 
 def _first_frames(prepared: PreparedScan) -> str:
-    """Return the SHA-256 of the corrected frames of the first block, and how many positions there are."""
+    """Return the SHA-256 of the corrected frames of the first block, and how many positions there are.
+
+    With it that of the listing of a Zarr group: what changed before this process opened it is noticed, too.
+    """
     from difsims_core.experiment.frames import blocks_of, read_block
     from difsims_core.storage.zarr.written import checksum
 
     scan = prepared.scan
     frames = read_block(scan, blocks_of(scan)[0], prepared.correct)
-    return f"{checksum(frames)} of {'×'.join(map(str, (*scan.scan_shape, *scan.frame_shape)))}"
+    listing = f" in {scan.group.listing}" if scan.group else ""
+    return f"{checksum(frames)} of {'×'.join(map(str, (*scan.scan_shape, *scan.frame_shape)))}{listing}"
 
 
 def _version() -> str:

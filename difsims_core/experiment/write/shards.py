@@ -64,6 +64,7 @@ def write_group(
             path: Written.of(rows, write_shard(get_array(group, path), shard, rows))
             for path, rows in rows_of(patterns).items()
         }
+        prepared.scan.require_unchanged()  # of the raw file that the plan is about, or there is no receipt
         receipt = ShardReceipt.of(plan, shard, written)
         store.write(receipt_key(plan.name, shard), receipt.to_record())
         return receipt

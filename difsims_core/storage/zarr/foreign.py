@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from difsims_core.errors import CorruptDataError, InputError
 from difsims_core.messages import printable
 from difsims_core.plain_json import read_json
-from difsims_core.storage.objects import locate
+from difsims_core.storage.objects import ObjectInfo, locate
 from difsims_core.storage.zarr.exact_codecs import with_exact_codecs
 from difsims_core.storage.zarr.store import KeyedStore
 
@@ -33,6 +33,7 @@ _CODECS = {
     "numcodecs.blosc", "numcodecs.zstd", "numcodecs.zlib", "numcodecs.lz4", "numcodecs.shuffle", "numcodecs.delta",
 }  # fmt: skip
 _SHARDS = "sharding_indexed"
+_PLACE = re.compile(r"0|[1-9][0-9]{0,17}")
 _TYPE = re.compile(r"[<>|]?(?:b1|[iu][1248]|f[248])|bool|u?int(?:8|16|32|64)|float(?:16|32|64)")
 
 
@@ -50,6 +51,9 @@ class ForeignArray:
         Its metadata, looked through.
     zarr_format : int
     shape, chunks : tuple of int
+        The array, and what is unpacked at once.
+    stored : tuple of int
+        What an object holds: a chunk, or a shard of several.
     dtype : numpy.dtype
     attributes : mapping
     """
@@ -60,6 +64,7 @@ class ForeignArray:
     zarr_format: Literal[2, 3]
     shape: tuple[int, ...]
     chunks: tuple[int, ...]
+    stored: tuple[int, ...]
     dtype: np.dtype
     attributes: Mapping[str, Any]
 
@@ -73,10 +78,28 @@ class ForeignArray:
 
 @dataclass(frozen=True, slots=True)
 class ForeignGroup:
-    """All arrays of numbers of a group, and the attributes of all its nodes, by path."""
+    """A group that others have written.
+
+    Attributes
+    ----------
+    arrays : mapping of str to ForeignArray
+        All its arrays of numbers, by path.
+    attributes : mapping
+        Of all its nodes, by path.
+    objects : mapping of str to ObjectInfo
+        All that lies in it, by key below it, as it was listed before anything was read.
+    """
 
     arrays: Mapping[str, ForeignArray]
     attributes: Mapping[str, Mapping[str, Any]]
+    objects: Mapping[str, ObjectInfo]
+
+    def missing_chunks(self, array: ForeignArray) -> tuple[int, int]:
+        """Return how many of the objects that hold an array are missing, and how many there should be."""
+        folder = f"{array.path}/" if array.path else ""
+        grid = [-(-edge // chunk) for edge, chunk in zip(array.shape, array.stored, strict=True)]
+        found = sum(key.startswith(folder) and _is_chunk(key[len(folder) :], grid) for key in self.objects)
+        return math.prod(grid) - found, math.prod(grid)
 
 
 class _ForeignStore(KeyedStore):
@@ -92,7 +115,7 @@ def read_foreign_group(url: str) -> ForeignGroup:
         If it is no Zarr group, or one with too many nodes.
     """
     objects, prefix = locate(url)
-    keys = [key.removeprefix(f"{prefix}/") for key in objects.list(prefix)]
+    keys = {info.key.removeprefix(f"{prefix}/"): info for info in objects.describe(prefix)}
     documents = [key for key in keys if key.rpartition("/")[2] in (*_DOCUMENTS, _ATTRIBUTES)]
     if not documents:
         raise InputError(f"{url}: no Zarr group: there is no {' or '.join(_DOCUMENTS)} in it", "check the path")
@@ -111,7 +134,7 @@ def read_foreign_group(url: str) -> ForeignGroup:
         array = _array(url, path, data, document, _DOCUMENTS[name])
         if array is not None:
             arrays[path] = array
-    return ForeignGroup(arrays, attributes)
+    return ForeignGroup(arrays, attributes, keys)
 
 
 def require_plain(array: ForeignArray) -> None:
@@ -155,13 +178,15 @@ def _array(
     grid = document.get("chunk_grid")
     kind = document.get("dtype" if zarr_format == 2 else "data_type")
     chunks = document.get("chunks") if zarr_format == 2 else _inner(document, grid)
+    stored = chunks if zarr_format == 2 else _outer(grid)
     shape = document.get("shape")
     if not isinstance(kind, str) or not _TYPE.fullmatch(kind) or not _edges(shape):
         return None
-    if len(_edges(shape)) != len(_edges(chunks)):
+    if not len(_edges(shape)) == len(_edges(chunks)) == len(_edges(stored)):
         return None
     attributes = document.get("attributes") or {}
-    return ForeignArray(url, path, data, zarr_format, _edges(shape), _edges(chunks), np.dtype(kind), attributes)
+    edges, unpacked, held = _edges(shape), _edges(chunks), _edges(stored)
+    return ForeignArray(url, path, data, zarr_format, edges, unpacked, held, np.dtype(kind), attributes)
 
 
 def _inner(document: dict[str, Any], grid: Any) -> Any:
@@ -170,9 +195,25 @@ def _inner(document: dict[str, Any], grid: Any) -> Any:
         first = document["codecs"][0]
         if first["name"] == _SHARDS:
             return first["configuration"]["chunk_shape"]
-        return grid["configuration"]["chunk_shape"]
     except (KeyError, TypeError, IndexError):
         return None
+    return _outer(grid)
+
+
+def _outer(grid: Any) -> Any:
+    """Return the edges of what an object holds."""
+    try:
+        return grid["configuration"]["chunk_shape"]
+    except (KeyError, TypeError):
+        return None
+
+
+def _is_chunk(key: str, grid: Sequence[int]) -> bool:
+    """Return whether a key below an array is that of a chunk: ``c/0/1`` or ``0.1``, with any of the separators."""
+    places = re.split(r"[./]", re.sub(r"^c[./]", "", key))
+    return len(places) == len(grid) and all(
+        _PLACE.fullmatch(place) and int(place) < length for place, length in zip(places, grid, strict=True)
+    )
 
 
 def _edges(value: Any) -> tuple[int, ...]:
