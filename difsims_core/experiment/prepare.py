@@ -9,6 +9,7 @@ import numpy as np
 
 from difsims_core.config.raw_scans.preprocessing import IntegrationSpec, PreprocessingSpec
 from difsims_core.crystal.reflections import reflection_list
+from difsims_core.errors import ExperimentError
 from difsims_core.experiment.correct.survey import Survey, survey
 from difsims_core.experiment.frames import DetectorCorrection, sample_patterns, spread
 from difsims_core.experiment.inputs import ScanInputs
@@ -18,6 +19,7 @@ from difsims_core.signal.grid import REFERENCE_GRID
 from difsims_core.signal.polar_grid import CellRange, PolarGrid
 
 _Q_BEYOND = 1.05  # lines so far beyond the edge of the frame still reach into it
+_CROP_SIDES = (1 / 16, 2.0)  # radius of the crop in sides of the frame: beyond, its calibration has another unit
 _MOST_PLACES = 64  # along each axis of the scan, for the mean of the drift
 
 
@@ -108,6 +110,7 @@ def prepare_scan(location: str | Path, spec: PreprocessingSpec) -> PreparedScan:
 def survey_scan(inputs: ScanInputs) -> PreparedScan:
     """Survey a raw scan that was opened; errors as `prepare_scan`."""
     scan, spec = inputs.scan, inputs.spec
+    _require_scale(scan, inputs.geometry.calibration_per_angstrom)
     q_seen = min(
         max(scan.frame_shape) * inputs.geometry.calibration_per_angstrom * _Q_BEYOND, float(REFERENCE_GRID.q[-1])
     )
@@ -115,3 +118,19 @@ def survey_scan(inputs: ScanInputs) -> PreparedScan:
     sample = sample_patterns(scan, inputs.correct)
     found = survey(sample, scan.scan_shape, spec, inputs.geometry, phases, inputs.mask)
     return PreparedScan.of(scan, spec, inputs.correct, found)
+
+
+def _require_scale(scan: RawScan, calibration_per_angstrom: float) -> None:
+    """Raise unless the crop is about as large as the frame, before anything of its size is made."""
+    q_end = float(REFERENCE_GRID.q[REFERENCE_GRID.crop][-1])
+    radius_px, side = q_end / calibration_per_angstrom, max(scan.frame_shape)
+    least, most = (share * side for share in _CROP_SIDES)
+    if not least <= radius_px <= most:
+        rows, columns = scan.frame_shape
+        raise ExperimentError(
+            f"{scan.source}: at {calibration_per_angstrom:g} Å⁻¹ per pixel, what classifiers read (to {q_end:.2f} Å⁻¹) "
+            f"ends {radius_px:,.3g} px from the beam; expected {least:,.3g} to {most:,.3g} px on frames of {rows} × "
+            f"{columns} px",
+            "check the unit of the calibration: Å⁻¹ per pixel (q = 1/d); a number in nm⁻¹ is divided by 10, one in "
+            "milliradians by 1000 wavelengths",
+        )

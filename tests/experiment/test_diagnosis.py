@@ -110,7 +110,10 @@ def test_a_mask_over_a_third_of_the_detector_is_bad(made, tmp_path):
     mask = np.ones((160, 160), bool)
     mask[:50] = False
     np.save(tmp_path / "mask.npy", mask)
-    found = diagnosed(tmp_path, made.frames[:3, :3], geometry=NO_ELLIPSE, pixels={"mask": str(tmp_path / "mask.npy")})
+    found = diagnosed(
+        tmp_path, made.frames[:3, :3], geometry=NO_ELLIPSE, pixels={"mask": str(tmp_path / "mask.npy")},
+        integration={"polar": False, "uncovered": "flag"},
+    )  # fmt: skip
     assert verdict_of(found, checks.BAD_PIXELS) == "bad"
 
 

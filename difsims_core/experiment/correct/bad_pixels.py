@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ _LINES = 9  # across which the median of lines is taken
 _HOT = 3.0  # times the largest neighbour but one
 _DARK = 0.02  # of the neighbours, where those are bright enough to tell
 _BRIGHT_ENOUGH = 25.0  # counts over all patterns looked at
+_LOWEST = 0.01  # share of the pixels below what is taken for the lowest reading
 _MOST = 0.05  # of the detector: more are no single pixels
 
 
@@ -23,14 +25,16 @@ class BadPixels:
     ----------
     good : (rows, columns) bool
         True for pixels that count.
-    n_given, n_dead, n_hot : int
-        Pixels left out: by the mask that was given; that read next to nothing; that read far more than all around.
+    n_given, n_dead, n_hot, n_not_finite : int
+        Pixels left out: by the mask that was given; that read next to nothing; that read far more than all around; that
+        are no numbers.
     """
 
     good: np.ndarray
     n_given: int
     n_dead: int
     n_hot: int
+    n_not_finite: int = 0
 
     @property
     def share(self) -> float:
@@ -43,6 +47,8 @@ def find_bad_pixels(mean: np.ndarray, variance: np.ndarray, n_patterns: int, giv
 
     A dead pixel reads nothing where its neighbours count. A hot one reads far more than all its neighbours, and varies
     less than counting does, or it is brighter than a spot can be: the width of a spot reaches its neighbours too.
+    Readings from which a background was taken off begin below zero; they are lifted until they begin at it, and both
+    must then stand out of the noise of that background.
 
     Parameters
     ----------
@@ -57,22 +63,27 @@ def find_bad_pixels(mean: np.ndarray, variance: np.ndarray, n_patterns: int, giv
 
     usable = np.ones(mean.shape, bool) if given is None else given
     finite = np.isfinite(mean) & np.isfinite(variance)
+    counted = mean[usable & finite]
+    lift = max(-float(np.quantile(counted, _LOWEST)), 0.0) if counted.size else 0.0
+    least = _FAR * math.sqrt(float(np.median(variance[usable & finite])) / n_patterns) if lift else 0.0
+    mean = mean + lift
     filled = np.where(usable & finite, mean, np.nan)
     around = _median_around(filled)
-    dead = usable & finite & (around * n_patterns > _BRIGHT_ENOUGH) & (mean < _DARK * around)
+    dead = usable & finite & (around * n_patterns > _BRIGHT_ENOUGH) & (mean < _DARK * around - least)
     dead |= usable & finite & _dead_lines(filled, n_patterns)
     ordinary = np.where(usable & finite & ~dead, mean, 0.0)
     footprint = np.ones((3, 3), bool)
     footprint[1, 1] = False
     neighbours = ndimage.rank_filter(ordinary, -2, footprint=footprint, mode="nearest")
     noise = np.sqrt(np.maximum(neighbours, 1.0 / n_patterns) / n_patterns)
-    hot = usable & finite & ~dead & (mean > _HOT * neighbours + _FAR * noise)
+    hot = usable & finite & ~dead & (mean > _HOT * neighbours + _FAR * noise + least)
     hot &= (variance < 0.5 * mean) | (mean > 2 * _HOT * neighbours + 2 * _FAR * noise)
     if (dead | hot).mean() > _MOST:  # a beam stop or a frame of nothing is no set of single pixels
         dead = np.zeros_like(dead)
+    if hot.mean() > _MOST:
+        hot = np.zeros_like(hot)
     good = usable & finite & ~dead & ~hot
-    n_given = int((~usable).sum() + (usable & ~finite).sum())
-    return BadPixels(good, n_given, int(dead.sum()), int(hot.sum()))
+    return BadPixels(good, int((~usable).sum()), int(dead.sum()), int(hot.sum()), int((usable & ~finite).sum()))
 
 
 def _dead_lines(mean: np.ndarray, n_patterns: int) -> np.ndarray:

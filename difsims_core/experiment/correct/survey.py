@@ -24,6 +24,7 @@ from difsims_core.experiment.frames import Sample
 _HIDDEN_PX = 6.0  # radius about a hidden beam in which no spots are looked for
 _OUTLIER = 6.0  # residuals of the drift: a beam that is farther away was mistaken for something else
 _LEAST_PX = 0.5
+_OFTEN = 0.5  # of the patterns that hold anything: a pixel that is a number in fewer does not count
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,9 @@ def survey(
     if spec.pixels.find_bad:
         pixels = find_bad_pixels(mean, variance, len(sample.frames), given)
     else:
-        pixels = BadPixels(given & np.isfinite(mean), int((~given).sum()), 0, 0)
+        pixels = BadPixels(
+            given & np.isfinite(mean), int((~given).sum()), 0, 0, int((given & ~np.isfinite(mean)).sum())
+        )
     mean = np.where(np.isfinite(mean), mean, 0.0)
     finder = None
     if spec.beam.method == "disc":
@@ -168,14 +171,23 @@ def _with_geometry(found: Survey, sample: Sample, wanted: GeometrySpec, phases: 
 
 
 def _moments(frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and variance over patterns, float64; one frame at a time, so that nothing overflows or is copied."""
-    total, squares = np.zeros(frames.shape[1:]), np.zeros(frames.shape[1:])
+    """Return mean and variance over the patterns in which a pixel is finite, float64; NaN where it is so in few.
+
+    Few are less than half of the patterns that have any finite pixel. One frame at a time, so that nothing overflows or
+    is copied.
+    """
+    total, squares, number = np.zeros(frames.shape[1:]), np.zeros(frames.shape[1:]), np.zeros(frames.shape[1:])
+    alive = 0
     for frame in frames:
-        values = frame.astype(np.float64)
+        finite = np.isfinite(frame)
+        values = np.where(finite, frame, 0).astype(np.float64)
         total += values
         squares += values * values
-    mean = total / len(frames)
-    return mean, np.maximum(squares / len(frames) - mean * mean, 0.0)
+        number += finite
+        alive += bool(finite.any())
+    number[number < max(_OFTEN * alive, 1)] = np.nan
+    mean = total / number
+    return mean, np.maximum(squares / number - mean * mean, 0.0)
 
 
 def _without_disc(sample: Sample, good: np.ndarray, beam: BeamSpec) -> np.ndarray:

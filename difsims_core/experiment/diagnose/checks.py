@@ -155,7 +155,7 @@ def _calibration(prepared: PreparedScan, _sums: ScanSums) -> Check | None:
     return judged(CALIBRATION, value, "", limits, f"{said}, and the calibration was changed by it{advice}.")
 
 
-def _dose(_prepared: PreparedScan, sums: ScanSums) -> Check:
+def _dose(prepared: PreparedScan, sums: ScanSums) -> Check:
     alive = sums.scattered[sums.flags & DEAD == 0]
     n_annuli = REFERENCE_GRID.crop_bins[1] - REFERENCE_GRID.crop_bins[0]
     scattered = float(np.nanmedian(alive)) if np.isfinite(alive).any() else 0.0
@@ -164,6 +164,12 @@ def _dose(_prepared: PreparedScan, sums: ScanSums) -> Check:
         f"half of the patterns have more than {scattered:,.0f} counts in the crop, {value:,.1f} in an annulus"
         f"{f' (noise {_percent(value**-0.5, 0)})' if value > 0 else ''}."
     )
+    mean, good = prepared.survey.mean, prepared.survey.pixels.good
+    if float(np.median(mean[good])) < 0:
+        sentence += (
+            " Most pixels read below zero: the dark reference, or a background that was taken off, is larger than what "
+            "was recorded."
+        )
     return judged(DOSE, value, "counts in an annulus", _COUNTS, sentence)
 
 
@@ -171,7 +177,8 @@ def _bad_pixels(prepared: PreparedScan, _sums: ScanSums) -> Check:
     pixels = prepared.survey.pixels
     sentence = (
         f"{_percent(pixels.share, 2)} of the detector is left out: {pixels.n_given:,} pixels by the mask, "
-        f"{pixels.n_dead:,} dead and {pixels.n_hot:,} hot ones that were found."
+        f"{pixels.n_dead:,} dead and {pixels.n_hot:,} hot ones that were found, {pixels.n_not_finite:,} that are "
+        "no numbers."
     )
     return judged(BAD_PIXELS, pixels.share, "", _PIXELS, sentence)
 
@@ -182,8 +189,11 @@ def _dead(_prepared: PreparedScan, sums: ScanSums) -> Check:
 
 
 def _coverage(_prepared: PreparedScan, sums: ScanSums) -> Check:
-    share = sums.share(UNCOVERED)
-    sentence = f"{_patterns(share)} annuli up to {_Q_END:.2f} Å⁻¹ of which the detector sees less than half."
+    share = sums.share(UNCOVERED, without=DEAD)
+    sentence = (
+        f"{_patterns(share)} annuli up to {_Q_END:.2f} Å⁻¹ of which the detector sees less than half, or lacks a "
+        "tenth of the polar cells up to there."
+    )
     return judged(COVERAGE, share, "", _FEW, sentence)
 
 

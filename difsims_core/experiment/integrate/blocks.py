@@ -17,6 +17,7 @@ from difsims_core.storage.concurrent import consume_concurrently
 from difsims_core.storage.npz.pattern_flags import BEAM_MODELLED, DEAD, SATURATED, UNCOVERED
 
 _LEAST_COVERED = 0.5  # of an annulus
+_MOST_EMPTY = 0.1  # of the cells of the crop: beam stops hide less
 _LEVEL = 0.25  # of the bright pixels of a disc that read exactly its top: by chance one or two do
 
 
@@ -90,16 +91,19 @@ def integrate_block(prepared: PreparedScan, block: Block) -> Patterns:
         )
     found = prepared.integrator.integrate(frames, centres)
     crop = slice(REFERENCE_GRID.crop_bins[0] - first, REFERENCE_GRID.crop_bins[1] - first)
-    uncovered = np.any(found.covered[:, crop] < _LEAST_COVERED, axis=1)
-    if uncovered.any() and spec.integration.uncovered == "refuse":
-        low, high = REFERENCE_GRID.q[REFERENCE_GRID.crop][[0, -1]]
-        raise ExperimentError(
-            f"{prepared.scan.source}: pattern {_first(positions, uncovered)} covers less than half of an annulus "
-            f"between {low:.3f} and {high:.3f} Å⁻¹, which classifiers read",
-            "check the calibration and the mask, or set integration.uncovered: flag",
-        )
     counted = np.empty((len(frames), 4))
     frame_counts(frames, np.ascontiguousarray(survey.pixels.good), centres, survey.disc_radius_px, counted)
+    empty = found.empty[:, crop].mean(axis=1)
+    uncovered = np.any(found.covered[:, crop] < _LEAST_COVERED, axis=1) | (empty > _MOST_EMPTY)
+    lacking = uncovered & (counted[:, NONZERO] > 0)
+    if lacking.any() and spec.integration.uncovered == "refuse":
+        low, high = REFERENCE_GRID.q[REFERENCE_GRID.crop][[0, -1]]
+        raise ExperimentError(
+            f"{prepared.scan.source}: pattern {_first(positions, lacking)} covers less than half of an annulus between "
+            f"{low:.3f} and {high:.3f} Å⁻¹, which classifiers read, or lacks more than {_MOST_EMPTY:.0%} of the polar "
+            f"cells there ({empty[lacking][0]:.0%})",
+            "check the calibration, the place of the beam and the mask, or set integration.uncovered: flag",
+        )
     dead, level = counted[:, NONZERO] == 0, counted[:, PLATEAU] > _LEVEL
     flags = (dead * DEAD | blank * BEAM_MODELLED | uncovered * UNCOVERED | level * SATURATED).astype(np.uint8)
     profile = slice(prepared.grids.profile[0] - first, prepared.grids.profile[1] - first)

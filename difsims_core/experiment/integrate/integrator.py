@@ -31,11 +31,14 @@ class Integrated:
         Mean counts per pixel of each cell; NaN where no pixel counts. No radii when none are wanted.
     covered : (n, annuli) float32
         Share of each annulus that good pixels cover.
+    empty : (n, annuli) float32
+        Share of the sectors of each annulus that no good pixel reaches.
     """
 
     profile: np.ndarray
     polar: np.ndarray
     covered: np.ndarray
+    empty: np.ndarray
 
 
 class Integrator:
@@ -79,7 +82,7 @@ class Integrator:
         """
         n, n_annuli, n_azimuths = len(frames), self.cells.n_annuli, self.cells.n_azimuths
         profile = np.empty((n, n_annuli), np.float32)
-        covered = np.empty((n, n_annuli), np.float32)
+        covered, empty = np.empty((2, n, n_annuli), np.float32)
         polar = np.empty((n, self.n_radii, n_azimuths), np.float32)
         sums, all_areas = np.empty((2, n_annuli, n_azimuths))
         pixel, place = _whole_and_place(centres)
@@ -108,7 +111,8 @@ class Integrator:
                 merge_azimuths(sums, areas, profile[i])
                 merge_annuli(sums[self._first :], areas[self._first :], self._merged, polar[i])
                 covered[i] = areas.sum(axis=1) / self._whole
-        return Integrated(profile, polar, covered)
+                empty[i] = (areas == 0).mean(axis=1)
+        return Integrated(profile, polar, covered, empty)
 
     def effective_pixels(self, centre: np.ndarray) -> np.ndarray:
         """Return (radii, azimuths) float64: (Σw)²/Σw² of each polar cell for one beam, the pixels it counts as."""
