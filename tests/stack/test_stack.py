@@ -285,7 +285,7 @@ def test_ctrl_c_stops_everything_and_leaves_nothing(stack, first):
     limits = [item for item in stack.api.all("/v2/concurrency_limits/filter", {}) if "deployment" in item["name"]]
     for limit in limits:  # as if a server had been killed in the middle of giving slots back
         stack.api.patch(f"/v2/concurrency_limits/{limit['id']}", {"limit": 2, "active_slots": 2})
-    assert len(limits) == 7
+    assert len(limits) == 8
     assert stack.interrupt() == 0, stack.story
     assert stack_processes(stack.id) == []
     assert "interrupted: simulate 30M" in stack.story
