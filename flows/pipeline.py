@@ -67,7 +67,7 @@ def check_inputs(spec: PipelineSpec) -> None:
     for scan in raw:
         open_raw_scan(scan, spec.preprocessing.reading)
     measured = expand_urls(spec.experiments) if spec.experiments else []
-    check_names([*measured, *(f"{raw_scan_name(scan)}_radial_crop.npz" for scan in raw)])
+    check_names([*measured, *(f"{raw_scan_name(scan)}{layout.PROFILES_ENDING}" for scan in raw)])
     if spec.truth_folder is not None:
         files_in(spec.truth_folder, TRUTH_ENDING)
 

@@ -8,8 +8,6 @@ from difsims_core.storage import layout
 from difsims_core.storage.names import as_written, check_key
 from difsims_core.storage.objects import ObjectInfo, ObjectStore
 
-_ENDING = "_radial_crop.npz"
-
 
 def list_scans(store: ObjectStore) -> list[ObjectInfo]:
     """Return all npz files below ``experiments/profiles/``, badly named ones too; nothing else there is a scan."""
@@ -23,9 +21,9 @@ def name_problem(key: str) -> str | None:
     except InputError as error:
         return str(error)
     folder, _, name = key.rpartition("/")
-    if folder == layout.PROFILES and name.endswith(_ENDING) and name != _ENDING:
+    if folder == layout.PROFILES and name.endswith(layout.PROFILES_ENDING) and name != layout.PROFILES_ENDING:
         return None
-    return f"expected a scan at {layout.PROFILES}/<name>{_ENDING}, found {key}; rename or move it"
+    return f"expected a scan at {layout.PROFILES}/<name>{layout.PROFILES_ENDING}, found {key}; rename or move it"
 
 
 def scan_name(key: str) -> str:

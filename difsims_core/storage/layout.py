@@ -26,6 +26,7 @@ RECEIPTS = "receipts"
 MODELS = "models"
 RAW_SCANS = "experiments/raw"
 PROFILES = "experiments/profiles"
+PROFILES_ENDING = "_radial_crop.npz"  # of the file of profiles of an experiment
 POLAR = "experiments/polar"
 PREDICTIONS = "predictions"
 EVALUATIONS = "evaluations"
@@ -120,7 +121,7 @@ def simulation_index(fingerprint: str) -> str:
 
 def experiment_profiles(name: str) -> str:
     """Return the key of the profiles of an experiment, by its name without ``_radial_crop``."""
-    return f"{PROFILES}/{check_name(name)}_radial_crop.npz"
+    return f"{PROFILES}/{check_name(name)}{PROFILES_ENDING}"
 
 
 def experiment_polar(name: str) -> str:

@@ -79,8 +79,7 @@ def _preprocess(store: ObjectStore, url: str, spec: PreprocessingSpec, name: str
     with track_progress(work, f"preprocessing {url_name(url)}", 100, "percent"):
         if key is not None:
             read_raw_one(url, spec)
-            name = name or raw_name(key)
-        return preprocess_one(store.root, url, spec, name, work, force=force)
+        return preprocess_one(store.root, url, spec, name or _name_of(store, url), work, force=force)
 
 
 def _uploads(store: ObjectStore, urls: Sequence[str]) -> dict[str, RawFiles]:

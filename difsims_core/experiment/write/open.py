@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     import zarr
 
 
-_PROFILES_ENDING = "_radial_crop.npz"
-
-
 @dataclass(frozen=True)
 class Experiment:
     """A complete preprocessed scan; arrays are read when they are indexed.
@@ -121,8 +118,8 @@ def locate_experiment(experiment: str | Path, store: ObjectStore | None = None) 
     """Return the store and the name of an experiment that a name or a URL means; errors as `open_experiment`."""
     text = str(experiment).rstrip("/")
     root, _, rest = text.rpartition(f"/{layout.PROFILES}/")
-    if root and rest.endswith(_PROFILES_ENDING):
-        return open_store(root), rest.removesuffix(_PROFILES_ENDING)
+    if root and rest.endswith(layout.PROFILES_ENDING):
+        return open_store(root), rest.removesuffix(layout.PROFILES_ENDING)
     if not text.endswith(layout.EXPERIMENT_ENDING) and "/" not in text:
         found = open_store() if store is None else store
         if not found.list(layout.experiment_polar(text)):

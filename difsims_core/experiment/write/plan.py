@@ -11,7 +11,7 @@ from difsims_core.errors import ExperimentError, InputError
 from difsims_core.experiment.prepare import PreparedScan
 from difsims_core.experiment.write.claims import Claim
 from difsims_core.moments import now_text
-from difsims_core.storage.record_model import Record, Sha256, Size, Text, Time
+from difsims_core.storage.record_model import Record
 from difsims_core.storage.zarr.metadata import MAX_CHUNK_BYTES
 
 _SHARD_BYTES = 32 * 2**20  # of patterns; a few shards are in memory at a time
@@ -85,26 +85,20 @@ class ScanPlan:
         return row // self.shard_rows
 
 
-class ScanAttributes(Record):
+class ScanAttributes(Claim):
     """What a preprocessed scan says of itself that its reader relies on; there is more (`template`)."""
 
     model_config = ConfigDict(extra="ignore")
 
     described: ClassVar[str] = "what a preprocessed scan says of itself"
+    remedy: ClassVar[str] = Record.remedy
 
-    name: Text
-    fingerprint: Sha256
-    raw_sha256: Sha256
-    ny: Size
-    nx: Size
-    shard_rows: Size
-    created: Time
     preprocessing_version: Version
 
     @property
     def plan(self) -> ScanPlan:
         """Its shards."""
-        return ScanPlan(self.name, self.fingerprint, self.raw_sha256, self.ny, self.nx, self.shard_rows, self.created)
+        return ScanPlan.of(self)
 
 
 def plan_scan(prepared: PreparedScan, name: str, fingerprint: str, raw_sha256: str) -> ScanPlan:

@@ -72,13 +72,7 @@ def _attributes(inputs: ScanInputs, prepared: PreparedScan, plan: ScanPlan) -> d
     scan, survey, geometry = prepared.scan, prepared.survey, prepared.survey.geometry
     fit = survey.fit
     return {
-        "name": plan.name,
-        "fingerprint": plan.fingerprint,
-        "raw_sha256": plan.raw_sha256,
-        "ny": plan.ny,
-        "nx": plan.nx,
-        "shard_rows": plan.shard_rows,
-        "created": plan.created,
+        **plan.claim().to_document(),
         "preprocessing_version": PREPROCESSING_VERSION,
         "counts_scale": 1.0,
         "calibration_per_angstrom": geometry.calibration_per_angstrom,

@@ -15,6 +15,7 @@ from difsims_core.experiment.write.claims import claim_key, read_claim
 from difsims_core.experiment.write.fingerprint import fingerprint, raw_sha256
 from difsims_core.experiment.write.plan import ScanPlan, plan_scan
 from difsims_core.experiment.write.records import (
+    ScanCompletion,
     completion_key,
     read_completion,
     read_receipts,
@@ -187,17 +188,16 @@ def _is_whole(store: ObjectStore, plan: ScanPlan) -> bool:
     ]
     for shard in set(lost):
         store.delete(receipt_key(plan.name, shard))
-    return not lost and len(receipts) == plan.n_shards and _has_profiles(store, plan.name)
+    return not lost and len(receipts) == plan.n_shards and _has_profiles(store, completion)
 
 
-def _has_profiles(store: ObjectStore, name: str) -> bool:
+def _has_profiles(store: ObjectStore, completion: ScanCompletion) -> bool:
     """Return whether the file of profiles is the one that the completion record was written for."""
-    completion = read_completion(store, name)
     try:
-        found = read_profiles(store.url(layout.experiment_profiles(name))).sha256
+        found = read_profiles(store.url(layout.experiment_profiles(completion.name))).sha256
     except (MissingObjectError, ExperimentError):
         return False
-    return completion is not None and found == completion.profiles_sha256
+    return found == completion.profiles_sha256
 
 
 def _written(store: ObjectStore, plan: ScanPlan, prepared: PreparedScan | None) -> WrittenScan:
