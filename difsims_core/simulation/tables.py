@@ -75,7 +75,7 @@ def build_tables(spec: SimulationSpec, crystals: tuple[Crystal, ...]) -> Tables:
         orientations cannot be read.
     """
     extensions = Extensions.of(spec)
-    engine = ExtendedEngine if extensions.at("spots") else ENGINES[spec.diffraction.engine]
+    engine = ExtendedEngine if extensions.at("spots") else ENGINES[spec.engine]
     _check_detector(spec)
     _check_elements(spec, crystals)
     check_combinations(spec)

@@ -49,7 +49,7 @@ class ExtendedEngine(Engine):
         cls, spec: SimulationSpec, crystals: Sequence[Crystal], geometry: Geometry, q_max_per_angstrom: float
     ) -> Self:
         """Prepare the engine and find the imperfections that the document names."""
-        inner = ENGINES[spec.diffraction.engine].prepare(spec, crystals, geometry, q_max_per_angstrom)
+        inner = ENGINES[spec.engine].prepare(spec, crystals, geometry, q_max_per_angstrom)
         return cls(geometry, inner, Extensions.of(spec))
 
     @property

@@ -2,5 +2,5 @@
 
 from __future__ import annotations
 
-OWN_VERSIONS = {"kinematical": "2"}
+OWN_VERSIONS = {"bloch": "1", "kinematical": "2"}
 """By name; changes whenever the spots change for the same document."""
