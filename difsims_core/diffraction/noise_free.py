@@ -63,7 +63,7 @@ def radial_profiles(
         ``engine`` ("kinematical"), ``precession_angle_deg`` (0), ``shape_factor`` ("lorentzian"),
         ``scattering_factors`` ("lobato"), ``debye_waller`` ("none"), ``thickness_angstrom`` (none), ``lattice_scale``
         (1) and ``intensities`` (none), with the meaning they have in a parameter document. ``intensities="bloch"``, or
-        ``{"model": "bloch", …}``, with a thickness gives dynamical diffraction (docs/physics.md §18).
+        ``{"model": "bloch", …}``, with a thickness gives dynamical diffraction (docs/physics.md §11).
 
     Returns
     -------
@@ -240,8 +240,7 @@ class _Chosen:
         image: tuple[int, int] | None = None,
     ) -> _Chosen:
         """Check the values as a document's are, and read the phase."""
-        unknown = sorted(set(further) - {*_FURTHER})
-        if unknown:
+        if unknown := sorted(set(further) - set(_FURTHER)):
             raise InputError(f"unknown argument {', '.join(unknown)} (further ones: {', '.join(_FURTHER)})")
         intensities = further.get("intensities")
         document = {

@@ -1,4 +1,4 @@
-"""Which beams there are: reflections near the Ewald sphere, strong ones first (docs/physics.md §18)."""
+"""Which beams there are: reflections near the Ewald sphere, strong ones first (docs/physics.md §11)."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ _FEWER = 0.95  # factor on the largest excitation error of a strong beam while t
 
 
 @kernel
-def list_beams(axes, lattice, k, choice, seen, spots, found, beams):
-    """Fill ``beams``: the direct one first, then those that are propagated, then weak ones.
+def list_beams(axes, lattice, k, choice, reach, seen, spots, found, beams):
+    """Fill ``beams``: the direct one first, then those that are propagated, weak ones, weak ones that are not seen.
 
     Parameters
     ----------
@@ -22,8 +22,8 @@ def list_beams(axes, lattice, k, choice, seen, spots, found, beams):
         ``Lattice`` and ``BeamChoice``.
     k
         1/λ in the crystal, Å⁻¹.
-    seen
-        Largest in-plane |g| that is asked for, Å⁻¹; strong beams reach to ``choice.g_strong`` at least.
+    reach, seen
+        Largest in-plane |g| of all beams, and of those that are asked for, Å⁻¹.
     spots
         ``SpotBuffer`` for the candidates, overwritten.
     found
@@ -33,9 +33,8 @@ def list_beams(axes, lattice, k, choice, seen, spots, found, beams):
 
     Returns
     -------
-    n_strong, n : int
+    n_strong, n_seen, n : int
     """
-    reach = max(seen, choice.g_strong)
     ranges_in_shell(axes, lattice, k, choice.weak, reach, spots.low, spots.high)
     n = expand(axes, lattice, spots)
     origin = lattice.intensity.shape[0] // 2
@@ -56,13 +55,22 @@ def list_beams(axes, lattice, k, choice, seen, spots, found, beams):
         if abs(found.error[i]) <= largest:
             _copy(found, i, beams, n_strong)
             n_strong += 1
-    n = n_strong
+    n_seen = n_strong
     for i in range(kept):
-        g = found.g[i]
-        if abs(found.error[i]) > largest and g[0] * g[0] + g[1] * g[1] <= seen * seen:
+        if abs(found.error[i]) > largest and _within(found.g[i], seen):
+            _copy(found, i, beams, n_seen)
+            n_seen += 1
+    n = n_seen
+    for i in range(kept):
+        if abs(found.error[i]) > largest and not _within(found.g[i], seen):
             _copy(found, i, beams, n)
             n += 1
-    return n_strong, n
+    return n_strong, n_seen, n
+
+
+@kernel(inline=True)
+def _within(g, radius):
+    return g[0] * g[0] + g[1] * g[1] <= radius * radius
 
 
 @kernel

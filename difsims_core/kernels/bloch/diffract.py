@@ -1,6 +1,6 @@
 """Intensities of the beams that leave some crystals, one direction of the incident beam after another.
 
-See docs/physics.md §18.
+See docs/physics.md §11.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import math
 import numpy as np
 
 from difsims_core.kernels.bloch.beams import list_beams, place_beams
+from difsims_core.kernels.bloch.bethe import fold_in_weak_beams
 from difsims_core.kernels.bloch.matrix import (
     coefficients,
     fill_couplings,
@@ -52,14 +53,21 @@ def diffract(axes, k, scale, b, thickness, seen, lattice, potential, choice, roo
     mean, absorbed = mean_potential(b, scale, potential)
     inside = math.sqrt(k * k + mean)
     beams, tilt, diagonal, matrix = room.beams, room.tilt, room.diagonal, room.matrix
-    n_strong, n = list_beams(axes, lattice, inside, choice, seen, room.candidates, room.found, beams)
-    place_beams(beams, n, potential.places, inside, tilt)
+    reach = max(seen, choice.g_strong)
+    n_strong, n, n_all = list_beams(axes, lattice, inside, choice, reach, seen, room.candidates, room.found, beams)
+    near_zone_axis = n_strong > choice.many_strong
+    if near_zone_axis:
+        reach = max(seen, choice.g_weak)
+        n_strong, n, n_all = list_beams(axes, lattice, inside, choice, reach, seen, room.candidates, room.found, beams)
+    place_beams(beams, n_all, potential.places, inside, tilt)
     size, half_inverse = padded(n_strong), 0.5 / inside
     fill_couplings(room.real, potential.origin, beams.place, tilt, n_strong, half_inverse, size, matrix[0])
     if matrix.shape[0] == 2:
         fill_couplings(room.imaginary, potential.origin, beams.place, tilt, n_strong, half_inverse, size, matrix[1])
     for i in range(n_strong):
         diagonal[i] = beams.error[i] * tilt[i] * tilt[i]
+    if near_zone_axis:
+        fold_in_weak_beams(room, potential.origin, n_strong, n_all, size, half_inverse)
     middle, half = interval(matrix, diagonal, n_strong)
     to_unit_interval(matrix, diagonal, n_strong, size, middle, half)
     n_thick = thickness.shape[0]

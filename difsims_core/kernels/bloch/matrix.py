@@ -1,4 +1,4 @@
-"""The matrix of strong beams and its couplings to weak ones (docs/physics.md §18).
+"""The matrix of strong beams and its couplings to weak ones (docs/physics.md §11).
 
 Columns lie as rows: products with a vector then run along memory without a sum that must be kept in order.
 """

@@ -1,4 +1,4 @@
-"""The propagator exp(2πi A t) applied to the incident wave, by Chebyshev's expansion (docs/physics.md §18).
+"""The propagator exp(2πi A t) applied to the incident wave, by Chebyshev's expansion (docs/physics.md §11).
 
 exp(iτx) = Σ_n (2 − δ_n0) iⁿ J_n(τ) T_n(x) for x in −1 … 1: with x the matrix on its unit interval and τ = 2πt times the
 half-width, terms vanish faster than exponentially beyond n = τ. The vectors T_n ψ(0) are the same for all thicknesses.

@@ -10,7 +10,7 @@ from difsims_core.kernels.spots.records import SpotBuffer
 
 
 class Potential(NamedTuple):
-    """Fourier coefficients U of the crystal's potential at all differences of two beams (docs/physics.md §18).
+    """Fourier coefficients U of the crystal's potential at all differences of two beams (docs/physics.md §11).
 
     Attributes
     ----------
@@ -43,8 +43,11 @@ class BeamChoice(NamedTuple):
     ----------
     strong, weak : float
         Excitation errors up to which beams are propagated, and up to which they get first-order amplitudes, Å⁻¹.
-    g_strong : float
-        In-plane |g| up to which beams are propagated, whether they are asked for or not, Å⁻¹.
+    g_strong, g_weak : float
+        In-plane |g| up to which beams are propagated, whether they are asked for or not, and up to which weak ones act
+        back on them near a zone axis, Å⁻¹.
+    many_strong : int
+        Above so many strong beams, as there are near a zone axis, weak ones act back on them.
     most_strong : int
         How many beams are propagated at most; those of the smallest excitation errors are.
     """
@@ -52,6 +55,8 @@ class BeamChoice(NamedTuple):
     strong: float
     weak: float
     g_strong: float
+    g_weak: float
+    many_strong: int
     most_strong: int
 
 

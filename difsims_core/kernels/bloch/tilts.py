@@ -1,4 +1,4 @@
-"""Directions of an incident beam that converges or precesses (docs/physics.md §18)."""
+"""Directions of an incident beam that converges or precesses (docs/physics.md §11)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""First-order amplitudes of weak beams, from the wave of the strong ones (docs/physics.md §18).
+"""First-order amplitudes of weak beams, from the wave of the strong ones (docs/physics.md §11).
 
 A weak beam takes ψ_w(t) = 2πi ∫₀ᵗ exp(2πi ς_w (t − t′)) A_w·ψ(t′) dt′ from the strong ones, which is
 A_w·(A − ς_w)⁻¹ [ψ(t) − exp(2πi ς_w t) ψ(0)]. Its ς_w lies outside of what the strong waves are made of, so that the

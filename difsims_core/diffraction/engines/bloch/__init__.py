@@ -1,1 +1,1 @@
-"""The dynamical engine: Bloch waves (docs/physics.md §18)."""
+"""The dynamical engine: Bloch waves (docs/physics.md §11)."""

@@ -1,4 +1,4 @@
-"""How many directions stand for a convergent or precessing beam (docs/physics.md §18).
+"""How many directions stand for a convergent or precessing beam (docs/physics.md §11).
 
 Across a disc of semi-angle α the excitation error of a beam changes by |g| α, and on a precession cone by |g| times the
 angle: directions must lie so close that this is a part of 1/t, the width of the rocking curve.

@@ -1,4 +1,4 @@
-"""The dynamical engine: Bloch waves, multiple scattering included (docs/physics.md §18).
+"""The dynamical engine: Bloch waves, multiple scattering included (docs/physics.md §11).
 
 References
 ----------

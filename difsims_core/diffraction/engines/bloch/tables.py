@@ -1,21 +1,26 @@
-"""What the dynamical engine prepares for a phase: reflections, potential, choice of beams (docs/physics.md §18)."""
+"""What the dynamical engine prepares for a phase: reflections, potential, choice of beams (docs/physics.md §11)."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from difsims_core.config.imperfections import BlochSpec
 from difsims_core.config.simulation import SimulationSpec
-from difsims_core.crystal.indices import friedel_half, mirrored
+from difsims_core.crystal.indices import FriedelHalf, friedel_half, mirrored
 from difsims_core.crystal.phases import Crystal
-from difsims_core.crystal.potential import potential_of
+from difsims_core.crystal.potential.fourier import potential_of
 from difsims_core.crystal.rows import as_lattice
 from difsims_core.crystal.structure import B_OF_U
 from difsims_core.errors import CrystalError
 from difsims_core.kernels.bloch.records import BeamChoice, Potential
 from difsims_core.kernels.spots.records import Lattice
+
+_MANY = 1.3  # times the strong beams of a random direction: near a zone axis
+_NEAR_PER_ANGSTROM = 1.2
+_EXTINCT = 1e-7  # of the largest coefficient
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,19 +32,31 @@ class Accuracy:
     strong, weak : float
         Excitation errors up to which beams are propagated, and up to which they get first-order amplitudes, over the
         strongest coupling of two beams.
-    g_strong_per_angstrom : float
-        Largest |g| of a beam that is propagated.
-    most_strong : int
-        How many are propagated at most.
+    g_strong_per_angstrom, g_weak_per_angstrom : float
+        In-plane |g| up to which beams are propagated at least, and up to which weak ones act back on them near a zone
+        axis.
+    fewest_strong, most_strong : int
+        How many are propagated in a random direction at least, and in any at most.
     """
 
     strong: float
     weak: float
     g_strong_per_angstrom: float
+    g_weak_per_angstrom: float
+    fewest_strong: int
     most_strong: int
 
+    def choice(self, potential: Potential, density: float, k: float) -> BeamChoice:
+        """Return which beams are taken, ``density`` being the number of allowed reflections per Å⁻³."""
+        coupling, radius = _strongest_coupling(potential, k), self.g_strong_per_angstrom
+        per_error = 2 * math.pi * radius**2 * density
+        strong = max(self.strong * coupling, self.fewest_strong / per_error)
+        many = int(_MANY * per_error * strong)
+        weak = max(self.weak * coupling, 2 * strong)
+        return BeamChoice(strong, weak, radius, self.g_weak_per_angstrom, many, self.most_strong)
 
-ACCURACIES = {"default": Accuracy(50, 200, 1.65, 600), "fine": Accuracy(100, 300, 2.2, 1200)}
+
+ACCURACIES = {"default": Accuracy(50, 200, 1.65, 2.4, 60, 600), "fine": Accuracy(120, 400, 2.0, 2.6, 200, 1200)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +75,8 @@ class BlochTables:
         What couples the beams.
     choice : BeamChoice
         Which beams are taken into account.
+    allowed_per_volume : float
+        Reflections that are not extinct per Å⁻³.
     """
 
     lattice: Lattice
@@ -65,6 +84,7 @@ class BlochTables:
     indices: np.ndarray
     potential: Potential
     choice: BeamChoice
+    allowed_per_volume: float
 
     @property
     def cell_volume(self) -> float:
@@ -77,7 +97,7 @@ class BlochTables:
         wanted, bloch = spec.diffraction, spec.intensities
         assert isinstance(bloch, BlochSpec)  # noqa: S101 - narrows the type; the document names this engine
         accuracy, scales = ACCURACIES[bloch.beams], spec.lattice_scale_of(label).support()
-        reach = max(q_max_per_angstrom, accuracy.g_strong_per_angstrom) * scales[1]
+        reach = max(q_max_per_angstrom, accuracy.g_weak_per_angstrom) * scales[1]
         half = friedel_half(crystal.structure.cell.reciprocal, reach, crystal.name, along_longest_rows=True)
         if len(half) == 1:
             raise CrystalError(f"{crystal.name}: no reflection with |g| ≤ {reach:g} Å⁻¹", "check the detector's range")
@@ -96,19 +116,25 @@ class BlochTables:
             bloch.absorption if isinstance(bloch.absorption, float) else 0.0,
         )
         hkl = mirrored(half.hkl(), -1).astype(np.int16)
-        coupling = _strongest_coupling(potential, k)
+        density = _allowed_per_volume(potential, half)
         return cls(
             as_lattice(half, np.zeros((len(hkl), 1), np.float32)),
             hkl,
             np.ascontiguousarray(hkl[:, half.order]),
             potential,
-            BeamChoice(
-                accuracy.strong * coupling,
-                accuracy.weak * coupling,
-                accuracy.g_strong_per_angstrom,
-                accuracy.most_strong,
-            ),
+            accuracy.choice(potential, density, k),
+            density,
         )
+
+
+def _allowed_per_volume(potential: Potential, half: FriedelHalf) -> float:
+    """Return the number of reflections that are not extinct per Å⁻³, counted where none has faded away."""
+    near = half.lengths() <= _NEAR_PER_ANGSTROM
+    places = potential.places[len(half) - 1 :][near]
+    size = np.abs(potential.real[0, 0, places])
+    if potential.imaginary.shape[2]:
+        size = np.hypot(size, potential.imaginary[0, 0, places])
+    return 2 * np.count_nonzero(size > _EXTINCT * size.max()) / (4 / 3 * math.pi * _NEAR_PER_ANGSTROM**3)
 
 
 def _strongest_coupling(potential: Potential, k: float) -> float:

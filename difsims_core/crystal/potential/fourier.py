@@ -1,4 +1,4 @@
-"""The crystal's potential as its Fourier coefficients: what couples the beams of a crystal (docs/physics.md §18).
+"""The crystal's potential as its Fourier coefficients: what couples the beams of a crystal (docs/physics.md §11).
 
 U_g = γ F_g / (π V) in Å⁻², F_g the structure factor in Å with its Debye–Waller factor, V the volume of the cell, γ the
 relativistic factor.
