@@ -76,7 +76,7 @@ def measure(name: str, n_random: int, choices: list[str]) -> None:
     orientations = np.concatenate([random.as_quat(scalar_first=True), *(zone_axis(crystal, zone) for zone in ZONES)])
     converged, _, _ = profiles(engine, CONVERGED, orientations)
     for choice in choices:
-        accuracy = ACCURACIES.get(choice) or Accuracy(*map(float, choice.split(":")), 2.4, 60, 600)
+        accuracy = ACCURACIES.get(choice) or Accuracy(*map(float, choice.split(":")), 2.4, 90, 600)
         found, n_strong, rate = profiles(engine, accuracy, orientations)
         errors = 100 * np.abs(found - converged).sum(axis=2) / converged.sum(axis=2)
         numbers = [*np.median(errors, axis=0), *errors[:n_random].max(axis=0), *errors[n_random:].max(axis=0)]
@@ -87,7 +87,7 @@ def measure(name: str, n_random: int, choices: list[str]) -> None:
 def profiles(engine: BlochEngine, accuracy: Accuracy, orientations: np.ndarray) -> tuple[np.ndarray, float, float]:
     """Return (n, 3, 147) profiles, the median number of strong beams, and directions a second."""
     tables = engine.tables[0]
-    choice = accuracy.choice(tables.potential, tables.allowed_per_volume, engine.geometry.k)
+    choice = accuracy.choice(tables.potential, tables.reached_per_volume, engine.geometry.k)
     engine = replace(engine, tables=(replace(tables, choice=choice),))
     n = len(orientations)
     draws = Draws(

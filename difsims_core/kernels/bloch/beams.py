@@ -19,7 +19,7 @@ def list_beams(axes, lattice, k, choice, reach, seen, spots, found, beams):
     axes
         (3, 3) reciprocal axes of the scaled lattice in the laboratory as rows; the beam runs along −z.
     lattice, choice
-        ``Lattice`` and ``BeamChoice``.
+        ``Lattice``, whose ``intensity`` is 0 for reflections that cannot be reached, and ``BeamChoice``.
     k
         1/λ in the crystal, Å⁻¹.
     reach, seen
@@ -44,6 +44,8 @@ def list_beams(axes, lattice, k, choice, reach, seen, spots, found, beams):
         square = x * x + y * y
         error = z - (square + z * z) / (2.0 * k)
         if abs(error) > choice.weak or square > reach * reach or reflection == origin:
+            continue
+        if lattice.intensity[reflection, 0] == 0.0:
             continue
         found.g[kept, 0], found.g[kept, 1], found.g[kept, 2] = x, y, z
         found.error[kept], found.reflection[kept] = error, reflection

@@ -9,7 +9,7 @@ import numpy as np
 
 from difsims_core.config.imperfections import BlochSpec
 from difsims_core.config.simulation import SimulationSpec
-from difsims_core.crystal.indices import FriedelHalf, friedel_half, mirrored
+from difsims_core.crystal.indices import FriedelHalf, friedel_half, mirrored, spanned_lattice
 from difsims_core.crystal.phases import Crystal
 from difsims_core.crystal.potential.fourier import potential_of
 from difsims_core.crystal.rows import as_lattice
@@ -47,7 +47,7 @@ class Accuracy:
     most_strong: int
 
     def choice(self, potential: Potential, density: float, k: float) -> BeamChoice:
-        """Return which beams are taken, ``density`` being the number of allowed reflections per Å⁻³."""
+        """Return which beams are taken, ``density`` being the number of reflections per Å⁻³."""
         coupling, radius = _strongest_coupling(potential, k), self.g_strong_per_angstrom
         per_error = 2 * math.pi * radius**2 * density
         strong = max(self.strong * coupling, self.fewest_strong / per_error)
@@ -56,7 +56,7 @@ class Accuracy:
         return BeamChoice(strong, weak, radius, self.g_weak_per_angstrom, many, self.most_strong)
 
 
-ACCURACIES = {"default": Accuracy(50, 200, 1.65, 2.4, 60, 600), "fine": Accuracy(120, 400, 2.0, 2.6, 200, 1200)}
+ACCURACIES = {"default": Accuracy(50, 200, 1.65, 2.4, 90, 600), "fine": Accuracy(120, 400, 2.0, 2.6, 200, 1200)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class BlochTables:
     Attributes
     ----------
     lattice : Lattice
-        Reflections as rows, extinct ones included: multiple scattering excites them.
+        Reflections as rows; in the place of |F|² stands 1 for those that scattering leads to, be it in several steps.
     hkl : (n, 3) int16
         Miller indices.
     indices : (n, 3) int16
@@ -75,8 +75,8 @@ class BlochTables:
         What couples the beams.
     choice : BeamChoice
         Which beams are taken into account.
-    allowed_per_volume : float
-        Reflections that are not extinct per Å⁻³.
+    reached_per_volume : float
+        Reflections that scattering leads to per Å⁻³.
     """
 
     lattice: Lattice
@@ -84,7 +84,7 @@ class BlochTables:
     indices: np.ndarray
     potential: Potential
     choice: BeamChoice
-    allowed_per_volume: float
+    reached_per_volume: float
 
     @property
     def cell_volume(self) -> float:
@@ -116,9 +116,10 @@ class BlochTables:
             bloch.absorption if isinstance(bloch.absorption, float) else 0.0,
         )
         hkl = mirrored(half.hkl(), -1).astype(np.int16)
-        density = _allowed_per_volume(potential, half)
+        reached = _reached(potential, half)
+        density = np.count_nonzero(reached) / (4 / 3 * math.pi * reach**3)
         return cls(
-            as_lattice(half, np.zeros((len(hkl), 1), np.float32)),
+            as_lattice(half, reached.astype(np.float32)[:, None]),
             hkl,
             np.ascontiguousarray(hkl[:, half.order]),
             potential,
@@ -127,14 +128,21 @@ class BlochTables:
         )
 
 
-def _allowed_per_volume(potential: Potential, half: FriedelHalf) -> float:
-    """Return the number of reflections that are not extinct per Å⁻³, counted where none has faded away."""
+def _reached(potential: Potential, half: FriedelHalf) -> np.ndarray:
+    """Return (n,) whether scattering can lead to each reflection, be it in several steps.
+
+    Those that are extinct because the cell is a centred one cannot be reached; they are no points of the lattice that
+    the others span.
+    """
     near = half.lengths() <= _NEAR_PER_ANGSTROM
-    places = potential.places[len(half) - 1 :][near]
+    places = potential.origin + potential.places[len(half) - 1 :]
     size = np.abs(potential.real[0, 0, places])
     if potential.imaginary.shape[2]:
         size = np.hypot(size, potential.imaginary[0, 0, places])
-    return 2 * np.count_nonzero(size > _EXTINCT * size.max()) / (4 / 3 * math.pi * _NEAR_PER_ANGSTROM**3)
+    hkl = half.hkl()
+    basis = spanned_lattice(hkl[near & (size > _EXTINCT * size.max())])
+    steps = hkl @ np.linalg.inv(basis)
+    return mirrored(np.all(np.abs(steps - np.rint(steps)) < 1e-6, axis=1))
 
 
 def _strongest_coupling(potential: Potential, k: float) -> float:
