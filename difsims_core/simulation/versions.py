@@ -8,7 +8,7 @@ from difsims_core.config.simulation import SimulationSpec
 from difsims_core.diffraction.engines.versions import LIBRARY_VERSION, OWN_VERSIONS
 from difsims_core.families import ENGINES
 
-SIMULATION_VERSION = "2"
+SIMULATION_VERSION = "3"
 """Changes whenever the bytes change for the same document and the same spots: draws, detector, noise, normalisation."""
 
 
