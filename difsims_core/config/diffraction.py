@@ -12,6 +12,10 @@ from difsims_core.config.keys.fingerprint import AddedLater
 from difsims_core.families import ENGINES
 from difsims_core.unit_names import AngleUnit, GridMethod
 
+MOST_THICKNESSES = 64
+"""Of a library."""
+_LIBRARY_DEG = 0.7
+
 ShapeFactor = Literal["lorentzian", "linear", "sinc", "sin2c", "atanc", "binary", "slab"]
 
 
@@ -74,12 +78,24 @@ class DiffractionSpec(Spec):
 class OrientationsSpec(Spec):
     """Which orientations the crystals take."""
 
-    kind: Literal["uniform", "grid", "list"] = Field(
+    kind: Literal["uniform", "grid", "list", "library"] = Field(
         default="uniform",
-        description="uniform: random rotations; grid: an orix fundamental-zone grid; list: those of a file",
+        description="uniform: random rotations; grid: an orix fundamental-zone grid; list: those of a file; library: "
+        "uniform ones, the beam along the nearest of many directions whose spots are computed once for all patterns",
     )
     method: GridMethod = Field(default="cubochoric", description="sampling method of the grid")
-    resolution_deg: float = Field(default=3.0, ge=1.0, le=45, description="resolution of the grid, degrees")
+    resolution_deg: float = Field(
+        default=3.0,
+        ge=0.1,
+        le=45,
+        description="resolution of the grid, 1 … 45°, or of the directions of a library, 0.1 … 3°, by default 0.7°",
+    )
+    thicknesses: Annotated[int, AddedLater(16)] = Field(
+        default=16,
+        ge=2,
+        le=MOST_THICKNESSES,
+        description="of a library: levels that a range of diffraction.thickness_angstrom has",
+    )
     file: str | None = Field(
         default=None,
         description="npy file or URL of (n, 4) unit quaternions or (n, 3) Bunge angles, crystal ← sample; {phase} in "
@@ -94,12 +110,32 @@ class OrientationsSpec(Spec):
         default="random", description="members of a grid or list at random, or one after another"
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _library_is_finer(cls, data: Any) -> Any:
+        """Give a library a default of its own."""
+        if isinstance(data, dict) and data.get("kind") == "library":
+            return {"resolution_deg": _LIBRARY_DEG, **data}
+        return data
+
+    @model_validator(mode="after")
+    def _sensible_resolution(self) -> OrientationsSpec:
+        low, high = (0.1, 3.0) if self.kind == "library" else (1.0, 45.0)
+        if not low <= self.resolution_deg <= high:
+            raise ValueError(
+                f"resolution_deg of orientations of kind {self.kind} lies in {low:g} … {high:g}°, found "
+                f"{self.resolution_deg:g}"
+            )
+        return self
+
     @model_validator(mode="after")
     def _list_has_a_file(self) -> OrientationsSpec:
         if (self.kind == "list") != (self.file is not None):
             raise ValueError("orientations of kind list need a file, and only they do; set kind: list and file: ….npy")
         if self.unit is not None and self.file is None:
             raise ValueError("unit is that of the angles in a file; leave it out, or set kind: list and file: ….npy")
-        if self.kind == "uniform" and self.order == "sequential":
-            raise ValueError("order: sequential takes a grid or list in turn; uniform random rotations have no order")
+        if self.kind in ("uniform", "library") and self.order == "sequential":
+            raise ValueError(
+                f"order: sequential takes a grid or list in turn; orientations of kind {self.kind} have no order"
+            )
         return self

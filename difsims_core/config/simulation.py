@@ -10,8 +10,8 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from difsims_core.config.augmentation import BackgroundSpec, NoiseSpec, SpotsSpec
 from difsims_core.config.base import Spec
 from difsims_core.config.class_names import LONGEST, class_name
-from difsims_core.config.diffraction import DiffractionSpec, OrientationsSpec
-from difsims_core.config.distributions import Distribution, Uniform, within
+from difsims_core.config.diffraction import MOST_THICKNESSES, DiffractionSpec, OrientationsSpec
+from difsims_core.config.distributions import Choice, Distribution, Uniform, within
 from difsims_core.config.extensions import Extensions
 from difsims_core.config.imperfections import (
     AmorphousRingSpec,
@@ -219,6 +219,28 @@ class SimulationSpec(Spec):
     def _fit_together(self) -> SimulationSpec:
         if isinstance(self.intensities, TwoBeamSpec) and self.diffraction.thickness_angstrom is None:
             raise ValueError("intensities: two_beam needs a thickness; set diffraction.thickness_angstrom, in Å")
+        return self
+
+    @model_validator(mode="after")
+    def _library_has_what_it_holds(self) -> SimulationSpec:
+        if self.orientations.kind != "library":
+            return self
+        thickness, (least, most) = self.diffraction.thickness_angstrom, self.diffraction.precession_angle_deg.support()
+        if thickness is None:
+            raise ValueError(
+                "orientations of kind library hold patterns of several thicknesses, not of relrod widths; set "
+                "diffraction.thickness_angstrom, in Å"
+            )
+        if isinstance(thickness, Choice) and len(set(thickness.choice)) > MOST_THICKNESSES:
+            raise ValueError(
+                f"a library holds at most {MOST_THICKNESSES} thicknesses, found a choice of "
+                f"{len(set(thickness.choice))} in diffraction.thickness_angstrom; give it as a range"
+            )
+        if least != most:
+            raise ValueError(
+                f"a library holds patterns of one precession angle, found diffraction.precession_angle_deg from "
+                f"{least:g} to {most:g}; give one angle, or set orientations.kind to uniform"
+            )
         return self
 
     @property

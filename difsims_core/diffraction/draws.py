@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from difsims_core.config.distributions import Choice, Distribution
 from difsims_core.config.simulation import SimulationSpec
+from difsims_core.diffraction.library.directions import BeamDirections
 from difsims_core.diffraction.quantities import QUANTITIES, draw_quantity
 from difsims_core.errors import InputError
 from difsims_core.kernels.random import draw
@@ -63,7 +64,12 @@ class Draws:
         return Draws(self.patterns, {name: values for name, values in self.values.items() if name not in hidden})
 
 
-def draw_patterns(spec: SimulationSpec, lists: list[np.ndarray] | None, patterns: np.ndarray) -> Draws:
+def draw_patterns(
+    spec: SimulationSpec,
+    lists: list[np.ndarray] | None,
+    patterns: np.ndarray,
+    directions: Sequence[BeamDirections] | None = None,
+) -> Draws:
     """Draw everything for the patterns with the given global indices (n,) int64.
 
     Parameters
@@ -74,6 +80,8 @@ def draw_patterns(spec: SimulationSpec, lists: list[np.ndarray] | None, patterns
         For each phase the (m, 4) quaternions to choose from; ``None`` draws uniform random rotations.
     patterns
         Global pattern indices.
+    directions
+        For each phase the beam directions that uniform random rotations are brought onto; ``None`` leaves them.
     """
     seed, combined = spec.seed, combinations(spec)
     digits = _digits(spec, combined, patterns)
@@ -103,6 +111,10 @@ def draw_patterns(spec: SimulationSpec, lists: list[np.ndarray] | None, patterns
         values["gap_along_x"] = (_uniform(spec, Purpose.GAP_DIRECTION, patterns, 2) >= 1).astype(np.uint8)
     if spec.overlap is not None:
         values |= _second_grains(spec, lists, patterns)
+    if directions is not None:
+        _along(directions, values["orientation"], patterns % len(spec.class_names))
+        if spec.overlap is not None:
+            _along(directions, values["second_orientation"], values["second_phase"])
     return Draws(patterns, values)
 
 
@@ -112,7 +124,7 @@ def combinations(spec: SimulationSpec) -> dict[str, tuple[float, ...]]:
         return {}
     found = {}
     for quantity in QUANTITIES:
-        wanted = spec.spots.sigma_px if quantity.name == "sigma_px" else quantity.wanted(spec)
+        wanted = quantity.asked(spec)
         asked = spec.combinations is True or quantity.path in spec.combinations
         overruled = quantity.purpose is Purpose.RELROD_WIDTH and spec.diffraction.thickness_angstrom is not None
         if asked and isinstance(wanted, Choice) and not overruled:
@@ -131,7 +143,7 @@ def _only_drawn(spec: SimulationSpec) -> list[str]:
 
 def check_combinations(spec: SimulationSpec) -> None:
     """Refuse a document whose combinations name what is no choice, with ``InputError``."""
-    wanted = {quantity.path: quantity.wanted(spec) for quantity in QUANTITIES} | {"spots.sigma_px": spec.spots.sigma_px}
+    wanted = {quantity.path: quantity.asked(spec) for quantity in QUANTITIES}
     choices = sorted(path for path, how in wanted.items() if isinstance(how, Choice))
     listed = () if isinstance(spec.combinations, bool) else spec.combinations
     only_drawn = _only_drawn(spec)
@@ -204,6 +216,13 @@ def _rotations(
         mine = labels == label
         out[mine] = members[index[mine]]
     return out
+
+
+def _along(directions: Sequence[BeamDirections], orientations: np.ndarray, labels: np.ndarray) -> None:
+    """Turn (n, 4) orientations in place so that the beam runs along the nearest direction of the phase of each."""
+    for label, own in enumerate(directions):
+        mine = np.flatnonzero(labels == label)
+        orientations[mine] = own.onto_members(orientations[mine])
 
 
 def _second_grains(spec: SimulationSpec, lists: list[np.ndarray] | None, patterns: np.ndarray) -> dict[str, np.ndarray]:

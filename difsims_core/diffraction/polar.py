@@ -8,13 +8,14 @@ import numpy as np
 
 from difsims_core.diffraction.geometry import Geometry
 from difsims_core.diffraction.sources import SpotSource, render
-from difsims_core.diffraction.spread import REACH_SIGMA, annulus_areas_px
+from difsims_core.diffraction.spread import annulus_areas_px
 from difsims_core.kernels.polar.patterns import phase_polar_patterns
 from difsims_core.kernels.polar.shares import phase_polar_cells
 from difsims_core.kernels.spots.records import N_AZIMUTH
+from difsims_core.signal.cell_lattice import sigma_class, wide_cells
 from difsims_core.signal.cell_pixels import PolarCells
 
-_REACH_SIGMA = 4.8  # across the annuli: there a spot has fallen to 10⁻⁵ of its height
+_REACH_SIGMA = 4.8  # there a spot has fallen to 10⁻⁵ of its height
 
 
 def noise_free_polar_patterns(
@@ -40,12 +41,16 @@ def noise_free_polar_cells(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Compute ``n`` polar patterns on a reduced grid from their spots; see ``Engine.polar_cells``."""
     grid = cells.grid
-    outer_px = (grid.stop_annulus - 0.5) * grid.grid.step_per_angstrom / geometry.detector.calibration_per_angstrom
+    step_px = grid.grid.step_per_angstrom / geometry.detector.calibration_per_angstrom
+    classes = np.unique(sigma_class(geometry.sigma_px))
+    wide = wide_cells(cells, step_px, tuple(int(number) for number in classes if number >= 0))
+    ends = _REACH_SIGMA, (grid.stop_annulus - 0.5) * step_px + 1
     patterns = np.zeros((n, grid.n_radii * grid.n_azimuths), np.float32)
 
     def draw(source: SpotSource, common: tuple) -> np.ndarray:
-        on = cells.pixels, cells.size_px, (REACH_SIGMA, outer_px + 1)
-        return phase_polar_cells(*common[:5], *on, *common[5:], source.grains.which, patterns)
+        known = source.grains.conditions
+        on = wide.routes(known.sigma, known.hidden), wide.nodes, cells.pixels, cells.shares, cells.size_px
+        return phase_polar_cells(*common[:5], on, ends, *common[5:], source.grains.which, patterns)
 
     unit = render(sources, n, geometry.frame, draw)
     return patterns.reshape(n, grid.n_radii, grid.n_azimuths), unit

@@ -44,12 +44,23 @@ class Quantity:
     absent: float | None = None
     fine: bool = False
 
-    def wanted(self, spec: SimulationSpec) -> Distribution | None:
-        """Return how a document draws it; None when it does not."""
-        found: Any = reduce(lambda node, key: getattr(node, key, None), self.path.split("."), spec)
+    def asked(self, spec: SimulationSpec) -> Distribution | None:
+        """Return how a document says that it is drawn; None when it does not."""
         if self.purpose is Purpose.SNR and spec.noise is not None:
             return spec.noise.snr
-        return sigma_distribution(found) if self.purpose is Purpose.SIGMA else found
+        found: Any = reduce(lambda node, key: getattr(node, key, None), self.path.split("."), spec)
+        return found
+
+    def wanted(self, spec: SimulationSpec) -> Distribution | None:
+        """Return how it is drawn, a range by its levels where tables have to be made of them; None: it is not."""
+        found = self.asked(spec)
+        if found is None:
+            return None
+        if self.purpose is Purpose.SIGMA:
+            return by_levels(found, SIGMA_LEVELS)
+        if self.purpose is Purpose.THICKNESS and spec.orientations.kind == "library":
+            return by_levels(found, spec.orientations.thicknesses)
+        return found
 
 
 QUANTITIES = (
@@ -106,19 +117,19 @@ def round_mantissa(values: np.ndarray, bits: int) -> np.ndarray:
     return (words & np.uint32(0xFFFFFFFF << drop & 0xFFFFFFFF)).view(np.float32)
 
 
-def sigma_levels(wanted: Distribution) -> np.ndarray:
-    """Return the (k,) float32 increasing values that σ can take, pixels: a range stands for 64 even levels."""
+def levels(wanted: Distribution, of_a_range: int = SIGMA_LEVELS) -> np.ndarray:
+    """Return the (k,) float32 increasing values that a quantity can take; a range stands for so many even ones."""
     if isinstance(wanted, Choice):
         return np.unique(np.array(wanted.choice, np.float32))
     low, high = wanted.support()
     if low == high:
         return np.array([low], np.float32)
     spaced = np.geomspace if isinstance(wanted, LogUniform) else np.linspace
-    return spaced(low, high, SIGMA_LEVELS).astype(np.float32)
+    return spaced(low, high, of_a_range).astype(np.float32)
 
 
-def sigma_distribution(wanted: Distribution) -> Distribution:
-    """Return how σ is drawn: a range as one of its levels."""
+def by_levels(wanted: Distribution, of_a_range: int) -> Distribution:
+    """Return how a quantity is drawn: a range as one of so many levels."""
     if isinstance(wanted, Uniform | LogUniform):
-        return Choice(choice=tuple(float(value) for value in sigma_levels(wanted)))
+        return Choice(choice=tuple(float(value) for value in levels(wanted, of_a_range)))
     return wanted

@@ -16,7 +16,7 @@ class RawScan:
     Attributes
     ----------
     frames : (ny, nx, rows, columns) dask.array.Array
-        Counts of any real type, native byte order. A chunk holds whole frames, about 64 MB of them that follow each
+        Counts of any real type, native byte order. A chunk holds whole frames, up to 64 MB of them that follow each
         other in the file; reading one fails when the file was changed since it was opened.
     calibration_per_angstrom : float or None
         Width of a detector pixel, Å⁻¹ (q = 1/d); None where neither the file nor the caller says.

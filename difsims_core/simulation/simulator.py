@@ -222,7 +222,8 @@ class Simulator:
     def draw(self, start: int, stop: int) -> Draws:
         """Return what is drawn for patterns ``start`` … ``stop``, changed by the extensions of the document."""
         patterns = np.arange(start, stop, dtype=np.int64)
-        return self.tables.extensions.draw(self.spec, draw_patterns(self.spec, self.tables.orientations, patterns))
+        drawn = draw_patterns(self.spec, self.tables.orientations, patterns, self.tables.directions)
+        return self.tables.extensions.draw(self.spec, drawn)
 
     def _checked(self, start: int, stop: int, threads: int | None) -> tuple[int, int]:
         if threads is not None and threads < 1:

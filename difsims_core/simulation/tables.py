@@ -13,10 +13,13 @@ from difsims_core.crystal.phases import Crystal
 from difsims_core.diffraction.draws import check_combinations
 from difsims_core.diffraction.engines.base import Engine
 from difsims_core.diffraction.engines.extended import ExtendedEngine
+from difsims_core.diffraction.engines.library import LibraryEngine
 from difsims_core.diffraction.geometry import Geometry
 from difsims_core.diffraction.imperfections.convergence import LARGEST_SIGMAS, disc_radius
 from difsims_core.diffraction.imperfections.extensions import Extensions
-from difsims_core.diffraction.quantities import sigma_levels
+from difsims_core.diffraction.library.directions import BeamDirections
+from difsims_core.diffraction.library.recipe import LibrarySource, library_in_memory
+from difsims_core.diffraction.quantities import levels
 from difsims_core.errors import InputError
 from difsims_core.families import ENGINES
 from difsims_core.signal.cell_pixels import PolarCells, polar_cells
@@ -40,11 +43,14 @@ class Tables:
     extensions : Extensions
         Imperfections of other packages.
     orientations : list of (m, 4) arrays, or None
-        Quaternions to choose from, for each phase; ``None`` when they are uniform.
+        Quaternions to choose from, for each phase; ``None`` when they are uniform or the beam's direction is a
+        library's.
     orientation_sha256 : tuple of str, or None
         Checksums of the files that they come from.
     cells : PolarCells, or None
         The reduced polar grid on the detector, when it is asked for.
+    directions : tuple of BeamDirections, or None
+        Those of the library of each phase; ``None`` when there is none.
     """
 
     engine: Engine
@@ -52,6 +58,7 @@ class Tables:
     orientations: list[np.ndarray] | None
     orientation_sha256: tuple[str, ...] | None
     cells: PolarCells | None = None
+    directions: tuple[BeamDirections, ...] | None = None
 
     @property
     def geometry(self) -> Geometry:
@@ -64,8 +71,17 @@ class Tables:
         return self.geometry.grid.step_per_angstrom / self.geometry.detector.calibration_per_angstrom
 
 
-def build_tables(spec: SimulationSpec, crystals: tuple[Crystal, ...]) -> Tables:
+def build_tables(
+    spec: SimulationSpec, crystals: tuple[Crystal, ...], libraries: LibrarySource = library_in_memory
+) -> Tables:
     """Return the tables of a document.
+
+    Parameters
+    ----------
+    spec, crystals
+        The document and its phases.
+    libraries
+        Finds or computes the library of a phase, when the first pattern asks for it.
 
     Raises
     ------
@@ -75,14 +91,13 @@ def build_tables(spec: SimulationSpec, crystals: tuple[Crystal, ...]) -> Tables:
         orientations cannot be read.
     """
     extensions = Extensions.of(spec)
-    engine = ExtendedEngine if extensions.at("spots") else ENGINES[spec.diffraction.engine]
     _check_detector(spec)
     _check_elements(spec, crystals)
     check_combinations(spec)
     geometry = Geometry.of(
         spec.microscope.beam_energy_kv,
         spec.detector,
-        sigma_levels(spec.spots.sigma_px),
+        levels(spec.spots.sigma_px),
         _largest_disc_px(spec),
     )
     seen = _seen_per_angstrom(spec, geometry)
@@ -91,7 +106,13 @@ def build_tables(spec: SimulationSpec, crystals: tuple[Crystal, ...]) -> Tables:
     if spec.output.polar is not None:
         grid = PolarGrid.over_crop(spec.output.polar.annuli_per_radius, spec.output.polar.n_azimuths)
         cells = polar_cells(spec.detector.size_px, spec.detector.calibration_per_angstrom, grid)
-    return Tables(engine.prepare(spec, crystals, geometry, seen), extensions, *_orientations(spec, crystals), cells)
+    engine, directions = ENGINES[spec.diffraction.engine].prepare(spec, crystals, geometry, seen), None
+    if spec.orientations.kind == "library":
+        engine = LibraryEngine.around(engine, spec, crystals, seen, libraries)
+        directions = engine.directions
+    if extensions.at("spots"):
+        engine = ExtendedEngine(engine, extensions)
+    return Tables(engine, extensions, *_orientations(spec, crystals), cells, directions)
 
 
 def _largest_disc_px(spec: SimulationSpec) -> float:
@@ -137,7 +158,7 @@ def _orientations(
     spec: SimulationSpec, crystals: tuple[Crystal, ...]
 ) -> tuple[list[np.ndarray] | None, tuple[str, ...] | None]:
     wanted = spec.orientations
-    if wanted.kind == "uniform":
+    if wanted.kind in ("uniform", "library"):
         return None, None
     if wanted.kind == "grid":
         return [orientation_grid(crystal.structure, wanted.method, wanted.resolution_deg) for crystal in crystals], None

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from difsims_core.config.simulation import SimulationSpec
-from difsims_core.diffraction.engines.versions import OWN_VERSIONS
+from difsims_core.diffraction.engines.versions import LIBRARY_VERSION, OWN_VERSIONS
 from difsims_core.families import ENGINES
 
-SIMULATION_VERSION = "2"
+SIMULATION_VERSION = "3"
 """Changes whenever the bytes change for the same document and the same spots: draws, detector, noise, normalisation."""
 
 
@@ -29,7 +29,7 @@ def versions_of(engine: str = "kinematical") -> dict[str, str]:
 
 
 def versions_of_document(spec: SimulationSpec) -> dict[str, Any]:
-    """Return ``versions_of`` the engine of a document, and the versions of its extensions where it has any.
+    """Return ``versions_of`` the engine of a document, and those of libraries and extensions where it has any.
 
     Raises
     ------
@@ -37,6 +37,8 @@ def versions_of_document(spec: SimulationSpec) -> dict[str, Any]:
         If no engine or imperfection has a name that the document uses, or an imperfection cannot be applied to it.
     """
     versions: dict[str, Any] = dict(versions_of(spec.diffraction.engine))
+    if spec.orientations.kind == "library":
+        versions["library_version"] = LIBRARY_VERSION
     if spec.extensions:
         from difsims_core.diffraction.imperfections.extensions import Extensions  # loads Numba
 

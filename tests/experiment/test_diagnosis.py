@@ -101,6 +101,21 @@ def test_a_calibration_that_is_a_little_off_is_good_once_it_is_refined(made, tmp
     assert refined.prepared.survey.geometry.calibration_per_angstrom == pytest.approx(CALIBRATION, rel=0.006)
 
 
+@pytest.mark.parametrize(
+    ("frames", "phases", "why"),
+    [(np.s_[:], (), "no candidate phases"), (np.s_[:1, :1], PHASES, "too few")],
+    ids=["no phases", "few spots"],
+)
+def test_a_calibration_that_nothing_speaks_for_is_doubtful(made, tmp_path, frames, phases, why):
+    few = made.frames[frames].copy()
+    if phases:
+        few[..., :60], few[..., 100:] = 0, 0  # next to the beam there are no spots
+    found = diagnosed(tmp_path, few, phases=phases, geometry=NO_ELLIPSE)
+    assert verdict_of(found, checks.CALIBRATION) == "doubtful"
+    assert why in found.verdict.of(checks.CALIBRATION).sentence
+    assert found.verdict.overall != "good"
+
+
 def test_a_scan_of_few_electrons_has_a_bad_dose(tmp_path):
     faint = make_scan(PHASES, Faults(seed=55, electrons=250))
     assert verdict_of(diagnosed(tmp_path, faint.frames, geometry=NO_ELLIPSE), checks.DOSE) == "bad"

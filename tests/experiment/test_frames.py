@@ -70,11 +70,14 @@ class Large(Held):
         (ScanLayout(256, 256), (256, 256), 1, (2, 256)),  # 8.6 GB in 128 pieces
         (ScanLayout(1024, 1024), (64, 64), 1, (8, 1024)),
         (ScanLayout(100, 700), (1024, 1024), 1, (1, 32)),  # a row is longer than a piece
-        (ScanLayout(256, 256), (64, 64), 5 * 256, (30, 256)),  # chunks of five rows are not read twice
+        (ScanLayout(256, 256), (64, 64), 5 * 256, (15, 256)),  # chunks of five rows are not read twice
+        (ScanLayout(32, 32), (256, 256), 1, (2, 32)),  # all threads have some of a small scan
+        (ScanLayout(32, 32), (256, 256), 8 * 32, (8, 32)),  # what its file holds together is read together
+        (ScanLayout(4, 64), (256, 256), 1, (1, 32)),
         (ScanLayout(2, 2), (8, 8), 1, (2, 2)),
     ],
 )
-def test_pieces_are_whole_frames_of_about_64_mb(layout, shape, together, edges):
+def test_pieces_are_whole_frames_of_up_to_64_mb(layout, shape, together, edges):
     frames = Large(layout.ny * layout.nx, shape, np.uint16, together)
     assert lazy.chunk_edges(frames, layout) == edges
     scan = lazy.lazy_scan(frames, layout)

@@ -12,6 +12,7 @@ from difsims_core.diffraction.draws import Draws
 from difsims_core.diffraction.noise_free import patterns, polar_patterns
 from difsims_core.experiment.correct.geometry import Geometry
 from difsims_core.experiment.integrate.integrator import Integrated, Integrator
+from difsims_core.signal.cell_lattice import NARROWEST_PX
 from difsims_core.signal.polar_grid import CellRange, PolarGrid
 from difsims_core.simulation.simulator import Simulator
 from tests.oracles.compare import cosine
@@ -39,7 +40,8 @@ def integrated(images: np.ndarray, calibration: float = 0.01176, grid: PolarGrid
 @pytest.mark.parametrize("sigma_px", [0.7, 1.0, 2.0, 4.0])
 @pytest.mark.parametrize(("size", "calibration"), DETECTORS)
 def test_a_pattern_is_its_image_integrated(size, calibration, sigma_px):
-    """Twenty orientations of two phases: equal to rounding, however sharp the spots are."""
+    """Twenty orientations of two phases: sharp spots equal to rounding, wide ones as far as their nodes carry."""
+    least = 1 - 1e-8 if sigma_px < NARROWEST_PX else 1 - 1e-5
     for phase in ("gratia_2h", "pb"):
         rotations = uniform_orientations(20, seed=72)
         images = patterns(phase, rotations, sigma_px=sigma_px, calibration=calibration, shape=(size, size))
@@ -49,7 +51,7 @@ def test_a_pattern_is_its_image_integrated(size, calibration, sigma_px):
         profiles = radial_profiles(phase, rotations, sigma_px=sigma_px, calibration=calibration, detector_size=size)
         expected = integrated(images, calibration)
         for one, other in zip(drawn.astype(float), expected.polar.astype(float), strict=True):
-            assert cosine(one.ravel(), other.ravel()) > 1 - 1e-8
+            assert cosine(one.ravel(), other.ravel()) > least
         if sigma_px * calibration > 0.02:  # Å⁻¹; a profile does not know where in a pixel a sharper spot lies
             for one, other in zip(profiles.astype(float), expected.profile.astype(float), strict=True):
                 assert cosine(one[13:160], other[13:160]) > 0.999
@@ -104,11 +106,13 @@ def test_cells_vary_as_those_of_counted_images(sigma_px):
     counted = np.concatenate([integrated(random.poisson(image, (20, 256, 256)).astype(np.float32)).polar
                               for _ in range(n // 20)]) * (unit / dose)  # fmt: skip
     drawn = run.cells().astype(float)
-    assert integrated(clean.images()).polar[0] == pytest.approx(expected, rel=3e-3, abs=1e-5 * expected.max())
+    of_image = integrated(clean.images()).polar[0].astype(float)
+    assert of_image == pytest.approx(expected, rel=3e-3 if sigma_px < NARROWEST_PX else 1e-2, abs=1e-5 * expected.max())
     error = np.sqrt(expected * unit / dose / integrator(256, 0.01176).effective_pixels(np.full(2, 127.5)) / n)
-    for values in (drawn, counted):
-        assert np.abs((values.mean(axis=0) - expected) / error).max() < 5.5
-        assert np.mean((values.mean(axis=0) - expected) / error) == pytest.approx(0, abs=4.5 / np.sqrt(expected.size))
+    for values, clean_cells in ((drawn, expected), (counted, of_image)):
+        off = (values.mean(axis=0) - clean_cells) / error
+        assert np.abs(off).max() < 5.5
+        assert np.mean(off) == pytest.approx(0, abs=4.5 / np.sqrt(expected.size))
     mine, theirs = drawn.var(axis=0, ddof=1), counted.var(axis=0, ddof=1)
     edges = np.quantile(expected, [0, 0.2, 0.4, 0.6, 0.8, 0.95])
     for low, high in pairwise(edges):

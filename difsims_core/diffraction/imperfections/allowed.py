@@ -7,7 +7,7 @@ import numpy as np
 from difsims_core.config.distributions import Distribution
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.diffraction.draws import Draws
-from difsims_core.diffraction.quantities import QUANTITIES, sigma_levels
+from difsims_core.diffraction.quantities import QUANTITIES, levels
 
 _ROUNDING = 1e-5  # relative, of values that were rounded to be stored
 
@@ -20,7 +20,7 @@ def problem_of_values(spec: SimulationSpec, draws: Draws, name: str, values: np.
     if name == "second_phase":
         return f"expected 0 … {len(spec.phases) - 1}" if (values >= len(spec.phases)).any() else ""
     if name == "sigma_px":
-        fits = np.isin(values, sigma_levels(spec.spots.sigma_px))
+        fits = np.isin(values, levels(spec.spots.sigma_px))
         return "" if fits.all() else f"expected one of its levels, found {values[~fits][0]:g}"
     if name in ("lattice_scale", "second_lattice_scale"):
         labels = draws["second_phase"] if name.startswith("second") else draws.patterns % len(spec.class_names)

@@ -139,12 +139,21 @@ def _agreement(prepared: PreparedScan, _sums: ScanSums) -> Check | None:
     return judged(AGREEMENT, fit.gain, "log-likelihood per spot", limits, sentence)
 
 
-def _calibration(prepared: PreparedScan, _sums: ScanSums) -> Check | None:
-    """Judge how far lines are from where the phases have them: an annulus at the end of the crop, and two."""
+def _calibration(prepared: PreparedScan, _sums: ScanSums) -> Check:
+    """Judge how far lines are from where the phases have them: an annulus at the end of the crop, and two.
+
+    A number that neither spots nor a standard speak for is doubtful, whatever file it comes from.
+    """
     fit, error, limits = prepared.survey.fit, prepared.survey.geometry.calibration_error, (_ANNULUS, 2 * _ANNULUS)
+    if fit is None and error:
+        return judged(CALIBRATION, error, "", limits, f"the rings of the standard give it to {_percent(error, 2)}.")
     if fit is None:
-        sentence = f"the rings of the standard give it to {_percent(error, 2)}."
-        return judged(CALIBRATION, error, "", limits, sentence) if error else None
+        why = "spots of the scan are too few" if prepared.spec.phases else "no candidate phases are named"
+        return Check(
+            name=CALIBRATION, value=None, unit="", good_to=limits[0], bad_beyond=limits[1], verdict="doubtful",
+            sentence=f"nothing tells whether the calibration is right: {why}, and there is no standard; name phases, "
+            "or a standard as geometry.standard.",
+        )  # fmt: skip
     said = f"the mean lattice scale of the scan is {fit.mean_scale:.4f} ± {fit.scale_error:.4f}"
     if not prepared.spec.geometry.refine_calibration:
         advice = "" if abs(fit.mean_scale - 1) <= limits[0] else "; check the calibration, or refine it"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,6 +17,34 @@ from difsims_core.signal.polar_grid import CellRange, PolarGrid
 
 PLACES = 10
 """Of the beam along each edge of a pixel, its middle among them: it is at most 1/20 px from one of them."""
+
+_KEPT_AREAS = 128  # of 0.1 … 0.4 MB: beams of neighbouring patterns lie at some dozens of places
+
+
+class _Beam(NamedTuple):
+    """The place of a beam within a pixel, in tenths of it from its middle, and the row and column of that pixel."""
+
+    down: int
+    right: int
+    row: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Areas:
+    """What pixels that count give to the cells around one place of the beam.
+
+    Attributes
+    ----------
+    cells : (annuli, azimuths) float64
+        px².
+    covered, empty : (annuli,) float64
+        As `Integrated` has them.
+    """
+
+    cells: np.ndarray
+    covered: np.ndarray
+    empty: np.ndarray
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +99,7 @@ class Integrator:
         self._whole = np.pi * (outer**2 - inner**2) * determinant  # px² of the detector
         self._reach = reach_px(cells, geometry.calibration_per_angstrom, geometry.undistort)
         self._operator = lru_cache(maxsize=PLACES**2)(self._build)
+        self._areas = lru_cache(maxsize=_KEPT_AREAS)(self._areas_of_good)
 
     def integrate(self, frames: np.ndarray, centres: np.ndarray) -> Integrated:
         """Integrate (n, rows, columns) frames around their (n, 2) beams, row and column in pixels.
@@ -84,7 +113,7 @@ class Integrator:
         profile = np.empty((n, n_annuli), np.float32)
         covered, empty = np.empty((2, n, n_annuli), np.float32)
         polar = np.empty((n, self.n_radii, n_azimuths), np.float32)
-        sums, all_areas = np.empty((2, n_annuli, n_azimuths))
+        sums = np.empty((n_annuli, n_azimuths))
         pixel, place = _whole_and_place(centres)
         if ((pixel < 0) | (pixel >= self._good.shape)).any():
             raise ExperimentError(
@@ -92,47 +121,53 @@ class Integrator:
                 f"{centres.max(axis=0)})",
                 "give its place as beam.centre_px",
             )
-        reach, width = self._reach, self._good.shape[1] + 2 * self._reach
-        padded, counted = np.pad(np.zeros_like(self._good, np.float32), reach), self._padded_good()
-        for members in _of_one_place(pixel, place):
-            operator, index = self._operator(*map(int, place[members[0]]))
-            origin = (pixel[members[0], 0] + reach) * width + pixel[members[0], 1] + reach
-
-            def add_up(image: np.ndarray, out: np.ndarray) -> None:
-                add_up_cells(image.ravel(), origin, operator.start, index, operator.weight, out.ravel())  # noqa: B023
-
-            add_up(counted, all_areas)
-            for i in members:
-                areas = all_areas
-                if not pad_frame(frames[i], self._good, reach, reach, padded):
-                    areas = np.empty_like(all_areas)
-                    add_up(self._padded_good(np.isfinite(frames[i])), areas)
-                add_up(padded, sums)
-                merge_azimuths(sums, areas, profile[i])
-                merge_annuli(sums[self._first :], areas[self._first :], self._merged, polar[i])
-                covered[i] = areas.sum(axis=1) / self._whole
-                empty[i] = (areas == 0).mean(axis=1)
+        padded = self._padded(np.zeros_like(self._good))
+        beams = [_Beam(*at) for at in np.column_stack([place, pixel]).tolist()]
+        for i in sorted(range(n), key=beams.__getitem__):  # what an operator holds stays in the processor's cache
+            beam = beams[i]
+            if pad_frame(frames[i], self._good, self._reach, self._reach, padded):
+                areas = self._areas(beam)
+            else:
+                areas = self._areas_of(self._padded(self._good & np.isfinite(frames[i])), beam)
+            self._add_up(padded, beam, sums)
+            merge_azimuths(sums, areas.cells, profile[i])
+            merge_annuli(sums[self._first :], areas.cells[self._first :], self._merged, polar[i])
+            covered[i], empty[i] = areas.covered, areas.empty
         return Integrated(profile, polar, covered, empty)
 
     def effective_pixels(self, centre: np.ndarray) -> np.ndarray:
         """Return (radii, azimuths) float64: (Σw)²/Σw² of each polar cell for one beam, the pixels it counts as."""
         if self._polar is None:
             return np.empty((0, self.cells.n_azimuths))
-        pixel, place = _whole_and_place(centre[None])
-        operator, _ = self._operator(*map(int, place[0]))
-        shares = pixels_of_cells(operator, self.cells, self._polar, self._good, (int(pixel[0, 0]), int(pixel[0, 1])))
+        (pixel,), (place,) = _whole_and_place(centre[None])
+        operator, _ = self._operator(*map(int, place))
+        shares = pixels_of_cells(operator, self.cells, self._polar, self._good, (int(pixel[0]), int(pixel[1])))
         return effective_pixels(shares).reshape(self.n_radii, self.cells.n_azimuths)
 
-    def _padded_good(self, finite: np.ndarray | bool = True) -> np.ndarray:
-        """Return 1 for pixels that count and are finite, 0 for others and beyond the frame, float32."""
-        return np.pad((self._good & finite).astype(np.float32), self._reach)
+    def _padded(self, counts: np.ndarray) -> np.ndarray:
+        """Return 1 for pixels that count, 0 for others and beyond the frame, float32."""
+        return np.pad(counts.astype(np.float32), self._reach)
+
+    def _add_up(self, padded: np.ndarray, beam: _Beam, sums: np.ndarray) -> None:
+        """Write what the pixels of a padded frame give to the cells around a beam."""
+        operator, index = self._operator(beam.down, beam.right)
+        pixels = padded.ravel()[beam.row * padded.shape[1] + beam.column :]
+        add_up_cells(pixels, operator.start, index, operator.weight, sums.ravel())
+
+    def _areas_of(self, counted: np.ndarray, beam: _Beam) -> _Areas:
+        cells = np.empty((self.cells.n_annuli, self.cells.n_azimuths))
+        self._add_up(counted, beam, cells)
+        return _Areas(cells, cells.sum(axis=1) / self._whole, (cells == 0).mean(axis=1))
+
+    def _areas_of_good(self, beam: _Beam) -> _Areas:
+        return self._areas_of(self._padded(self._good), beam)
 
     def _build(self, down: int, right: int) -> tuple[CellOperator, np.ndarray]:
-        """Return the operator of a place of the beam, and the index of its pixels in a padded frame."""
+        """Return the operator of a place of the beam, and its pixels from the first on that it reaches."""
         geometry, beam = self._geometry, (down / PLACES, right / PLACES)
         operator = cell_operator(self.cells, geometry.calibration_per_angstrom, geometry.undistort, beam)
         width = self._good.shape[1] + 2 * self._reach
-        return operator, operator.offset @ np.array([width, 1], np.int32)
+        return operator, ((operator.offset + self._reach) @ np.array([width, 1])).astype(np.uint32)
 
 
 def _whole_and_place(centres: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -140,10 +175,3 @@ def _whole_and_place(centres: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     tenths = np.floor(centres * PLACES + 0.5).astype(np.int64)
     pixel = (tenths + PLACES // 2) // PLACES
     return pixel, tenths - pixel * PLACES
-
-
-def _of_one_place(pixel: np.ndarray, place: np.ndarray) -> Iterator[np.ndarray]:
-    """Yield the indices of frames whose beams lie at one place of one pixel, place by place."""
-    where = np.column_stack([place, pixel])
-    order = np.lexsort(where.T[::-1])
-    yield from np.split(order, np.flatnonzero(np.diff(where[order], axis=0).any(axis=1)) + 1)

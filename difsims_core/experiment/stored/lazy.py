@@ -11,10 +11,12 @@ from difsims_core.experiment.stored.frames import StoredFrames
 from difsims_core.experiment.stored.recording import ScanLayout
 
 CHUNK_BYTES = 64 * 2**20
+_FEWEST_CHUNKS = 16  # so that all threads have some
+_SMALLEST_CHUNK_BYTES = 4 * 2**20
 
 
 def lazy_scan(frames: StoredFrames, layout: ScanLayout, flip: tuple[bool, bool] = (False, False)) -> da.Array:
-    """Return (ny, nx, rows, columns), each chunk whole frames of about `CHUNK_BYTES` in the order of the file.
+    """Return (ny, nx, rows, columns), each chunk whole frames of up to `CHUNK_BYTES` in the order of the file.
 
     Parameters
     ----------
@@ -32,9 +34,13 @@ def lazy_scan(frames: StoredFrames, layout: ScanLayout, flip: tuple[bool, bool] 
 
 
 def chunk_edges(frames: StoredFrames, layout: ScanLayout) -> tuple[int, int]:
-    """Return how many rows and columns of the scan make a chunk: whole rows, or a part of one that is too long."""
+    """Return how many rows and columns of the scan make a chunk: whole rows, or a part of one that is too long.
+
+    A small scan is cut into several chunks nevertheless, but what its file holds together is not.
+    """
     frame_bytes = math.prod(frames.frame_shape) * frames.dtype.itemsize
-    together = max(1, CHUNK_BYTES // frame_bytes)
+    enough = max(_SMALLEST_CHUNK_BYTES // frame_bytes, layout.ny * layout.nx // _FEWEST_CHUNKS, frames.run_frames)
+    together = max(1, min(CHUNK_BYTES // frame_bytes, enough))
     row = layout.nx + layout.extra
     if together < row:
         return 1, min(together, layout.nx)

@@ -8,9 +8,13 @@ import numpy as np
 
 from difsims_core.kernels.compile import kernel
 from difsims_core.kernels.image.images import render_spot
+from difsims_core.kernels.polar.lattice import add_nodes, add_wide_spot
 from difsims_core.kernels.profile.pattern import spots_of_pattern
 from difsims_core.kernels.random.counter_rng import next_unit, seed_stream
 from difsims_core.kernels.random.poisson import binomial
+
+AT_PIXELS, BY_IMAGE = -1, -2
+"""How spots reach cells, where not by the nodes of a class of σ: each by its pixels, or all by those of an image."""
 
 
 @kernel
@@ -53,36 +57,68 @@ def share_image(image, of_cells, pattern):
 
 
 @kernel
-def phase_polar_cells(conditions, lattice, beam, given, frame, of_cells, size, ends, random, spots, where, patterns):
+def share_spot(pattern, of_pixels, size, x, y, intensity, sigma, reach, across):
+    """Add a spot to a pattern (cells,) float32, pixel by pixel; parameters as ``render_spot`` on size² pixels."""
+    first = max(0, int(math.ceil(x - reach)))
+    last = min(size - 1, int(math.floor(x + reach))) + 1
+    falloff = 1.0 / (2.0 * sigma * sigma)
+    for column in range(first, last):
+        across[column - first] = math.exp(-((column - x) ** 2) * falloff)
+    height = intensity * falloff / math.pi
+    for row in range(max(0, int(math.ceil(y - reach))), min(size - 1, int(math.floor(y + reach))) + 1):
+        along = np.float32(height * math.exp(-((row - y) ** 2) * falloff))
+        half = math.sqrt(max(reach * reach - (row - y) ** 2, 0.0))
+        for column in range(max(first, int(math.ceil(x - half))), min(last, int(math.floor(x + half)) + 1)):
+            value, pixel = along * across[column - first], row * size + column
+            for k in range(of_pixels.start[pixel], of_pixels.start[pixel + 1]):
+                pattern[of_pixels.cell[k]] += value * of_pixels.weight[k]
+
+
+@kernel
+def phase_polar_cells(conditions, lattice, beam, given, frame, cells, ends, random, spots, where, patterns):
     """Add the noise-free polar patterns of one phase, and return the intensity of the brightest spot of each.
 
     Parameters
     ----------
     conditions, lattice, beam, given, frame, random, spots, where
         As ``phase_profiles``.
-    of_cells, size
-        ``PixelsOfCells``, and the pixels along one edge of the frame, at whose centre the beam is.
+    cells
+        (m,) how the spots of each pattern reach the cells: a class of σ, ``AT_PIXELS`` or ``BY_IMAGE``;
+        ``CellLattices``, ``PixelsOfCells``, ``SharesOfPixels``, and the pixels along one edge of the frame, at whose
+        centre the beam is. What a beam stop or a gap hides is left out of images alone.
     ends
         Where a spot ends, σ, and where the cells end, pixels from the centre.
     patterns
         (n, cells) float32, added to: what the pixels that see electrons give to the mean over each cell.
     """
+    routes, nodes_of_cells, of_cells, of_pixels, size = cells
     reach_sigma, outer_px = ends
     brightest = np.zeros(where.shape[0])
     image, across = np.empty((size, size), np.float32), np.empty(size, np.float32)
+    nodes, work = np.zeros(nodes_of_cells.weights.shape[0], np.float32), np.empty((3, nodes_of_cells.most), np.float32)
     middle = (size - 1) / 2
     for i in range(where.shape[0]):
         n, top = spots_of_pattern(i, conditions, lattice, beam, given, frame, random, spots)
         brightest[i] = top
-        hidden, reach = conditions.hidden[i], reach_sigma * conditions.sigma[i]
-        image[:] = np.float32(0)
+        route, sigma, pattern = routes[i], conditions.sigma[i], patterns[where[i]]
+        reach = reach_sigma * sigma
+        if route == BY_IMAGE:
+            image[:] = np.float32(0)
         for j in range(n):
             x, y, intensity = spots.x_px[j], spots.y_px[j], spots.intensity[j]
-            if intensity > 0.0 and math.sqrt(x * x + y * y) < outer_px + reach:
-                render_spot(image, x + middle, y + middle, intensity, conditions.sigma[i], reach, across)
-        if hidden[0] > 0.0 or hidden[1] > 0.0:
-            hide(image, hidden)
-        share_image(image.ravel(), of_cells, patterns[where[i]])
+            if not intensity > 0.0 or math.sqrt(x * x + y * y) >= outer_px + reach:
+                continue
+            if route == BY_IMAGE:
+                render_spot(image, x + middle, y + middle, intensity, sigma, reach, across)
+            elif route == AT_PIXELS:
+                share_spot(pattern, of_pixels, size, x + middle, y + middle, intensity, sigma, reach, across)
+            else:
+                add_wide_spot(nodes, nodes_of_cells, route, x, y, intensity, sigma, reach, work)
+        if route == BY_IMAGE:
+            hide(image, conditions.hidden[i])
+            share_image(image.ravel(), of_cells, pattern)
+        elif route != AT_PIXELS:
+            add_nodes(nodes, nodes_of_cells, route, pattern, work)
     return brightest
 
 

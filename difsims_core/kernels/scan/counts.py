@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from difsims_core.kernels.compile import kernel
 
 TOTAL, BEAM, NONZERO, PLATEAU = 0, 1, 2, 3
@@ -32,16 +34,18 @@ def frame_counts(frames, good, centres, radius, out):
         than three do. Counting scatters brighter tops, a detector at its limit levels them.
     """
     n, rows, columns = frames.shape
+    totals, nonzero = np.empty(columns), np.empty(columns, np.int32)
     for k in range(n):
-        total, nonzero = 0.0, 0
+        totals[:], nonzero[:] = 0.0, 0
         for y in range(rows):
-            for x in range(columns):
-                value = float(frames[k, y, x])
-                if good[y, x] and math.isfinite(value):
-                    total += value
-                    if value != 0.0:
-                        nonzero += 1
-        out[k, 0], out[k, 2] = total, nonzero
+            line, counts = frames[k, y], good[y]
+            for x in range(columns):  # column by column and without branches, so that it is vectorised
+                value = float(line[x])
+                if not (counts[x] & (abs(value) < np.inf)):
+                    value = 0.0
+                totals[x] += value
+                nonzero[x] += value != 0.0
+        out[k, 0], out[k, 2] = totals.sum(), nonzero.sum()
         out[k, 1], out[k, 3] = _disc(frames[k], good, centres[k, 0], centres[k, 1], radius)
 
 
