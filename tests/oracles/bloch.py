@@ -10,6 +10,7 @@ those of Laue zones of higher order, far from it, §11's quotient by (K + g)_n i
 what a zone above the sphere adds to the others, one below takes away again, all but a part of that order.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,8 @@ from scipy.sparse.csgraph import connected_components
 
 from tests.oracles.ewald import wavelength_angstrom
 from tests.oracles.structure_factor import lobato
+
+Factor = Callable[[str, np.ndarray, float], np.ndarray]  # of an element at |g| with a B, Å
 
 _DECOUPLED = 1e-10  # Å⁻²; U of a centred cell between its sublattices of beams is the rounding of zero
 
@@ -72,21 +75,25 @@ class Diffracted:
         return np.abs(self.wave) ** 2
 
 
-def potential(atoms: Atoms, hkl: np.ndarray, beam_energy_kv: float) -> np.ndarray:
+def elastic(element: str, length: np.ndarray, b: float) -> np.ndarray:
+    """Return f exp(−B g²/4)."""
+    return lobato(element, length) * np.exp(-b * length**2 / 4)
+
+
+def potential(atoms: Atoms, hkl: np.ndarray, beam_energy_kv: float, factor: Factor = elastic) -> np.ndarray:
     """Return U_g = γ F_g / (π V), Å⁻², at indices (..., 3)."""
     flat = hkl.reshape(-1, 3)
     least, extent = flat.min(axis=0), tuple(np.ptp(flat, axis=0) + 1)
     code, place = np.unique(np.ravel_multi_index(tuple((flat - least).T), extent), return_inverse=True)
     few = np.column_stack(np.unravel_index(code, extent)) + least
     length = np.linalg.norm(few @ atoms.reciprocal, axis=1)
-    factor = np.zeros(len(few), dtype=complex)
+    total = np.zeros(len(few), dtype=complex)
     for element, position, occupancy, b in zip(
         atoms.elements, atoms.positions, atoms.occupancies, atoms.b, strict=True
     ):
-        f = lobato(element, length) * np.exp(-b * length**2 / 4)
-        factor += occupancy * f * np.exp(2j * np.pi * (few @ position))
+        total += occupancy * factor(element, length, b) * np.exp(2j * np.pi * (few @ position))
     gamma = 1 + e * beam_energy_kv * 1e3 / (m_e * c**2)
-    return (gamma / (np.pi * abs(np.linalg.det(atoms.base))) * factor)[place].reshape(hkl.shape[:-1])
+    return (gamma / (np.pi * abs(np.linalg.det(atoms.base))) * total)[place].reshape(hkl.shape[:-1])
 
 
 def beams(atoms: Atoms, matrix: np.ndarray, k: float, g_max: float, s_max: float) -> tuple[np.ndarray, np.ndarray]:
@@ -110,6 +117,7 @@ def diffract(
     s_max: float = 0.1,
     normal: np.ndarray = (0.0, 0.0, 1.0),
     sign: int = 1,
+    absorptive: Factor | None = None,
 ) -> Diffracted:
     """Return the beams behind slabs of each thickness.
 
@@ -121,6 +129,8 @@ def diffract(
         Of the slab, in the laboratory, on the side that the electrons come from.
     sign
         −1 takes every excitation error the wrong way round.
+    absorptive
+        f′ of an element with its Debye–Waller factor; U′ is made of it as U is of f, and U + iU′ acts.
     """
     k = np.array([0, 0, -1 / wavelength_angstrom(beam_energy_kv)])
     hkl, g = beams(atoms, matrix, -k[2], g_max, s_max)
@@ -135,8 +145,13 @@ def diffract(
     matrix_a = u / (2 * np.sqrt(np.outer(kappa, kappa)))
     np.fill_diagonal(matrix_a, sign * (kappa - kappa[0] - g @ n))
 
-    values, vectors = scipy.linalg.eigh(matrix_a)
-    start = vectors[0].conj()
+    if absorptive is None:
+        values, vectors = scipy.linalg.eigh(matrix_a)
+        start = vectors[0].conj()
+    else:
+        u_absorbed = potential(atoms, hkl[:, None] - hkl, beam_energy_kv, absorptive)
+        values, vectors = scipy.linalg.eig(matrix_a + 1j * u_absorbed / (2 * np.sqrt(np.outer(kappa, kappa))))
+        start = np.linalg.solve(vectors, np.eye(len(hkl))[0])
     return Diffracted(
         hkl, g, np.array([vectors @ (np.exp(2j * np.pi * values * t) * start) for t in thicknesses_angstrom])
     )

@@ -5,7 +5,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from tests.oracles import slab
-from tests.oracles.bloch import Atoms, diffract, potential
+from tests.oracles.bloch import Atoms, diffract, elastic, potential
 from tests.oracles.ewald import excitation_error, wavelength_angstrom
 from tests.oracles.structure_factor import lobato
 
@@ -109,3 +109,18 @@ def test_friedel_pairs_differ_only_without_a_centre():
         rows[other] = max(abs(one[h] - opposite[h]) for h in one)
     assert rows["In"] < 1e-12
     assert rows["Sb"] > 1e-3
+
+
+def test_a_mean_absorption_dims_every_beam_alike():
+    """U′₀ alone: exp(−2πU′₀t/K), but for the beams' angles. The other U′ leave more of what stays between the atoms."""
+    atoms = cubic("Au", 4.0782, FCC, b=0.6)
+    turn = excited(atoms, (2, 0, 0), 0.0)
+    beams = {"g_max": 1.3, "s_max": 0.03}
+    free = diffract(atoms, turn, THICKNESSES, **beams).intensity
+    flat = diffract(atoms, turn, THICKNESSES, absorptive=lambda e, g, b: 0.1 * elastic(e, g, b) * (g < 1e-9), **beams)
+    u_0 = 0.1 * potential(atoms, np.array([[0, 0, 0]]), 200)[0].real
+    dimmed = np.exp(-2 * np.pi * u_0 * wavelength_angstrom(200) * THICKNESSES)
+    np.testing.assert_allclose(flat.intensity, free * dimmed[:, None], rtol=2e-3, atol=1e-7)
+    full = diffract(atoms, turn, THICKNESSES, absorptive=lambda e, g, b: 0.1 * elastic(e, g, b), **beams)
+    assert np.all(np.diff(full.intensity.sum(axis=1)) < 0)
+    assert full.intensity[-1].sum() > 1.2 * dimmed[-1]
