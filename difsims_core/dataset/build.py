@@ -88,7 +88,7 @@ def begin(
         _, found = find(store, spec)  # quick, as a complete one needs no tables
         if found is not None and found.complete:
             return found
-        simulator = _prepare(spec)
+        simulator = prepare(store.root, spec)
     plan = _find_or_create(store, simulator, block_rows)
     if _completion_of(store, plan) is not None:
         return replace(plan, complete=True)
@@ -198,7 +198,7 @@ def write_group(
     from difsims_core.dataset.write import block_targets, store_block
 
     began = time.perf_counter()
-    store, simulator = open_store(store_url), simulator or _prepare(spec)
+    store, simulator = open_store(store_url), simulator or prepare(store_url, spec)
     plan = read_plan(store, simulation_id)
     if fingerprint(simulator) != plan.fingerprint:
         raise InputError(
@@ -247,10 +247,12 @@ def finish(store: ObjectStore, plan: Plan) -> Completion:
     return record
 
 
-def _prepare(spec: SimulationSpec) -> Simulator:
+def prepare(store_url: str, spec: SimulationSpec) -> Simulator:
+    """Return the simulator of a document; libraries that it needs are those of the store, and computed into it."""
+    from difsims_core.dataset.libraries.source import StoredLibraries
     from difsims_core.simulation.simulator import Simulator
 
-    return Simulator.prepare(spec)
+    return Simulator.prepare(spec, StoredLibraries(store_url))
 
 
 def _find_or_create(store: ObjectStore, simulator: Simulator, block_rows: int | None) -> Plan:

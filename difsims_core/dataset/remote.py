@@ -113,15 +113,14 @@ def _prepared(
 ) -> tuple[ObjectStore, Plan, Simulator, Mapping[str, zarr.Array]]:
     """Return what all blocks of a dataset need, made once a process."""
     from difsims_core.config.documents import make_spec
-    from difsims_core.dataset.build import read_plan
+    from difsims_core.dataset.build import prepare, read_plan
     from difsims_core.dataset.plan import fingerprint as fingerprint_of
     from difsims_core.dataset.write import block_targets
-    from difsims_core.simulation.simulator import Simulator
     from difsims_core.storage.objects import open_store
 
     store = open_store(store_url)
     plan = read_plan(store, simulation_id)
-    simulator = Simulator.prepare(make_spec(json.loads(document), source=f"parameters of {simulation_id}"))
+    simulator = prepare(store_url, make_spec(json.loads(document), source=f"parameters of {simulation_id}"))
     if not fingerprint_of(simulator) == fingerprint == plan.fingerprint:
         raise InputError(
             f"expected a worker that simulates the bytes of dataset {simulation_id}, begun by {made_by}; found "

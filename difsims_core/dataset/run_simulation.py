@@ -47,6 +47,12 @@ class Steps:
         """Return the plan of the dataset, new or found (`build.begin`)."""
         return build.begin(store, spec)
 
+    def make_libraries(self, store: ObjectStore, spec: SimulationSpec, _plan: Plan) -> None:
+        """Compute the libraries of beam directions that all blocks need, where the store lacks them."""
+        from difsims_core.dataset.libraries.source import make_libraries
+
+        make_libraries(store.root, spec)
+
     def write(self, store: ObjectStore, spec: SimulationSpec, plan: Plan, progress: Progress) -> None:
         """Write every block that has no receipt, and report how many patterns of each group are stored by now."""
         build.write_group(store.root, spec, plan.id, range(plan.n_blocks), lambda done: progress(0, done))
@@ -92,6 +98,8 @@ def run_simulation(
         begun(plan)
     if plan.complete:
         return SimulationResult(plan, reused=True)
+    if spec.orientations.kind == "library":
+        steps.make_libraries(store, spec, plan)
     steps.write(store, spec, plan, progress or _ignore)
     steps.finish(store, plan)
     return SimulationResult(replace(plan, complete=True), reused=False)

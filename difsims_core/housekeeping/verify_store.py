@@ -10,6 +10,7 @@ from functools import partial
 
 from difsims_core.dataset.build import read_index
 from difsims_core.dataset.description import read_description
+from difsims_core.dataset.libraries.read import verify_library
 from difsims_core.dataset.verify import verify
 from difsims_core.errors import DifsimsError, IncompleteDatasetError, InputError, MissingObjectError
 from difsims_core.experiment.write.verify import verify_experiment
@@ -113,6 +114,8 @@ def _folders(store: ObjectStore) -> Iterator[Job]:
         yield "note of a champion", key, partial(_note, store, key)
     for name in _experiments(store):
         yield "experiment", name, partial(_experiment, store, name)
+    for folder in store.folders(layout.LIBRARIES):
+        yield "library", folder, partial(_library, store, folder)
 
 
 def _experiments(store: ObjectStore) -> list[str]:
@@ -160,6 +163,16 @@ def _experiment(store: ObjectStore, name: str) -> Findings:
         return verify_experiment(store, store.url(layout.experiment_polar(name)))
     except IncompleteDatasetError as error:
         return Findings("experiment", name, warnings=(str(error),))
+
+
+def _library(store: ObjectStore, folder: str) -> Findings:
+    fingerprint = layout.library_fingerprint(folder)
+    if fingerprint is None:
+        return _misnamed("library", folder)
+    try:
+        return verify_library(store, fingerprint)
+    except IncompleteDatasetError as error:
+        return Findings("library", folder, warnings=(str(error),))
 
 
 def _misnamed(kind: str, folder: str) -> Findings:

@@ -19,6 +19,7 @@ import numpy as np
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.crystal.phases import Crystal
 from difsims_core.diffraction.draws import Draws, draw_patterns
+from difsims_core.diffraction.library.recipe import LibrarySource, library_in_memory
 from difsims_core.errors import InputError
 from difsims_core.signal.grid import AZIMUTH_DEG
 from difsims_core.signal.polar_grid import PolarGrid
@@ -91,8 +92,15 @@ class Simulator:
     tables: Tables
 
     @classmethod
-    def prepare(cls, spec: SimulationSpec) -> Simulator:
+    def prepare(cls, spec: SimulationSpec, libraries: LibrarySource = library_in_memory) -> Simulator:
         """Read the crystals of a document and build its tables; the last few are remembered.
+
+        Parameters
+        ----------
+        spec
+            The document.
+        libraries
+            Finds or computes a library of beam directions, where the document wants one, for the first of its patterns.
 
         Raises
         ------
@@ -104,7 +112,8 @@ class Simulator:
         crystals = read_crystals(spec)
         if spec.orientations.kind == "list":  # the file may have changed
             return cls(spec, crystals, build_tables(spec, crystals))
-        return _prepared(spec, crystals)  # pyright: ignore[reportArgumentType] - frozen models have a hash
+        known = (spec, crystals) if spec.orientations.kind != "library" else (spec, crystals, libraries)
+        return _prepared(*known)  # pyright: ignore[reportArgumentType] - frozen models have a hash
 
     @property
     def versions(self) -> dict[str, Any]:
@@ -238,5 +247,7 @@ class Simulator:
 
 
 @lru_cache(maxsize=4)
-def _prepared(spec: SimulationSpec, crystals: tuple[Crystal, ...]) -> Simulator:
-    return Simulator(spec, crystals, build_tables(spec, crystals))
+def _prepared(
+    spec: SimulationSpec, crystals: tuple[Crystal, ...], libraries: LibrarySource = library_in_memory
+) -> Simulator:
+    return Simulator(spec, crystals, build_tables(spec, crystals, libraries))

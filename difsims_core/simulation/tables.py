@@ -49,8 +49,8 @@ class Tables:
         Checksums of the files that they come from.
     cells : PolarCells, or None
         The reduced polar grid on the detector, when it is asked for.
-    directions : tuple of BeamDirections, or None
-        Those of the library of each phase; ``None`` when there is none.
+    library : LibraryEngine, or None
+        The engine, or the one that imperfections follow on, where its spots come from libraries.
     """
 
     engine: Engine
@@ -58,12 +58,17 @@ class Tables:
     orientations: list[np.ndarray] | None
     orientation_sha256: tuple[str, ...] | None
     cells: PolarCells | None = None
-    directions: tuple[BeamDirections, ...] | None = None
+    library: LibraryEngine | None = None
 
     @property
     def geometry(self) -> Geometry:
         """Beam, detector and spread operators."""
         return self.engine.geometry
+
+    @property
+    def directions(self) -> tuple[BeamDirections, ...] | None:
+        """Beam directions of the library of each phase; ``None`` when there is none."""
+        return None if self.library is None else self.library.directions
 
     @property
     def step_px(self) -> float:
@@ -106,13 +111,12 @@ def build_tables(
     if spec.output.polar is not None:
         grid = PolarGrid.over_crop(spec.output.polar.annuli_per_radius, spec.output.polar.n_azimuths)
         cells = polar_cells(spec.detector.size_px, spec.detector.calibration_per_angstrom, grid)
-    engine, directions = ENGINES[spec.diffraction.engine].prepare(spec, crystals, geometry, seen), None
+    engine, library = ENGINES[spec.engine].prepare(spec, crystals, geometry, seen), None
     if spec.orientations.kind == "library":
-        engine = LibraryEngine.around(engine, spec, crystals, seen, libraries)
-        directions = engine.directions
+        engine = library = LibraryEngine.around(engine, spec, crystals, seen, libraries)
     if extensions.at("spots"):
         engine = ExtendedEngine(engine, extensions)
-    return Tables(engine, extensions, *_orientations(spec, crystals), cells, directions)
+    return Tables(engine, extensions, *_orientations(spec, crystals), cells, library)
 
 
 def _largest_disc_px(spec: SimulationSpec) -> float:

@@ -32,6 +32,8 @@ PREDICTIONS = "predictions"
 EVALUATIONS = "evaluations"
 EXPORTS = "exports"
 REPORTS = "reports"
+LIBRARIES = "libraries"
+LIBRARY_ENDING = ".zarr"
 MODEL_RECORD = "bundle.json"  # in the folder of a model, written last
 INTAKE = "experiments/intake.json"  # what is known of each scan
 SIMULATION_INDEX = f"{SIMULATIONS}/by-fingerprint"  # folder of the records that find a dataset by its fingerprint
@@ -117,6 +119,27 @@ def completion(simulation_id: str) -> str:
 def simulation_index(fingerprint: str) -> str:
     """Return the key of the record that says which dataset has a fingerprint."""
     return f"{SIMULATION_INDEX}/{_check_fingerprint(fingerprint)}.json"
+
+
+def library(fingerprint: str) -> str:
+    """Return the key of the Zarr group of a library of beam directions, by the fingerprint of its recipe."""
+    return f"{LIBRARIES}/lib-{_check_fingerprint(fingerprint)}{LIBRARY_ENDING}"
+
+
+def library_fingerprint(folder: str) -> str | None:
+    """Return the fingerprint that the folder of a library is called by; None when it is called otherwise."""
+    found = folder.removeprefix("lib-").removesuffix(LIBRARY_ENDING)
+    return found if is_fingerprint(found) and library(found).endswith(f"/{folder}") else None
+
+
+def library_receipt(fingerprint: str, block: int) -> str:
+    """Return the key of the receipt of a block of a library."""
+    return f"{library(fingerprint)}/{RECEIPTS}/{receipt_name(block)}"
+
+
+def library_completion(fingerprint: str) -> str:
+    """Return the key of the completion record of a library."""
+    return f"{library(fingerprint)}/{COMPLETE}"
 
 
 def experiment_profiles(name: str) -> str:

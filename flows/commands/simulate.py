@@ -12,7 +12,7 @@ from difsims_core.dataset.plan import Plan
 from difsims_core.dataset.run_simulation import Progress, Steps, run_simulation
 from difsims_core.storage.objects import ObjectStore, open_store
 from flows.execution.compute import reserve_compute
-from flows.execution.steps import begin_dataset, finish_dataset, finished_blocks, write_blocks
+from flows.execution.steps import begin_dataset, finish_dataset, finished_blocks, make_libraries, write_blocks
 from flows.settings import load_settings
 from flows.ui.artifacts import tag_run
 from flows.ui.events import announce
@@ -47,6 +47,13 @@ class _Groups(Steps):
 
     def begin(self, store: ObjectStore, spec: SimulationSpec) -> Plan:
         return begin_dataset(store.root, spec)
+
+    def make_libraries(self, store: ObjectStore, spec: SimulationSpec, plan: Plan) -> None:
+        """Compute what is missing here, before blocks are written anywhere: every worker reads it from the store."""
+        names = [phase.name for phase in spec.phases]
+        log_and_show(f"libraries of beam directions of {', '.join(names)}: those that the store lacks are computed")
+        with track_progress(plan.id, "computing libraries", 100 * len(names), "% of a phase"):
+            make_libraries(store.root, spec, plan.id)
 
     def write(self, store: ObjectStore, spec: SimulationSpec, plan: Plan, progress: Progress) -> None:
         """Write the groups; one whose blocks all have their receipts ends as ``Cached``."""

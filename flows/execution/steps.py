@@ -109,6 +109,15 @@ def _begin_dataset(store: str, spec: SimulationSpec) -> Plan:
     return build.begin(open_store(store), spec)
 
 
+def _make_libraries(store: str, spec: SimulationSpec, work: str) -> list[str]:
+    from difsims_core.dataset.libraries.source import make_libraries
+
+    def progress(phase: str, done: int, total: int) -> None:
+        progress_callback(work, phase)(100 * done // total, phase)
+
+    return make_libraries(store, spec, progress)
+
+
 def _finished_blocks(store: str, plan: Plan) -> list[int]:
     return sorted(read_receipts(open_store(store), plan))
 
@@ -218,6 +227,7 @@ def _named(verb: str) -> Callable[[], str]:
 
 
 begin_dataset = Step(_begin_dataset, "begin dataset")
+make_libraries = Step(_make_libraries, "make libraries", _PATIENT)
 finished_blocks = Step(_finished_blocks, "finished blocks")
 write_blocks = Step(_write_blocks, "write blocks", _PATIENT, "blocks {first} to {last}")
 finish_dataset = Step(_finish_dataset, "finish dataset", _PATIENT)

@@ -6,10 +6,12 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from filelock import FileLock
 from prefect.client.schemas.objects import StateType
 
+from difsims_core.config.documents import make_spec
 from difsims_core.dataset import build
 from difsims_core.dataset.open import open_simulation
 from difsims_core.errors import StoreAccessError, StoreError
@@ -61,6 +63,22 @@ def test_artifacts_show_the_dataset_and_its_profiles(store, tiny):
     figure = Path(store.removeprefix("file://")) / "reports" / simulation / "sample-profiles.png"
     assert figure.read_bytes().startswith(b"\x89PNG")
     assert str(figure) in found["sample-profiles"].data
+
+
+def test_libraries_are_a_task_of_their_own_and_are_kept(store, tiny):
+    changes = {
+        "orientations": {"kind": "library", "resolution_deg": 3, "thicknesses": 2},
+        "diffraction": {"thickness_angstrom": {"uniform": [50, 150]}},
+    }
+    spec = make_spec({**tiny.to_document(), **changes})
+    first = simulate(spec, store)
+    assert "make libraries" in {task.name.rpartition("-")[0] for task in task_runs_of(latest_run("simulate"))}
+    place = open_store(store)
+    libraries = place.list(layout.LIBRARIES)
+    other = simulate(spec.model_copy(update={"seed": 4}), store)
+    assert other != first
+    assert place.list(layout.LIBRARIES) == libraries
+    assert np.isin(np.unique(open_simulation(first, place)["draws/thickness_angstrom"][...]), [50, 150]).all()
 
 
 def test_a_lost_dataset_is_simulated_again(store, tiny, simulated_blocks):

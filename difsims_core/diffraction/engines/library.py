@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import ClassVar
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -27,7 +28,9 @@ from difsims_core.kernels.library import take_members
 from difsims_core.kernels.spots.records import Frame, GivenSpots
 
 _FAR = 1.1
-"""Of the distance that a pattern can show: spots beyond are dropped."""
+"""Of the distance that a pattern can show: no ellipse stretches it further, and spots beyond are dropped."""
+_of_this_process: WeakValueDictionary[str, DirectionLibrary] = WeakValueDictionary()
+"""Libraries by fingerprint, as long as any engine holds them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,11 +79,15 @@ class LibraryEngine(EngineAround):
         """Beam directions of the library of each phase."""
         return tuple(recipe.directions for recipe in self.recipes)
 
-    def library(self, label: int) -> DirectionLibrary:
-        """Return the library of a phase."""
+    def library(self, label: int, source: LibrarySource | None = None) -> DirectionLibrary:
+        """Return the library of a phase, found by ``source`` where it is not there yet (default: the engine's own)."""
         with self._finding:
             if label not in self._found:
-                self._found[label] = self.source(self.recipes[label])
+                recipe = self.recipes[label]
+                found = _of_this_process.get(recipe.fingerprint)
+                if found is None:
+                    found = _of_this_process[recipe.fingerprint] = (source or self.source)(recipe)
+                self._found[label] = found
             return self._found[label]
 
     def spots(self, crystals: Grains, frame: Frame) -> Spots:

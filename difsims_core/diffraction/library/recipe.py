@@ -10,9 +10,10 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -57,8 +58,8 @@ class LibraryRecipe:
     conditions : mapping of str to float
         ``lattice_scale``, ``convergence_mrad`` and ``precession_angle_deg`` of all members, and ``reach_per_angstrom``,
         how far from the centre a spot is kept.
-    fingerprint : str
-        SHA-256 of all this.
+    content : mapping
+        All this in plain JSON values: what the library is known by.
     """
 
     engine: Engine
@@ -67,7 +68,7 @@ class LibraryRecipe:
     directions: BeamDirections
     thickness_angstrom: np.ndarray
     conditions: dict[str, float]
-    fingerprint: str
+    content: dict[str, Any]
 
     @classmethod
     def of(
@@ -105,12 +106,15 @@ class LibraryRecipe:
             "crystal": crystal.structure_sha256,
             "resolution_deg": wanted.resolution_deg,
             "thickness_angstrom": thicknesses.tolist(),
-            "scales": scales,
+            "scales": list(scales),
             **conditions,
         }
-        text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
-        fingerprint = hashlib.sha256(text.encode()).hexdigest()
-        return cls(engine, label, crystal, directions, thicknesses, conditions, fingerprint)
+        return cls(engine, label, crystal, directions, thicknesses, conditions, content)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of ``content``."""
+        return fingerprint_of(self.content)
 
     @property
     def n_members(self) -> int:
@@ -214,6 +218,12 @@ def library_in_memory(recipe: LibraryRecipe) -> DirectionLibrary:
         edges = [*range(min(n, AT_ONCE), n, AT_ONCE), n]
         parts = [held, *pool.map(lambda pair: recipe.spots_of(*pair), pairwise(edges))]
     return recipe.library(joined(parts))
+
+
+def fingerprint_of(content: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of the content of a recipe, hexadecimal."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def joined(parts: list[HeldSpots]) -> HeldSpots:
