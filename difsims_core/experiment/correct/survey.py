@@ -29,8 +29,8 @@ _DISC_PX = 3  # edge of the square whose median is that of a disc, not of a hot 
 _BRIGHT = 3.0  # times the median of the mean pattern: as bright as a beam
 _NOT_FOUND = {
     "disc": "its disc holds too few electrons in each: give its place as beam.centre_px, with beam.method: given",
-    "friedel": "in none do three pairs of spots agree: give the place of the beam as beam.centre_px, to 12 px, or exactly "
-    "with beam.method: given",
+    "friedel": "in none do three pairs of spots agree: give its place as beam.centre_px, to 12 px, or exactly with "
+    "beam.method: given",
 }
 """What helps where a method measures no beam at all."""
 _OFTEN = 0.5  # of the patterns that hold anything: a pixel that is a number in fewer does not count
