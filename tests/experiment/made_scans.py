@@ -38,10 +38,8 @@ SHAPE = (160, 160)
 CALIBRATION = 0.018
 
 
-def make_scan(
-    phases: tuple[str, ...], faults: Faults, scan_shape: tuple[int, int] = (8, 8), grain: int = 2
-) -> MadeScan:
-    """Make a scan of square grains of ``grain`` × ``grain`` positions, each an orientation of one of the phases."""
+def make_scan(phases: tuple[str, ...], faults: Faults, scan_shape: tuple[int, int] = (8, 8)) -> MadeScan:
+    """Make a scan of square grains of 2 × 2 positions, each an orientation of one of the phases."""
     rng, noise = np.random.default_rng([faults.seed, 1]), np.random.default_rng([faults.seed, 2])
     ny, nx = scan_shape
     frames = np.empty((*scan_shape, *SHAPE), np.uint16)

@@ -11,7 +11,7 @@ from difsims_core.errors import ExperimentError, MissingObjectError
 from difsims_core.experiment.inputs import ScanInputs
 from difsims_core.experiment.open_scan import raw_scan_name
 from difsims_core.experiment.prepare import PreparedScan, survey_scan
-from difsims_core.experiment.write.claims import claim_key, read_claim
+from difsims_core.experiment.write.claims import claim_key, is_abandoned, read_claim, take_over
 from difsims_core.experiment.write.fingerprint import fingerprint, raw_sha256
 from difsims_core.experiment.write.plan import ScanPlan, plan_scan
 from difsims_core.experiment.write.records import (
@@ -130,7 +130,7 @@ def write_scan(
 
 
 def _found(store: ObjectStore, name: str, wanted: str) -> ScanPlan | None:
-    """Return the plan of the experiment that has a name, finished or not; None where nobody has it.
+    """Return the plan of the experiment that has a name, finished or not; None where nobody has it, or left it.
 
     Raises
     ------
@@ -142,7 +142,8 @@ def _found(store: ObjectStore, name: str, wanted: str) -> ScanPlan | None:
     claim = read_claim(store, name)
     if claim is not None and claim.fingerprint == wanted:
         return ScanPlan.of(claim)
-    if claim is not None or store.exists(layout.experiment_profiles(name)) or store.list(layout.experiment_polar(name)):
+    there = store.exists(layout.experiment_profiles(name)) or store.list(layout.experiment_polar(name))
+    if (claim is None and there) or (claim is not None and not is_abandoned(store, claim)):
         raise _taken(store, name)
     return None
 
@@ -154,7 +155,7 @@ def _claimed(store: ObjectStore, plan: ScanPlan, *, force: bool) -> ScanPlan:
             store.delete(key)
         store.delete(layout.verdict(plan.name))
         store.delete_tree(layout.experiment_polar(plan.name))
-    if store.create(claim_key(plan.name), plan.claim().to_record()):
+    if store.create(claim_key(plan.name), plan.claim().to_record()) or take_over(store, plan.claim()):
         return plan
     found = _found(store, plan.name, plan.fingerprint)
     if found is None:
@@ -165,7 +166,7 @@ def _claimed(store: ObjectStore, plan: ScanPlan, *, force: bool) -> ScanPlan:
 def _taken(store: ObjectStore, name: str) -> ExperimentError:
     return ExperimentError(
         f"{store.url(layout.experiment_profiles(name))}: experiment {name} is there already, made from other frames or "
-        "otherwise, or being made",
+        "otherwise, or begun some minutes ago",
         "give the experiment another name (--name), or replace it (--force)",
     )
 
