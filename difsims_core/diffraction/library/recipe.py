@@ -151,7 +151,7 @@ class LibraryRecipe:
         (crystals,) = self.engine.grains(draws, np.full(n * t, self.label))
         per_px = self.engine.geometry.detector.calibration_per_angstrom
         reach = self.conditions["reach_per_angstrom"] / per_px
-        spots = self.engine.spots(crystals, Frame(reach, reach, 0.0, False, reach))
+        spots = self.engine.spots(crystals, Frame(reach, reach, 0.0, True, reach))
         n_reflections = len(self.engine.phases[self.label].hkl)
         member, level = np.divmod(spots.crystal, t)
         places, place = np.unique(member * n_reflections + spots.reflection, return_inverse=True)
