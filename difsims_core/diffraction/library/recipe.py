@@ -152,7 +152,9 @@ class LibraryRecipe:
         n, t = stop - first, len(self.thickness_angstrom)
         draws = self._draws(first, stop)
         (crystals,) = self.engine.grains(draws, np.full(n * t, self.label))
-        spots = self.engine.spots(crystals, self.engine.geometry.frame)
+        frame = self.engine.geometry.frame
+        whole = frame._replace(half_x=frame.reach, half_y=frame.reach)  # at any turn a corner can show what lies there
+        spots = self.engine.spots(crystals, whole)
         n_reflections = len(self.engine.phases[self.label].hkl)
         member, level = np.divmod(spots.crystal, t)
         places, place = np.unique(member * n_reflections + spots.reflection, return_inverse=True)
