@@ -120,7 +120,7 @@ class BlochTables:
             spec.microscope.beam_energy_kv,
             scales,
             (B_OF_U * displacement[0] ** 2, B_OF_U * displacement[1] ** 2),
-            bloch.absorption if isinstance(bloch.absorption, float) else 0.0,
+            bloch.absorption,
         )
         hkl = mirrored(half.hkl(), -1).astype(np.int16)
         reached = _reached(potential, half)
