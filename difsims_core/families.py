@@ -30,7 +30,10 @@ METRICS: Family[Any] = Family(
 ENGINES: Family[Any] = Family(
     "engine",
     "difsims.engines",
-    {"kinematical": "difsims_core.diffraction.engines.kinematical:KinematicalEngine"},
+    {
+        "bloch": "difsims_core.diffraction.engines.bloch.engine:BlochEngine",
+        "kinematical": "difsims_core.diffraction.engines.kinematical:KinematicalEngine",
+    },
     base="difsims_core.diffraction.engines.base:Engine",
 )
 IMPERFECTIONS: Family[Any] = Family(

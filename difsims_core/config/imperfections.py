@@ -30,6 +30,24 @@ class RandomIntensitiesSpec(Spec):
     )
 
 
+class BlochSpec(Spec):
+    """Intensities of many-beam dynamical diffraction; the thickness is ``diffraction.thickness_angstrom``."""
+
+    model: Literal["bloch"]
+    beams: Literal["default", "fine"] = Field(
+        default="default",
+        description="how many beams are taken into account; fine: more of them, at several times the cost",
+    )
+    rms_displacement_angstrom: Annotated[Distribution, within(0.0, 0.5, "Å")] | None = Field(
+        default=None,
+        description="root mean square displacement u of all atoms along one direction, Å, drawn for each pattern; "
+        "B = 8π²u² comes on top of diffraction.debye_waller",
+    )
+    absorption: Annotated[float, Field(ge=0, le=0.5)] = Field(
+        default=0.0, description="absorbing part of the potential over its real part; 0: none"
+    )
+
+
 def _has_a_model(value: Any) -> Any:
     if isinstance(value, Spec) or (isinstance(value, dict) and value.get("model") in _MODELS):
         return value
@@ -38,9 +56,10 @@ def _has_a_model(value: Any) -> Any:
     raise ValueError(f"expected {{model: …}}, one of {', '.join(_MODELS)}, and what belongs to it{asked}")
 
 
-_MODELS = ("two_beam", "random")
+_MODELS = ("two_beam", "random", "bloch")
 Intensities = Annotated[
-    Annotated[TwoBeamSpec | RandomIntensitiesSpec, Field(discriminator="model")], BeforeValidator(_has_a_model)
+    Annotated[TwoBeamSpec | RandomIntensitiesSpec | BlochSpec, Field(discriminator="model")],
+    BeforeValidator(_has_a_model),
 ]
 
 

@@ -15,6 +15,7 @@ from difsims_core.config.distributions import Choice, Distribution, Uniform, wit
 from difsims_core.config.extensions import Extensions
 from difsims_core.config.imperfections import (
     AmorphousRingSpec,
+    BlochSpec,
     CutOffSpec,
     DistortionSpec,
     InelasticSpec,
@@ -152,7 +153,7 @@ class SimulationSpec(Spec):
     )
     spots: SpotsSpec = SpotsSpec()
     intensities: Intensities | None = Field(
-        default=None, description="intensities unlike kinematical ones: two_beam or random; null: kinematical"
+        default=None, description="intensities unlike kinematical ones: bloch, two_beam or random; null: kinematical"
     )
     overlap: OverlapSpec | None = Field(default=None, description="a second grain in the beam; null: one grain")
     distortion: DistortionSpec | None = Field(default=None, description="ellipticity and centre error; null: none")
@@ -217,8 +218,11 @@ class SimulationSpec(Spec):
 
     @model_validator(mode="after")
     def _fit_together(self) -> SimulationSpec:
-        if isinstance(self.intensities, TwoBeamSpec) and self.diffraction.thickness_angstrom is None:
-            raise ValueError("intensities: two_beam needs a thickness; set diffraction.thickness_angstrom, in Å")
+        needs_thickness = isinstance(self.intensities, TwoBeamSpec | BlochSpec)
+        if self.intensities is not None and needs_thickness and self.diffraction.thickness_angstrom is None:
+            raise ValueError(
+                f"intensities: {self.intensities.model} needs a thickness; set diffraction.thickness_angstrom, in Å"
+            )
         return self
 
     @model_validator(mode="after")
@@ -242,6 +246,11 @@ class SimulationSpec(Spec):
                 f"{least:g} to {most:g}; give one angle, or set orientations.kind to uniform"
             )
         return self
+
+    @property
+    def engine(self) -> str:
+        """Name of the model of diffraction."""
+        return "bloch" if isinstance(self.intensities, BlochSpec) else self.diffraction.engine
 
     @property
     def class_names(self) -> tuple[str, ...]:

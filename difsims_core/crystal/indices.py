@@ -117,6 +117,27 @@ def friedel_half(basis: np.ndarray, radius: float, name: str, *, along_longest_r
     return FriedelHalf(axes, order, rows)
 
 
+def spanned_lattice(vectors: np.ndarray) -> np.ndarray:
+    """Return (3, 3) int64 rows that span the lattice of all sums and differences of (n, 3) integer vectors.
+
+    The rows are triangular. Of vectors that do not span space, identity rows stand for what is missing.
+    """
+    rows = [vector for vector in np.unique(vectors, axis=0) if vector.any()]
+    basis = np.eye(3, dtype=np.int64)
+    for axis in range(3):
+        below = []
+        pivot = np.zeros(3, np.int64)
+        for row in rows:
+            while row[axis]:  # Euclid
+                pivot, row = row, pivot - (pivot[axis] // row[axis]) * row  # noqa: PLW2901
+            if row.any():
+                below.append(row)
+        if pivot[axis]:
+            basis[axis] = pivot
+        rows = list(np.unique(below, axis=0)) if below else []
+    return basis
+
+
 def _check_number(radius: float, a: float, b: float, c: float, name: str) -> None:
     """Refuse too many reflections, or rows of them (a cell may be long and thin)."""
     volume = 1 / (a * b * c)

@@ -65,20 +65,28 @@ def reflection_rows(
         )
     coefficients[np.abs(coefficients[:, 0]) < EXTINCT * strongest] = 0.0
     coefficients[0] = 0.0
+    lattice = as_lattice(half, mirrored(coefficients.astype(np.float32)), centre, half_width)
+    return ReflectionRows(lattice, mirrored(half.hkl().astype(np.int16), -1), 1 / abs(float(np.linalg.det(basis))))
+
+
+def as_lattice(half: FriedelHalf, intensity: np.ndarray, centre: float = 1.0, half_width: float = 0.0) -> Lattice:
+    """Return all reflections of a half and its mirror image as the kernels take them.
+
+    ``intensity`` (n, d) float32 holds polynomials of |F|² over lattice scales ``centre`` ± ``half_width``.
+    """
     h, j, low, high = half.all_rows().T
     sizes = high - low + 1
-    lattice = Lattice(
+    return Lattice(
         axes=half.axes,
         h=h.astype(np.float32),
         j=j.astype(np.float32),
         low=low.astype(np.float32),
         high=high.astype(np.float32),
         offsets=(np.cumsum(sizes) - sizes - low).astype(np.int32),
-        intensity=mirrored(coefficients.astype(np.float32)),
+        intensity=intensity,
         centre=centre,
         half=half_width if half_width > 0 else 1.0,
     )
-    return ReflectionRows(lattice, mirrored(half.hkl().astype(np.int16), -1), 1 / abs(float(np.linalg.det(basis))))
 
 
 def _fit(scatterers: Scatterers, half: FriedelHalf, centre: float, half_width: float) -> np.ndarray:

@@ -96,11 +96,20 @@ class Scatterers:
         result, begin = np.empty((len(scales), len(half))), 0
         for part in half.parts(REFLECTIONS_AT_ONCE):
             n = len(part)
-            result[:, begin : begin + n] = self._intensity_at_once(part, scales)
+            real, imaginary = self._amplitude_at_once(part, scales)
+            result[:, begin : begin + n] = real**2 + imaginary**2
             begin += n
         return result
 
-    def _intensity_at_once(self, half: FriedelHalf, scales: np.ndarray) -> np.ndarray:
+    def amplitude(self, half: FriedelHalf, scales: np.ndarray) -> np.ndarray:
+        """Return F of reflections at one or more lattice scales, (s, n) complex128, Å; parameters as ``intensity``.
+
+        Those of the other half are its complex conjugates.
+        """
+        parts = [self._amplitude_at_once(part, scales) for part in half.parts(REFLECTIONS_AT_ONCE)]
+        return np.concatenate([real + 1j * imaginary for real, imaginary in parts], axis=1)
+
+    def _amplitude_at_once(self, half: FriedelHalf, scales: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         lengths, per_scale = half.lengths(), _INTERVALS_PER_ANGSTROM / scales
         n_intervals = int(lengths.max() * per_scale.max()) + 1
         real, imaginary = np.zeros((2, len(scales), len(lengths)))
@@ -111,7 +120,7 @@ class Scatterers:
                 self._add_phase_sums(half, kind, parts)
             factors = np.stack([self._factors(kind, n_intervals) for kind in kinds], axis=1)
             add_scattered(lengths, per_scale, factors, sums, real, imaginary)
-        return real**2 + imaginary**2
+        return real, imaginary
 
     def _factors(self, kind: int, n_intervals: int) -> np.ndarray:
         """Return (n_intervals, 6) polynomials of f(|g|) exp(−B|g|²/4), to rounding: through Chebyshev's nodes."""

@@ -142,7 +142,7 @@ def _chunk_rows(plan: Plan, row_bytes: int) -> int:
 
 def _packages_of(spec: SimulationSpec) -> dict[str, str]:
     """Return the versions of the packages whose imperfections and engine the document names."""
-    used = [IMPERFECTIONS.package(name) for name in spec.extensions] + [ENGINES.package(spec.diffraction.engine)]
+    used = [IMPERFECTIONS.package(name) for name in spec.extensions] + [ENGINES.package(spec.engine)]
     return dict(package.rsplit(" ", 1) for package in used if package is not None)
 
 

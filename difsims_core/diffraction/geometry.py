@@ -113,6 +113,7 @@ def conditions(geometry: Geometry, draws: Draws, which: np.ndarray, second: bool
         beam=zeros if second else draws.of("direct_beam", which),
         distortion=distortions(draws.of("ellipticity", which), draws.of("ellipse_direction_deg", which), shift),
         extinction=zeros,
+        displacement=draws.of("rms_displacement_angstrom", which),
         exponent=draws.of("intensity_exponent", which, 1.0),
         scatter=draws.of("intensity_scatter", which),
         disc=disc,

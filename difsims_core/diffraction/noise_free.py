@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     from orix.crystal_map import Phase
     from orix.quaternion import Rotation
 
-_FURTHER = ("engine", "precession_angle_deg", "shape_factor", "scattering_factors", "debye_waller")
+_OF_DIFFRACTION = (
+    "engine", "precession_angle_deg", "shape_factor", "scattering_factors", "debye_waller", "thickness_angstrom"
+)  # fmt: skip
+_FURTHER = (*_OF_DIFFRACTION, "lattice_scale", "intensities")
 
 
 def radial_profiles(
@@ -58,8 +61,9 @@ def radial_profiles(
         Å⁻¹ per pixel, and pixels along one edge.
     further
         ``engine`` ("kinematical"), ``precession_angle_deg`` (0), ``shape_factor`` ("lorentzian"),
-        ``scattering_factors`` ("lobato"), ``debye_waller`` ("none") and ``lattice_scale`` (1), with the meaning they
-        have in a parameter document.
+        ``scattering_factors`` ("lobato"), ``debye_waller`` ("none"), ``thickness_angstrom`` (none), ``lattice_scale``
+        (1) and ``intensities`` (none), with the meaning they have in a parameter document. ``intensities="bloch"``, or
+        ``{"model": "bloch", …}``, with a thickness gives dynamical diffraction (docs/physics.md §11).
 
     Returns
     -------
@@ -236,20 +240,19 @@ class _Chosen:
         image: tuple[int, int] | None = None,
     ) -> _Chosen:
         """Check the values as a document's are, and read the phase."""
-        unknown = sorted(set(further) - {*_FURTHER, "lattice_scale"})
-        if unknown:
-            raise InputError(
-                f"unknown argument {', '.join(unknown)} (further ones: {', '.join((*_FURTHER, 'lattice_scale'))})"
-            )
+        if unknown := sorted(set(further) - set(_FURTHER)):
+            raise InputError(f"unknown argument {', '.join(unknown)} (further ones: {', '.join(_FURTHER)})")
+        intensities = further.get("intensities")
         document = {
             "microscope": {"beam_energy_kv": beam_energy_kv},
             "detector": {"size_px": size_px, "calibration_per_angstrom": calibration},
             "diffraction": {
                 "max_excitation_error_per_angstrom": max_excitation_error,
                 "relrod_width_per_angstrom": relrod_width,
-                **{name: further[name] for name in _FURTHER if name in further},
+                **{name: further[name] for name in _OF_DIFFRACTION if name in further},
             },
             "lattice_scale": further.get("lattice_scale", 1.0),
+            "intensities": {"model": intensities} if isinstance(intensities, str) else intensities,
             "calibration_scale": 1.0,
             "spots": {"sigma_px": sigma_px, "removal": None},
             "noise": None,
@@ -259,7 +262,7 @@ class _Chosen:
         quaternions = _quaternions(rotations)
         geometry = Geometry.of(beam_energy_kv, spec.detector, np.array([sigma_px], np.float32))
         reach_px = geometry.reach_px if image is None else geometry.image_frame(image).reach
-        engine = ENGINES[spec.diffraction.engine].prepare(spec, [as_crystal(phase)], geometry, reach_px * calibration)
+        engine = ENGINES[spec.engine].prepare(spec, [as_crystal(phase)], geometry, reach_px * calibration)
         return cls(engine, _constant_draws(spec, quaternions))
 
     @property

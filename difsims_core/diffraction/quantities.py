@@ -73,6 +73,7 @@ QUANTITIES = (
     Quantity("direct_beam", Purpose.DIRECT_BEAM, "spots.direct_beam", 0),
     Quantity("intensity_exponent", Purpose.INTENSITY_EXPONENT, "intensities.exponent"),
     Quantity("intensity_scatter", Purpose.INTENSITY_SCATTER, "intensities.scatter"),
+    Quantity("rms_displacement_angstrom", Purpose.DISPLACEMENT, "intensities.rms_displacement_angstrom"),
     Quantity("ellipticity", Purpose.ELLIPTICITY, "distortion.ellipticity"),
     Quantity("beam_stop_radius_px", Purpose.BEAM_STOP, "cut_off.beam_stop_radius_px"),
     Quantity("gap_width_px", Purpose.GAP_WIDTH, "cut_off.gap_width_px"),

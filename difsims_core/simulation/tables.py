@@ -111,7 +111,7 @@ def build_tables(
     if spec.output.polar is not None:
         grid = PolarGrid.over_crop(spec.output.polar.annuli_per_radius, spec.output.polar.n_azimuths)
         cells = polar_cells(spec.detector.size_px, spec.detector.calibration_per_angstrom, grid)
-    engine, library = ENGINES[spec.diffraction.engine].prepare(spec, crystals, geometry, seen), None
+    engine, library = ENGINES[spec.engine].prepare(spec, crystals, geometry, seen), None
     if spec.orientations.kind == "library":
         engine = library = LibraryEngine.around(engine, spec, crystals, seen, libraries)
     if extensions.at("spots"):

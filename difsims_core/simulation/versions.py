@@ -36,7 +36,7 @@ def versions_of_document(spec: SimulationSpec) -> dict[str, Any]:
     InputError
         If no engine or imperfection has a name that the document uses, or an imperfection cannot be applied to it.
     """
-    versions: dict[str, Any] = dict(versions_of(spec.diffraction.engine))
+    versions: dict[str, Any] = dict(versions_of(spec.engine))
     if spec.orientations.kind == "library":
         versions["library_version"] = LIBRARY_VERSION
     if spec.extensions:

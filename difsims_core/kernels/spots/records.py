@@ -94,6 +94,8 @@ class Conditions(NamedTuple):
         xx, xy, yy of the matrix that turns circles into ellipses, and the shift of the centre in x and y, pixels.
     extinction : (m,) float64
         A / |F| of Blackman's formula; 0: kinematical.
+    displacement : (m,) float64
+        Root mean square displacement of the atoms, Å.
     exponent, scatter : (m,) float64
         Exponent of the intensities and standard deviation of their logarithm from spot to spot; 1 and 0: none.
     disc : (m,) float64
@@ -118,6 +120,7 @@ class Conditions(NamedTuple):
     beam: np.ndarray
     distortion: np.ndarray
     extinction: np.ndarray
+    displacement: np.ndarray
     exponent: np.ndarray
     scatter: np.ndarray
     disc: np.ndarray

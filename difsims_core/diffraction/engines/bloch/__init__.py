@@ -1,0 +1,1 @@
+"""The dynamical engine: Bloch waves (docs/physics.md §11)."""

@@ -1,0 +1,155 @@
+"""What the dynamical engine prepares for a phase: reflections, potential, choice of beams (docs/physics.md §11)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from difsims_core.config.imperfections import BlochSpec
+from difsims_core.config.simulation import SimulationSpec
+from difsims_core.crystal.indices import FriedelHalf, friedel_half, mirrored, spanned_lattice
+from difsims_core.crystal.phases import Crystal
+from difsims_core.crystal.potential.fourier import potential_of
+from difsims_core.crystal.rows import as_lattice
+from difsims_core.crystal.structure import B_OF_U
+from difsims_core.errors import CrystalError
+from difsims_core.kernels.bloch.records import BeamChoice, Potential
+from difsims_core.kernels.spots.records import Lattice
+
+_MANY = 1.3  # times the strong beams of a random direction: near a zone axis
+_NEAR_PER_ANGSTROM = 1.2
+_EXTINCT = 1e-7  # of the largest coefficient
+
+
+@dataclass(frozen=True, slots=True)
+class Accuracy:
+    """How many beams are taken into account.
+
+    Attributes
+    ----------
+    strong, weak : float
+        Excitation errors up to which beams are propagated, and up to which they get first-order amplitudes, over the
+        strongest coupling of two beams.
+    g_strong_per_angstrom, g_weak_per_angstrom : float
+        In-plane |g| up to which beams are propagated at least, and up to which weak ones act back on them near a zone
+        axis.
+    fewest_strong, most_strong : int
+        How many are propagated in a random direction at least, and in any at most.
+    """
+
+    strong: float
+    weak: float
+    g_strong_per_angstrom: float
+    g_weak_per_angstrom: float
+    fewest_strong: int
+    most_strong: int
+
+    def choice(self, potential: Potential, density: float, k: float) -> BeamChoice:
+        """Return which beams are taken, ``density`` being the number of reflections per Å⁻³."""
+        coupling, radius = _strongest_coupling(potential, k), self.g_strong_per_angstrom
+        per_error = 2 * math.pi * radius**2 * density
+        strong = max(self.strong * coupling, self.fewest_strong / per_error)
+        many = int(_MANY * per_error * strong)
+        weak = max(self.weak * coupling, 2 * strong)
+        return BeamChoice(strong, weak, radius, self.g_weak_per_angstrom, many, self.most_strong)
+
+
+ACCURACIES = {"default": Accuracy(50, 200, 1.65, 2.4, 90, 600), "fine": Accuracy(120, 400, 2.0, 2.6, 200, 1200)}
+
+
+@dataclass(frozen=True, slots=True)
+class BlochTables:
+    """One phase.
+
+    Attributes
+    ----------
+    lattice : Lattice
+        Reflections as rows; in the place of |F|² stands 1 for those that scattering leads to, be it in several steps.
+    hkl : (n, 3) int16
+        Miller indices.
+    indices : (n, 3) int16
+        The same along the axes of ``lattice``.
+    potential : Potential
+        What couples the beams.
+    choice : BeamChoice
+        Which beams are taken into account.
+    reached_per_volume : float
+        Reflections that scattering leads to per Å⁻³.
+    """
+
+    lattice: Lattice
+    hkl: np.ndarray
+    indices: np.ndarray
+    potential: Potential
+    choice: BeamChoice
+    reached_per_volume: float
+
+    @property
+    def cell_volume(self) -> float:
+        """1: intensities are parts of the incident beam, whatever the cell."""
+        return 1.0
+
+    @classmethod
+    def of(cls, crystal: Crystal, label: int, spec: SimulationSpec, q_max_per_angstrom: float, k: float) -> BlochTables:
+        """Prepare a phase."""
+        wanted, bloch = spec.diffraction, spec.intensities
+        assert isinstance(bloch, BlochSpec)  # noqa: S101 - narrows the type; the document names this engine
+        accuracy, scales = ACCURACIES[bloch.beams], spec.lattice_scale_of(label).support()
+        reach = max(q_max_per_angstrom, accuracy.g_weak_per_angstrom) * scales[1]
+        half = friedel_half(crystal.structure.cell.reciprocal, reach, crystal.name, along_longest_rows=True)
+        if len(half) == 1:
+            raise CrystalError(f"{crystal.name}: no reflection with |g| ≤ {reach:g} Å⁻¹", "check the detector's range")
+        displacement = (0.0, 0.0)
+        if bloch.rms_displacement_angstrom is not None:
+            displacement = bloch.rms_displacement_angstrom.support()
+        potential = potential_of(
+            crystal,
+            half,
+            2 * reach,
+            wanted.scattering_factors,
+            wanted.debye_waller,
+            spec.microscope.beam_energy_kv,
+            scales,
+            (B_OF_U * displacement[0] ** 2, B_OF_U * displacement[1] ** 2),
+            bloch.absorption if isinstance(bloch.absorption, float) else 0.0,
+        )
+        hkl = mirrored(half.hkl(), -1).astype(np.int16)
+        reached = _reached(potential, half)
+        density = np.count_nonzero(reached) / (4 / 3 * math.pi * reach**3)
+        return cls(
+            as_lattice(half, reached.astype(np.float32)[:, None]),
+            hkl,
+            np.ascontiguousarray(hkl[:, half.order]),
+            potential,
+            accuracy.choice(potential, density, k),
+            density,
+        )
+
+
+def _reached(potential: Potential, half: FriedelHalf) -> np.ndarray:
+    """Return (n,) whether scattering can lead to each reflection, be it in several steps.
+
+    Those that are extinct because the cell is a centred one cannot be reached; they are no points of the lattice that
+    the others span.
+    """
+    near = half.lengths() <= _NEAR_PER_ANGSTROM
+    places = potential.origin + potential.places[len(half) - 1 :]
+    size = np.abs(potential.real[0, 0, places])
+    if potential.imaginary.shape[2]:
+        size = np.hypot(size, potential.imaginary[0, 0, places])
+    hkl = half.hkl()
+    basis = spanned_lattice(hkl[near & (size > _EXTINCT * size.max())])
+    steps = hkl @ np.linalg.inv(basis)
+    return mirrored(np.all(np.abs(steps - np.rint(steps)) < 1e-6, axis=1))
+
+
+def _strongest_coupling(potential: Potential, k: float) -> float:
+    """Return the largest |U_g| / 2K, Å⁻¹."""
+    middle = np.array([potential.real.shape[0], potential.real.shape[1]]) // 2
+    squared = potential.real[tuple(middle)].astype(np.float64) ** 2
+    if potential.imaginary.shape[2]:
+        squared += potential.imaginary[tuple(middle)].astype(np.float64) ** 2
+    squared[potential.origin] = 0.0
+    return float(np.sqrt(squared.max())) / (2 * k)
