@@ -113,7 +113,7 @@ def build_tables(
         cells = polar_cells(spec.detector.size_px, spec.detector.calibration_per_angstrom, grid)
     engine, library = ENGINES[spec.engine].prepare(spec, crystals, geometry, seen), None
     if spec.orientations.kind == "library":
-        engine = library = LibraryEngine.around(engine, spec, crystals, seen, libraries)
+        engine = library = LibraryEngine.around(engine, spec, crystals, libraries)
     if extensions.at("spots"):
         engine = ExtendedEngine(engine, extensions)
     return Tables(engine, extensions, *_orientations(spec, crystals), cells, library)

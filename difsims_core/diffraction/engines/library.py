@@ -59,19 +59,16 @@ class LibraryEngine(EngineAround):
         engine: Engine,
         spec: SimulationSpec,
         crystals: Sequence[Crystal],
-        q_max_per_angstrom: float,
         source: LibrarySource,
     ) -> LibraryEngine:
-        """Return the engine around one that is prepared for the same document, crystals and range.
+        """Return the engine around one that is prepared for the same document and crystals.
 
         Raises
         ------
         InputError
             If the resolution makes too many directions.
         """
-        recipes = [
-            LibraryRecipe.of(engine, spec, label, crystal, q_max_per_angstrom) for label, crystal in enumerate(crystals)
-        ]
+        recipes = [LibraryRecipe.of(engine, spec, label, crystal) for label, crystal in enumerate(crystals)]
         return cls(engine, tuple(recipes), source)
 
     @property

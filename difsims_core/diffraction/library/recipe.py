@@ -30,7 +30,6 @@ from difsims_core.diffraction.library.directions import BeamDirections
 from difsims_core.diffraction.quantities import levels
 from difsims_core.errors import InputError
 from difsims_core.kernels.library import HeldSpots
-from difsims_core.kernels.spots.records import Frame
 
 logger = logging.getLogger(__name__)
 
@@ -56,8 +55,8 @@ class LibraryRecipe:
     thickness_angstrom : (t,) float32
         Increasing, Å.
     conditions : mapping of str to float
-        ``lattice_scale``, ``convergence_mrad`` and ``precession_angle_deg`` of all members, and ``reach_per_angstrom``,
-        how far from the centre a spot is kept.
+        What stands for draws of all members, by name: ``lattice_scale``, ``convergence_mrad``,
+        ``precession_angle_deg``, and the calibration and distortion with which a pattern shows most.
     content : mapping
         All this in plain JSON values: what the library is known by.
     """
@@ -71,10 +70,8 @@ class LibraryRecipe:
     content: dict[str, Any]
 
     @classmethod
-    def of(
-        cls, engine: Engine, spec: SimulationSpec, label: int, crystal: Crystal, q_max_per_angstrom: float
-    ) -> LibraryRecipe:
-        """Return the recipe of one phase of a document, for patterns that show up to ``q_max_per_angstrom``.
+    def of(cls, engine: Engine, spec: SimulationSpec, label: int, crystal: Crystal) -> LibraryRecipe:
+        """Return the recipe of one phase of a document.
 
         Raises
         ------
@@ -85,13 +82,16 @@ class LibraryRecipe:
         convergence, thickness = spec.spots.convergence_semi_angle_mrad, diffraction.thickness_angstrom
         assert thickness is not None  # noqa: S101 - narrows the type; the document was checked
         thicknesses = levels(thickness, wanted.thicknesses)
-        scale = sum(scales) / 2
+        scale, distortion, geometry = sum(scales) / 2, spec.distortion, engine.geometry
         conditions = {
             "lattice_scale": scale,
             "convergence_mrad": 0.0 if convergence is None else sum(convergence.support()) / 2,
             "precession_angle_deg": diffraction.precession_angle_deg.support()[0],
-            "reach_per_angstrom": q_max_per_angstrom * scales[1] / scale,
+            "calibration_scale": spec.calibration_scale.support()[1] * scales[1] / scale,
+            "ellipticity": 0.0 if distortion is None else distortion.ellipticity.support()[1],
+            "centre_error_px": 0.0 if distortion is None else distortion.centre_error_px.support()[1],
         }
+        output = spec.output
         directions = BeamDirections.over_sector(crystal, wanted.resolution_deg)
         model = fingerprint_document(diffraction)
         for drawn in ("thickness_angstrom", "relrod_width_per_angstrom", "precession_angle_deg"):
@@ -107,6 +107,9 @@ class LibraryRecipe:
             "resolution_deg": wanted.resolution_deg,
             "thickness_angstrom": thicknesses.tolist(),
             "scales": list(scales),
+            "detector": fingerprint_document(spec.detector),
+            "reach_px": [geometry.reach_px, geometry.disc_px, float(geometry.sigma_px[-1])],
+            "shows_all": output.x_all or output.polar_all or output.peaks or spec.postprocessing.q_crop is not None,
             **conditions,
         }
         return cls(engine, label, crystal, directions, thicknesses, conditions, content)
@@ -149,9 +152,7 @@ class LibraryRecipe:
         n, t = stop - first, len(self.thickness_angstrom)
         draws = self._draws(first, stop)
         (crystals,) = self.engine.grains(draws, np.full(n * t, self.label))
-        per_px = self.engine.geometry.detector.calibration_per_angstrom
-        reach = self.conditions["reach_per_angstrom"] / per_px
-        spots = self.engine.spots(crystals, Frame(reach, reach, 0.0, True, reach))
+        spots = self.engine.spots(crystals, self.engine.geometry.frame)
         n_reflections = len(self.engine.phases[self.label].hkl)
         member, level = np.divmod(spots.crystal, t)
         places, place = np.unique(member * n_reflections + spots.reflection, return_inverse=True)
@@ -172,8 +173,8 @@ class LibraryRecipe:
             "thickness_angstrom": thickness,
             "relrod_width_per_angstrom": 1 / thickness,
         }
-        for name in ("lattice_scale", "precession_angle_deg", "convergence_mrad"):
-            values[name] = np.full(n, known[name])
+        values |= {name: np.full(n, value) for name, value in known.items()}
+        values["centre_error_px"] = np.stack([values["centre_error_px"], np.zeros(n)], axis=1)
         return Draws(np.arange(first * t, stop * t), values)
 
 
