@@ -41,10 +41,9 @@ def noise_free_polar_cells(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Compute ``n`` polar patterns on a reduced grid from their spots; see ``Engine.polar_cells``."""
     grid = cells.grid
-    step_px = grid.grid.step_per_angstrom / geometry.detector.calibration_per_angstrom
     classes = np.unique(sigma_class(geometry.sigma_px))
-    wide = wide_cells(cells, step_px, tuple(int(number) for number in classes if number >= 0))
-    ends = _REACH_SIGMA, (grid.stop_annulus - 0.5) * step_px + 1
+    wide = wide_cells(cells, tuple(int(number) for number in classes if number >= 0))
+    ends = _REACH_SIGMA, (grid.stop_annulus - 0.5) * cells.step_px + 1
     patterns = np.zeros((n, grid.n_radii * grid.n_azimuths), np.float32)
 
     def draw(source: SpotSource, common: tuple) -> np.ndarray:

@@ -124,6 +124,7 @@ def _facts(diagnosis: Diagnosis) -> tuple[tuple[str, str], ...]:
         ("calibration", f"{geometry.calibration_per_angstrom:.6g} Å⁻¹/px{error}"),
         ("ellipticity", f"{100 * geometry.ellipticity:.2f} %"),
         ("drift", survey.drift.kind),
+        ("an electron reads", f"{survey.counts_scale:.3g}"),
         ("scan step", "unknown" if scan.scan_step_nm is None else f"{scan.scan_step_nm:g} nm"),
     ]
     return tuple(facts)

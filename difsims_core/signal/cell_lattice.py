@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
 
 import numpy as np
 from numpy.polynomial import legendre
@@ -18,8 +17,10 @@ from difsims_core.signal.polar_grid import PolarGrid
 NARROWEST_PX = 1.5
 """σ from which spots are drawn on nodes, pixels: sharper ones cover fewer pixels than nodes."""
 _CLASSES_PER_DOUBLING = 2
-_ALIKE = 1.3  # ratio of the radii of a band
-_LEAST, _PER_SIGMA = 2.0, 1.5  # nodes across a cell, and a σ of half its width: cosines of 1 − 10⁻⁵ and better
+_ALIKE = 1.6  # ratio of the radii of a band
+_SIGMAS_TOGETHER = 2.0  # width of the radii that have nodes in common
+_LEAST = 2.0  # nodes of half a width of nothing
+_ACROSS, _ALONG = 2.0, 1.5  # more for each σ of it along the radius and the azimuth: cosines above 1 − 10⁻⁵
 
 
 def sigma_class(sigma_px: np.ndarray) -> np.ndarray:
@@ -54,7 +55,7 @@ class WideCells:
 
 
 @lru_cache(maxsize=8)
-def wide_cells(cells: PolarCells, step_px: float, classes: tuple[int, ...]) -> WideCells:
+def wide_cells(cells: PolarCells, classes: tuple[int, ...]) -> WideCells:
     """Return the nodes of a grid on its detector for some classes of σ: none where the grid reaches the beam.
 
     What the pixels of a cell make of a function, its mean over them by their shares, equals what they make of the
@@ -63,38 +64,35 @@ def wide_cells(cells: PolarCells, step_px: float, classes: tuple[int, ...]) -> W
 
     Parameters
     ----------
-    cells, step_px
-        The grid on its detector, and the width of an annulus, pixels.
+    cells
+        The grid on its detector.
     classes
         Of ``sigma_class``, increasing.
     """
     grid = cells.grid
-    width = grid.annuli_per_radius * step_px
-    middle = (grid.first_annulus - 0.5) * step_px + width / 2 + width * np.arange(grid.n_radii)
+    width = grid.annuli_per_radius * cells.step_px
+    middle = (grid.first_annulus - 0.5) * cells.step_px + width / 2 + width * np.arange(grid.n_radii)
     placed = _pixels(cells, middle)
     if np.abs(placed.from_middle).max() >= middle[0]:
         classes = ()
-    start, n_radial, offsets, bands = [0], [], [], []
-    for number in classes:
-        sigma = NARROWEST_PX * 2 ** (number / _CLASSES_PER_DOUBLING)
-        n = _count(float(np.abs(placed.from_middle).max()), sigma)
-        offset, across = _interpolation(n, placed.from_middle)
-        bands += [_band(placed, grid, radii, middle[radii[-1]], sigma, across) for radii in _alike(middle)]
-        n_radial.append(n)
-        offsets.append(offset)
-        start.append(len(bands))
-    offset_px = np.zeros((len(classes), max(n_radial, default=0)))
-    for row, offset in zip(offset_px, offsets, strict=True):
-        row[: len(offset)] = offset
-    angles = [band.angle for band in bands]
-    every = np.concatenate([*angles, np.empty(0)])
+    bands = [_bands_of(placed, cells, middle, number) for number in classes]
+    every = [band for some in bands for band in some]
+    offset_px = np.zeros((len(classes), max((len(some[0].offset_px) for some in bands), default=0)))
+    for row, some in zip(offset_px, bands, strict=True):
+        row[: len(some[0].offset_px)] = some[0].offset_px
+    angles = np.concatenate([*(band.angle for band in every), np.empty(0)])
+    most = max((max(len(band.angle), len(band.offset_px) * grid.n_radii) for band in every), default=0)
     nodes = CellLattices(
-        float(middle[0]), float(width), grid.n_azimuths, max((len(angle) for angle in angles), default=0),
-        np.array(start), np.array(n_radial, np.int64), offset_px,
-        np.array([band.first for band in bands], np.int64), np.array([band.stop for band in bands], np.int64),
-        np.array([len(angle) // grid.n_azimuths for angle in angles], np.int64), _starts(angles),
-        np.cos(every), np.sin(every), _starts([band.weight for band in bands]),
-        np.concatenate([*(band.weight for band in bands), np.empty(0, np.float32)]),
+        float(middle[0]), float(width), grid.n_azimuths, grid.n_radii, most,
+        np.cumsum([0, *(len(some) for some in bands)]), np.array([some[0].together for some in bands], np.int64),
+        np.array([len(some[0].offset_px) for some in bands], np.int64), offset_px,
+        np.array([band.radii.start for band in every], np.int64),
+        np.array([band.radii.stop for band in every], np.int64),
+        np.array([len(band.angle) // grid.n_azimuths for band in every], np.int64),
+        _starts([len(band.angle) for band in every]), np.cos(angles), np.sin(angles),
+        _starts([band.n_nodes for band in every]), sum(band.n_nodes for band in every),
+        _starts([len(band.weight) for band in every]),
+        np.concatenate([*(band.weight for band in every), np.empty(0, np.float32)]),
     )  # fmt: skip
     return WideCells(np.array(classes, np.int64), nodes)
 
@@ -112,12 +110,17 @@ class _Pixels:
 
 @dataclass(frozen=True, slots=True)
 class _Band:
-    """Radii with equally many nodes along the azimuth, the angles of those, and weights (radius, node, angle)."""
+    """Some radii, ``together`` of which have nodes in common: these, and weights (radius, radial node, angle)."""
 
-    first: int
-    stop: int
+    radii: range
+    together: int
+    offset_px: np.ndarray
     angle: np.ndarray
     weight: np.ndarray
+
+    @property
+    def n_nodes(self) -> int:
+        return -(-len(self.radii) // self.together) * len(self.offset_px) * len(self.angle)
 
 
 def _pixels(cells: PolarCells, middle: np.ndarray) -> _Pixels:
@@ -129,45 +132,51 @@ def _pixels(cells: PolarCells, middle: np.ndarray) -> _Pixels:
     return _Pixels(radius, sector, np.hypot(x, y) - middle[radius], turned - n * np.round(turned / n), share)
 
 
-def _alike(middle: np.ndarray) -> list[range]:
-    """Return runs of radii of which the last one is hardly larger than the first one."""
-    edges = [0]
-    while edges[-1] < len(middle):
-        edges.append(int(np.searchsorted(middle, middle[edges[-1]] * _ALIKE, side="right")))
-    return [range(first, stop) for first, stop in pairwise(edges)]
+def _bands_of(placed: _Pixels, cells: PolarCells, middle: np.ndarray, number: int) -> list[_Band]:
+    """Return the bands of a class: whole rings, of which the last radius is hardly larger than the first one."""
+    sigma = NARROWEST_PX * 2 ** (number / _CLASSES_PER_DOUBLING)
+    width = cells.grid.annuli_per_radius * cells.step_px
+    together = max(1, round(_SIGMAS_TOGETHER * sigma / width))
+    bands, first = [], 0
+    while first < len(middle):
+        alike = int(np.searchsorted(middle, middle[first] * _ALIKE, side="right")) - first
+        stop = min(first + max(alike // together, 1) * together, len(middle))
+        bands.append(_band(placed, cells.grid, middle, range(first, stop), together, sigma))
+        first = stop
+    return bands
 
 
-def _band(
-    placed: _Pixels, grid: PolarGrid, radii: range, outermost_px: float, sigma: float, across: np.ndarray
-) -> _Band:
+def _band(placed: _Pixels, grid: PolarGrid, middle: np.ndarray, radii: range, together: int, sigma: float) -> _Band:
     some = (placed.radius >= radii.start) & (placed.radius < radii.stop)
-    from_axis = placed.from_axis[some]
-    n_along = _count(float(np.abs(from_axis).max(initial=0)) * outermost_px * 2 * np.pi / grid.n_azimuths, sigma)
-    place, along = _interpolation(n_along, from_axis)
-    shape = (len(radii), across.shape[1], grid.n_azimuths, n_along)
-    weight = np.empty(shape, np.float32)
-    to = (placed.radius[some] - radii.start) * grid.n_azimuths + placed.sector[some]
-    for k in range(shape[1]):
-        part = placed.share[some] * across[some, k]
+    row, from_axis, width = placed.radius[some] - radii.start, placed.from_axis[some], middle[1] - middle[0]
+    from_ring = placed.from_middle[some] + (row % together - (together - 1) / 2) * width
+    half = float(np.abs(placed.from_middle).max()) + (together - 1) / 2 * width
+    offset, across = _interpolation(_count(half, sigma, _ACROSS), half, from_ring)
+    half = float(np.abs(from_axis).max(initial=0.5))
+    n_along = _count(half * middle[radii[-1]] * 2 * np.pi / grid.n_azimuths, sigma, _ALONG)
+    place, along = _interpolation(n_along, half, from_axis)
+    weight = np.empty((len(radii), len(offset), grid.n_azimuths, n_along), np.float32)
+    for k in range(len(offset)):
+        part = placed.share[some] * across[:, k]
         for m in range(n_along):
-            summed = np.bincount(to, part * along[:, m], len(radii) * grid.n_azimuths)
+            summed = np.bincount(
+                row * grid.n_azimuths + placed.sector[some], part * along[:, m], weight[:, 0, :, 0].size
+            )
             weight[:, k, :, m] = summed.reshape(len(radii), -1)
     angle = (np.arange(grid.n_azimuths)[:, None] + 0.5 + place) * (2 * np.pi / grid.n_azimuths)
-    return _Band(radii.start, radii.stop, angle.ravel(), weight.ravel())
+    return _Band(radii, together, offset, angle.ravel(), weight.ravel())
 
 
-def _count(half_px: float, sigma: float) -> int:
-    return math.ceil(_LEAST + _PER_SIGMA * half_px / sigma)
+def _count(half_px: float, sigma: float, per_sigma: float) -> int:
+    return math.ceil(_LEAST + per_sigma * half_px / sigma)
 
 
-def _starts(parts: list[np.ndarray]) -> np.ndarray:
-    sizes = np.array([len(part) for part in parts], np.int64)
-    return np.cumsum(sizes) - sizes
+def _starts(sizes: list[int]) -> np.ndarray:
+    return np.cumsum(np.array(sizes, np.int64)) - sizes
 
 
-def _interpolation(n: int, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return ``n`` nodes that span the places ``at``, and (len(at), n): what the value at each of them counts there."""
-    half = float(np.abs(at).max(initial=1e-6))
+def _interpolation(n: int, half: float, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return ``n`` nodes on −half … half, and (len(at), n): what the value at each of them counts at ``at``."""
     node, weight = legendre.leggauss(n)
     degree = np.arange(n)
     project = (degree[:, None] + 0.5) * legendre.legvander(node, n - 1).T * weight

@@ -76,6 +76,8 @@ class PolarCells:
     ----------
     grid : PolarGrid
         The grid.
+    step_px : float
+        Width of an annulus, pixels.
     size_px : int
         Pixels along one edge of the square in its middle that holds the cells.
     pixels : PixelsOfCells
@@ -87,6 +89,7 @@ class PolarCells:
     """
 
     grid: PolarGrid
+    step_px: float
     size_px: int
     pixels: PixelsOfCells
     shares: SharesOfPixels
@@ -106,7 +109,8 @@ def polar_cells(detector_size_px: int, calibration_per_angstrom: float, grid: Po
 
     from difsims_core.signal.cell_operator import cell_operator  # loads SciPy's sparse arrays
 
-    reach = grid.stop_annulus * grid.grid.step_per_angstrom / calibration_per_angstrom
+    step_px = grid.grid.step_per_angstrom / calibration_per_angstrom
+    reach = grid.stop_annulus * step_px
     if reach > _MOST_PX:
         raise InputError(
             f"pixels of {calibration_per_angstrom:g} Å⁻¹ make the polar grid reach {reach:.0f} px from the beam; "
@@ -126,6 +130,7 @@ def polar_cells(detector_size_px: int, calibration_per_angstrom: float, grid: Po
     means.sort_indices()
     return PolarCells(
         grid,
+        step_px,
         size,
         PixelsOfCells(*_parts(means)),
         SharesOfPixels(*_parts(means.tocsc())),

@@ -8,8 +8,10 @@ from difsims_core.config.simulation import SimulationSpec
 from difsims_core.diffraction.engines.versions import LIBRARY_VERSION, OWN_VERSIONS
 from difsims_core.families import ENGINES
 
-SIMULATION_VERSION = "3"
+SIMULATION_VERSION = "2"
 """Changes whenever the bytes change for the same document and the same spots: draws, detector, noise, normalisation."""
+POLAR_VERSION = "2"
+"""The same for reduced polar patterns."""
 
 
 def versions_of(engine: str = "kinematical") -> dict[str, str]:
@@ -29,7 +31,7 @@ def versions_of(engine: str = "kinematical") -> dict[str, str]:
 
 
 def versions_of_document(spec: SimulationSpec) -> dict[str, Any]:
-    """Return ``versions_of`` the engine of a document, and those of libraries and extensions where it has any.
+    """Return ``versions_of`` the engine of a document, and those of what else it asks for that has one.
 
     Raises
     ------
@@ -37,6 +39,8 @@ def versions_of_document(spec: SimulationSpec) -> dict[str, Any]:
         If no engine or imperfection has a name that the document uses, or an imperfection cannot be applied to it.
     """
     versions: dict[str, Any] = dict(versions_of(spec.engine))
+    if spec.output.polar is not None:
+        versions["polar_version"] = POLAR_VERSION
     if spec.orientations.kind == "library":
         versions["library_version"] = LIBRARY_VERSION
     if spec.extensions:

@@ -10,9 +10,10 @@ CENTRES = np.array([[10.2, 12.7], [0.0, 0.0], [19.6, 24.9]])
 
 @pytest.fixture(params=["compiled", "interpreted"])
 def count(request):
-    def run(frames, good, centres, radius):
+    def run(frames, good, centres, radius, scale=1.0):
         out = np.empty((len(frames), 4))
-        (frame_counts if request.param == "compiled" else frame_counts.py_func)(frames, good, centres, radius, out)
+        counts = frame_counts if request.param == "compiled" else frame_counts.py_func
+        counts(frames, good, centres, radius, scale, out)
         return out
 
     return run

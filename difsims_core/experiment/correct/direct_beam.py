@@ -14,7 +14,7 @@ _WIDER = 1.5  # times the radius of the disc: the circle in which it is weighed
 _MARGIN_PX = 1.5
 _SMALL_PX = 8.0  # a disc of less needs more than its own pixels
 _EDGE = 0.3  # of the top: where the mean disc ends
-_LEAST_COUNTS = 30.0
+_LEAST_ELECTRONS = 30.0
 _SMOOTHING_PX = 1.5
 
 
@@ -28,10 +28,13 @@ class BeamFinder:
         (row, column) of the beam in the mean pattern.
     disc_radius_px : float
         Radius of its disc there, wander of the beam included.
+    counts_scale : float
+        What one electron reads: a disc of fewer than 30 electrons is none, and counting errors are those of electrons.
     """
 
     start_px: tuple[float, float]
     disc_radius_px: float
+    counts_scale: float = 1.0
 
     def measure(self, frames: np.ndarray, good: np.ndarray) -> BeamCentres:
         """Measure the beam of (n, rows, columns) frames; bad pixels are filled from their neighbours."""
@@ -40,8 +43,8 @@ class BeamFinder:
         radius = _WIDER * self.disc_radius_px + _MARGIN_PX
         fine = 2 if radius < _SMALL_PX else 1
         beam_centres(frames, np.ascontiguousarray(good), starts, radius, fine, out)
-        out[out[:, 3] < _LEAST_COUNTS, :2] = np.nan
-        return BeamCentres(out[:, :2], out[:, 2])
+        out[out[:, 3] < _LEAST_ELECTRONS * self.counts_scale, :2] = np.nan
+        return BeamCentres(out[:, :2], out[:, 2] * math.sqrt(self.counts_scale))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +63,15 @@ class BeamCentres:
     error_px: np.ndarray
 
 
-def find_beam(mean: np.ndarray, good: np.ndarray) -> BeamFinder:
+def find_beam(mean: np.ndarray, good: np.ndarray, counts_scale: float = 1.0) -> BeamFinder:
     """Find the direct beam in the mean pattern of a scan: the brightest disc.
 
     Parameters
     ----------
     mean, good
         (rows, columns) counts, and bool: True for pixels that count.
+    counts_scale
+        What one electron reads.
 
     Raises
     ------
@@ -92,7 +97,7 @@ def find_beam(mean: np.ndarray, good: np.ndarray) -> BeamFinder:
             f"the direct beam lies at the edge of the frame (row {row}, column {column} of {mean.shape})",
             "centre the diffraction pattern on the detector, or give the place of the beam as beam.centre_px",
         )
-    return BeamFinder((float(row), float(column)), radius)
+    return BeamFinder((float(row), float(column)), radius, counts_scale)
 
 
 def _component(mask: np.ndarray, row: int, column: int) -> np.ndarray:

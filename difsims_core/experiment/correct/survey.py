@@ -12,7 +12,8 @@ from difsims_core.crystal.reflections import ReflectionList
 from difsims_core.errors import ExperimentError
 from difsims_core.experiment.correct.bad_pixels import BadPixels, find_bad_pixels
 from difsims_core.experiment.correct.beam_evidence import BeamEvidence, beam_evidence
-from difsims_core.experiment.correct.direct_beam import BeamFinder, find_beam
+from difsims_core.experiment.correct.counts_scale import counts_scale
+from difsims_core.experiment.correct.direct_beam import BeamCentres, BeamFinder, find_beam
 from difsims_core.experiment.correct.drift import Drift, fit_drift
 from difsims_core.experiment.correct.fit_geometry import FEWEST_SPOTS, GeometryFit, fit_geometry
 from difsims_core.experiment.correct.friedel import friedel_centres
@@ -48,6 +49,8 @@ class Survey:
         How many were looked at.
     evidence : BeamEvidence or None
         That this is the beam; None: it was left behind (`write.survey_text`).
+    counts_scale : float
+        What one electron reads.
     """
 
     mean: np.ndarray
@@ -59,6 +62,7 @@ class Survey:
     n_patterns: int
     spots: ScanSpots | None = None
     evidence: BeamEvidence | None = None
+    counts_scale: float = 1.0
 
     @property
     def disc_radius_px(self) -> float:
@@ -77,10 +81,14 @@ class Survey:
             Row and column, px.
         modelled : (n,) bool
         """
+        found = None if self.finder is None else self.finder.measure(frames, self.pixels.good)
+        return self.settled(found, positions)
+
+    def settled(self, found: BeamCentres | None, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return what `centres` does, of beams that were measured; None: they were not."""
         expected = self.drift.at(positions)
-        if self.finder is None:
-            return expected, np.ones(len(frames), bool)
-        found = self.finder.measure(frames, self.pixels.good)
+        if found is None:
+            return expected, np.ones(len(positions), bool)
         away = np.abs(found.yx_px - expected).max(axis=1)
         far = ~(away < max(_OUTLIER * self.drift.residual_px, _LEAST_PX))
         modelled = far | (found.error_px > max(self.drift.residual_px, _LEAST_PX / 10))
@@ -119,27 +127,30 @@ def survey(
     """
     mean, variance = _moments(sample.frames)
     given = np.ones(mean.shape, bool) if mask is None else mask
+    scale = counts_scale(sample.frames, given)
+    electrons = sample if scale == 1.0 else replace(sample, frames=_scaled(sample.frames, 1 / scale))
     if spec.pixels.find_bad:
-        pixels = find_bad_pixels(mean, variance, len(sample.frames), given)
+        pixels = find_bad_pixels(mean / scale, variance / scale**2, len(sample.frames), given)
     else:
         pixels = BadPixels(
             given & np.isfinite(mean), int((~given).sum()), 0, 0, int((given & ~np.isfinite(mean)).sum())
         )
     mean = np.where(np.isfinite(mean), mean, 0.0)
-    finder = None
+    finder = beams = None
     if spec.beam.method == "disc":
-        finder = find_beam(mean, pixels.good)
-        measured = finder.measure(sample.frames, pixels.good).yx_px
-    else:
-        measured = _without_disc(sample, pixels.good, spec.beam)
+        finder = find_beam(mean, pixels.good, scale)
+        beams = finder.measure(sample.frames, pixels.good)
+    measured = _without_disc(electrons, pixels.good, spec.beam) if beams is None else beams.yx_px
     drift = fit_drift(sample.positions, measured, scan_shape)
     radius = finder.disc_radius_px if finder else None
-    evidence = beam_evidence(sample.frames, pixels.good, drift.at(sample.positions), radius)
-    found = Survey(mean, pixels, finder, drift, known, None, len(sample.frames), evidence=evidence)
-    return _with_geometry(found, sample, spec.geometry, phases)
+    evidence = beam_evidence(electrons.frames, pixels.good, drift.at(sample.positions), radius)
+    found = Survey(mean, pixels, finder, drift, known, None, len(sample.frames), evidence=evidence, counts_scale=scale)
+    return _with_geometry(found, electrons, found.settled(beams, sample.positions)[0], spec.geometry, phases)
 
 
-def _with_geometry(found: Survey, sample: Sample, wanted: GeometrySpec, phases: Sequence[ReflectionList]) -> Survey:
+def _with_geometry(
+    found: Survey, electrons: Sample, centres: np.ndarray, wanted: GeometrySpec, phases: Sequence[ReflectionList]
+) -> Survey:
     """Fit the ellipse where it is wanted; where it is known the fit is kept for comparison, if there can be one."""
     known, ellipse = found.geometry, wanted.ellipse
     fitted = ellipse == "fit" and wanted.standard is None
@@ -152,8 +163,7 @@ def _with_geometry(found: Survey, sample: Sample, wanted: GeometrySpec, phases: 
         )
     if not phases:
         return replace(found, geometry=known)
-    centres, _ = found.centres(sample.frames, sample.positions)
-    spots = find_scan_spots(sample.frames, found.pixels.good, centres, found.disc_radius_px, sample.positions)
+    spots = find_scan_spots(electrons.frames, found.pixels.good, centres, found.disc_radius_px, electrons.positions)
     if len(spots.counts) < FEWEST_SPOTS and not fitted:
         return replace(found, geometry=known)
     fit = fit_geometry(
@@ -168,6 +178,10 @@ def _with_geometry(found: Survey, sample: Sample, wanted: GeometrySpec, phases: 
         refined, error = fit.geometry.calibration_per_angstrom, fit.geometry.calibration_error
         known = replace(known, calibration_per_angstrom=refined, calibration_error=error)
     return replace(found, geometry=known, fit=fit, spots=spots)
+
+
+def _scaled(frames: np.ndarray, factor: float) -> np.ndarray:
+    return np.multiply(frames, np.float32(factor), dtype=np.float32)
 
 
 def _moments(frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

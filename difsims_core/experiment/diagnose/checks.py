@@ -24,7 +24,7 @@ _FEW = (0.01, 0.1)  # shares of patterns: single grains are unharmed, and a tent
 _AGREES = (0.04, 0.0)  # scans of the right phases reach 0.05 … 0.15; at 0 the lines explain nothing
 _BRIGHTER = (10.0, 2.5)  # than any spot: beams of scans outshine spots 4 … 90 times, mistaken ones 1 … 4 times
 _ASYMMETRIC = 0.05  # below the best symmetry: beams reach it to 0.01 in scans of many grains, spots are 0.1 … 0.7 off
-_COUNTS = (30.0, 3.0)  # in an annulus: 18 % counting noise, and 58 %
+_ELECTRONS = (30.0, 3.0)  # in an annulus: 18 % counting noise, and 58 %
 _PIXELS = (0.02, 0.2)
 _LEVELLED = (0.01, 0.5)
 _FEWEST = 4  # patterns of which one can be judged by the others
@@ -167,19 +167,22 @@ def _calibration(prepared: PreparedScan, _sums: ScanSums) -> Check:
 def _dose(prepared: PreparedScan, sums: ScanSums) -> Check:
     alive = sums.scattered[sums.flags & DEAD == 0]
     n_annuli = REFERENCE_GRID.crop_bins[1] - REFERENCE_GRID.crop_bins[0]
-    scattered = float(np.nanmedian(alive)) if np.isfinite(alive).any() else 0.0
+    scale = prepared.survey.counts_scale
+    scattered = float(np.nanmedian(alive)) / scale if np.isfinite(alive).any() else 0.0
     value = scattered / n_annuli
     sentence = (
-        f"half of the patterns have more than {scattered:,.0f} counts in the crop, {value:,.1f} in an annulus"
+        f"half of the patterns have more than {scattered:,.0f} electrons in the crop, {value:,.1f} in an annulus"
         f"{f' (noise {_percent(value**-0.5, 0)})' if value > 0 else ''}."
     )
+    if scale != 1:
+        sentence += f" An electron reads {scale:.3g}, as pixels scatter."
     mean, good = prepared.survey.mean, prepared.survey.pixels.good
     if float(np.median(mean[good])) < 0:
         sentence += (
             " Most pixels read below zero: the dark reference, or a background that was taken off, is larger than what "
             "was recorded."
         )
-    return judged(DOSE, value, "counts in an annulus", _COUNTS, sentence)
+    return judged(DOSE, value, "electrons in an annulus", _ELECTRONS, sentence)
 
 
 def _bad_pixels(prepared: PreparedScan, _sums: ScanSums) -> Check:

@@ -14,7 +14,7 @@ from difsims_core.experiment.inputs import ScanInputs
 from difsims_core.experiment.raw_scan import RawScan
 from difsims_core.storage.zarr.written import checksum
 
-PREPROCESSING_VERSION = "1"
+PREPROCESSING_VERSION = "2"
 """Of what turns frames into patterns; another one when results change."""
 
 

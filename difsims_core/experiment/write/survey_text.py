@@ -32,6 +32,8 @@ class SurveyText(Record):
         Bits of the pixels that count, row after row, base64.
     beam : part or None
         How the beam is found; None: the drift gives it.
+    counts_scale
+        What one electron reads.
     drift, coefficients, scan_shape, residual_px
         As `Drift`.
     calibration_per_angstrom, ellipse
@@ -45,6 +47,7 @@ class SurveyText(Record):
     frame_shape: Items[Size]
     good_pixels: Text
     beam: _Beam | None
+    counts_scale: float
     drift: Text
     coefficients: Items[Items[float]]
     scan_shape: Items[Size]
@@ -60,6 +63,7 @@ class SurveyText(Record):
             frame_shape=good.shape,
             good_pixels=base64.b64encode(np.packbits(good).tobytes()).decode(),
             beam=finder and _Beam(start_px=_floats(finder.start_px), disc_radius_px=float(finder.disc_radius_px)),
+            counts_scale=float(found.counts_scale),
             drift=drift.kind,
             coefficients=tuple(map(_floats, drift.coefficients)),
             scan_shape=drift.scan_shape,
@@ -77,11 +81,12 @@ class SurveyText(Record):
         return Survey(
             mean=np.empty((0, 0)),
             pixels=BadPixels(good, 0, 0, 0),
-            finder=beam and BeamFinder((beam.start_px[0], beam.start_px[1]), beam.disc_radius_px),
+            finder=beam and BeamFinder((beam.start_px[0], beam.start_px[1]), beam.disc_radius_px, self.counts_scale),
             drift=Drift(self.drift, np.array(self.coefficients), (ny, nx), self.residual_px),
             geometry=Geometry(self.calibration_per_angstrom, (a, b)),
             fit=None,
             n_patterns=0,
+            counts_scale=self.counts_scale,
         )
 
 

@@ -74,7 +74,7 @@ def _attributes(inputs: ScanInputs, prepared: PreparedScan, plan: ScanPlan) -> d
     return {
         **plan.claim().to_document(),
         "preprocessing_version": PREPROCESSING_VERSION,
-        "counts_scale": 1.0,
+        "counts_scale": survey.counts_scale,
         "calibration_per_angstrom": geometry.calibration_per_angstrom,
         "calibration_relative_error": _finite(geometry.calibration_error),
         "ellipse": list(geometry.ellipse),

@@ -8,7 +8,7 @@ import numpy as np
 
 from difsims_core.kernels.compile import kernel
 from difsims_core.kernels.image.images import render_spot
-from difsims_core.kernels.polar.lattice import add_nodes, add_wide_spot
+from difsims_core.kernels.polar.lattice import add_nodes, add_wide_spots
 from difsims_core.kernels.profile.pattern import spots_of_pattern
 from difsims_core.kernels.random.counter_rng import next_unit, seed_stream
 from difsims_core.kernels.random.poisson import binomial
@@ -95,13 +95,17 @@ def phase_polar_cells(conditions, lattice, beam, given, frame, cells, ends, rand
     reach_sigma, outer_px = ends
     brightest = np.zeros(where.shape[0])
     image, across = np.empty((size, size), np.float32), np.empty(size, np.float32)
-    nodes, work = np.zeros(nodes_of_cells.weights.shape[0], np.float32), np.empty((3, nodes_of_cells.most), np.float32)
+    nodes, work = np.zeros(nodes_of_cells.n_nodes, np.float32), np.empty((4, nodes_of_cells.most), np.float32)
     middle = (size - 1) / 2
     for i in range(where.shape[0]):
         n, top = spots_of_pattern(i, conditions, lattice, beam, given, frame, random, spots)
         brightest[i] = top
         route, sigma, pattern = routes[i], conditions.sigma[i], patterns[where[i]]
         reach = reach_sigma * sigma
+        if route >= 0:
+            add_wide_spots(nodes, nodes_of_cells, route, spots, n, sigma, reach, outer_px, work)
+            add_nodes(nodes, nodes_of_cells, route, pattern, work)
+            continue
         if route == BY_IMAGE:
             image[:] = np.float32(0)
         for j in range(n):
@@ -110,15 +114,11 @@ def phase_polar_cells(conditions, lattice, beam, given, frame, cells, ends, rand
                 continue
             if route == BY_IMAGE:
                 render_spot(image, x + middle, y + middle, intensity, sigma, reach, across)
-            elif route == AT_PIXELS:
-                share_spot(pattern, of_pixels, size, x + middle, y + middle, intensity, sigma, reach, across)
             else:
-                add_wide_spot(nodes, nodes_of_cells, route, x, y, intensity, sigma, reach, work)
+                share_spot(pattern, of_pixels, size, x + middle, y + middle, intensity, sigma, reach, across)
         if route == BY_IMAGE:
             hide(image, conditions.hidden[i])
             share_image(image.ravel(), of_cells, pattern)
-        elif route != AT_PIXELS:
-            add_nodes(nodes, nodes_of_cells, route, pattern, work)
     return brightest
 
 
