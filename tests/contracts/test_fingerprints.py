@@ -19,10 +19,10 @@ from difsims_core.resources import specs_folder
 from difsims_core.simulation.simulator import Simulator
 
 GOLDEN = {
-    "bulk": "f2d89e27b65a79fdce732174ccbe70d144346f20d7e77e67f0dfdc2ac13f52cc",
-    "historical": "78b68f90b6978386d10b7d12f8cf6c677b4257d37c66223bb5ee7db2efaf11c5",
-    "realistic": "a7d79606650e55fb4be80798551942f11b1340b8abff6e3350b485222afb53e1",
-    "reference": "f5d0183cf0ccf369202011ba379217eab9697e1d87dc528cf5805f018caf20f7",
+    "bulk": "29736271149cf9073370792b152d28fd803a45bf2da21b9034b8457cb57caed3",
+    "historical": "a1b1757850ac03f09c0fafdcb7e2add7a8c1245bae55bfee2dd28d608acec122",
+    "realistic": "dfad16c6995dd6a277eb5cad3b0544eec1c78c59bb08f909b923aa0b9ab6387b",
+    "reference": "1f7db4600860080035db09eedc411cf39453a459fbd32d974d2a888d8209c934",
 }
 
 
