@@ -47,6 +47,20 @@ def test_a_spot_beside_a_stop_is_no_beam_and_friedel_pairs_give_it(tmp_path):
     assert verdict_of(by_pairs, checks.IDENTITY) == "good"
 
 
+@pytest.mark.parametrize("hides", [True, False])
+def test_a_beam_of_which_a_stop_hides_a_part_is_doubtful(tmp_path, hides):
+    """Its bright half lies a pixel beside the centre; a stop that ends beside the beam moves nothing."""
+    frames = make_scan(PHASES, Faults(seed=62, electrons=60_000)).frames
+    y, x = np.indices(SHAPE)
+    stop = (x > (79.5 if hides else 86)) & (abs(y - 79.5) < 9)
+    found = diagnosed(
+        tmp_path, np.where(stop, 0, frames).astype(np.uint16), geometry=NO_ELLIPSE, pixels={"find_bad": False},
+        integration={"polar": False, "uncovered": "flag"},
+    )  # fmt: skip
+    assert verdict_of(found, checks.IDENTITY) == ("doubtful" if hides else "good")
+    assert ("hides a part" in found.verdict.of(checks.IDENTITY).sentence) == hides
+
+
 def test_a_given_place_that_is_no_centre_is_doubtful(tmp_path):
     frames = make_scan(PHASES, Faults(seed=63, electrons=60_000)).frames
     flagged = {"polar": False, "uncovered": "flag"}

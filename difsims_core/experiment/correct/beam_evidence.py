@@ -11,6 +11,8 @@ _LARGEST = 256  # px: larger frames are binned to about that
 _SMOOTHING_PX = 1.5
 _BESIDE = 2.5  # times the radius of the disc: where other spots begin
 _NEAR_PX = 2.0  # from the beam: its symmetry is looked for there
+_BESIDE_PX = 0.75  # of scans of few grains the centre of symmetry lies up to 0.65 px beside the beam
+_NOISE = 3.0  # times what half of the patterns say differently from the other half
 _OVERLAP = 0.25  # of the pixels that count: less of a pattern tells no symmetry
 _FAINT = 0.3  # of the median, added below the logarithm
 
@@ -30,12 +32,16 @@ class BeamEvidence:
         The largest about any place.
     best_px : tuple of float
         Row and column of that place.
+    beside_px : float
+        How far from the beam the symmetry about places near it is largest; 0 unless that is farther than counting noise
+        explains. A beam of which a stop hides a part lies beside it.
     """
 
     times_brighter: float | None
     symmetry: float
     best_symmetry: float
     best_px: tuple[float, float]
+    beside_px: float = 0.0
 
 
 def beam_evidence(
@@ -55,31 +61,69 @@ def beam_evidence(
     disc_radius_px
         Of the beam; None: its disc was not used.
     """
-    centre = centres.mean(axis=0)
-    mean, covered = _aligned_mean(frames, good, np.rint(centres - centre).astype(int))
-    factor = math.ceil(max(mean.shape) / _LARGEST)
-    smooth, covered = _smoothed(*_binned(mean, covered, factor))
-    at = (centre + 0.5) / factor - 0.5
+    shifts = np.rint(centres - centres.mean(axis=0)).astype(int)
+    at = (centres - shifts).mean(axis=0)
+    factor = math.ceil(max(good.shape) / _LARGEST)
+    at = (at + 0.5) / factor - 0.5
+    halves = [_aligned_sum(frames[k::2], good, shifts[k::2]) for k in (0, 1)]
+    whole = halves[0][0] + halves[1][0], halves[0][1] + halves[1][1]
+    smooth, covered = _smooth_mean(*whole, factor)
     brighter = None if disc_radius_px is None else _times_brighter(smooth, covered, at, disc_radius_px / factor)
-    logarithm = np.log(np.maximum(smooth, 0.0) + _FAINT * max(float(np.median(smooth[covered])), 1.0 / len(frames)))
-    about = _symmetry(logarithm, covered)
-    rows, columns = (
-        slice(max(math.floor(2 * (x - _NEAR_PX)), 0), max(math.ceil(2 * (x + _NEAR_PX)) + 1, 1)) for x in at
-    )
+    about = _symmetry_about(smooth, covered, len(frames))
+    near, off = _near(about, at)
+    beside = math.hypot(*off) * factor
+    if beside > _BESIDE_PX * factor and len(frames) > 1:
+        each = (_symmetry_about(*_smooth_mean(*half, factor), len(frames) // 2) for half in halves)
+        first, second = (_near(about_half, at)[1] for about_half in each)
+        beside = beside if beside > _NOISE * math.dist(first, second) * factor else 0.0
+    else:
+        beside = 0.0
     best = np.unravel_index(int(about.argmax()), about.shape)
     row, column = (float((i / 2 + 0.5) * factor - 0.5) for i in best)
-    return BeamEvidence(brighter, float(about[rows, columns].max(initial=-1.0)), float(about.max()), (row, column))
+    return BeamEvidence(brighter, near, float(about.max()), (row, column), beside)
 
 
-def _aligned_mean(frames: np.ndarray, good: np.ndarray, shifts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the mean of frames moved back by whole pixels, and where any of them counts."""
+def _smooth_mean(total: np.ndarray, number: np.ndarray, factor: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean of frames that were added up, binned and smoothed, and which pixels count."""
+    return _smoothed(*_binned(total / np.maximum(number, 1), number > 0, factor))
+
+
+def _symmetry_about(smooth: np.ndarray, covered: np.ndarray, n_frames: int) -> np.ndarray:
+    """Return `_symmetry` of the logarithms of a mean of frames."""
+    if not covered.any():
+        return np.full((2 * smooth.shape[0] - 1, 2 * smooth.shape[1] - 1), -1.0)
+    faint = _FAINT * max(float(np.median(smooth[covered])), 1.0 / n_frames)
+    return _symmetry(np.log(np.maximum(smooth, 0.0) + faint), covered)
+
+
+def _near(about: np.ndarray, at: np.ndarray) -> tuple[float, tuple[float, float]]:
+    """Return the largest symmetry about places near the beam, and rows and columns from there to it.
+
+    About half pixels; between them by a parabola through the neighbours.
+    """
+    low = [max(math.floor(2 * (x - _NEAR_PX)), 0) for x in at]
+    window = about[tuple(slice(i, max(math.ceil(2 * (x + _NEAR_PX)) + 1, i)) for i, x in zip(low, at, strict=True))]
+    if not window.size:
+        return -1.0, (0.0, 0.0)
+    place = [int(i) for i in np.unravel_index(int(window.argmax()), window.shape)]
+    off = []
+    for axis, i in enumerate(place):
+        line = window[:, place[1]] if axis == 0 else window[place[0]]
+        bend = line[i - 1] - 2 * line[i] + line[i + 1] if 0 < i < len(line) - 1 else 0.0
+        between = 0.5 * (line[i - 1] - line[i + 1]) / bend if bend < 0 else 0.0
+        off.append(float((low[axis] + i + between) / 2 - at[axis]))
+    return float(window.max()), (off[0], off[1])
+
+
+def _aligned_sum(frames: np.ndarray, good: np.ndarray, shifts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the sum of frames moved back by whole pixels, and in how many of them each pixel counts."""
     total, number = np.zeros(good.shape), np.zeros(good.shape)
     for frame, (down, right) in zip(frames, shifts, strict=True):
         source, target = zip(*(_overlap(n, by) for n, by in zip(good.shape, (down, right), strict=True)), strict=True)
         counts = good[source] & np.isfinite(frame[source])
         np.add(total[target], frame[source], out=total[target], where=counts)
         number[target] += counts
-    return total / np.maximum(number, 1), number > 0
+    return total, number
 
 
 def _overlap(length: int, by: int) -> tuple[slice, slice]:

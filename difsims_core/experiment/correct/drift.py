@@ -44,7 +44,7 @@ class Drift:
         return _TERMS[self.kind](_unit(positions, self.scan_shape)) @ self.coefficients
 
 
-def fit_drift(positions: np.ndarray, centres: np.ndarray, scan_shape: tuple[int, int]) -> Drift:
+def fit_drift(positions: np.ndarray, centres: np.ndarray, scan_shape: tuple[int, int], remedy: str = "") -> Drift:
     """Fit the smoothest of some models whose held-out residual is not clearly above that of a wider one.
 
     Parameters
@@ -55,6 +55,8 @@ def fit_drift(positions: np.ndarray, centres: np.ndarray, scan_shape: tuple[int,
         (n, 2) measured row and column, px; NaN where nothing was measured.
     scan_shape
         (ny, nx).
+    remedy
+        What helps where no beam was measured.
 
     Raises
     ------
@@ -64,10 +66,7 @@ def fit_drift(positions: np.ndarray, centres: np.ndarray, scan_shape: tuple[int,
     measured = np.isfinite(centres).all(axis=1)
     positions, centres = positions[measured], centres[measured]
     if not len(centres):
-        raise ExperimentError(
-            "the direct beam was found in none of the patterns looked at",
-            "give its place as beam.centre_px, or set beam.method: friedel where a beam stop hides it",
-        )
+        raise ExperimentError("the direct beam was found in none of the patterns looked at", remedy)
     unit = _unit(positions, scan_shape)
     design = _constant(unit)
     best = Drift("constant", _robust_fit(design, centres), scan_shape, _held_out_residual(design, centres))

@@ -33,9 +33,9 @@ def friedel_centres(spots: ScanSpots, start_px: tuple[float, float]) -> np.ndarr
     """
     centres = np.full((len(spots.start) - 1, 2), np.nan)
     each = list(_middles(spots))
-    if not each:
-        return centres
     middles, weights = (np.concatenate(parts) for parts in zip(*each, strict=True))
+    if not len(middles):
+        return centres
     grid = np.arange(-_SEARCHED_PX, _SEARCHED_PX + 1, _WANDER_PX / 2)
     starts = np.stack(np.meshgrid(grid, grid, indexing="ij"), axis=-1).reshape(-1, 2)
     common = _densest(middles, weights, starts, _WANDER_PX)

@@ -25,6 +25,14 @@ from difsims_core.experiment.frames import Sample
 _HIDDEN_PX = 6.0  # radius about a hidden beam in which no spots are looked for
 _OUTLIER = 6.0  # residuals of the drift: a beam that is farther away was mistaken for something else
 _LEAST_PX = 0.5
+_DISC_PX = 3  # edge of the square whose median is that of a disc, not of a hot pixel
+_BRIGHT = 3.0  # times the median of the mean pattern: as bright as a beam
+_NOT_FOUND = {
+    "disc": "its disc holds too few electrons in each: give its place as beam.centre_px, with beam.method: given",
+    "friedel": "in none do three pairs of spots agree: give its place as beam.centre_px, to 12 px, or exactly with "
+    "beam.method: given",
+}
+"""What helps where a method measures no beam at all."""
 _OFTEN = 0.5  # of the patterns that hold anything: a pixel that is a number in fewer does not count
 
 
@@ -137,11 +145,15 @@ def survey(
         )
     mean = np.where(np.isfinite(mean), mean, 0.0)
     finder = beams = None
-    if spec.beam.method == "disc":
-        finder = find_beam(mean, pixels.good, scale)
-        beams = finder.measure(sample.frames, pixels.good)
-    measured = _without_disc(electrons, pixels.good, spec.beam) if beams is None else beams.yx_px
-    drift = fit_drift(sample.positions, measured, scan_shape)
+    try:
+        if spec.beam.method == "disc":
+            finder = find_beam(mean, pixels.good, scale)
+            beams = finder.measure(sample.frames, pixels.good)
+        measured = _without_disc(electrons, pixels.good, spec.beam) if beams is None else beams.yx_px
+        drift = fit_drift(sample.positions, measured, scan_shape, _NOT_FOUND.get(spec.beam.method, ""))
+    except ExperimentError:
+        _require_beam_in(given, mean)
+        raise
     radius = finder.disc_radius_px if finder else None
     evidence = beam_evidence(electrons.frames, pixels.good, drift.at(sample.positions), radius)
     found = Survey(mean, pixels, finder, drift, known, None, len(sample.frames), evidence=evidence, counts_scale=scale)
@@ -202,6 +214,21 @@ def _moments(frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     number[number < max(_OFTEN * alive, 1)] = np.nan
     mean = total / number
     return mean, np.maximum(squares / number - mean * mean, 0.0)
+
+
+def _require_beam_in(given: np.ndarray, mean: np.ndarray) -> None:
+    """Raise where the mask hides the brightest disc of the mean pattern: that is why no beam was found."""
+    from scipy import ndimage
+
+    discs = ndimage.median_filter(mean, _DISC_PX)
+    row, column = (int(i) for i in np.unravel_index(int(discs.argmax()), discs.shape))
+    if not given[row, column] and discs[row, column] > _BRIGHT * float(np.median(discs)):
+        raise ExperimentError(
+            f"no direct beam was found: the brightest disc of the mean pattern, at row {row}, column {column}, is left "
+            "out by the mask",
+            "a mask is True for pixels that count: turn it around or let it count the beam, or give the place of the "
+            "beam as beam.centre_px, with beam.method: given",
+        ) from None
 
 
 def _without_disc(sample: Sample, good: np.ndarray, beam: BeamSpec) -> np.ndarray:

@@ -37,7 +37,7 @@ def checks_of(prepared: PreparedScan, sums: ScanSums) -> tuple[Check, ...]:
 
 
 def _identity(prepared: PreparedScan, _sums: ScanSums) -> Check | None:
-    """Judge whether this is the direct beam: it outshines the spots, and patterns are symmetric about it.
+    """Judge whether this is the direct beam: it outshines the spots, and patterns are symmetric about its centre.
 
     Either may fail where the beam was found: a thick crystal's beam is faint, and a tilted one has no symmetry. Both
     fail where a spot was taken for it.
@@ -56,6 +56,12 @@ def _identity(prepared: PreparedScan, _sums: ScanSums) -> Check | None:
         f"{found.best_symmetry:.2f} at best)"
     )
     verdict: Judgement = ("bad", "doubtful", "good", "good")[says + symmetric]
+    if symmetric and found.beside_px:
+        verdict = "bad" if verdict == "bad" else "doubtful"
+        sentence += (
+            f"; most so {found.beside_px:.1f} px beside it, as where a stop hides a part of it, or a given place is "
+            "not quite right"
+        )
     meant = "" if verdict == "good" else (
         "; a spot may have been taken for it: look at the figure, give its place as beam.centre_px, or set "
         "beam.method: friedel where a stop hides it"
