@@ -61,7 +61,7 @@ class Accuracy:
 
 
 ACCURACIES = {
-    "default": Accuracy(strong=50, fewest_strong=90, most_strong=600),
+    "default": Accuracy(strong=50, fewest_strong=90, most_strong=900),
     "fine": Accuracy(strong=60, fewest_strong=150, most_strong=1200, back=0.08, g_strong=2.0),
 }
 
