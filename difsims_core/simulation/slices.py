@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from difsims_core.config.signal import QCropSpec
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.diffraction.draws import Draws
+from difsims_core.diffraction.engines.one_run import EngineOfRun
 from difsims_core.diffraction.imperfections.overlap import volume_fractions
 from difsims_core.diffraction.quantities import round_mantissa
 from difsims_core.errors import InputError
@@ -45,6 +46,7 @@ def simulate_slice(spec: SimulationSpec, tables: Tables, draws: Draws) -> Slice:
     """Simulate the patterns of which ``draws`` were drawn."""
     output, post, crop = spec.output, spec.postprocessing, tables.geometry.grid.crop
     labels = draws.patterns % len(spec.class_names)
+    tables = replace(tables, engine=EngineOfRun(tables.engine, draws))
     signal = profile_signal(spec, tables, draws, labels, full=output.x_all or post.q_crop is not None)
     profiles = signal.profiles
     if not np.isfinite(profiles.max()):

@@ -96,3 +96,21 @@ def test_an_engine_that_loses_count_is_named(monkeypatch):
     monkeypatch.setattr(ListingEngine, "spots", one_too_many)
     with pytest.raises(InputError, match=r" 470, 469 "):
         simulate(documents({})[1])
+
+
+def test_spots_are_computed_once_for_all_that_is_drawn_of_them(monkeypatch):
+    """Profiles, reduced polar patterns and peaks of one slice; discs, which fill the memory, are listed each time."""
+    asked = []
+
+    def spots(self, crystals, frame):
+        asked.append(crystals.label)
+        return KinematicalEngine.spots(self, crystals, frame)
+
+    monkeypatch.setattr(ListingEngine, "spots", spots)
+    document = {"n_patterns": 6, "phases": ["pbi2_2h", "pb"], "diffraction": {"engine": "listing"},
+                "output": {"peaks": True, "polar": {}}}  # fmt: skip
+    simulate(make_spec(document), threads=1)
+    assert asked == [0, 1]
+    asked.clear()
+    simulate(make_spec({**document, "spots": {"convergence_semi_angle_mrad": 0.5}}), threads=1)
+    assert sorted(asked) == [0, 0, 0, 1, 1, 1]
