@@ -43,8 +43,9 @@ class BlochSpec(Spec):
         description="root mean square displacement u of all atoms along one direction, Å, drawn for each pattern; "
         "B = 8π²u² comes on top of diffraction.debye_waller",
     )
-    absorption: Annotated[float, Field(ge=0, le=0.5)] = Field(
-        default=0.0, description="absorbing part of the potential over its real part; 0: none"
+    absorption: Literal["phonons"] | Annotated[float, Field(ge=0, le=0.5)] = Field(
+        default=0.0,
+        description="absorbing part of the potential over its real part, 0: none; phonons: what vibrating atoms absorb",
     )
 
 

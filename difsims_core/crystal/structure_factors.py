@@ -7,8 +7,9 @@ scale: F = Σ_kinds f exp(−B|g|²/4) S, with S the phase sum of a kind, comput
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -18,6 +19,8 @@ from difsims_core.crystal.scattering_factors import coefficients_by_element, sca
 from difsims_core.crystal.structure import B_OF_U
 from difsims_core.errors import CrystalError
 from difsims_core.kernels.structure_factors import add_phase_sums, add_scattered
+
+FactorsOfKind = Callable[[int, np.ndarray], np.ndarray]
 
 _log = logging.getLogger(__name__)
 MOST_B = 100.0  # Å², a displacement of more than 1 Å
@@ -96,20 +99,29 @@ class Scatterers:
         result, begin = np.empty((len(scales), len(half))), 0
         for part in half.parts(REFLECTIONS_AT_ONCE):
             n = len(part)
-            real, imaginary = self._amplitude_at_once(part, scales)
+            real, imaginary = self._amplitude_at_once(part, scales, self.elastic_factors)
             result[:, begin : begin + n] = real**2 + imaginary**2
             begin += n
         return result
 
-    def amplitude(self, half: FriedelHalf, scales: np.ndarray) -> np.ndarray:
+    def amplitude(self, half: FriedelHalf, scales: np.ndarray, factors: FactorsOfKind | None = None) -> np.ndarray:
         """Return F of reflections at one or more lattice scales, (s, n) complex128, Å; parameters as ``intensity``.
 
-        Those of the other half are its complex conjugates.
+        Those of the other half are its complex conjugates. ``factors`` of the number of a kind of atom and of |g|² (m,)
+        stand in the place of f exp(−B|g|²/4), Å, where they are given.
         """
-        parts = [self._amplitude_at_once(part, scales) for part in half.parts(REFLECTIONS_AT_ONCE)]
+        factors = factors or self.elastic_factors
+        parts = [self._amplitude_at_once(part, scales, factors) for part in half.parts(REFLECTIONS_AT_ONCE)]
         return np.concatenate([real + 1j * imaginary for real, imaginary in parts], axis=1)
 
-    def _amplitude_at_once(self, half: FriedelHalf, scales: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def elastic_factors(self, kind: int, squared: np.ndarray) -> np.ndarray:
+        """Return (m,) f exp(−B|g|²/4) of a kind of atom, Å, for |g|² (m,), Å⁻²."""
+        f = scattering_factors(squared, self.coefficients[kind : kind + 1], self.parametrisation)[:, 0]
+        return f * np.exp(-0.25 * self.b[kind] * squared)
+
+    def _amplitude_at_once(
+        self, half: FriedelHalf, scales: np.ndarray, factors: FactorsOfKind
+    ) -> tuple[np.ndarray, np.ndarray]:
         lengths, per_scale = half.lengths(), _INTERVALS_PER_ANGSTROM / scales
         n_intervals = int(lengths.max() * per_scale.max()) + 1
         real, imaginary = np.zeros((2, len(scales), len(lengths)))
@@ -118,18 +130,9 @@ class Scatterers:
             sums = np.zeros((len(kinds), 2, len(lengths)))
             for kind, parts in zip(kinds, sums, strict=True):
                 self._add_phase_sums(half, kind, parts)
-            factors = np.stack([self._factors(kind, n_intervals) for kind in kinds], axis=1)
-            add_scattered(lengths, per_scale, factors, sums, real, imaginary)
+            polynomials = np.stack([_polynomials(partial(factors, kind), n_intervals) for kind in kinds], axis=1)
+            add_scattered(lengths, per_scale, polynomials, sums, real, imaginary)
         return real, imaginary
-
-    def _factors(self, kind: int, n_intervals: int) -> np.ndarray:
-        """Return (n_intervals, 6) polynomials of f(|g|) exp(−B|g|²/4), to rounding: through Chebyshev's nodes."""
-        nodes = (1 - np.cos(np.pi * (np.arange(6) + 0.5) / 6)) / 2
-        squared = ((np.arange(n_intervals)[:, None] + nodes) / _INTERVALS_PER_ANGSTROM) ** 2
-        coefficients = self.coefficients[kind : kind + 1]
-        f = scattering_factors(squared.ravel(), coefficients, self.parametrisation)
-        values = f.reshape(squared.shape) * np.exp(-0.25 * self.b[kind] * squared)
-        return np.einsum("nv,cv->nc", values, np.linalg.inv(np.vander(nodes, increasing=True)))
 
     def _add_phase_sums(self, half: FriedelHalf, kind: int, sums: np.ndarray) -> None:
         """Add Σ_j occ_j exp(2πi h·x_j) over the atoms of a kind to ``sums``, (2, n) real and imaginary parts."""
@@ -143,6 +146,14 @@ class Scatterers:
             )
             cosine, sine = np.ascontiguousarray(np.real(third).T), np.ascontiguousarray(np.imag(third).T)
             add_phase_sums(half.rows, first * self.weights[some], second, cosine, sine, lowest, *sums)
+
+
+def _polynomials(factors: Callable[[np.ndarray], np.ndarray], n_intervals: int) -> np.ndarray:
+    """Return (n_intervals, 6) polynomials in |g| of a function of |g|², to rounding: through Chebyshev's nodes."""
+    nodes = (1 - np.cos(np.pi * (np.arange(6) + 0.5) / 6)) / 2
+    squared = ((np.arange(n_intervals)[:, None] + nodes) / _INTERVALS_PER_ANGSTROM) ** 2
+    values = factors(squared.ravel()).reshape(squared.shape)
+    return np.einsum("nv,cv->nc", values, np.linalg.inv(np.vander(nodes, increasing=True)))
 
 
 def debye_waller_b(crystal: Crystal, debye_waller: str | Mapping[str, float]) -> np.ndarray:

@@ -17,6 +17,8 @@ from difsims_core.kernels.random import draw
 from difsims_core.plugins import nearest
 from difsims_core.randomness import Purpose
 
+DRAWN_FOR_MEMBERS = ("rms_displacement_angstrom",)
+"""Quantities that are drawn once for each member of a library."""
 _MOST_COMBINATIONS = 10**9
 
 
@@ -39,7 +41,8 @@ class Draws:
         ``intensity_scatter``; ``ellipticity``, ``ellipse_direction_deg``, ``centre_error_px`` (n, 2);
         ``beam_stop_radius_px``, ``gap_width_px``, ``gap_offset_px``, ``gap_along_x``; ``ring_…``;
         ``inelastic_amplitude``, ``screening_per_angstrom``; ``second_orientation`` (n, 4), ``second_lattice_scale``,
-        ``second_phase``, ``second_fraction``;
+        ``second_phase``, ``second_fraction``; ``rms_displacement_angstrom``, from a library that of the member, and
+        then ``second_rms_displacement_angstrom`` too;
         ``q_crop_scale``.
     """
 
@@ -112,9 +115,9 @@ def draw_patterns(
     if spec.overlap is not None:
         values |= _second_grains(spec, lists, patterns)
     if directions is not None:
-        _along(directions, values["orientation"], patterns % len(spec.class_names))
+        _along(directions, values, "", patterns % len(spec.class_names))
         if spec.overlap is not None:
-            _along(directions, values["second_orientation"], values["second_phase"])
+            _along(directions, values, "second_", values["second_phase"])
     return Draws(patterns, values)
 
 
@@ -137,6 +140,9 @@ def _only_drawn(spec: SimulationSpec) -> list[str]:
     drawn: dict[str, Distribution | None] = {"lattice_scale": spec.lattice_scale}
     drawn |= {f"phases.{index}.lattice_scale": phase.lattice_scale for index, phase in enumerate(spec.phases)}
     drawn["distortion.centre_error_px"] = None if spec.distortion is None else spec.distortion.centre_error_px
+    if spec.orientations.kind == "library":
+        members = [quantity for quantity in QUANTITIES if quantity.name in DRAWN_FOR_MEMBERS]
+        drawn |= {quantity.path: quantity.asked(spec) for quantity in members}
     drawn["overlap.fraction"] = None if spec.overlap is None else spec.overlap.fraction
     return [path for path, how in drawn.items() if isinstance(how, Choice) and len(how.choice) > 1]
 
@@ -218,11 +224,18 @@ def _rotations(
     return out
 
 
-def _along(directions: Sequence[BeamDirections], orientations: np.ndarray, labels: np.ndarray) -> None:
-    """Turn (n, 4) orientations in place so that the beam runs along the nearest direction of the phase of each."""
+def _along(directions: Sequence[BeamDirections], values: dict[str, np.ndarray], grain: str, labels: np.ndarray) -> None:
+    """Turn orientations so that the beam runs along the nearest direction of the phase of each, and take what it has.
+
+    ``grain`` is what the names of its quantities begin with.
+    """
+    orientations = values[f"{grain}orientation"]
     for label, own in enumerate(directions):
         mine = np.flatnonzero(labels == label)
         orientations[mine] = own.onto_members(orientations[mine])
+        for name, held in own.drawn.items():
+            absent = np.zeros(len(labels), np.float32)
+            values.setdefault(f"{grain}{name}", absent)[mine] = held[own.located(orientations[mine])[1]]
 
 
 def _second_grains(spec: SimulationSpec, lists: list[np.ndarray] | None, patterns: np.ndarray) -> dict[str, np.ndarray]:

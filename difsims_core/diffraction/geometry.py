@@ -97,6 +97,9 @@ def conditions(geometry: Geometry, draws: Draws, which: np.ndarray, second: bool
     per_px = draws.of("calibration_scale", which, 1.0) * geometry.detector.calibration_per_angstrom
     fraction = draws.of("second_fraction", which)
     disc = disc_radius(draws.of("convergence_mrad", which), 1 / geometry.k)
+    displacement = "second_rms_displacement_angstrom"
+    if not second or displacement not in draws:  # one for both grains, but for those of a library
+        displacement = "rms_displacement_angstrom"
     shift = draws.of("centre_error_px", which) if "centre_error_px" in draws else np.zeros((m, 2))
     return Conditions(
         pattern=draws.patterns[which],
@@ -113,7 +116,7 @@ def conditions(geometry: Geometry, draws: Draws, which: np.ndarray, second: bool
         beam=zeros if second else draws.of("direct_beam", which),
         distortion=distortions(draws.of("ellipticity", which), draws.of("ellipse_direction_deg", which), shift),
         extinction=zeros,
-        displacement=draws.of("rms_displacement_angstrom", which),
+        displacement=draws.of(displacement, which),
         exponent=draws.of("intensity_exponent", which, 1.0),
         scatter=draws.of("intensity_scatter", which),
         disc=disc,

@@ -3,10 +3,23 @@
 from dataclasses import dataclass
 
 import numpy as np
+from orix.crystal_map import Phase
 
 from difsims_core.crystal.phases import load_phase
 from tests.oracles.bloch import Atoms, Diffracted
 from tests.oracles.structure_factor import fractional_positions
+
+
+def atoms_of(phase: Phase, b: dict[str, float], shift: np.ndarray | float = 0.0) -> Atoms:
+    """Return the atoms of a phase, moved by ``shift`` in fractional coordinates; ``b`` of each element, Å²."""
+    elements = tuple(atom.element for atom in phase.structure)
+    return Atoms(
+        np.array(phase.structure.lattice.base),
+        elements,
+        fractional_positions(phase) + shift,
+        np.array([atom.occupancy for atom in phase.structure]),
+        np.array([b[element] for element in elements]),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +53,8 @@ class Box:
     def read(cls, entry: dict, b: dict[str, float]) -> "Box":
         """Read one case of the file."""
         phase, edges = load_phase(entry["phase"]), np.array(entry["edges_uvw"])
-        base = np.array(phase.structure.lattice.base)
-        elements = tuple(atom.element for atom in phase.structure)
-        positions = fractional_positions(phase) + entry["shift"] * edges[2]
-        occupancies = np.array([atom.occupancy for atom in phase.structure])
-        atoms = Atoms(base, elements, positions, occupancies, np.array([b[element] for element in elements]))
-        axes = edges @ base
+        atoms = atoms_of(phase, b, entry["shift"] * edges[2])
+        axes = edges @ atoms.base
         axes = axes / np.linalg.norm(axes, axis=1)[:, None]
         polar, azimuth = np.deg2rad(entry["tilt_deg"])
         along = np.array([np.sin(polar) * np.cos(azimuth), np.sin(polar) * np.sin(azimuth), np.cos(polar)]) @ axes

@@ -85,6 +85,15 @@ def test_absorption_takes_intensity_from_all_beams():
     np.testing.assert_allclose(slightly.intensity, free.intensity, atol=2e-5 * free.intensity.max())
 
 
+def test_phonons_absorb_about_a_tenth_of_the_potential():
+    rotation = uniform_orientations(1, 7)
+    found = [diffracted("pb", rotation, 200.0, absorption=how).intensity.sum() for how in (0.0, 0.03, "phonons", 0.2)]
+    assert found == sorted(found, reverse=True)
+    at_rest = diffracted("pb", rotation, 200.0, absorption="phonons", rms_displacement_angstrom=0.0).intensity
+    free = diffracted("pb", rotation, 200.0, rms_displacement_angstrom=0.0).intensity
+    np.testing.assert_allclose(at_rest, free, rtol=1e-6)
+
+
 def test_patterns_do_not_depend_on_their_neighbours_or_threads():
     spec = SimulationSpec.model_validate(DOCUMENT)
     whole = simulate(spec, threads=1)

@@ -9,12 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 
 from difsims_core.crystal.indices import FriedelHalf, friedel_half, mirrored
 from difsims_core.crystal.phases import Crystal
-from difsims_core.crystal.structure_factors import Scatterers
+from difsims_core.crystal.potential.absorption import absorptive_factors
+from difsims_core.crystal.structure_factors import FactorsOfKind, Scatterers
 from difsims_core.kernels.bloch.records import Potential
 from difsims_core.units import relativistic_factor
 
@@ -32,7 +34,7 @@ def potential_of(
     beam_energy_kv: float,
     scales: tuple[float, float],
     b: tuple[float, float],
-    absorbed: float = 0.0,
+    absorption: float | Literal["phonons"] = 0.0,
 ) -> Potential:
     """Return the coefficients at the differences of beams.
 
@@ -50,16 +52,20 @@ def potential_of(
         kV.
     scales, b
         Ranges of lattice scale and of a Debye–Waller B, Å², that is added to that of each atom.
-    absorbed
-        Absorbing part of each coefficient over its value.
+    absorption
+        Absorbing part of each coefficient over its value, or what phonons absorb.
     """
     half = friedel_half(crystal.structure.cell.reciprocal, reach_per_angstrom, crystal.name, along_longest_rows=True)
     scale_levels, b_levels = _levels(*scales, _SCALE_STEP), _levels(*b, _B_STEP)
     scatterers = Scatterers.of(crystal, scattering_factors, debye_waller)
     per_f = relativistic_factor(beam_energy_kv) / (math.pi * crystal.structure.cell.volume)
-    values = per_f * np.stack(
-        [replace(scatterers, b=scatterers.b + extra).amplitude(half, scale_levels) for extra in b_levels]
-    )
+    kinds = [replace(scatterers, b=scatterers.b + extra) for extra in b_levels]
+    values = per_f * np.stack([of_b.amplitude(half, scale_levels) for of_b in kinds])
+    if absorption == "phonons":
+        phonons = [of_b.amplitude(half, scale_levels, _phonon_factors(of_b, beam_energy_kv)) for of_b in kinds]
+        absorbed = per_f * np.stack(phonons)
+    else:
+        absorbed = absorption * values
     imaginary = np.abs(values.imag).max() > _REAL * np.abs(values).max()
     hkl = half.hkl()[:, half.order]
     most = np.abs(hkl).max(axis=0)
@@ -67,14 +73,14 @@ def potential_of(
     stride = np.array([width[1] * width[2], width[2], 1])
     origin = int(most @ stride)
     tables = np.zeros((2, *values.shape[:2], int(np.prod(width))), np.float32)
-    for sign, coefficients in ((1, values), (-1, values.conj())):
-        absorbing = absorbed * coefficients
+    both = (1, values, absorbed), (-1, values.conj(), absorbed.conj())
+    for sign, coefficients, absorbing in both:
         places = origin + sign * (hkl @ stride)
         tables[0][..., places] = coefficients.real - absorbing.imag
         tables[1][..., places] = coefficients.imag + absorbing.real
     tables[1][..., origin] = 0.0
-    mean = np.stack([values[..., 0].real, absorbed * values[..., 0].real], axis=-1)
-    complex_ = imaginary or absorbed > 0
+    mean = np.stack([values[..., 0].real, absorbed[..., 0].real], axis=-1)
+    complex_ = imaginary or bool(absorbed.any())
     return Potential(
         real=tables[0],
         imaginary=tables[1] if complex_ else np.zeros((*values.shape[:2], 0), np.float32),
@@ -84,6 +90,14 @@ def potential_of(
         b=_first_and_step(b_levels),
         scale=_first_and_step(scale_levels),
     )
+
+
+def _phonon_factors(scatterers: Scatterers, beam_energy_kv: float) -> FactorsOfKind:
+    def factors(kind: int, squared: np.ndarray) -> np.ndarray:
+        pairs, b = scatterers.coefficients[kind : kind + 1], scatterers.b[kind : kind + 1]
+        return absorptive_factors(np.sqrt(squared), pairs, scatterers.parametrisation, b, beam_energy_kv)[0]
+
+    return factors
 
 
 def _levels(low: float, high: float, step: float) -> np.ndarray:

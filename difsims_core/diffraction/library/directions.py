@@ -7,7 +7,8 @@ direction and its opposite are two. Turns about the beam and mirrors of the patt
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -42,11 +43,14 @@ class BeamDirections:
         S⁻¹ v of each operation, v a vector inside the sector.
     members : (k, 3) float64
         Unit vectors in the sector, in the crystal's frame.
+    drawn : mapping of str to (k,) float32
+        Quantities that were drawn once for each member, by name.
     """
 
     operations: np.ndarray
     towards: np.ndarray
     members: np.ndarray
+    drawn: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @classmethod
     def over_sector(cls, crystal: Crystal, resolution_deg: float) -> BeamDirections:
@@ -117,7 +121,7 @@ def _spiral(n: int, i: np.ndarray, height: np.ndarray | float = 0.5) -> np.ndarr
     return np.stack([across * np.cos(i * _GOLDEN_ANGLE), across * np.sin(i * _GOLDEN_ANGLE), z], axis=1)
 
 
-def _jittered_sphere(n: int):
+def _jittered_sphere(n: int) -> Iterator[np.ndarray]:
     """Yield parts of n directions, spread evenly, each moved at random within its cell of the sphere."""
     edge = math.sqrt(4 * math.pi / n)
     for first in range(0, n, _AT_ONCE):

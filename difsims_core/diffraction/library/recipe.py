@@ -12,7 +12,7 @@ import logging
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
@@ -23,11 +23,11 @@ from difsims_core.config.imperfections import RandomIntensitiesSpec
 from difsims_core.config.keys.fingerprint import fingerprint_document
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.crystal.phases import Crystal
-from difsims_core.diffraction.draws import Draws
+from difsims_core.diffraction.draws import DRAWN_FOR_MEMBERS, Draws
 from difsims_core.diffraction.engines.base import Engine
 from difsims_core.diffraction.engines.versions import LIBRARY_VERSION
 from difsims_core.diffraction.library.directions import BeamDirections
-from difsims_core.diffraction.quantities import levels
+from difsims_core.diffraction.quantities import QUANTITIES, draw_quantity, levels
 from difsims_core.errors import InputError
 from difsims_core.kernels.library import HeldSpots
 
@@ -93,6 +93,13 @@ class LibraryRecipe:
         }
         output = spec.output
         directions = BeamDirections.over_sector(crystal, wanted.resolution_deg)
+        members = np.arange(len(directions.members))
+        drawn = {
+            quantity.name: draw_quantity(how, 0, quantity.purpose, members)
+            for quantity in QUANTITIES
+            if quantity.name in DRAWN_FOR_MEMBERS and (how := quantity.wanted(spec)) is not None
+        }
+        directions = replace(directions, drawn=drawn)
         model = fingerprint_document(diffraction)
         for drawn in ("thickness_angstrom", "relrod_width_per_angstrom", "precession_angle_deg"):
             model.pop(drawn, None)
@@ -176,6 +183,7 @@ class LibraryRecipe:
             "relrod_width_per_angstrom": 1 / thickness,
         }
         values |= {name: np.full(n, value) for name, value in known.items()}
+        values |= {name: np.repeat(held[first:stop], t) for name, held in self.directions.drawn.items()}
         values["centre_error_px"] = np.stack([values["centre_error_px"], np.zeros(n)], axis=1)
         return Draws(np.arange(first * t, stop * t), values)
 

@@ -66,8 +66,9 @@ def diffract(axes, k, scale, b, thickness, seen, lattice, potential, choice, roo
         fill_couplings(room.imaginary, potential.origin, beams.place, tilt, n_strong, half_inverse, size, matrix[1])
     for i in range(n_strong):
         diagonal[i] = beams.error[i] * tilt[i] * tilt[i]
-    if near_zone_axis:
-        fold_in_weak_beams(room, potential.origin, n_strong, n_all, size, half_inverse)
+    largest = choice.weak if near_zone_axis else choice.back
+    if largest > choice.strong:
+        fold_in_weak_beams(room, potential.origin, n_strong, n_all, largest, size, half_inverse)
     middle, half = interval(matrix, diagonal, n_strong)
     to_unit_interval(matrix, diagonal, n_strong, size, middle, half)
     n_thick = thickness.shape[0]

@@ -43,17 +43,20 @@ class BeamChoice(NamedTuple):
     ----------
     strong, weak : float
         Excitation errors up to which beams are propagated, and up to which they get first-order amplitudes, Å⁻¹.
+    back : float
+        Excitation error up to which weak beams act back on strong ones, Å⁻¹; near a zone axis all of them do.
     g_strong, g_weak : float
         In-plane |g| up to which beams are propagated, whether they are asked for or not, and up to which weak ones act
         back on them near a zone axis, Å⁻¹.
     many_strong : int
-        Above so many strong beams, as there are near a zone axis, weak ones act back on them.
+        Above so many strong beams, a direction is near a zone axis.
     most_strong : int
         How many beams are propagated at most; those of the smallest excitation errors are.
     """
 
     strong: float
     weak: float
+    back: float
     g_strong: float
     g_weak: float
     many_strong: int

@@ -98,6 +98,35 @@ def test_turned_inverted_and_mirrored_patterns_are_too(monkeypatch, phase):
     np.testing.assert_allclose(found.g[order[0]], expected.g[order[1]], atol=1e-6)
 
 
+def test_dynamical_patterns_are_too_each_member_with_a_displacement_of_its_own():
+    """Without an inversion, two grains of two phases, and documents that show only the crop."""
+    changes = {
+        "n_patterns": 48, "phases": ["pbi2_4h", "pbi2_2h"],
+        "diffraction": {"thickness_angstrom": {"choice": [60, 250]}},
+        "intensities": {"model": "bloch", "rms_displacement_angstrom": {"uniform": [0.06, 0.12]}},
+        "orientations": {"kind": "library", "resolution_deg": 3}, "output": {"x_all": False}, "distortion": None,
+    }  # fmt: skip
+    engine, draws, labels = engines_and_draws(document(**changes))
+    first, second = draws["rms_displacement_angstrom"], draws["second_rms_displacement_angstrom"]
+    assert len(np.unique(first)) > 40
+    assert len(np.unique(second)) > 40
+    assert 0.06 <= min(first.min(), second.min()) < max(first.max(), second.max()) <= 0.12
+    crop = engine.geometry.grid.crop
+    found, expected = (item.profiles(draws, labels)[0][:, crop] for item in (engine, engine.inner))
+    off = np.abs(found - expected).sum(axis=1) / expected.sum(axis=1)
+    assert np.median(off) < 1e-4
+    assert off.max() < 2e-3
+    moved = replace(draws, values={**draws.values, "rms_displacement_angstrom": first[::-1].copy()})
+    other = engine.inner.profiles(moved, labels)[0][:, crop]
+    assert np.median(np.abs(other - expected).sum(axis=1) / expected.sum(axis=1)) > 1e-2
+
+
+def test_displacements_of_members_cannot_be_taken_in_turn():
+    bloch = {"model": "bloch", "rms_displacement_angstrom": {"choice": [0.06, 0.12]}}
+    with pytest.raises(InputError, match=r"rms_displacement_angstrom is given as a choice, but can only be drawn"):
+        Simulator.prepare(document(intensities=bloch, combinations=True))
+
+
 def test_thickness_and_scale_are_drawn_and_the_scale_moves_the_spots():
     spec = document(lattice_scale={"uniform": [0.9, 1.1]}, overlap=None, distortion=None, calibration_scale=1.0)
     engine, draws, labels = engines_and_draws(spec)

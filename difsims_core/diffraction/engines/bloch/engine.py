@@ -139,6 +139,8 @@ def _spots_of(found: tuple[np.ndarray, ...], wanted: Crystals, order: np.ndarray
     for run in range(len(wanted.b)):
         crystals = order[wanted.start[run] : wanted.start[run + 1]]
         beams = np.arange(start[run], start[run + 1])
+        if len(beams) == 0:
+            continue
         values = intensity[first[run] : first[run + 1]].astype(np.float64).reshape(len(crystals), -1, len(beams))
         means = values.mean(axis=1)
         for which, crystal in enumerate(crystals):

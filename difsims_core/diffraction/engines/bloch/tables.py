@@ -18,7 +18,8 @@ from difsims_core.errors import CrystalError
 from difsims_core.kernels.bloch.records import BeamChoice, Potential
 from difsims_core.kernels.spots.records import Lattice
 
-_MANY = 1.3  # times the strong beams of a random direction: near a zone axis
+_MANY = 1.15  # times the strong beams of a random direction: near a zone axis
+_FEW = 120  # strong beams are no cost: all directions are treated as if they were near a zone axis
 _NEAR_PER_ANGSTROM = 1.2
 _EXTINCT = 1e-7  # of the largest coefficient
 
@@ -29,34 +30,40 @@ class Accuracy:
 
     Attributes
     ----------
-    strong, weak : float
-        Excitation errors up to which beams are propagated, and up to which they get first-order amplitudes, over the
-        strongest coupling of two beams.
-    g_strong_per_angstrom, g_weak_per_angstrom : float
-        In-plane |g| up to which beams are propagated at least, and up to which weak ones act back on them near a zone
-        axis.
+    strong : float
+        Excitation error up to which beams are propagated, over the strongest coupling of two beams.
     fewest_strong, most_strong : int
         How many are propagated in a random direction at least, and in any at most.
+    weak, back : float
+        Excitation errors up to which beams get first-order amplitudes, and up to which those act back on the strong
+        ones away from zone axes, Å⁻¹. Beyond 0.08 Å⁻¹, parts of the Laue zones far from the sphere are worse than none.
+    g_strong, g_weak : float
+        In-plane |g| up to which beams are propagated at least, and up to which weak ones act back on them near a zone
+        axis, Å⁻¹.
     """
 
     strong: float
-    weak: float
-    g_strong_per_angstrom: float
-    g_weak_per_angstrom: float
     fewest_strong: int
     most_strong: int
+    weak: float = 0.08
+    back: float = 0.0
+    g_strong: float = 1.65
+    g_weak: float = 2.4
 
     def choice(self, potential: Potential, density: float, k: float) -> BeamChoice:
         """Return which beams are taken, ``density`` being the number of reflections per Å⁻³."""
-        coupling, radius = _strongest_coupling(potential, k), self.g_strong_per_angstrom
-        per_error = 2 * math.pi * radius**2 * density
-        strong = max(self.strong * coupling, self.fewest_strong / per_error)
-        many = int(_MANY * per_error * strong)
-        weak = max(self.weak * coupling, 2 * strong)
-        return BeamChoice(strong, weak, radius, self.g_weak_per_angstrom, many, self.most_strong)
+        per_error = 2 * math.pi * self.g_strong**2 * density
+        strong = max(self.strong * _strongest_coupling(potential, k), self.fewest_strong / per_error)
+        strong = min(strong, self.weak)
+        few = 2 * math.pi * self.g_weak**2 * density * strong <= _FEW
+        many = 0 if few else int(_MANY * per_error * strong)
+        return BeamChoice(strong, self.weak, self.back, self.g_strong, self.g_weak, many, self.most_strong)
 
 
-ACCURACIES = {"default": Accuracy(50, 200, 1.65, 2.4, 90, 600), "fine": Accuracy(120, 400, 2.0, 2.6, 200, 1200)}
+ACCURACIES = {
+    "default": Accuracy(strong=50, fewest_strong=90, most_strong=900),
+    "fine": Accuracy(strong=60, fewest_strong=150, most_strong=1200, back=0.08, g_strong=2.0),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +104,7 @@ class BlochTables:
         wanted, bloch = spec.diffraction, spec.intensities
         assert isinstance(bloch, BlochSpec)  # noqa: S101 - narrows the type; the document names this engine
         accuracy, scales = ACCURACIES[bloch.beams], spec.lattice_scale_of(label).support()
-        reach = max(q_max_per_angstrom, accuracy.g_weak_per_angstrom) * scales[1]
+        reach = max(q_max_per_angstrom, accuracy.g_weak) * scales[1]
         half = friedel_half(crystal.structure.cell.reciprocal, reach, crystal.name, along_longest_rows=True)
         if len(half) == 1:
             raise CrystalError(f"{crystal.name}: no reflection with |g| ≤ {reach:g} Å⁻¹", "check the detector's range")
@@ -113,7 +120,7 @@ class BlochTables:
             spec.microscope.beam_energy_kv,
             scales,
             (B_OF_U * displacement[0] ** 2, B_OF_U * displacement[1] ** 2),
-            bloch.absorption if isinstance(bloch.absorption, float) else 0.0,
+            bloch.absorption,
         )
         hkl = mirrored(half.hkl(), -1).astype(np.int16)
         reached = _reached(potential, half)
