@@ -11,8 +11,8 @@ from difsims_core.simulation.simulator import Simulator
 DOCUMENTS = ("reference", "realistic", "bulk", "historical")
 _CHANGES = (
     "output.x_all=true", "output.polar_px=true", "output.polar={}", "output.peaks=true",
-    "orientations.resolution_deg=15",  # of grids: a fine one takes seconds and no other kernel
 )  # fmt: skip
+_COARSE = {"grid": "orientations.resolution_deg=15", "library": "orientations.resolution_deg=3"}  # the same kernels
 _PATTERNS = 3  # one of each phase
 
 
@@ -24,7 +24,9 @@ def compile_kernels() -> int:
     """
     before = compiled_here()
     for name in DOCUMENTS:
-        simulator = Simulator.prepare(load_spec(specs_folder() / f"{name}.yaml", changes=_CHANGES))
+        path = specs_folder() / f"{name}.yaml"
+        coarse = _COARSE.get(load_spec(path).orientations.kind)
+        simulator = Simulator.prepare(load_spec(path, changes=(*_CHANGES, coarse) if coarse else _CHANGES))
         simulator.block(0, _PATTERNS)
         simulator.images(0, _PATTERNS)
     _ = libraries.Rotation  # the first use compiles

@@ -20,9 +20,9 @@ from flows.cli.session import run_flow
 
 
 def demo_spec(n_patterns: int, epochs: int) -> PipelineSpec:
-    """Return the document of the demo: the reference dataset, smaller, and the samples, one of them a raw scan."""
+    """Return the document of the demo: realistic patterns, fewer, and the samples, one of them a raw scan."""
     changes = (f"n_patterns={n_patterns}", "output.x_all=false")
-    simulation = load_spec(specs_folder() / "reference.yaml", SimulationSpec, changes)
+    simulation = load_spec(specs_folder() / "realistic.yaml", SimulationSpec, changes)
     return make_spec(
         {
             "simulation": simulation.to_document(),

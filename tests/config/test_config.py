@@ -104,7 +104,14 @@ def test_realistic_is_the_reference_with_imperfections():
     on = [name for name in IMPERFECTIONS if realistic[name] is not None]
     assert on == ["intensities", "overlap", "distortion", "amorphous_ring", "inelastic"]
     kept = {**reference["output"], "x_all": False}
+    for document in (reference, realistic):
+        del document["orientations"], document["diffraction"]["thickness_angstrom"]
     assert {**reference, "output": kept} == realistic | dict.fromkeys(IMPERFECTIONS)
+
+
+def test_realistic_patterns_are_dynamical_ones_from_libraries():
+    spec = load_spec(specs_folder() / "realistic.yaml")
+    assert (spec.engine, spec.orientations.kind) == ("bloch", "library")
 
 
 def commented_out(name):
