@@ -123,7 +123,7 @@ def test_a_folder_that_the_worker_does_not_see_is_named(store, spec):
 def test_a_block_that_exists_is_no_work(store, spec, monkeypatch):
     plan = _begin(store, spec)
     order, prepare, prepared = block_order(spec, plan, store.root), Simulator.prepare, []
-    monkeypatch.setattr(Simulator, "prepare", lambda spec: prepared.append(spec) or prepare(spec))
+    monkeypatch.setattr(Simulator, "prepare", lambda *given: prepared.append(given) or prepare(*given))
     assert write_remote_block(4, **order)["written"]
     again = write_remote_block(4, **order)
     assert not again["written"]
