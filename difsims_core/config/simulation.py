@@ -218,6 +218,8 @@ class SimulationSpec(Spec):
 
     @model_validator(mode="after")
     def _fit_together(self) -> SimulationSpec:
+        if self.diffraction.engine == "bloch" and not isinstance(self.intensities, BlochSpec):
+            raise ValueError("diffraction.engine: bloch is asked for as intensities: {model: bloch}; write that")
         needs_thickness = isinstance(self.intensities, TwoBeamSpec | BlochSpec)
         if self.intensities is not None and needs_thickness and self.diffraction.thickness_angstrom is None:
             raise ValueError(

@@ -170,6 +170,7 @@ def test_other_voltages(energy):
         ({"intensities": {"model": "bloch", "absorption": 0.9}}, "absorption"),
         ({"intensities": {"model": "bloch", "rms_displacement_angstrom": 3.0}}, "rms_displacement"),
         ({"intensities": {"model": "bloch", "beams": "all"}}, "beams"),
+        ({"intensities": None, "diffraction": {"engine": "bloch", "thickness_angstrom": 100}}, "model: bloch"),
     ],
 )
 def test_what_cannot_be_is_refused(document, says):
