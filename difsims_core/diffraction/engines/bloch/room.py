@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from difsims_core.diffraction.engines.bloch.tables import BlochTables
-from difsims_core.kernels.bloch.matrix import LANES
+from difsims_core.kernels.bloch.matrix import padded
 from difsims_core.kernels.bloch.records import Beams, Room
 from difsims_core.kernels.bloch.weak import ORDERS
 from difsims_core.kernels.spots.records import spot_buffer
@@ -14,7 +14,7 @@ from difsims_core.kernels.spots.records import spot_buffer
 def room_for(tables: BlochTables, n_thick: int) -> Room:
     """Return room for one direction of the beam at a time, with so many thicknesses."""
     n, potential = len(tables.hkl), tables.potential
-    size = -(-min(tables.choice.most_strong, n) // LANES) * LANES
+    size = padded(min(tables.choice.most_strong, n))
     parts = 2 if potential.imaginary.shape[2] else 1
     return Room(
         candidates=spot_buffer(len(tables.lattice.h), n),
