@@ -14,6 +14,7 @@ NETWORKS: Family[Any] = Family(
     "difsims.networks",
     {"large_filter": "difsims_core.learn.networks.large_filter:large_filter"},
 )
+POLAR_NETWORKS: Family[Any] = Family("network of polar patterns", "difsims.polar_networks")
 METRICS: Family[Any] = Family(
     "metric",
     "difsims.metrics",

@@ -110,6 +110,31 @@ class EpochProgress:
 ProgressCallback = Callable[[EpochProgress], None]
 
 
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What a classifier says of n patterns.
+
+    Attributes
+    ----------
+    probabilities : (n, n_classes) float32
+        Each row sums to 1.
+    fractions : (n, n_classes) float32, optional
+        Parts of the diffracting volume, of a classifier that knows mixtures.
+    orientation : (n, 4) float64, optional
+        Unit quaternion (crystal ← sample, as in orix) of the most probable phase; NaN where it is not known.
+    reliability : (n,) float32, optional
+        1 − (score of the best other phase / best score).
+    disagreement : (n,) float32, optional
+        How far the members of an ensemble are apart, 0 … 1.
+    """
+
+    probabilities: np.ndarray
+    fractions: np.ndarray | None = None
+    orientation: np.ndarray | None = None
+    reliability: np.ndarray | None = None
+    disagreement: np.ndarray | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Fitted:
     """A classifier that was trained, and how.
@@ -189,6 +214,10 @@ class Classifier(ABC, Generic[T]):
     @abstractmethod
     def predict(self, patterns: np.ndarray) -> np.ndarray:
         """Return (n, n_classes) float32 probabilities of (n, *input_shape) float32 patterns; each row sums to 1."""
+
+    def answer(self, patterns: np.ndarray) -> Answer:
+        """Return everything that the classifier says of (n, *input_shape) float32 patterns."""
+        return Answer(self.predict(patterns))
 
     def log_files(self, folder: Path, history: tuple[Mapping[str, Any], ...]) -> dict[str, Path]:  # noqa: ARG002
         """Write below a local folder what is to lie beside the model; return the files by their names there."""
