@@ -42,6 +42,7 @@ class FakeSimulator:
     calls: list[tuple[int, int]] = field(default_factory=list)
     most_peaks: int = 6
     orientation_sha256: tuple[str, ...] | None = None
+    libraries: tuple[str, ...] | None = None
 
     @property
     def versions(self) -> dict[str, str]:

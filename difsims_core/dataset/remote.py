@@ -54,7 +54,7 @@ def block_order(spec: SimulationSpec, plan: Plan, store_url: str) -> dict[str, s
         "simulation_id": plan.id,
         "document": json.dumps(simulator.spec.to_document(), sort_keys=True),
         "fingerprint": plan.fingerprint,
-        "made_by": _version(simulator),
+        "made_by": computed_by(simulator),
     }
 
 
@@ -124,11 +124,12 @@ def _prepared(
     if not fingerprint_of(simulator) == fingerprint == plan.fingerprint:
         raise InputError(
             f"expected a worker that simulates the bytes of dataset {simulation_id}, begun by {made_by}; found "
-            f"{_version(simulator)}, whose fingerprint is another. Install the same version of difsims with the same "
-            "crystal files on all workers, and restart them"
+            f"{computed_by(simulator)}, whose fingerprint is another. Install the same version of difsims with the "
+            "same crystal files on all workers, and restart them"
         )
     return store, plan, simulator, block_targets(store, plan)
 
 
-def _version(simulator: Simulator) -> str:
+def computed_by(simulator: Simulator) -> str:
+    """Return in words which versions a simulator computes with, for messages."""
     return f"difsims {__version__} with {versions_in_words(simulator.versions)}"

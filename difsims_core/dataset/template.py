@@ -69,7 +69,7 @@ def dataset_template(simulator: Simulator, plan: Plan) -> GroupTemplate:
 def dataset_attributes(simulator: Simulator, plan: Plan) -> dict[str, Any]:
     """Return what a dataset says of itself."""
     names = simulator.class_names
-    orientations = simulator.orientation_sha256
+    orientations, libraries = simulator.orientation_sha256, simulator.libraries
     return {
         "id": plan.id,
         "phases": list(names),
@@ -80,6 +80,7 @@ def dataset_attributes(simulator: Simulator, plan: Plan) -> dict[str, Any]:
         "versions": {"difsims": __version__, **_versions(), **_packages_of(simulator.spec)},
         "crystals": [item.record() for item in simulator.crystals],
         **({} if orientations is None else {"orientation_sha256": list(orientations)}),
+        **({} if libraries is None else {"libraries": list(libraries)}),
         **simulator.versions,
         "n_patterns": plan.n_patterns,
         "block_rows": plan.block_rows,

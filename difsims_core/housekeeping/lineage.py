@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import ConfigDict
 
@@ -16,13 +16,13 @@ from difsims_core.errors import CorruptDataError, DifsimsError, InputError, Miss
 from difsims_core.moments import moment
 from difsims_core.plain_json import read_json
 from difsims_core.storage import layout
-from difsims_core.storage.ids import list_simulations
+from difsims_core.storage.ids import list_libraries, list_simulations
 from difsims_core.storage.npz.contracts import PREDICTION_ENDINGS, read_prediction
 from difsims_core.storage.objects import ObjectInfo, ObjectStore
 from difsims_core.storage.record_model import Items, Record, SimulationId, Text
 from difsims_core.storage.zarr.arrays import ROOT_DOCUMENT
 
-Kind = Literal["dataset", "model", "report"]
+Kind = Literal["dataset", "library", "model", "report"]
 _READERS = 8  # records are small: the way to the store is what takes time
 LARGEST_REPORT_BYTES = 200_000_000
 _Folders = Mapping[str, list[ObjectInfo]]
@@ -51,9 +51,18 @@ class _ModelLineage(_LineagePart):
     training_fingerprint: Text
 
 
+class _LibraryLineage(Record):
+    model_config = ConfigDict(extra="ignore")
+
+    described: ClassVar[str] = "the completion record of a library"
+
+    fingerprint: Text
+    completed: Text
+
+
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A dataset, a model or a report, with everything that would go with it.
+    """A dataset, a library of beam directions, a model or a report, with everything that would go with it.
 
     Attributes
     ----------
@@ -114,7 +123,7 @@ class Lineage:
 
 
 def read_lineage(store: ObjectStore) -> Lineage:
-    """Return what a store holds; what is no dataset, model or report is not in it.
+    """Return what a store holds; what is no dataset, library, model or report is not in it.
 
     An item that cannot be described, for whatever reason, is there with its problem.
     """
@@ -127,7 +136,10 @@ def read_lineage(store: ObjectStore) -> Lineage:
     def job(kind: Kind, describe: _Describe, name: str, beside_it: list[ObjectInfo]) -> Callable[[], Item | None]:
         return partial(_described, kind, name, partial(describe, store, name, beside_it))
 
-    jobs = [job("dataset", _dataset, name, beside(name, reports, exports)) for name in list_simulations(store)]
+    libraries = list_libraries(store)
+    dataset = partial(_dataset, frozenset(libraries))
+    jobs = [job("dataset", dataset, name, beside(name, reports, exports)) for name in list_simulations(store)]
+    jobs += [job("library", _library, name, []) for name in libraries]
     jobs += [
         job("model", _model, name, beside(name, models, predictions, evaluations, reports))
         for name in filter(layout.is_model_id, models)
@@ -153,30 +165,63 @@ def _described(kind: Kind, name: str, describe: Callable[[], Item | None]) -> It
         return Item(kind, name, problem=f"{type(error).__name__}: {error}")
 
 
-def _dataset(store: ObjectStore, name: str, beside: list[ObjectInfo]) -> Item | None:
+def _dataset(libraries: frozenset[str], store: ObjectStore, name: str, beside: list[ObjectInfo]) -> Item | None:
     """Return a dataset; None for an empty folder, which SeaweedFS lists after the objects are gone."""
     objects = [*store.describe(layout.simulation(name)), *beside]
     if not objects:
         return None
-    item = partial(Item, "dataset", name, _size(objects), touched=_latest(objects))
+    said = _attributes(store, layout.simulation(name))
+    needs = _libraries_of(said) if libraries else frozenset[str]()
+    item = partial(
+        Item, "dataset", name, _size(objects), touched=_latest(objects), needs=libraries if needs is None else needs
+    )
     try:
         document = store.read_record(layout.completion(name))
         found = _DatasetLineage.from_document(document, layout.COMPLETE)
         _require_own(found.id, name)
         return item(made=moment(found.completed), fingerprint=found.fingerprint)
     except MissingObjectError:
-        return item(fingerprint=_fingerprint_within(store, layout.simulation(name)))
+        found = said.get("fingerprint")
+        return item(fingerprint=found if isinstance(found, str) else None)
     except (CorruptDataError, ValueError) as error:
         return item(problem=f"{store.url(layout.completion(name))}: {error}")
 
 
-def _fingerprint_within(store: ObjectStore, key: str) -> str | None:
-    """Return the fingerprint of a dataset without completion record; None when it was stopped before it had one."""
+def _attributes(store: ObjectStore, key: str) -> Mapping[str, Any]:
+    """Return what a dataset says of itself; nothing where it was stopped before it did, or cannot be read."""
     try:
-        found = read_json(store.read_small(f"{key}/{ROOT_DOCUMENT}"))["attributes"]["fingerprint"]
+        found = read_json(store.read_small(f"{key}/{ROOT_DOCUMENT}"))["attributes"]
     except (DifsimsError, KeyError, TypeError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _libraries_of(said: Mapping[str, Any]) -> frozenset[str] | None:
+    """Return the libraries that a dataset is drawn from; None where it does not say: it may be any of them."""
+    try:
+        if said["parameters"]["orientations"]["kind"] != "library":
+            return frozenset()
+        return frozenset(map(layout.library_id, said["libraries"]))
+    except (InputError, KeyError, TypeError):
         return None
-    return found if isinstance(found, str) else None
+
+
+def _library(store: ObjectStore, name: str, _beside: list[ObjectInfo]) -> Item | None:
+    """Return a library; None for an empty folder."""
+    fingerprint = name.removeprefix("lib-")
+    objects = store.describe(layout.library(fingerprint))
+    if not objects:
+        return None
+    item = partial(Item, "library", name, _size(objects), touched=_latest(objects), fingerprint=fingerprint)
+    key = layout.library_completion(fingerprint)
+    try:
+        found = _LibraryLineage.from_document(store.read_record(key), store.url(key))
+        _require_own(found.fingerprint, fingerprint)
+        return item(made=moment(found.completed))
+    except MissingObjectError:
+        return item()
+    except (CorruptDataError, ValueError) as error:
+        return item(problem=f"{store.url(key)}: {error}")
 
 
 def _model(store: ObjectStore, name: str, objects: list[ObjectInfo]) -> Item:

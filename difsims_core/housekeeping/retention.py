@@ -1,8 +1,8 @@
 """Let go what a store need not keep; the rule is in `retention_plan`.
 
-Scans, and objects that are no dataset, model or report, are never touched. Nothing is deleted without proof that it may
-be: a registry that is the last one written, a clock that the store shares, and not too much at once. Why not lifecycle
-rules of the bucket: they know ages, not what a kept model descends from (``docs/decisions/retention.md``).
+Scans, and objects that are no dataset, library, model or report, are never touched. Nothing is deleted without proof
+that it may be: a registry that is the last one written, a clock that the store shares, and not too much at once. Why
+not lifecycle rules of the bucket: they know ages, not what a kept model descends from (docs/decisions/retention.md).
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def plan_retention(
     keep_former
         As many former champions stay.
     keep
-        Ids of datasets and models, or their beginnings, and names of reports, that stay.
+        Ids of datasets, libraries and models, or their beginnings, and names of reports, that stay.
     most_percent
         Of the items, and of their bytes, at most so many may go at once.
     serial
@@ -87,7 +87,7 @@ def _plan(store: ObjectStore, policy: RetentionPolicy) -> RetentionPlan:
     unknown = [name for name in policy.keep if name not in lineage.items]
     if unknown:
         raise InputError(
-            f"{store.root}: expected ids of datasets or models, or names of reports, to keep, found "
+            f"{store.root}: expected ids of datasets, libraries or models, or names of reports, to keep, found "
             f"{', '.join(unknown)}",
             "correct or drop them",
         )
@@ -101,7 +101,8 @@ def apply_retention(
 
     The store is looked at again first: what a kept result has come to descend from meanwhile stays. Of an item, what it
     is found by goes first, then the record that makes it whole: a deletion that is stopped leaves nothing that looks
-    whole, and the next one takes what it left. A training that is at work on a dataset that goes fails.
+    whole, and the next one takes what it left. A training that is at work on a dataset that goes fails, and
+    so does a simulation that begins meanwhile and reads a library that goes; run again, it computes it anew.
 
     Parameters
     ----------
@@ -165,6 +166,10 @@ def _delete(store: ObjectStore, decision: RetentionDecision) -> None:
         case "report":
             store.delete(layout.report(name))
             store.delete_tree(layout.report_folder(name))
+        case "library":
+            fingerprint = name.removeprefix("lib-")
+            store.delete(layout.library_completion(fingerprint))
+            store.delete_tree(layout.library(fingerprint))
         case "model":
             _forget(store, decision, layout.model_index)
             store.delete(layout.model_record(name))

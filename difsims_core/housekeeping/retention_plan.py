@@ -18,7 +18,13 @@ from difsims_core.models.registry import ModelRegistry
 from difsims_core.moments import moment
 
 MOST_PERCENT = 50.0
-_ORDER = ("report", "model", "dataset")  # what shows goes before what is shown
+_NOBODY = {
+    "model": "no champion and in no kept report",
+    "dataset": "no kept model or report descends from it",
+    "library": "no kept dataset is drawn from it; it is computed again when it is needed",
+}
+_HOW = {"cnn-": "descends from it", "sim-": "is drawn from it, or may be"}
+_ORDER = ("report", "model", "dataset", "library")  # what shows goes before what is shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +40,7 @@ class RetentionPolicy:
     keep_former : int
         As many former champions stay.
     keep : tuple of str
-        Ids of datasets and models, and names of reports, that stay.
+        Ids of datasets, libraries and models, and names of reports, that stay.
     most_percent : float
         Of the items of a store, and of their bytes, at most so many may go at once.
     serial : int or None
@@ -72,7 +78,7 @@ class RetentionDecision:
     Attributes
     ----------
     kind : str
-        ``dataset``, ``model`` or ``report``.
+        ``dataset``, ``library``, ``model`` or ``report``.
     id : str
         Its id or name.
     size : int
@@ -202,7 +208,7 @@ def _reasons(lineage: Lineage, registry: ModelRegistry, policy: RetentionPolicy)
         name = queue.popleft()
         for parent in lineage.parents(lineage.items[name]) if name in lineage.items else ():
             if parent.id not in reasons:
-                reasons[parent.id] = f"{name} descends from it" if name.startswith("cnn-") else f"{name} shows it"
+                reasons[parent.id] = f"{name} {_HOW.get(name[:4], 'shows it')}"
                 queue.append(parent.id)
     return reasons
 
@@ -246,8 +252,7 @@ def _why_not(item: Item, lost: list[str]) -> str:
         return f"shows {', '.join(sorted(lost))}, which goes"
     if item.made is None:
         return "never finished" + (f", last written {item.touched:%Y-%m-%d}" if item.touched else "")
-    none = "no kept model or report descends from it" if item.kind == "dataset" else "no champion and in no kept report"
-    return f"made {item.made:%Y-%m-%d}; {none}"
+    return f"made {item.made:%Y-%m-%d}; {_NOBODY[item.kind]}"
 
 
 def _decision(item: Item, why: str) -> RetentionDecision:

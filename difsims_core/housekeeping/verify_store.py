@@ -42,8 +42,8 @@ def verify_item(store: ObjectStore, text: str, resimulate: int = 0) -> Findings:
     store
         Where ids are looked up.
     text
-        Id of a dataset or a model, or its beginning; name of an experiment; URL or path of a dataset or an experiment
-        (``….zarr``), of the folder of a model, or of a prediction (``….npz``).
+        Id of a dataset, a model or a library, or its beginning; name of an experiment; URL or path of a dataset or an
+        experiment (``….zarr``), of the folder of a model, or of a prediction (``….npz``).
     resimulate
         Blocks of a dataset to simulate again, see `dataset.verify`.
 
@@ -65,13 +65,15 @@ def verify_item(store: ObjectStore, text: str, resimulate: int = 0) -> Findings:
         return _guarded(
             "experiment", name.removesuffix(layout.EXPERIMENT_ENDING), partial(verify_experiment, store, text)
         )
+    if fingerprint := layout.library_fingerprint(name.removesuffix(layout.LIBRARY_ENDING) + layout.LIBRARY_ENDING):
+        return _guarded("library", layout.library_id(fingerprint), partial(verify_library, store, fingerprint))
     if name.endswith(layout.SIMULATION_ENDING) or text.startswith("sim-"):
         return _guarded(
             "dataset", name.removesuffix(layout.SIMULATION_ENDING), partial(verify, store, text, resimulate)
         )
     raise InputError(
-        f"{text}: expected the id of a dataset (sim-…) or a model (cnn-…), the name of an experiment, a dataset or an "
-        f"experiment ….zarr, or a prediction …{PREDICTION_ENDINGS[0]}",
+        f"{text}: expected the id of a dataset (sim-…), a model (cnn-…) or a library (lib-…), the name of an "
+        f"experiment, a dataset or an experiment ….zarr, or a prediction …{PREDICTION_ENDINGS[0]}",
         "without any, the whole store is verified",
     )
 

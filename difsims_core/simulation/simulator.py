@@ -157,6 +157,12 @@ class Simulator:
         return self.tables.orientation_sha256
 
     @property
+    def libraries(self) -> tuple[str, ...] | None:
+        """Fingerprints of the libraries of beam directions, when patterns are drawn from them."""
+        engine = self.tables.library
+        return None if engine is None else tuple(recipe.fingerprint for recipe in engine.recipes)
+
+    @property
     def most_peaks(self) -> int:
         """A number of spots that no pattern exceeds."""
         engine, grains = self.tables.engine, 1 if self.spec.overlap is None else 2

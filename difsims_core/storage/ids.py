@@ -1,4 +1,4 @@
-"""Ids of datasets and models, and their beginnings: what people type, looked up in the listing of a store."""
+"""Ids of datasets, models and libraries, and their beginnings: what people type, looked up in a store."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from difsims_core.storage.objects import ObjectStore
 
 FEWEST_DIGITS = 4
 """Of the beginning of an id: fewer soon fit several items of a store."""
-_BEGINNING = re.compile("(?:sim|cnn)-[0-9a-f-]{0,35}")
+_BEGINNING = re.compile("(?:sim|cnn)-[0-9a-f-]{0,35}|lib-[0-9a-f]{0,63}")
 _MOST_SHOWN = 20
 
 
@@ -25,6 +25,12 @@ def list_simulations(store: ObjectStore) -> list[str]:
 def list_models(store: ObjectStore) -> list[str]:
     """Return the ids of all models of a store, complete or not, sorted."""
     return [name for name in store.folders(layout.MODELS) if layout.is_model_id(name)]
+
+
+def list_libraries(store: ObjectStore) -> list[str]:
+    """Return the ids of all libraries of beam directions of a store, complete or not, sorted."""
+    found = filter(None, map(layout.library_fingerprint, store.folders(layout.LIBRARIES)))
+    return sorted(map(layout.library_id, found))
 
 
 def is_beginning(text: str) -> bool:
@@ -44,8 +50,8 @@ def expand_id(store: ObjectStore, text: str) -> str:
     """
     if not is_beginning(text):
         return text
-    names = list_simulations(store) if text.startswith("sim-") else list_models(store)
-    return choose_id(text, names, store.root)
+    listed = {"sim": list_simulations, "cnn": list_models, "lib": list_libraries}[text.partition("-")[0]]
+    return choose_id(text, listed(store), store.root)
 
 
 def choose_id(text: str, ids: Iterable[str], where: str) -> str:

@@ -123,13 +123,18 @@ def simulation_index(fingerprint: str) -> str:
 
 def library(fingerprint: str) -> str:
     """Return the key of the Zarr group of a library of beam directions, by the fingerprint of its recipe."""
-    return f"{LIBRARIES}/lib-{_check_fingerprint(fingerprint)}{LIBRARY_ENDING}"
+    return f"{LIBRARIES}/{library_id(fingerprint)}{LIBRARY_ENDING}"
 
 
 def library_fingerprint(folder: str) -> str | None:
     """Return the fingerprint that the folder of a library is called by; None when it is called otherwise."""
     found = folder.removeprefix("lib-").removesuffix(LIBRARY_ENDING)
     return found if is_fingerprint(found) and library(found).endswith(f"/{folder}") else None
+
+
+def library_id(fingerprint: str) -> str:
+    """Return what a library of beam directions is called by."""
+    return f"lib-{_check_fingerprint(fingerprint)}"
 
 
 def library_receipt(fingerprint: str, block: int) -> str:

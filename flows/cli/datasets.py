@@ -149,8 +149,8 @@ def verify(
         list[str] | None,
         typer.Argument(
             metavar="[ITEM…]",
-            help="Ids or URLs of datasets and models, names or URLs of preprocessed scans, URLs of predictions "
-            "(default: everything in the store).",
+            help="Ids of datasets, models and libraries, URLs of the first two, names or URLs of preprocessed scans, "
+            "URLs of predictions (default: everything in the store).",
             show_default=False,
         ),
     ] = None,
@@ -158,7 +158,7 @@ def verify(
     store: Store = None,
     as_json: Json = False,
 ) -> None:
-    """Compare datasets, models, experiments and predictions with their checksums; ends with 1 if any differs."""
+    """Compare datasets, libraries, models, experiments and maps with their checksums; ends with 1 if any differs."""
     from dataclasses import asdict
 
     from difsims_core.errors import InputError

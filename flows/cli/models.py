@@ -94,7 +94,7 @@ def retention(
     keep_former: Annotated[int, typer.Option("--keep-former", min=0, help="As many former champions stay.")] = 3,
     keep: Annotated[
         list[str] | None,
-        typer.Option("--keep", metavar="ID", help="A dataset, model or report that stays; may be repeated."),
+        typer.Option("--keep", metavar="ID", help="A dataset, library, model or report that stays; may be repeated."),
     ] = None,
     most_percent: Annotated[
         float, typer.Option("--most-percent", metavar="PERCENT", help="Of items and bytes, at most so much may go.")
@@ -107,7 +107,7 @@ def retention(
     store: Store = None,
     as_json: Json = False,
 ) -> None:
-    """Show which datasets, models and reports may go, with reasons; never what a kept result descends from."""
+    """Show which datasets, libraries, models and reports may go, and why; never what a kept result descends from."""
     from datetime import UTC, datetime
 
     from difsims_core.housekeeping.retention import apply_retention, plan_retention

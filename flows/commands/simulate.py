@@ -49,7 +49,7 @@ class _Groups(Steps):
         return begin_dataset(store.root, spec)
 
     def make_libraries(self, store: ObjectStore, spec: SimulationSpec, plan: Plan) -> None:
-        """Compute what is missing here, before blocks are written anywhere: every worker reads it from the store."""
+        """Compute what is missing before blocks are written anywhere: every worker reads it from the store."""
         names = [phase.name for phase in spec.phases]
         log_and_show(f"libraries of beam directions of {', '.join(names)}: those that the store lacks are computed")
         with track_progress(plan.id, "computing libraries", 100 * len(names), "% of a phase"):

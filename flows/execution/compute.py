@@ -1,4 +1,4 @@
-"""Where datasets are simulated and scans preprocessed, as the settings say; how groups of a failed run are stopped."""
+"""Where datasets, libraries and scans are computed, as the settings say; how groups of a failed run are stopped."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from flows.settings import load_settings
 from flows.ui.progress import Stopped
 
 if TYPE_CHECKING:
+    from difsims_core.dataset.libraries.records import LibraryPlan
+    from difsims_core.diffraction.library.recipe import LibraryRecipe
     from difsims_core.experiment.prepare import PreparedScan
     from difsims_core.experiment.write.plan import ScanPlan
     from difsims_core.experiment.write.shards import Progress as ScanProgress
@@ -65,6 +67,11 @@ def write_group(
             progress(patterns)
 
     return _executor().write_group(store_url, spec, plan, blocks, reached)
+
+
+def write_library(store: ObjectStore, recipe: LibraryRecipe, plan: LibraryPlan, progress: Progress) -> None:
+    """Compute and write the missing blocks of a library where the settings say; see `Executor.write_library`."""
+    _executor().write_library(store, recipe, plan, progress)
 
 
 def write_shards(store: ObjectStore, prepared: PreparedScan, plan: ScanPlan, progress: ScanProgress) -> None:

@@ -115,7 +115,7 @@ def _make_libraries(store: str, spec: SimulationSpec, work: str) -> list[str]:
     def progress(phase: str, done: int, total: int) -> None:
         progress_callback(work, phase)(100 * done // total, phase)
 
-    return make_libraries(store, spec, progress)
+    return make_libraries(store, spec, progress, compute.write_library)
 
 
 def _finished_blocks(store: str, plan: Plan) -> list[int]:

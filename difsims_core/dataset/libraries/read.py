@@ -33,16 +33,23 @@ if TYPE_CHECKING:
 _READERS = 8
 
 
-def read_spots(store: ObjectStore, fingerprint: str) -> HeldSpots | None:
-    """Return the spots of a library; None when it is not complete.
+def read_spots(store: ObjectStore, fingerprint: str) -> HeldSpots:
+    """Return the spots of a library.
 
     Raises
     ------
+    IncompleteDatasetError
+        If it is not written to the end.
     CorruptDataError
         If its records are damaged, or rows are not those that were written.
     """
     completion = read_completion(store, fingerprint)
-    return None if completion is None else joined(_blocks(store, completion))
+    if completion is None:
+        raise IncompleteDatasetError(
+            f"{store.url(layout.library(fingerprint))}: is not written to the end",
+            "the next simulation that needs it goes on where it stopped",
+        )
+    return joined(_blocks(store, completion))
 
 
 def verify_library(store: ObjectStore, fingerprint: str) -> Findings:
@@ -53,16 +60,13 @@ def verify_library(store: ObjectStore, fingerprint: str) -> Findings:
     IncompleteDatasetError
         If it is not written to the end.
     """
-    key = layout.library(fingerprint)
-    name = key.rpartition("/")[2].removesuffix(layout.LIBRARY_ENDING)
+    name = layout.library(fingerprint).rpartition("/")[2].removesuffix(layout.LIBRARY_ENDING)
     try:
-        spots = read_spots(store, fingerprint)
+        read_spots(store, fingerprint)
+    except IncompleteDatasetError:
+        raise
     except DifsimsError as error:
         return Findings("library", name, (str(error),))
-    if spots is None:
-        raise IncompleteDatasetError(
-            f"{store.url(key)}: is not written to the end", "the next simulation that needs it goes on where it stopped"
-        )
     return Findings("library", name)
 
 

@@ -139,17 +139,19 @@ def read_receipts(store: ObjectStore, plan: LibraryPlan) -> dict[int, LibraryRec
     """Return the receipts that fit a plan by block; one that does not counts as missing, so that it is made again."""
     there = {key.rpartition("/")[2] for key in store.list(f"{layout.library(plan.fingerprint)}/{layout.RECEIPTS}")}
     wanted = [block for block in range(plan.n_blocks) if layout.receipt_name(block) in there]
-
-    def read(block: int) -> LibraryReceipt | None:
-        key = layout.library_receipt(plan.fingerprint, block)
-        try:
-            found = LibraryReceipt.from_document(store.read_record(key), store.url(key))
-        except (MissingObjectError, CorruptDataError):
-            return None
-        return found if (found.fingerprint, found.block) == (plan.fingerprint, block) else None
-
     with ContextPool(_READERS, thread_name_prefix="difsims-receipt") as pool:
-        return {block: found for block, found in zip(wanted, pool.map(read, wanted), strict=True) if found is not None}
+        receipts = pool.map(lambda block: read_receipt(store, plan, block), wanted)
+        return {block: found for block, found in zip(wanted, receipts, strict=True) if found is not None}
+
+
+def read_receipt(store: ObjectStore, plan: LibraryPlan, block: int) -> LibraryReceipt | None:
+    """Return the receipt of a block; None when there is none that fits the plan."""
+    key = layout.library_receipt(plan.fingerprint, block)
+    try:
+        found = LibraryReceipt.from_document(store.read_record(key), store.url(key))
+    except (MissingObjectError, CorruptDataError):
+        return None
+    return found if (found.fingerprint, found.block) == (plan.fingerprint, block) else None
 
 
 def content_digest(receipts: Mapping[int, LibraryReceipt]) -> str:

@@ -44,6 +44,8 @@ class LibraryRecipe:
 
     Attributes
     ----------
+    spec : SimulationSpec
+        The document that asks for it.
     engine : Engine
         Prepared; it computes the spots.
     label : int
@@ -61,6 +63,7 @@ class LibraryRecipe:
         All this in plain JSON values: what the library is known by.
     """
 
+    spec: SimulationSpec
     engine: Engine
     label: int
     crystal: Crystal
@@ -119,7 +122,7 @@ class LibraryRecipe:
             "shows_all": output.x_all or output.polar_all or output.peaks or spec.postprocessing.q_crop is not None,
             **conditions,
         }
-        return cls(engine, label, crystal, directions, thicknesses, conditions, content)
+        return cls(spec, engine, label, crystal, directions, thicknesses, conditions, content)
 
     @cached_property
     def fingerprint(self) -> str:

@@ -1,4 +1,4 @@
-"""What writes the parts of datasets and of preprocessed scans: executors, each of which makes the same bytes."""
+"""What writes the parts of datasets, libraries and preprocessed scans: executors, which all make the same bytes."""
 
 from __future__ import annotations
 
@@ -13,17 +13,19 @@ from difsims_core.dataset.plan import Plan
 from flows.settings import Settings
 
 if TYPE_CHECKING:
+    from difsims_core.dataset.libraries.records import LibraryPlan
+    from difsims_core.diffraction.library.recipe import LibraryRecipe
     from difsims_core.experiment.prepare import PreparedScan
     from difsims_core.experiment.write.plan import ScanPlan
     from difsims_core.experiment.write.shards import Progress as ScanProgress
     from difsims_core.storage.objects import ObjectStore
 
 Progress = Callable[[int], None]
-"""Told how many patterns of a group are stored by now; what it raises ends the group."""
+"""Told how many patterns or beam directions are stored by now; what it raises ends the work."""
 
 
 class Executor(ABC):
-    """Writes groups of blocks and shards of scans; used by several threads of a flow at once."""
+    """Writes groups of blocks, libraries and shards of scans; used by several threads of a flow at once."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -52,6 +54,20 @@ class Executor(ABC):
             If the store fails.
         ClusterError
             If the cluster is lost, or a block was given up because its workers died.
+        """
+
+    @abstractmethod
+    def write_library(self, store: ObjectStore, recipe: LibraryRecipe, plan: LibraryPlan, progress: Progress) -> None:
+        """Compute and write the blocks of a library, as ``dataset.libraries.write.write_blocks``.
+
+        Raises
+        ------
+        InputError
+            If it would not fit into memory.
+        StoreError
+            If the store fails.
+        ClusterError
+            If a cluster is needed and does not answer, or is lost.
         """
 
     @abstractmethod

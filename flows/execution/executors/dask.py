@@ -1,4 +1,4 @@
-"""Blocks of datasets and shards of scans, written by the workers of a Dask cluster."""
+"""Blocks of datasets and libraries and shards of scans, written by the workers of a Dask cluster."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import dataclass
 from functools import lru_cache
 from queue import Empty, SimpleQueue
 from threading import Lock
@@ -25,15 +26,28 @@ from flows.ui.progress import log_and_show
 if TYPE_CHECKING:
     from distributed import Future
 
+    from difsims_core.dataset.libraries.records import LibraryPlan
+    from difsims_core.diffraction.library.recipe import LibraryRecipe
     from difsims_core.experiment.prepare import PreparedScan
     from difsims_core.experiment.write.plan import ScanPlan
     from difsims_core.experiment.write.shards import Progress as ScanProgress
     from difsims_core.storage.objects import ObjectStore
 
 _WRITE_BLOCK = "difsims_core.dataset.remote:write_remote_block"
+_WRITE_MEMBERS = "difsims_core.dataset.libraries.remote:write_remote_members"
 _WRITE_SHARD = "difsims_core.experiment.write.remote:write_remote_shard"
 POLL_SECONDS = 1.0  # between looks at a stop request and at the cluster
 _ordering = Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What workers do to each part: a function by name, what pages and people call it, and what it must know."""
+
+    function: str
+    name: str
+    said: str | None
+    order: Callable[[], Mapping[str, Any]]
 
 
 class DaskExecutor(Executor):
@@ -52,25 +66,23 @@ class DaskExecutor(Executor):
         """Let workers simulate and write the blocks that have no receipts."""
         began = time.perf_counter()
         done = read_receipts(open_store(store_url), plan, blocks)
-        missing = [block for block in blocks if block not in done]
-        there = sum(receipt.stop - receipt.start for receipt in done.values())
-        patterns = 0
-        progress(there)
-        if missing:
-            order = _order(spec, plan, store_url)
-            with (
-                self._cluster() as found,
-                closing(
-                    map_blocks(
-                        found, _WRITE_BLOCK, missing, order, lambda: progress(there + patterns), f"block-of-{plan.id}"
-                    )
-                ) as written,
-            ):
-                for block in written:
-                    start, stop = plan.rows(block)
-                    patterns += stop - start
-                    progress(there + patterns)
+        rows = {block: plan.rows(block) for block in blocks if block not in done}
+        missing = {block: stop - start for block, (start, stop) in rows.items()}
+        stored = sum(receipt.stop - receipt.start for receipt in done.values())
+        work = _Work(_WRITE_BLOCK, f"block-of-{plan.id}", None, lambda: _order(spec, plan, store_url))
+        self._send(work, missing, stored, progress)
+        patterns = sum(missing.values())
         return GroupSummary(plan.id, blocks, len(missing), len(done), patterns, time.perf_counter() - began)
+
+    def write_library(self, store: ObjectStore, recipe: LibraryRecipe, plan: LibraryPlan, progress: Progress) -> None:
+        """Let workers compute and write the blocks that have no receipts."""
+        from difsims_core.dataset.libraries.remote import library_order
+        from difsims_core.dataset.libraries.write import missing_blocks
+
+        missing = missing_blocks(store, plan)
+        name, what = f"library-of-{plan.phase}", f"parts of the library of {plan.phase}"
+        work = _Work(_WRITE_MEMBERS, name, what, lambda: library_order(store, recipe))
+        self._send(work, missing, plan.n_members - sum(missing.values()), progress)
 
     def write_shards(self, store: ObjectStore, prepared: PreparedScan, plan: ScanPlan, progress: ScanProgress) -> None:
         """Let workers integrate and write the shards that have no receipts."""
@@ -78,19 +90,27 @@ class DaskExecutor(Executor):
         from difsims_core.experiment.write.remote import shard_order
 
         done = read_shard_receipts(store, plan)
-        missing = [shard for shard in range(plan.n_shards) if shard not in done]
-        stored = sum(map(plan.patterns_of, done))
-        progress(stored, plan.n_patterns)
+        missing = {shard: plan.patterns_of(shard) for shard in range(plan.n_shards) if shard not in done}
+        work = _Work(
+            _WRITE_SHARD, f"shard-of-{plan.name}", "parts of the scan", lambda: shard_order(store, prepared, plan)
+        )
+        stored = plan.n_patterns - sum(missing.values())
+        self._send(work, missing, stored, lambda stored: progress(stored, plan.n_patterns))
+
+    def _send(self, work: _Work, missing: Mapping[int, int], stored: int, progress: Progress) -> None:
+        """Let workers write the missing parts, each given with its size, and tell how much is stored by then."""
+        progress(stored)
         if not missing:
             return
-        order, work = shard_order(store, prepared, plan), f"shard-of-{plan.name}"
+        order = work.order()
         with self._cluster() as found:
-            log_and_show(f"parts of the scan go to the Dask cluster at {found.address} with {found.threads} threads")
-            still_wanted = lambda: progress(stored, plan.n_patterns)  # noqa: E731 - what it counts is here
-            with closing(map_blocks(found, _WRITE_SHARD, missing, order, still_wanted, work)) as written:
-                for shard in written:
-                    stored += plan.patterns_of(shard)
-                    progress(stored, plan.n_patterns)
+            if work.said is not None:
+                log_and_show(f"{work.said} go to the Dask cluster at {found.address} with {found.threads} threads")
+            still_wanted = lambda: progress(stored)  # noqa: E731 - what it counts is here
+            with closing(map_blocks(found, work.function, list(missing), order, still_wanted, work.name)) as written:
+                for part in written:
+                    stored += missing[part]
+                    progress(stored)
 
     def _cluster(self) -> AbstractContextManager[Cluster]:
         return cluster(str(self._settings.dask_address))

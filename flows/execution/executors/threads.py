@@ -14,6 +14,8 @@ from flows.execution.concurrency_limit import simulation_slot
 from flows.execution.executors.base import Executor, Progress
 
 if TYPE_CHECKING:
+    from difsims_core.dataset.libraries.records import LibraryPlan
+    from difsims_core.diffraction.library.recipe import LibraryRecipe
     from difsims_core.experiment.prepare import PreparedScan
     from difsims_core.experiment.write.plan import ScanPlan
     from difsims_core.experiment.write.shards import Progress as ScanProgress
@@ -34,6 +36,12 @@ class ThreadsExecutor(Executor):
     ) -> GroupSummary:
         """Simulate and write the blocks that have no receipts."""
         return build.write_group(store_url, spec, plan.id, blocks, progress=progress)
+
+    def write_library(self, store: ObjectStore, recipe: LibraryRecipe, plan: LibraryPlan, progress: Progress) -> None:
+        """Compute and write the blocks that have no receipts."""
+        from difsims_core.dataset.libraries.write import write_blocks
+
+        write_blocks(store, recipe, plan, progress)
 
     def write_shards(self, store: ObjectStore, prepared: PreparedScan, plan: ScanPlan, progress: ScanProgress) -> None:
         """Integrate and write the shards that have no receipts."""
