@@ -14,7 +14,15 @@ NETWORKS: Family[Any] = Family(
     "difsims.networks",
     {"large_filter": "difsims_core.learn.networks.large_filter:large_filter"},
 )
-POLAR_NETWORKS: Family[Any] = Family("network of polar patterns", "difsims.polar_networks")
+POLAR_NETWORKS: Family[Any] = Family(
+    "network of polar patterns",
+    "difsims.polar_networks",
+    {
+        "polar_convolutions": "difsims_core.learn.networks.polar.convolutions:polar_convolutions",
+        "polar_harmonics": "difsims_core.learn.networks.polar.harmonics:polar_harmonics",
+        "polar_radial": "difsims_core.learn.networks.polar.radial_first:polar_radial",
+    },
+)
 METRICS: Family[Any] = Family(
     "metric",
     "difsims.metrics",
@@ -67,3 +75,17 @@ SCAN_READERS: Family[Any] = Family(
     },
     base="difsims_core.experiment.readers.base:ScanReader",
 )
+
+
+def network_family(name: str) -> Family[Any]:
+    """Return the family of a network: that of polar patterns, or that of profiles.
+
+    Raises
+    ------
+    InputError
+        If no network has this name.
+    """
+    if name in POLAR_NETWORKS:
+        return POLAR_NETWORKS
+    NETWORKS.check(name, others=POLAR_NETWORKS.names())
+    return NETWORKS

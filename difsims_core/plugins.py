@@ -89,8 +89,15 @@ class Family(Generic[T]):
         """Return all names, sorted."""
         return sorted({*self.loaded, *self._own, *self._offers()})
 
-    def check(self, name: str) -> None:
+    def check(self, name: str, *, others: Iterable[str] = ()) -> None:
         """Refuse a name that no member has, without importing any.
+
+        Parameters
+        ----------
+        name
+            Of a member.
+        others
+            What else could be meant, for the error.
 
         Raises
         ------
@@ -99,7 +106,7 @@ class Family(Generic[T]):
         """
         if name in self:
             return
-        names = self.names()
+        names = sorted({*self.names(), *others})
         choices = f"{nearest(name, names)} (choices: {', '.join(names) or 'none'})"
         elsewhere = f"; one of another package must be installed ({self.group})" if self.group else ""
         raise InputError(f"no {self.kind} is called {name!r}{choices}{elsewhere}")

@@ -10,7 +10,7 @@ from pydantic import Field, GetJsonSchemaHandler, ValidationInfo, field_validato
 
 from difsims_core.config.base import Spec, is_stored
 from difsims_core.errors import InputError
-from difsims_core.families import CLASSIFIERS, NETWORKS
+from difsims_core.families import CLASSIFIERS, NETWORKS, POLAR_NETWORKS, network_family
 
 logger = logging.getLogger(__name__)
 
@@ -96,7 +96,7 @@ class TrainingSpec(TrainingDocument):
     @classmethod
     def _known_network(cls, name: str, info: ValidationInfo) -> str:
         if not is_stored(info):
-            NETWORKS.check(name)
+            network_family(name)
         return name
 
     @model_validator(mode="wrap")
@@ -122,6 +122,11 @@ class TrainingSpec(TrainingDocument):
         return {"anyOf": [own, *others]} if others else own
 
     @property
+    def takes_polar(self) -> bool:
+        """Whether the network takes polar patterns."""
+        return self.network in POLAR_NETWORKS
+
+    @property
     def label(self) -> str:
         """What is trained, in a word."""
         return self.network
@@ -133,5 +138,5 @@ class TrainingSpec(TrainingDocument):
 
     def plugins(self) -> tuple[str, ...]:
         """Return name and version of the packages, other than this one, whose code decides the weights."""
-        package = NETWORKS.package(self.network)
+        package = (POLAR_NETWORKS if self.takes_polar else NETWORKS).package(self.network)
         return () if package is None else (package,)

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from difsims_core.errors import ExperimentError, MissingObjectError
-from difsims_core.learn.data.pattern_stream import rows_in_memory
+from difsims_core.learn.classify import check_patterns, classify
 from difsims_core.learn.measured_axis import axis_for
+from difsims_core.learn.measured_scan import MeasuredScan, open_scan, runs_of
 from difsims_core.moments import now_text
-from difsims_core.signal.preprocess import preprocess_measured
 from difsims_core.signal.resample import check_axis, same_axis
 from difsims_core.storage import layout
 from difsims_core.storage.names import as_written, same_place
-from difsims_core.storage.npz.contracts import Prediction, Profiles, read_prediction, read_profiles, write_prediction
+from difsims_core.storage.npz.contracts import Prediction, read_prediction, write_prediction
 from difsims_core.storage.objects import ObjectStore
 from difsims_core.unit_names import QUnit
 
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from difsims_core.learn.bundle import ModelBundle
 
 logger = logging.getLogger(__name__)
-
-_PREPARE_ROWS = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,69 +100,15 @@ def predict_profiles(
     ((2, 3, 2), True)
     """
     y, x = np.asarray(y), np.asarray(x, np.float64)
-    _check_input(bundle, y)
+    check_patterns(bundle, y)
     check_axis(np.moveaxis(y, -bundle.input.n_dim, -1), x)
-    pred, invalid = classify(bundle, y, axis_for(bundle, x, q_unit, beam_energy_kv))
-    if invalid.any():
-        logger.warning("%d of %d patterns are constant or not finite: uniform there", invalid.sum(), invalid.size)
-    return pred
-
-
-def classify(
-    bundle: ModelBundle, y: np.ndarray, q: np.ndarray, unusable: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the probabilities (…, n_phases) of patterns (…, n) or (…, n, n_φ) on the axis ``q`` (n,) in Å⁻¹, and (…)
-    bool: where they are uniform for want of a usable pattern, as ``unusable`` (…) says or the pattern itself shows.
-    """
-    n_dim = bundle.input.n_dim
-    navigation, shape = y.shape[:-n_dim], y.shape[-n_dim:]
-    flat = y.reshape(-1, *shape)
-    k = len(bundle.phases)
-    pred = np.full((len(flat), k), 1 / k, np.float32)
-    invalid = np.zeros(len(flat), bool)
-    said = invalid.copy() if unusable is None else unusable.reshape(-1)
-    step = rows_in_memory(shape, _PREPARE_ROWS)
-    for start in range(0, max(1, len(flat)), step):
-        rows = slice(start, start + step)
-        patterns, invalid[rows] = prepare_patterns(bundle, flat[rows], q)
-        invalid[rows] |= said[rows]
-        usable = ~invalid[rows]
-        if usable.any():
-            pred[rows][usable] = bundle.classifier.predict(patterns[usable])
-    return pred.reshape(*navigation, k), invalid.reshape(navigation)
-
-
-def prepare_patterns(bundle: ModelBundle, y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Bring measured patterns to what the classifier was trained on.
-
-    Returns
-    -------
-    patterns
-        (…, *input_shape) float32 in [0, 1].
-    invalid
-        (…) bool: constant, or NaN or infinite somewhere.
-
-    Raises
-    ------
-    ExperimentError
-        If the shapes do not fit, or the axis does not cover the model's.
-    """
-    return preprocess_measured(y, x, bundle.q_axis, sqrt=bundle.preprocessing.sqrt, n_dim=bundle.input.n_dim)
-
-
-def _check_input(bundle: ModelBundle, y: np.ndarray) -> None:
-    """Refuse patterns that are not of the form that the classifier declares."""
-    n_dim, others = bundle.input.n_dim, bundle.other_axes
-    if y.ndim < n_dim:
-        raise ExperimentError(
-            f"expected {bundle.input} of shape (…, {', '.join(('n_q', *map(str, others)))}), found {y.shape}",
-            "put the axes of a pattern last, q first of them",
-        )
-    if n_dim > 1 and y.shape[1 - n_dim :] != others:
-        raise ExperimentError(
-            f"the model takes {bundle.input} of {others} values for each q, found {y.shape[1 - n_dim :]}",
-            "integrate the scan on the same azimuths",
-        )
+    q, n_dim = axis_for(bundle, x, q_unit, beam_energy_kv), bundle.input.n_dim
+    shape = y.shape[:-n_dim]
+    found = classify(bundle, runs_of(y, n_dim), shape, q, np.zeros(shape, bool))
+    if found.invalid.any():
+        n_invalid, n_patterns = found.invalid.sum(), found.invalid.size
+        logger.warning("%d of %d patterns are constant or not finite: uniform there", n_invalid, n_patterns)
+    return found.answer.probabilities
 
 
 def predict_experiment(
@@ -188,18 +132,14 @@ def predict_experiment(
     InputError
         If there is no such unit, or the beam energy is needed and not known.
     """
-    if bundle.input.kind != "profile":
-        raise ExperimentError(
-            f"{url}: holds radial profiles, but {bundle.id} takes {bundle.input}", "use another model"
-        )
-    experiment = _read_scan(url)
+    experiment = open_scan(url, bundle.input, q_unit)
     try:
         q = axis_for(bundle, experiment.x, q_unit, beam_energy_kv)
     except ExperimentError as error:
         raise ExperimentError(f"{url}: {error.problem}", error.remedy) from None
     key = layout.prediction(bundle.id, experiment.name)
     before = _read_before(store, bundle, key)
-    n_patterns = int(np.prod(experiment.y.shape[:-1], dtype=np.int64))
+    n_patterns = experiment.n_patterns
     moved = before is not None and not same_place(before.experiment, url)
     same = before is not None and before.experiment_sha256 == experiment.sha256
     if before is not None and same and _read_alike(before, experiment, q):
@@ -212,10 +152,10 @@ def predict_experiment(
             f"{url}: this model has predicted another scan of this name, {before.experiment}",
             f"rename one of them, or delete {store.url(key)}",
         )
-    unusable = experiment.unusable
-    pred, invalid = classify(bundle, experiment.y, q, unusable)
+    found = classify(bundle, experiment.runs(), experiment.shape, q, experiment.unusable)
+    answer, invalid = found.answer, found.invalid
     prediction = Prediction(
-        pred,
+        answer.probabilities,
         bundle.phases,
         bundle.id,
         x=bundle.q_axis,
@@ -226,27 +166,22 @@ def predict_experiment(
         invalid=invalid,
         scan_q=q,
         scan_step_nm=experiment.scan_step_nm,
+        confidence=np.where(invalid, np.float32(np.nan), answer.probabilities.max(axis=-1)),
+        **{name: getattr(answer, name) for name in ("fractions", "orientation", "reliability", "disagreement")},
     )
     write_prediction(store.url(key), prediction)
     n_invalid = int(invalid.sum())
     if n_invalid:
-        n_flagged = int(unusable.sum())
+        n_flagged = int(experiment.unusable.sum())
         logger.warning(
-            "%s: %d of %d profiles get a uniform probability: %d flagged (dead, beam not found, or range not covered), "
+            "%s: %d of %d patterns get a uniform probability: %d flagged (dead, beam not found, or range not covered), "
             "%d others constant or not finite",
             url, n_invalid, n_patterns, n_flagged, n_invalid - n_flagged,
         )  # fmt: skip
     return PredictionResult(bundle.id, store.url(key), experiment.name, False, n_invalid, n_patterns)
 
 
-def _read_scan(url: str | Path) -> Profiles:
-    try:
-        return read_profiles(url)
-    except MissingObjectError as error:  # it was there when the scans were listed; the others go on
-        raise ExperimentError(str(error)) from None
-
-
-def _read_alike(before: Prediction, experiment: Profiles, q: np.ndarray) -> bool:
+def _read_alike(before: Prediction, experiment: MeasuredScan, q: np.ndarray) -> bool:
     """Return whether an earlier prediction took the same axis for that of the scan."""
     return same_axis(experiment.x if before.scan_q is None else before.scan_q, q)
 

@@ -10,8 +10,12 @@ from difsims_core.config.learning import TrainingSpec
 from difsims_core.config.signal import PostprocessingSpec
 from difsims_core.errors import ExperimentError
 from difsims_core.evaluate.scan_files import find_scan
+from difsims_core.learn import classify as classifying
 from difsims_core.learn.bundle import ModelBundle
-from difsims_core.learn.predict import classify, predict_experiment, predict_profiles, prepare_patterns
+from difsims_core.learn.classifiers.base import Answer
+from difsims_core.learn.classify import prepare_patterns
+from difsims_core.learn.measured_scan import runs_of
+from difsims_core.learn.predict import predict_experiment, predict_profiles
 from difsims_core.results.maps.phase_map import phase_map
 from difsims_core.storage.names import same_place
 from difsims_core.storage.npz.contracts import predicted_name, read_prediction, read_profiles, write_profiles
@@ -34,6 +38,17 @@ class Standin:
         self.rows += len(profiles)
         centre = (profiles * np.linspace(0, 1, profiles.shape[1])).sum(1) / profiles.sum(1)
         return np.stack([1 - centre, centre], axis=1).astype(np.float32)
+
+    def answer(self, profiles):
+        return Answer(self.predict(profiles))
+
+
+def classify(bundle, y, q, unusable=None):
+    shape = y.shape[:-1]
+    found = classifying.classify(
+        bundle, runs_of(y, 1), shape, q, np.zeros(shape, bool) if unusable is None else unusable
+    )
+    return found.answer.probabilities, found.invalid
 
 
 def bundle_of(*, sqrt=False):
@@ -191,7 +206,7 @@ def test_flagged_pixels_are_invalid_and_a_saturated_beam_is_not(tmp_path, caplog
     with caplog.at_level(logging.WARNING):
         result = predict_experiment(store, bundle, scan)
     assert (result.n_invalid, result.n_patterns) == (5, 8)
-    assert "5 of 8 profiles get a uniform probability: 4 flagged" in caplog.text
+    assert "5 of 8 patterns get a uniform probability: 4 flagged" in caplog.text
     assert "1 others constant" in caplog.text
     assert bundle.classifier.rows == 3
     prediction = read_prediction(result.url)

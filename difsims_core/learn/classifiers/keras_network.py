@@ -1,4 +1,7 @@
-"""Keras networks, by name: the architecture comes from `families.NETWORKS` and the weights are plain arrays."""
+"""Keras networks, by name: the architecture comes from a family and the weights are plain arrays.
+
+Networks of `families.NETWORKS` take profiles, those of `families.POLAR_NETWORKS` the amplitudes of polar patterns.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ import numpy as np
 
 from difsims_core.config.learning import TrainingSpec
 from difsims_core.learn.classifiers.base import Classifier, ClassifierInput, Fitted, ProgressCallback, Recipe
+from difsims_core.learn.data.network_input import network_input
 from difsims_core.learn.data.pattern_stream import PatternStream
 from difsims_core.learn.weights import Weight
 
@@ -37,7 +41,9 @@ class KerasNetwork(Classifier[TrainingSpec]):
 
     @classmethod
     def input_of(cls, training: TrainingSpec) -> ClassifierInput:
-        """Return the profiles that the document chooses."""
+        """Return the profiles that the document chooses, or polar patterns on a reduced grid."""
+        if training.takes_polar:
+            return ClassifierInput("polar", "polar/x")
         return ClassifierInput("profile", f"1d/{training.profiles}")
 
     @classmethod
@@ -78,7 +84,7 @@ class KerasNetwork(Classifier[TrainingSpec]):
         """Return the outputs of the network, float32."""
         call = _compiled(self.network) if len(patterns) > _BATCH_ROWS else partial(self.network, training=False)
         parts = [
-            np.asarray(call(patterns[start : start + _BATCH_ROWS, ..., None]))
+            np.asarray(call(network_input(patterns[start : start + _BATCH_ROWS])))
             for start in range(0, len(patterns), _BATCH_ROWS)
         ]
         return np.concatenate(parts) if parts else np.empty((0, self.network.output_shape[-1]), np.float32)

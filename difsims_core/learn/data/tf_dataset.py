@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from difsims_core.learn.data.network_input import network_input
 from difsims_core.learn.data.pattern_stream import PatternStream, rows_in_memory
 from difsims_core.learn.data.split import Part
 
@@ -46,7 +47,7 @@ class BatchFeed:
         def feed() -> Iterator[tuple[np.ndarray, np.ndarray]]:
             try:
                 for x, y in batches():
-                    yield x[..., None], y
+                    yield network_input(x), y
             except Exception as error:
                 self.failure = error
                 raise

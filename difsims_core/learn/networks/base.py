@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from difsims_core.errors import ModelError
-from difsims_core.families import NETWORKS
+from difsims_core.families import network_family
 from difsims_core.learn.backend import keras
 from difsims_core.messages import first_line
 
@@ -53,7 +53,7 @@ def build_network(name: str, input_shape: tuple[int, ...], n_classes: int, **par
 
 def build_chosen(name: str, input_shape: tuple[int, ...], n_classes: int, parameters: Mapping[str, Any]) -> keras.Model:
     """Build an untrained network whose parameters somebody else has chosen (`build_network`)."""
-    builder: NetworkBuilder = NETWORKS[name]
+    builder: NetworkBuilder = network_family(name)[name]
     shape = tuple(int(size) for size in input_shape)
     if len(shape) < 2 or min(shape) < 1:
         raise ModelError(f"expected an input shape (values, channels), such as (147, 1), found {input_shape!r}")

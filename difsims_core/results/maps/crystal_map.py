@@ -59,7 +59,7 @@ def write_ang(found: PhaseMap, path: Path) -> None:
 
 
 def crystal_map(found: PhaseMap, step: float, unit: str) -> CrystalMap:
-    """Return a map as that of orix; without orientations each is the identity.
+    """Return a map as that of orix; where an orientation is not known it is the identity.
 
     Its property ``probability`` is that of the phase of each pixel, ``probability_<phase>`` that of each phase. A pixel
     without a usable measurement is not indexed.
@@ -75,8 +75,9 @@ def crystal_map(found: PhaseMap, step: float, unit: str) -> CrystalMap:
     names = _ascii_names(found.phases)
     probabilities = found.probabilities.reshape(ny * nx, -1)
     y, x = (step * index.ravel() for index in np.indices((ny, nx)))
-    quaternions = found.orientations
-    turns = np.tile([1.0, 0.0, 0.0, 0.0], (ny * nx, 1)) if quaternions is None else quaternions.reshape(-1, 4)
+    turns = np.tile([1.0, 0.0, 0.0, 0.0], (ny * nx, 1))
+    if found.orientations is not None:
+        np.copyto(turns, found.orientations.reshape(-1, 4), where=~np.isnan(found.orientations.reshape(-1, 4)))
     from orix.crystal_map import CrystalMap, PhaseList
 
     return CrystalMap(

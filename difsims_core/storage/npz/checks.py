@@ -112,13 +112,13 @@ def bits(url: str | Path, key: str, values: np.ndarray, shape: tuple[int, ...]) 
 
 
 def quaternions(url: str | Path, values: np.ndarray) -> np.ndarray:
-    """Return orientations (…, 4) as unit quaternions, float64."""
+    """Return orientations (…, 4) as unit quaternions, float64; four NaN where there is none."""
     turns = real(url, "orientation", values).astype(np.float64)
     if turns.ndim < 1 or turns.shape[-1] != 4:
         raise ExperimentError(f"{url}: expected orientation of shape (…, 4), quaternions, found {turns.shape}")
     with np.errstate(over="ignore", invalid="ignore"):
         length = np.linalg.norm(turns, axis=-1, keepdims=True)
-        wrong = ~(np.abs(length - 1) <= _FROM_ONE)
+        wrong = ~(np.abs(length - 1) <= _FROM_ONE) & ~np.isnan(turns).all(axis=-1, keepdims=True)
     if wrong.any():
         raise ExperimentError(
             f"{url}: expected unit quaternions (w, x, y, z) in orientation, found one of length {length[wrong][0]:g}",
@@ -193,6 +193,15 @@ def check_probabilities(url: str | Path, key: str, values: np.ndarray) -> None:
                 f"together {total[first]:g}, in row {start + first}",
                 "predict the experiment again",
             )
+
+
+def check_shares(url: str | Path, key: str, values: np.ndarray) -> None:
+    """Refuse numbers that are not from 0 to 1; NaN stands for none."""
+    wrong = (values < -_FROM_ONE) | (values > 1 + _FROM_ONE)
+    if wrong.any():
+        raise ExperimentError(
+            f"{url}: expected {key} from 0 to 1, found {values[wrong][0]:g}", "predict the experiment again"
+        )
 
 
 def _shown(row: np.ndarray) -> str:

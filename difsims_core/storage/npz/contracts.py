@@ -16,6 +16,7 @@ from difsims_core.storage.npz.checks import (
     axis,
     bits,
     check_probabilities,
+    check_shares,
     class_names,
     flags,
     held_values,
@@ -52,6 +53,7 @@ PREDICTION_ENDING = "_probability_pred.npz"
 TRUTH_ENDING = "_truth.npz"
 PREDICTION_ENDINGS = (PREDICTION_ENDING, "_probabilty_pred.npz")  # the second: read, never written
 _STEP, _FLAGS = "scan_step_nm", "flags"
+_SHARES = ("confidence", "reliability", "disagreement")  # of a pixel, 0 … 1
 
 
 def experiment_name(url: str | Path) -> str:
@@ -179,6 +181,7 @@ def read_prediction(url: str | Path) -> Prediction:
         Naming file, expected, found and remedy.
     """
     optional = ("x", "sim_ids", "experiment", "created", "experiment_sha256", "invalid", "scan_q", "orientation", _STEP)
+    optional += (*_SHARES, "fractions")
     with memory_for(url):
         with local_copy(url) as path:
             arrays = read_members(path, ("pred", "phases", "cnn_id"), optional, shown=url)
@@ -200,7 +203,9 @@ def _prediction(url: str | Path, arrays: Mapping[str, np.ndarray], sha256: str) 
         scan_q=axis(url, arrays["scan_q"], "scan_q") if "scan_q" in arrays else None,
         scan_step_nm=scan_step(url, arrays[_STEP]) if _STEP in arrays else None,
         orientation=quaternions(url, arrays["orientation"]) if "orientation" in arrays else None,
+        fractions=single(url, "fractions", arrays["fractions"]) if "fractions" in arrays else None,
         sha256=sha256,
+        **{key: single(url, key, arrays[key]) for key in _SHARES if key in arrays},
         **{key: text(url, key, arrays[key]) for key in ("experiment", "created", "experiment_sha256") if key in arrays},
     )
 
@@ -235,6 +240,10 @@ def write_prediction(url: str | Path, prediction: Prediction) -> None:
         scan_step(url, arrays[_STEP])
     if prediction.orientation is not None:
         arrays["orientation"] = prediction.orientation.astype(np.float64)
+    for key in (*_SHARES, "fractions"):
+        values = getattr(prediction, key)
+        if values is not None:
+            arrays[key] = values.astype(np.float32)
     write_members(url, arrays)
 
 
@@ -276,10 +285,13 @@ def _check_prediction(url: str | Path, prediction: Prediction) -> None:
     check_probabilities(url, "pred", pred)
     if prediction.invalid is not None and prediction.invalid.shape != pred.shape[:-1]:
         raise ExperimentError(f"{url}: expected invalid of shape {pred.shape[:-1]}, found {prediction.invalid.shape}")
-    if prediction.orientation is not None and prediction.orientation.shape != (*pred.shape[:-1], 4):
-        raise ExperimentError(
-            f"{url}: expected orientation of shape {(*pred.shape[:-1], 4)}, found {prediction.orientation.shape}"
-        )
+    pixels = pred.shape[:-1]
+    for key, shape in {"orientation": (*pixels, 4), "fractions": pred.shape, **dict.fromkeys(_SHARES, pixels)}.items():
+        values = getattr(prediction, key)
+        if values is not None and values.shape != shape:
+            raise ExperimentError(f"{url}: expected {key} of shape {shape}, found {values.shape}")
+        if values is not None and key != "orientation":
+            check_shares(url, key, values)
 
 
 def _sha256(path: Path) -> str:

@@ -69,7 +69,15 @@ class Prediction:
     scan_step_nm : float or None
         Distance of neighbouring scan positions, nm; None where nobody said.
     orientation : (…, 4) float64 or None
-        Unit quaternions (w, x, y, z), crystal ← sample; None where they are not known.
+        Unit quaternions (w, x, y, z), crystal ← sample; NaN where a pixel has none, None where they are not known.
+    confidence : (…) float32 or None
+        Probability that the most probable phase is the right one; NaN where a pixel could not be classified.
+    fractions : (…, n_phases) float32 or None
+        Parts of the diffracting volume, 1 together; NaN where they are not known.
+    reliability : (…) float32 or None
+        1 − (score of the best other phase / best score) of template matching.
+    disagreement : (…) float32 or None
+        How far the members of an ensemble are apart, 0 … 1.
     sha256 : str
         Of the bytes of the file; empty when it was not read.
     """
@@ -86,6 +94,10 @@ class Prediction:
     scan_q: np.ndarray | None = None
     scan_step_nm: float | None = None
     orientation: np.ndarray | None = None
+    confidence: np.ndarray | None = None
+    fractions: np.ndarray | None = None
+    reliability: np.ndarray | None = None
+    disagreement: np.ndarray | None = None
     sha256: str = ""
 
 
