@@ -115,7 +115,9 @@ class _Answers:
 
     def __init__(self, n_pixels: int, n_classes: int) -> None:
         self.invalid = np.ones(n_pixels, bool)
-        self.arrays = {"probabilities": np.full((n_pixels, n_classes), 1 / n_classes, np.float32)}
+        self.arrays: dict[str, np.ndarray] = {
+            "probabilities": np.full((n_pixels, n_classes), 1 / n_classes, np.float32)
+        }
 
     def add(self, pixels: np.ndarray, answer: Answer) -> None:
         self.invalid[pixels] = False

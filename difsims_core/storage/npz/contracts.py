@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -53,6 +54,7 @@ PREDICTION_ENDING = "_probability_pred.npz"
 TRUTH_ENDING = "_truth.npz"
 PREDICTION_ENDINGS = (PREDICTION_ENDING, "_probabilty_pred.npz")  # the second: read, never written
 _STEP, _FLAGS = "scan_step_nm", "flags"
+_WORDS = ("experiment", "created", "experiment_sha256")
 _SHARES = ("confidence", "reliability", "disagreement")  # of a pixel, 0 … 1
 
 
@@ -203,11 +205,14 @@ def _prediction(url: str | Path, arrays: Mapping[str, np.ndarray], sha256: str) 
         scan_q=axis(url, arrays["scan_q"], "scan_q") if "scan_q" in arrays else None,
         scan_step_nm=scan_step(url, arrays[_STEP]) if _STEP in arrays else None,
         orientation=quaternions(url, arrays["orientation"]) if "orientation" in arrays else None,
-        fractions=single(url, "fractions", arrays["fractions"]) if "fractions" in arrays else None,
         sha256=sha256,
-        **{key: single(url, key, arrays[key]) for key in _SHARES if key in arrays},
-        **{key: text(url, key, arrays[key]) for key in ("experiment", "created", "experiment_sha256") if key in arrays},
+        **_texts_and_shares(url, arrays),
     )
+
+
+def _texts_and_shares(url: str | Path, arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    said = {key: text(url, key, arrays[key]) for key in _WORDS if key in arrays}
+    return said | {key: single(url, key, arrays[key]) for key in (*_SHARES, "fractions") if key in arrays}
 
 
 def write_prediction(url: str | Path, prediction: Prediction) -> None:
@@ -226,9 +231,7 @@ def write_prediction(url: str | Path, prediction: Prediction) -> None:
         "phases": as_texts(prediction.phases),
         "cnn_id": np.array(prediction.cnn_id),
         "sim_ids": as_texts(prediction.sim_ids),
-        "experiment": np.array(prediction.experiment),
-        "created": np.array(prediction.created),
-        "experiment_sha256": np.array(prediction.experiment_sha256),
+        **{key: np.array(getattr(prediction, key)) for key in _WORDS},
     }
     for key, q_axis in (("x", prediction.x), ("scan_q", prediction.scan_q)):
         if q_axis is not None:
@@ -240,10 +243,8 @@ def write_prediction(url: str | Path, prediction: Prediction) -> None:
         scan_step(url, arrays[_STEP])
     if prediction.orientation is not None:
         arrays["orientation"] = prediction.orientation.astype(np.float64)
-    for key in (*_SHARES, "fractions"):
-        values = getattr(prediction, key)
-        if values is not None:
-            arrays[key] = values.astype(np.float32)
+    shares = {key: getattr(prediction, key) for key in (*_SHARES, "fractions")}
+    arrays |= {key: values.astype(np.float32) for key, values in shares.items() if values is not None}
     write_members(url, arrays)
 
 

@@ -56,7 +56,7 @@ class HarmonicMixing(keras.layers.Layer):
         spectrum = ops.transpose(ops.matmul(analysis, inputs), (1, 0, 2))  # (2 n_harmonics, n, channels)
         mixing = ops.concatenate([self.mixing, self.mixing])
         mixed = ops.transpose(ops.matmul(spectrum, ops.cast(mixing, inputs.dtype)), (1, 0, 2))
-        return ops.matmul(synthesis, mixed) + ops.cast(self.bias, inputs.dtype)
+        return ops.add(ops.matmul(synthesis, mixed), ops.cast(self.bias, inputs.dtype))
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Return (n, n_azimuths, filters)."""
@@ -116,7 +116,7 @@ class MirrorConvolution(keras.layers.Layer):
         if across:
             inputs = ops.pad(inputs, ((0, 0), (across, across), (0, 0), (0, 0)))
         features = ops.conv(inputs, ops.cast(ops.concatenate(halves, axis=3), inputs.dtype), padding="valid")
-        return features + ops.cast(ops.tile(self.bias, (2,)), features.dtype)
+        return ops.add(features, ops.cast(ops.tile(self.bias, (2,)), inputs.dtype))
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Return (n, radii, n_azimuths, filters)."""
