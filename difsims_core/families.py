@@ -51,7 +51,10 @@ IMPERFECTIONS: Family[Any] = Family(
 CLASSIFIERS: Family[Any] = Family(
     "classifier",
     "difsims.classifiers",
-    {"keras_network": "difsims_core.learn.classifiers.keras_network:KerasNetwork"},
+    {
+        "keras_network": "difsims_core.learn.classifiers.keras_network:KerasNetwork",
+        "templates": "difsims_core.learn.classifiers.templates:TemplateMatching",
+    },
 )
 SCAN_READERS: Family[Any] = Family(
     "format of raw scans",

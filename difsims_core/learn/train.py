@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from difsims_core.config.learning import TrainingDocument, TrainingSpec
+from difsims_core.config.simulation import SimulationSpec
+from difsims_core.dataset.crystals import crystals_today, document_today
 from difsims_core.dataset.open import Simulation, open_simulation
 from difsims_core.evaluate.classification import ClassificationTally
 from difsims_core.learn.bundle import ModelBundle, save_bundle
@@ -85,7 +87,8 @@ def run_training(
         return TrainingResult(found, reused=True)
     data = load_training_data(opened, spec)
     kind = classifier_class(spec)
-    fitted = kind.fit(data.stream, Recipe(spec, data.stream.input_shape, len(data.phases)), progress)
+    simulation = _document_of(opened) if kind.simulates else None
+    fitted = kind.fit(data.stream, Recipe(spec, data.stream.input_shape, len(data.phases), simulation), progress)
     bundle = ModelBundle(
         id=layout.new_model_id(),
         phases=data.phases,
@@ -123,6 +126,12 @@ def score(classifier: Classifier[Any], data: TrainingData) -> dict:
     for patterns, classes in replace(data.stream, batch_size=rows).batches(Part.TEST):
         tally = tally.add(classifier.predict(patterns), classes.astype(np.int64))
     return tally.finalise()
+
+
+def _document_of(simulations: list[Simulation]) -> SimulationSpec:
+    """Return the document of the dataset whose order of classes is the classifier's, with its crystals as found now."""
+    first = min(simulations, key=lambda sim: sim.fingerprint)
+    return document_today(first, crystals_today(first))
 
 
 def _trained_already(store: ObjectStore, simulations: list[Simulation], spec: TrainingDocument) -> ModelBundle | None:

@@ -33,15 +33,21 @@ class Weight:
     ----------
     name : str
         Its place and what it is there: ``00_kernel``.
-    shape : tuple of int
-        Of the array.
+    shape : tuple of int or None
+        Of the array; None: an edge that the record of a model alone knows.
     dtype : str
         Of the array: ``float32``.
     """
 
     name: str
-    shape: tuple[int, ...]
+    shape: tuple[int | None, ...]
     dtype: str
+
+    def fits(self, recorded: Weight) -> bool:
+        """Return whether an array that is recorded is this one."""
+        edges = zip(self.shape, recorded.shape, strict=False)
+        alike = len(self.shape) == len(recorded.shape) and all(own in (None, found) for own, found in edges)
+        return alike and (self.name, self.dtype) == (recorded.name, recorded.dtype)
 
 
 def describe(weights: Mapping[str, np.ndarray]) -> tuple[Weight, ...]:
@@ -51,7 +57,7 @@ def describe(weights: Mapping[str, np.ndarray]) -> tuple[Weight, ...]:
 
 def check_count(weights: Sequence[Weight], described: str) -> None:
     """Refuse more than `MOST_WEIGHTS`, before any is allocated; ``described`` says of what they are."""
-    count = sum(math.prod(weight.shape) for weight in weights)
+    count = sum(math.prod(edge or 0 for edge in weight.shape) for weight in weights)
     if count > MOST_WEIGHTS:
         raise ModelError(
             f"{described} would have {count:,} weights, at most {MOST_WEIGHTS:,} are loaded",
@@ -98,5 +104,5 @@ def read_weights(data: bytes, expected: Sequence[Weight], where: str) -> dict[st
 
 def _limits(expected: Sequence[Weight]) -> NpzLimits:
     """Return what a file may hold that holds these arrays and nothing else."""
-    sizes = [math.prod(w.shape) * np.dtype(w.dtype).itemsize + _HEADER_BYTES for w in expected]
+    sizes = [math.prod(edge or 0 for edge in w.shape) * np.dtype(w.dtype).itemsize + _HEADER_BYTES for w in expected]
     return NpzLimits(array_mb=math.ceil(max(sizes) / 1e6), total_mb=math.ceil(sum(sizes) / 1e6), members=len(expected))

@@ -90,10 +90,7 @@ class BeamDirections:
     @property
     def orientations(self) -> np.ndarray:
         """(k, 4) quaternions, crystal ← sample, of the smallest turn that has the beam along each member."""
-        x, y, z = self.members.T
-        found = np.stack([1 + z, -y, x, np.zeros(len(z))], axis=1)
-        found[z < -1 + 1e-12] = (0, 1, 0, 0)
-        return found / np.linalg.norm(found, axis=1, keepdims=True)
+        return orientations_along(self.members)
 
     def located(self, orientations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return for (n, 4) orientations the (n,) operation that brings the beam into the sector and nearest member."""
@@ -112,6 +109,18 @@ class BeamDirections:
         turned = np.empty(orientations.shape)
         turn_beam(orientations, self.operations, which, self.members[member], turned)
         return turned
+
+
+def orientations_along(directions: np.ndarray) -> np.ndarray:
+    """Return (n, 4) quaternions, crystal ← sample, of the smallest turn that has the beam along each direction (n, 3).
+
+    >>> orientations_along(np.array([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]])).round(3).tolist()
+    [[1.0, -0.0, 0.0, 0.0], [0.707, -0.0, 0.707, 0.0]]
+    """
+    x, y, z = directions.T
+    found = np.stack([1 + z, -y, x, np.zeros(len(z))], axis=1)
+    found[z < -1 + 1e-12] = (0, 1, 0, 0)
+    return found / np.linalg.norm(found, axis=1, keepdims=True)
 
 
 def _spiral(n: int, i: np.ndarray, height: np.ndarray | float = 0.5) -> np.ndarray:

@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Generic, Literal, Self, TypeVar
 import numpy as np
 
 from difsims_core.config.learning import TrainingDocument
+from difsims_core.config.simulation import SimulationSpec
 from difsims_core.errors import ModelError
 from difsims_core.families import CLASSIFIERS
 from difsims_core.learn.data.pattern_stream import PatternStream
@@ -71,11 +72,15 @@ class Recipe(Generic[T]):
         Of one pattern: (n_q,) or (n_q, n_φ).
     n_classes : int
         At least 2.
+    simulation : SimulationSpec, optional
+        What the patterns of a training were simulated of, for a classifier that ``simulates``; its phases are the
+        classes, in their order, their files such as may be read. None of a stored model, and for all others.
     """
 
     training: T
     input_shape: tuple[int, ...]
     n_classes: int
+    simulation: SimulationSpec | None = None
 
     def __str__(self) -> str:
         size = " × ".join(str(edge) for edge in self.input_shape)
@@ -160,10 +165,13 @@ class Classifier(ABC, Generic[T]):
         The document of this kind.
     libraries : tuple of str
         Distributions whose versions a model records.
+    simulates : bool
+        Whether `fit` computes patterns of its own, so that its recipe says of what.
     """
 
     training: ClassVar[type[TrainingDocument]]
     libraries: ClassVar[tuple[str, ...]] = ()
+    simulates: ClassVar[bool] = False
 
     @classmethod
     @abstractmethod
@@ -195,6 +203,8 @@ class Classifier(ABC, Generic[T]):
     @abstractmethod
     def weights_of(cls, recipe: Recipe[T]) -> tuple[Weight, ...]:
         """Return what arrays a classifier has, in order, without allocating them.
+
+        An edge of an array that the recipe does not tell is None; then `load` checks that the arrays fit together.
 
         Raises
         ------

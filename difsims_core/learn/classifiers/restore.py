@@ -16,7 +16,7 @@ _ROUNDING = 1e-4  # of the sum of probabilities in float32
 
 
 def expected_weights(recipe: Recipe[Any]) -> tuple[Weight, ...]:
-    """Return the weights that a classifier of this recipe has, before any is allocated.
+    """Return the weights that a classifier of this recipe has, before any is allocated; of some edges None.
 
     Raises
     ------
@@ -52,9 +52,10 @@ def restore(data: bytes, recipe: Recipe[Any], recorded: Sequence[Weight], where:
         not finite, or what comes out are no probabilities.
     """
     expected = expected_weights(recipe)
-    if tuple(recorded) != expected:
+    if not _fit(expected, recorded):
         raise ModelError(f"{where}: {_difference(expected, recorded, recipe)}", "train the model again")
-    classifier = classifier_class(recipe.training).load(recipe, read_weights(data, expected, where))
+    check_count(recorded, str(recipe))
+    classifier = classifier_class(recipe.training).load(recipe, read_weights(data, recorded, where))
     check_probabilities(classifier, recipe, where)
     return classifier
 
@@ -68,10 +69,11 @@ def weights_to_store(classifier: Classifier[Any], recipe: Recipe[Any], where: st
         If it is not of this recipe, its weights are not finite, or what it gives are no probabilities.
     """
     weights = classifier.save()
-    if describe(weights) != expected_weights(recipe):
+    if not _fit(expected_weights(recipe), describe(weights)):
         raise ModelError(
             f"{where}: the weights are not those of {recipe}", "register what was trained and name it in the training"
         )
+    check_count(describe(weights), str(recipe))
     check_values(weights, where)
     check_probabilities(classifier, recipe, where)
     return weights
@@ -101,8 +103,12 @@ def check_probabilities(classifier: Classifier[Any], recipe: Recipe[Any], where:
         )
 
 
+def _fit(expected: Sequence[Weight], recorded: Sequence[Weight]) -> bool:
+    return len(expected) == len(recorded) and all(map(Weight.fits, expected, recorded))
+
+
 def _difference(expected: Sequence[Weight], found: Sequence[Weight], recipe: Recipe[Any]) -> str:
     """Return where the weights of a record and of the classifier built from it part first."""
     pairs = zip(expected, found, strict=False)
-    here, there = next(((e, f) for e, f in pairs if e != f), (f"{len(expected)} arrays", f"{len(found)}"))
+    here, there = next(((e, f) for e, f in pairs if not e.fits(f)), (f"{len(expected)} arrays", f"{len(found)}"))
     return f"expected the weights of {recipe.training.label}, {here}, found {there}"

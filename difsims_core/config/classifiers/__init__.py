@@ -1,0 +1,1 @@
+"""Documents of classifiers other than single networks."""

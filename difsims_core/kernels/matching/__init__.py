@@ -1,0 +1,1 @@
+"""Kernels of matching: patterns against many templates, at every turn and mirror (docs/physics.md §12)."""

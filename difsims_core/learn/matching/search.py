@@ -1,0 +1,173 @@
+"""The search of a phase's templates: by profile, by their strongest cells, by all; then between the directions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from difsims_core.kernels.matching import correlate as profile_kernels
+from difsims_core.kernels.matching import turns
+from difsims_core.learn.matching.raised import raised
+from difsims_core.learn.matching.smooth import without_smooth
+from difsims_core.learn.matching.sparse import SparseTemplates, padded
+
+_LEAST = 16  # templates, of few
+
+
+@dataclass(frozen=True, slots=True)
+class SearchWidth:
+    """How many templates of a phase are looked at more closely.
+
+    Attributes
+    ----------
+    by_profile : float
+        Part of them that is kept for their profiles.
+    by_few : float
+        Part of them that is kept of these for the match of their strongest cells.
+    """
+
+    by_profile: float = 0.15
+    by_few: float = 0.01
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedPatterns:
+    """Polar patterns as the search takes them.
+
+    Attributes
+    ----------
+    doubled : (n, n_q, 2 n_φ) float32
+        Amplitudes of norm 1, each row twice.
+    profiles : (n′, n_q′) float32
+        Their sums over the azimuth, as ``SparseTemplates.profiles``; padded for the kernel.
+    """
+
+    doubled: np.ndarray
+    profiles: np.ndarray
+
+    @classmethod
+    def of(cls, patterns: np.ndarray, power: float) -> PreparedPatterns:
+        """Prepare patterns (n, n_q, n_φ) of any scale."""
+        amplitudes = raised(patterns, power)
+        n, n_q, n_azimuths = amplitudes.shape
+        doubled = np.empty((n, n_q, 2 * n_azimuths), np.float32)
+        turns.twice_round(amplitudes, doubled)
+        profiles = padded(without_smooth(amplitudes.sum(axis=2, dtype=np.float64)))
+        missing = -n % profile_kernels.TOGETHER
+        return cls(doubled, np.pad(profiles, ((0, missing), (0, 0))))
+
+    def of_some(self, chosen: np.ndarray) -> PreparedPatterns:
+        """Return some of them, (n,) bool; without their profiles, which are for the first look alone."""
+        return PreparedPatterns(self.doubled[chosen], self.profiles[:0])
+
+    @property
+    def n_azimuths(self) -> int:
+        """Sectors of the full circle."""
+        return self.doubled.shape[2] // 2
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """How well patterns are matched by candidates.
+
+    Attributes
+    ----------
+    template : (n or 1, c) int32
+        The candidates.
+    score : (n, c) float32
+        ⟨T, P⟩ at the best turn and mirror, 0 … 1.
+    turn : (n, c) int16
+        That turn, cells towards larger azimuths.
+    mirrored : (n, c) bool
+        Whether the azimuth of the template was reversed before.
+    """
+
+    template: np.ndarray
+    score: np.ndarray
+    turn: np.ndarray
+    mirrored: np.ndarray
+
+
+def match(prepared: PreparedPatterns, templates: SparseTemplates, candidates: np.ndarray) -> Matches:
+    """Compare each pattern with its candidates (n, c), or with the same ones (1, c)."""
+    n, c = len(prepared.doubled), candidates.shape[1]
+    candidates = np.ascontiguousarray(candidates, np.int32)
+    found = Matches(candidates, np.empty((n, c), np.float32), np.empty((n, c), np.int16), np.empty((n, c), bool))
+    turns.best_turns(
+        prepared.doubled, templates.offset, templates.amplitude, candidates, prepared.n_azimuths, found.score,
+        found.turn, found.mirrored,
+    )  # fmt: skip
+    return found
+
+
+def preselected(prepared: PreparedPatterns, templates: SparseTemplates, kept: int) -> np.ndarray:
+    """Return (n, kept) int32: the templates whose profiles are most like that of each pattern."""
+    n, m = len(prepared.doubled), templates.grid.size
+    scores = np.empty((len(prepared.profiles), m), np.float32)
+    profile_kernels.correlate(prepared.profiles, templates.profiles, scores)
+    chosen = np.empty((n, min(kept, m)), np.int32)
+    profile_kernels.largest(scores[:n], chosen)
+    return chosen
+
+
+def search(prepared: PreparedPatterns, templates: SparseTemplates, width: SearchWidth) -> Matches:
+    """Return how well patterns are matched by the templates that are most like them."""
+    m = templates.grid.size
+    first = _kept(m, width.by_profile)
+    rough = match(prepared, templates.few, preselected(prepared, templates, first))
+    best = np.empty((len(rough.score), min(_kept(m, width.by_few), first)), np.int32)
+    profile_kernels.largest(rough.score, best)
+    return match(prepared, templates, np.take_along_axis(rough.template, best, axis=1))
+
+
+def _kept(m: int, part: float) -> int:
+    return min(m, max(_LEAST, int(np.ceil(part * m))))
+
+
+@dataclass(frozen=True, slots=True)
+class BestMatches:
+    """The best match of each pattern among the templates of a phase.
+
+    Attributes
+    ----------
+    template : (n,) int64
+        The template.
+    score : (n,) float32
+        Its score.
+    turn : (n,) int64
+        The turn of the template, cells.
+    mirrored : (n,) bool
+        Whether it was mirrored.
+    """
+
+    template: np.ndarray
+    score: np.ndarray
+    turn: np.ndarray
+    mirrored: np.ndarray
+
+    @classmethod
+    def of(cls, found: Matches) -> BestMatches:
+        """Return the best of some candidates; of equal ones the first."""
+        best = found.score.argmax(axis=1)[:, None] if found.score.size else np.empty((0, 1), np.int64)
+        template = np.broadcast_to(found.template, found.score.shape)
+        taken = [np.take_along_axis(values, best, axis=1)[:, 0] for values in (template, found.score, found.turn)]
+        mirrored = np.take_along_axis(found.mirrored, best, axis=1)[:, 0]
+        return cls(taken[0].astype(np.int64), taken[1], taken[2].astype(np.int64), mirrored)
+
+    def of_some(self, chosen: np.ndarray) -> BestMatches:
+        """Return those of some patterns, (n,) bool."""
+        return BestMatches(self.template[chosen], self.score[chosen], self.turn[chosen], self.mirrored[chosen])
+
+
+def best_matches(prepared: PreparedPatterns, templates: SparseTemplates, width: SearchWidth) -> BestMatches:
+    """Return the best match of each pattern: of the search, or of what is next to that in all directions.
+
+    These are the templates of its direction and of those around it, of every thickness and lattice scale.
+    """
+    grid = templates.grid
+    found = BestMatches.of(search(prepared, templates, width))
+    direction = found.template // grid.beside
+    directions = np.concatenate([direction[:, None], grid.around[0][direction]], axis=1)
+    candidates = directions[:, :, None] * grid.beside + np.arange(grid.beside)
+    return BestMatches.of(match(prepared, templates, candidates.reshape(-1, directions.shape[1] * grid.beside)))
