@@ -1,10 +1,11 @@
-"""How fast dynamical patterns are made: directions a second, against multislice by abTEM, and drawn from a library.
+"""How fast dynamical patterns are made: against multislice by abTEM, py4DSTEM's Bloch waves, and from a library.
 
-    python -m tests.benchmarks.bloch [--directions 200] [--repeats 5] [--environment FOLDER] [--no-abtem]
+    python -m tests.benchmarks.bloch [--directions 200] [--repeats 5] [--environments FOLDER] [--alone]
 
 One thread, by time of a processor, medians of several runs. A direction is random, with thicknesses of 100, 200 and
-400 Å, 200 kV, the default beams, no absorption; the error of these is printed by `bloch_beams`. abTEM goes through a
-box of 50 Å × 50 Å × 400 Å of PbI₂, in turns with ours; it is installed by pip, as its configuration says, into an
+400 Å, 200 kV, the default beams, no absorption; the error of these is printed by `bloch_beams`. In turns with ours,
+abTEM goes through a box of 50 Å × 50 Å × 400 Å of PbI₂, and py4DSTEM computes random directions of it at the same
+thicknesses, with about as many beams as ours propagates. Each is installed by pip, as its configuration says, into an
 environment of its own, in a temporary folder unless one is named. Patterns from a library are whole blocks: draws,
 detector, counting and normalisation included.
 """
@@ -12,13 +13,10 @@ detector, counting and normalisation included.
 from __future__ import annotations
 
 import argparse
-import subprocess
-import sys
 import tempfile
 import time
-import venv
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +26,14 @@ from difsims_core.config.documents import make_spec
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.crystal.catalogue import find_crystal
 from difsims_core.simulation.simulator import Simulator
+from tests.benchmarks.environments import answering, python_with
 
 PHASES = "pbi2_2h", "p4mbm_scaled_mixed_halide", "gratia_2h"
 THICKNESSES = 100.0, 200.0, 400.0
 EDGE_ANGSTROM = 50.0
 ABTEM = "abtem>=1.0.11", "ase>=3.23"
+PY4DSTEM = "py4dstem>=0.14.18", "ase>=3.23"
+THEIR_DIRECTIONS = 20
 
 
 def main() -> None:
@@ -40,20 +41,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--directions", type=int, default=200)
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--environment", type=Path, help="folder of an environment with abTEM, made unless it is there")
-    parser.add_argument("--no-abtem", action="store_true")
+    parser.add_argument("--environments", type=Path, help="folder of those of abTEM and py4DSTEM, made unless there")
+    parser.add_argument("--alone", action="store_true", help="without abTEM and py4DSTEM")
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        runs = {phase: directions_of(phase, asked.directions) for phase in PHASES}
-        for run in runs.values():
-            run()  # loads and compiles
-        if asked.no_abtem:
-            report(runs, asked.directions, [taken(runs) for _ in range(asked.repeats)], None)
-        else:
-            with multislice(abtem_python(asked.environment or Path(folder))) as ask:
-                ask()
-                turns = [(taken(runs), ask()) for _ in range(asked.repeats)]
-            report(runs, asked.directions, [ours for ours, _ in turns], np.array([theirs for _, theirs in turns]))
+    runs = {phase: directions_of(phase, asked.directions) for phase in PHASES}
+    for run in runs.values():
+        run()  # loads and compiles
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as open_sides:
+        sides = [] if asked.alone else [open_sides.enter_context(one) for one in others(asked.environments or folder)]
+        for ask in sides:
+            ask()
+        turns = [(taken(runs), *(ask() for ask in sides)) for _ in range(asked.repeats)]
+    report(runs, asked.directions, *(np.array(side) for side in zip(*turns, strict=True)))
     from_library(asked.repeats)
 
 
@@ -94,16 +93,36 @@ def taken(runs: dict[str, Callable[[], None]]) -> list[float]:
     return seconds
 
 
-def report(runs: dict[str, Callable[[], None]], n: int, ours: list[list[float]], theirs: np.ndarray | None) -> None:
+def others(folder: Path | str) -> list[AbstractContextManager[Callable[[], list[float]]]]:
+    """Return what abTEM and py4DSTEM answer with, each in an environment of its own."""
+    crystal = find_crystal(PHASES[0])
+    abtem, py4dstem = (python_with(Path(folder) / name[0].partition(">")[0], *name) for name in (ABTEM, PY4DSTEM))
+    return [
+        answering(abtem, "abtem_side.py", crystal, EDGE_ANGSTROM, THICKNESSES[-1]),
+        answering(py4dstem, "py4dstem_side.py", crystal, THEIR_DIRECTIONS, *THICKNESSES),
+    ]
+
+
+def report(
+    runs: dict[str, Callable[[], None]],
+    n: int,
+    ours: np.ndarray,
+    abtem: np.ndarray | None = None,
+    py4dstem: np.ndarray | None = None,
+) -> None:
     """Print directions a second, and ratios."""
     rates = n / np.median(ours, axis=0)
     for phase, rate in zip(runs, rates, strict=True):
         print(f"{phase}: {rate:.0f} directions/s, three thicknesses each")
-    if theirs is not None:
-        seconds, atoms, *lengths = np.median(theirs, axis=0)
+    if abtem is not None:
+        seconds, atoms, *lengths = np.median(abtem, axis=0)
         box = " × ".join(f"{length:.0f}" for length in lengths)
         print(f"abTEM, PbI₂, {box} Å, {atoms:.0f} atoms: {seconds:.2f} s a pattern; ours is {rates[0] * seconds:.0f} × "
               f"as fast, {rates[-1] * seconds:.0f} × for gratia_2h")  # fmt: skip
+    if py4dstem is not None:
+        seconds, beams = np.median(py4dstem, axis=0)
+        print(f"py4DSTEM, PbI₂, {beams:.0f} beams: {1 / seconds:.1f} directions/s; ours is {rates[0] * seconds:.0f} × "
+              "as fast")  # fmt: skip
 
 
 def from_library(repeats: int) -> None:
@@ -120,41 +139,6 @@ def from_library(repeats: int) -> None:
             simulator.block(0, n, threads=1)
             seconds.append(time.process_time() - begun)
         print(f"from a library: {n / np.median(seconds):.0f} {what} a second")
-
-
-def abtem_python(folder: Path) -> Path:
-    """Return the interpreter of an environment with abTEM, made unless it is there."""
-    python = folder / "bin" / "python"
-    if not python.exists():
-        venv.create(folder, with_pip=True)
-    done = subprocess.run(
-        [python, "-m", "pip", "install", "--quiet", *ABTEM], capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        sys.exit(f"abTEM cannot be installed into {folder} (pip config says where from):\n{done.stderr[-1500:]}")
-    return python
-
-
-@contextmanager
-def multislice(python: Path) -> Iterator[Callable[[], list[float]]]:
-    """Give what makes abTEM compute a pattern, in a process of its own, and returns its line of numbers."""
-    script = Path(__file__).with_name("abtem_side.py")
-    told = [str(find_crystal(PHASES[0])), str(EDGE_ANGSTROM), str(THICKNESSES[-1])]
-    with subprocess.Popen([python, script, *told], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        to, answers = process.stdin, process.stdout
-
-        def ask() -> list[float]:
-            to.write("\n")
-            to.flush()
-            line = answers.readline()
-            if not line:
-                sys.exit("abTEM failed")
-            return [float(number) for number in line.split()]
-
-        yield ask
-        to.close()
 
 
 if __name__ == "__main__":

@@ -17,7 +17,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import venv
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,23 +27,11 @@ from difsims_core.config.raw_scans.preprocessing import PreprocessingSpec
 from difsims_core.experiment.prepare import prepare_scan
 from difsims_core.experiment.preprocess import integrate_scan
 from difsims_core.signal.grid import REFERENCE_GRID
+from tests.benchmarks.environments import python_with
 from tests.benchmarks.raw_scans import CALIBRATION, SIZE, made_frames
 
 PYXEM = "pyxem>=0.21"  # earlier ones do not load with today's HyperSpy
 METHODS = ("center_of_mass", "interpolate", "cross_correlate")
-
-
-def pyxem_python(folder: Path) -> Path:
-    """Return the interpreter of an environment with pyxem, made unless it is there."""
-    python = folder / "bin" / "python"
-    if not python.exists():
-        venv.create(folder, with_pip=True)
-    done = subprocess.run(
-        [python, "-m", "pip", "install", "--quiet", PYXEM], capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        sys.exit(f"pyxem cannot be installed into {folder} (pip config says where from):\n{done.stderr[-1500:]}")
-    return python
 
 
 @contextmanager
@@ -138,7 +125,7 @@ def main() -> None:
     parser.add_argument("--environment", type=Path, help="of pyxem; default: a temporary one")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        python = pyxem_python(options.environment or Path(folder) / "pyxem")
+        python = python_with(options.environment or Path(folder) / "pyxem", PYXEM)
         compare(python, options.patterns, options.repeats, Path(folder))
 
 
