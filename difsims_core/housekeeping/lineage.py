@@ -49,6 +49,7 @@ class _ModelLineage(_LineagePart):
     sim_ids: Items[SimulationId]
     sim_fingerprints: Items[Text]
     training_fingerprint: Text
+    simulation: Mapping[str, Any] | None = None  # of one that was trained on a stream, with its parameters
 
 
 class _LibraryLineage(Record):
@@ -140,8 +141,9 @@ def read_lineage(store: ObjectStore) -> Lineage:
     dataset = partial(_dataset, frozenset(libraries))
     jobs = [job("dataset", dataset, name, beside(name, reports, exports)) for name in list_simulations(store)]
     jobs += [job("library", _library, name, []) for name in libraries]
+    model = partial(_model, frozenset(libraries))
     jobs += [
-        job("model", _model, name, beside(name, models, predictions, evaluations, reports))
+        job("model", model, name, beside(name, models, predictions, evaluations, reports))
         for name in filter(layout.is_model_id, models)
     ]
     jobs += [job("report", _report, name, reports[name]) for name in reports if _is_report(name, reports)]
@@ -197,7 +199,7 @@ def _attributes(store: ObjectStore, key: str) -> Mapping[str, Any]:
 
 
 def _libraries_of(said: Mapping[str, Any]) -> frozenset[str] | None:
-    """Return the libraries that a dataset is drawn from; None where it does not say: it may be any of them."""
+    """Return the libraries that patterns are drawn from; None where it is not said: it may be any of them."""
     try:
         if said["parameters"]["orientations"]["kind"] != "library":
             return frozenset()
@@ -224,7 +226,7 @@ def _library(store: ObjectStore, name: str, _beside: list[ObjectInfo]) -> Item |
         return item(problem=f"{store.url(key)}: {error}")
 
 
-def _model(store: ObjectStore, name: str, objects: list[ObjectInfo]) -> Item:
+def _model(libraries: frozenset[str], store: ObjectStore, name: str, objects: list[ObjectInfo]) -> Item:
     item = partial(Item, "model", name, _size(objects), touched=_latest(objects))
     key = layout.model_record(name)
     try:
@@ -234,15 +236,16 @@ def _model(store: ObjectStore, name: str, objects: list[ObjectInfo]) -> Item:
     try:
         found = _ModelLineage.from_record(data, store.url(key))
         _require_own(found.id, name)
+        streamed = frozenset[str]() if found.simulation is None else _libraries_of(found.simulation)
         return item(
             made=moment(found.created),
-            needs=frozenset(found.sim_ids),
+            needs=frozenset(found.sim_ids) | (libraries if streamed is None else streamed),
             need_fingerprints=frozenset(found.sim_fingerprints),
             fingerprint=found.training_fingerprint,
         )
     except (CorruptDataError, ValueError) as error:
         named = layout.find_ids(data.decode(errors="replace")) - {name}  # what it still tells of its lineage is kept
-        return item(needs=named, problem=f"{store.url(key)}: {error}")
+        return item(needs=named | libraries, problem=f"{store.url(key)}: {error}")
 
 
 def _require_own(found: str, name: str) -> None:

@@ -88,6 +88,18 @@ def test_a_dataset_that_does_not_say_may_need_any(store, champion_data, told):
     assert why(plan_for(store), library).startswith(champion_data)
 
 
+@pytest.mark.parametrize(("kind", "stays"), [("library", True), ("uniform", False)])
+def test_a_kept_model_of_a_stream_may_need_any(store, champion_data, kind, stays):
+    library = put_library(store, "one")
+    plain(store, champion_data)
+    streamed = put_model(store, created=YESTERDAY)
+    simulation = {"parameters": {"orientations": {"kind": kind}}}
+    rewrite(store, layout.model_record(streamed), simulation=simulation)
+    assert (library in going(plan_for(store))) != stays
+    rewrite(store, layout.model_record(streamed), id="cnn-of-another")
+    assert library not in going(plan_for(store))
+
+
 def test_datasets_of_other_orientations_need_none(store, champion_data):
     library = put_library(store, "one")
     plain(store, champion_data)
