@@ -12,7 +12,10 @@ from difsims_core.plugins import Family
 NETWORKS: Family[Any] = Family(
     "network",
     "difsims.networks",
-    {"large_filter": "difsims_core.learn.networks.large_filter:large_filter"},
+    {
+        "large_filter": "difsims_core.learn.networks.large_filter:large_filter",
+        "residual_1d": "difsims_core.learn.networks.residual_1d:residual_1d",
+    },
 )
 POLAR_NETWORKS: Family[Any] = Family(
     "network of polar patterns",
@@ -52,6 +55,7 @@ CLASSIFIERS: Family[Any] = Family(
     "classifier",
     "difsims.classifiers",
     {
+        "binary_then_multiclass": "difsims_core.learn.classifiers.binary_then_multiclass:BinaryThenMulticlass",
         "keras_network": "difsims_core.learn.classifiers.keras_network:KerasNetwork",
         "templates": "difsims_core.learn.classifiers.templates:TemplateMatching",
     },

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, GetJsonSchemaHandler, ValidationInfo, field_validator, model_validator
 
 from difsims_core.config.base import Spec, is_stored
+from difsims_core.config.keys.fingerprint import AddedLater
 from difsims_core.errors import InputError
 from difsims_core.families import CLASSIFIERS, NETWORKS, POLAR_NETWORKS, network_family
 
@@ -37,6 +38,11 @@ class TrainingDocument(Spec):
     max_patterns: int | None = Field(
         default=None, ge=1, description="use this many patterns at most, held-out ones included; null: all"
     )
+    source: Annotated[Literal["stored", "stream"], AddedLater("stored")] = Field(
+        default="stored",
+        description="of the patterns: stored, datasets; stream, a simulation document, of which every epoch trains on "
+        "as many patterns that were never seen before",
+    )
     evaluate: bool = Field(
         default=True, description="map and score every scan of the store with the model, not only when it is champion"
     )
@@ -57,22 +63,12 @@ class TrainingDocument(Spec):
         return () if package is None else (package,)
 
 
-class TrainingSpec(TrainingDocument):
-    """How a Keras network is trained.
+class NetworkTraining(TrainingDocument):
+    """How Keras networks are trained, whatever is made of them.
 
-    A document that names another ``kind`` is read as that of its classifier, here and wherever this is a section.
-
-    Examples
-    --------
-    >>> from difsims_core import TrainingSpec
-    >>> spec = TrainingSpec(epochs=5)
-    >>> spec.network, spec.epochs, spec.held_out_fraction
-    ('large_filter', 5, 0.25)
+    Keys that came later are no part of a training's fingerprint while they change nothing.
     """
 
-    kind: Literal["keras_network"] = Field(  # pyright: ignore[reportIncompatibleVariableOverride] it is frozen
-        default="keras_network", description="kind of classifier"
-    )
     network: str = Field(default="large_filter", description="a registered network")
     network_parameters: dict[str, bool | int | float | str] = Field(
         default={}, description="what the network lets choose, by name"
@@ -91,6 +87,25 @@ class TrainingSpec(TrainingDocument):
         description="of the arithmetic while training (weights stay float32); bfloat16 doubles the speed where the "
         "processor has it, and is slow where it has not",
     )
+    schedule: Annotated[Literal["constant", "cosine"], AddedLater("constant")] = Field(
+        default="constant",
+        description="of the step size: constant, or falling along half a cosine to zero at the last of the epochs",
+    )
+    warmup_epochs: Annotated[int, AddedLater(0)] = Field(
+        default=0, ge=0, le=1000, description="epochs over which the step size rises from zero; those of the cosine "
+        "follow"
+    )  # fmt: skip
+    clip_norm: Annotated[float | None, AddedLater(None)] = Field(
+        default=None, gt=0, le=1e6, description="a step whose gradient is longer is shortened to it; null: none is"
+    )
+    label_smoothing: Annotated[float, AddedLater(0.0)] = Field(
+        default=0.0, ge=0, lt=1, description="part of each label that is spread over all classes"
+    )
+    soft_labels: Annotated[bool, AddedLater(False)] = Field(
+        default=False,
+        description="labels are the volume fractions of the phases in the beam, for patterns of overlapping grains; "
+        "false: the larger grain's phase",
+    )
 
     @field_validator("network")
     @classmethod
@@ -98,6 +113,53 @@ class TrainingSpec(TrainingDocument):
         if not is_stored(info):
             network_family(name)
         return name
+
+    @model_validator(mode="after")
+    def _warms_up_in_time(self) -> NetworkTraining:
+        if self.schedule == "cosine" and self.warmup_epochs >= self.epochs:
+            raise ValueError(
+                f"warmup_epochs: {self.warmup_epochs} leave none of {self.epochs} epochs for the cosine; lower it"
+            )
+        return self
+
+    @property
+    def takes_polar(self) -> bool:
+        """Whether the network takes polar patterns."""
+        return self.network in POLAR_NETWORKS
+
+    @property
+    def label(self) -> str:
+        """What is trained, in a word."""
+        return self.network
+
+    @property
+    def most_epochs(self) -> int:
+        """Passes over the training part at most."""
+        return self.epochs
+
+    def plugins(self) -> tuple[str, ...]:
+        """Return name and version of the packages, other than this one, whose code decides the weights."""
+        networks = POLAR_NETWORKS if self.takes_polar else NETWORKS
+        found = (CLASSIFIERS.package(self.kind), networks.package(self.network))
+        return tuple(dict.fromkeys(package for package in found if package is not None))
+
+
+class TrainingSpec(NetworkTraining):
+    """How a Keras network is trained.
+
+    A document that names another ``kind`` is read as that of its classifier, here and wherever this is a section.
+
+    Examples
+    --------
+    >>> from difsims_core import TrainingSpec
+    >>> spec = TrainingSpec(epochs=5)
+    >>> spec.network, spec.epochs, spec.held_out_fraction
+    ('large_filter', 5, 0.25)
+    """
+
+    kind: Literal["keras_network"] = Field(  # pyright: ignore[reportIncompatibleVariableOverride] it is frozen
+        default="keras_network", description="kind of classifier"
+    )
 
     @model_validator(mode="wrap")
     @classmethod
@@ -120,23 +182,3 @@ class TrainingSpec(TrainingDocument):
                 except InputError as error:
                     logger.warning("documents of the classifier %s are not described: %s", name, error)
         return {"anyOf": [own, *others]} if others else own
-
-    @property
-    def takes_polar(self) -> bool:
-        """Whether the network takes polar patterns."""
-        return self.network in POLAR_NETWORKS
-
-    @property
-    def label(self) -> str:
-        """What is trained, in a word."""
-        return self.network
-
-    @property
-    def most_epochs(self) -> int:
-        """Passes over the training part at most."""
-        return self.epochs
-
-    def plugins(self) -> tuple[str, ...]:
-        """Return name and version of the packages, other than this one, whose code decides the weights."""
-        package = (POLAR_NETWORKS if self.takes_polar else NETWORKS).package(self.network)
-        return () if package is None else (package,)

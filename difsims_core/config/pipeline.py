@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from pydantic import Field, SerializeAsAny, field_validator
+from pydantic import Field, SerializeAsAny, field_validator, model_validator
 
 from difsims_core.config.base import CREDENTIALS, Spec
 from difsims_core.config.learning import TrainingSpec
@@ -51,3 +51,12 @@ class PipelineSpec(Spec):
     truth_folder: str | None = Field(
         default=None, description="folder of <name>_truth.npz maps to score against, where they exist"
     )
+
+    @model_validator(mode="after")
+    def _trains_on_datasets(self) -> PipelineSpec:
+        if self.training.source == "stream":
+            raise ValueError(
+                "training.source: a pipeline trains on datasets; set it to stored, or train on fresh patterns with "
+                "`difsims train SPEC.yaml`"
+            )
+        return self

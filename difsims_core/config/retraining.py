@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field, SerializeAsAny, field_validator
+from pydantic import Field, SerializeAsAny, field_validator, model_validator
 
 from difsims_core.config.base import CREDENTIALS, Spec
 from difsims_core.config.learning import TrainingSpec
@@ -40,3 +40,12 @@ class RetrainingSpec(Spec):
         if any(CREDENTIALS.search(item) for item in value):
             raise ValueError("a URL must not carry credentials; set them in the environment")
         return value
+
+    @model_validator(mode="after")
+    def _trains_on_datasets(self) -> RetrainingSpec:
+        if self.training.source == "stream":
+            raise ValueError(
+                "training.source: a retraining trains on datasets; set it to stored, or train on fresh patterns with "
+                "`difsims train SPEC.yaml`"
+            )
+        return self

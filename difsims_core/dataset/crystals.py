@@ -10,7 +10,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from difsims_core.crystal.catalogue import find_crystal, is_shipped
 from difsims_core.crystal.phases import Crystal, read_crystal
@@ -21,6 +21,7 @@ from difsims_core.storage.trusted_locations import ALSO_READ, may_be_read
 if TYPE_CHECKING:
     from difsims_core.config.simulation import PhaseSpec, SimulationSpec
     from difsims_core.dataset.open import Simulation
+    from difsims_core.storage.objects import ObjectStore
 
 _log = logging.getLogger(__name__)
 
@@ -47,7 +48,31 @@ class CrystalToday:
     finding: str = ""
 
 
-def crystals_today(simulation: Simulation, also_read: Iterable[str] = ()) -> tuple[CrystalToday, ...]:
+class Simulated(Protocol):
+    """What was simulated of a document: a dataset, or the patterns that a model was trained on."""
+
+    @property
+    def id(self) -> str:
+        """Of the dataset or the model."""
+        ...
+
+    @property
+    def spec(self) -> SimulationSpec:
+        """The document."""
+        ...
+
+    @property
+    def store(self) -> ObjectStore:
+        """Where it lies."""
+        ...
+
+    @property
+    def attrs(self) -> Mapping[str, Any]:
+        """``crystals``: of each phase ``name``, ``sha256`` and ``structure_sha256``."""
+        ...
+
+
+def crystals_today(simulation: Simulated, also_read: Iterable[str] = ()) -> tuple[CrystalToday, ...]:
     """Return the crystal file of each phase of a dataset and what has become of it.
 
     Parameters
@@ -73,7 +98,7 @@ def crystals_today(simulation: Simulation, also_read: Iterable[str] = ()) -> tup
     return tuple(found)
 
 
-def crystal_files(simulation: Simulation, also_read: Iterable[str] = ()) -> dict[str, str | None]:
+def crystal_files(simulation: Simulated, also_read: Iterable[str] = ()) -> dict[str, str | None]:
     """Return the path or URL of the crystal file of each phase, None where there is none; what changed is logged."""
     today = crystals_today(simulation, also_read)
     for crystal in today:

@@ -21,6 +21,7 @@ from difsims_core.errors import CorruptDataError, MissingObjectError, ModelError
 from difsims_core.learn.bundle_record import FORMAT, BundleRecord, StoredObject
 from difsims_core.learn.classifiers.base import Classifier, ClassifierInput, Recipe, input_of
 from difsims_core.learn.classifiers.restore import restore, weights_to_store
+from difsims_core.learn.data.streamed_simulation import StreamedSimulation
 from difsims_core.learn.weights import MOST_WEIGHTS, WEIGHTS, Weight, describe
 from difsims_core.storage import layout
 from difsims_core.storage.ids import expand_id, is_beginning
@@ -45,7 +46,9 @@ class ModelBundle:
     preprocessing : PostprocessingSpec
         Square root and q crop of the simulated patterns, to be repeated on measured ones.
     sim_ids, sim_fingerprints : tuple of str
-        Datasets it was trained on.
+        Datasets it was trained on; none for a model of fresh patterns.
+    simulation : StreamedSimulation or None
+        What these were simulated of.
     training : TrainingDocument
         How; it names the classifier.
     training_fingerprint : str
@@ -84,6 +87,7 @@ class ModelBundle:
     history: tuple[Mapping[str, Any], ...]
     versions: Mapping[str, str]
     created: str
+    simulation: StreamedSimulation | None = None
     other_axes: tuple[int, ...] = ()
     weights: tuple[Weight, ...] = ()
     objects: Mapping[str, StoredObject] = field(default_factory=dict)
@@ -167,6 +171,7 @@ class ModelBundle:
             "kind": self.training.kind,
             "input_shape": list(self.input_shape),
             **{name: _plain(getattr(self, name)) for name in names},
+            **({} if self.simulation is None else {"simulation": self.simulation.to_document()}),
             "q_axis_per_angstrom": [float(q) for q in self.q_axis],
             "preprocessing": self.preprocessing.to_document(),
             "training": self.training.to_document(),

@@ -11,7 +11,9 @@ from pydantic import AfterValidator, ConfigDict, Field, PlainValidator, model_va
 from difsims_core.config.documents import make_spec
 from difsims_core.config.learning import TrainingDocument, TrainingSpec
 from difsims_core.config.signal import PostprocessingSpec
+from difsims_core.config.simulation import SimulationSpec
 from difsims_core.errors import ModelError
+from difsims_core.learn.data.streamed_simulation import CrystalRecord, StreamedSimulation
 from difsims_core.learn.weights import WEIGHTS
 from difsims_core.storage.record_model import Count, Items, Key, ModelId, Record, RecordPart, Sha256, SimulationId, Time
 
@@ -33,6 +35,10 @@ def _training(value: Any) -> TrainingDocument:
 
 def _preprocessing(value: Any) -> PostprocessingSpec:
     return make_spec(_document(value), PostprocessingSpec, source="preprocessing", stored=True)
+
+
+def _simulation(value: Any) -> SimulationSpec:
+    return make_spec(_document(value), SimulationSpec, source="simulation", stored=True)
 
 
 def _document(value: Any) -> dict[str, Any]:
@@ -71,7 +77,9 @@ class _Split(RecordPart):
     n_test: Count
 
 
-class _Epoch(RecordPart):
+class Epoch(RecordPart):
+    """An epoch of a training, as `EpochProgress` explains it, and its seconds."""
+
     epoch: Count
     epochs: Count
     loss: Number
@@ -96,6 +104,12 @@ class _Metrics(RecordPart):
     per_class: dict[Name, dict[Name, Number | None]]
 
 
+class _Simulation(RecordPart):
+    parameters: Annotated[SimulationSpec, PlainValidator(_simulation)]
+    fingerprint: Sha256
+    crystals: Annotated[Items[CrystalRecord], Field(min_length=1, max_length=1000)]
+
+
 class CommonFields(Record):
     """What records of every format hold."""
 
@@ -107,13 +121,14 @@ class CommonFields(Record):
     phases: Annotated[Items[Name], Field(min_length=2, max_length=1000)]
     q_axis_per_angstrom: Annotated[Items[Number], Field(min_length=2, max_length=100_000)]
     preprocessing: Annotated[PostprocessingSpec, PlainValidator(_preprocessing)]
-    sim_ids: Annotated[Items[SimulationId], Field(min_length=1, max_length=10_000)]
-    sim_fingerprints: Annotated[Items[Sha256], Field(min_length=1, max_length=10_000)]
+    sim_ids: Annotated[Items[SimulationId], Field(max_length=10_000)]
+    sim_fingerprints: Annotated[Items[Sha256], Field(max_length=10_000)]
+    simulation: _Simulation | None = None
     training: Annotated[TrainingDocument, PlainValidator(_training)]
     training_fingerprint: Sha256
     split: _Split
     metrics: _Metrics
-    history: Annotated[Items[_Epoch], Field(max_length=10_000)]
+    history: Annotated[Items[Epoch], Field(max_length=10_000)]
     versions: Annotated[dict[Name, Text], Field(max_length=100)]
     created: Time
 
@@ -121,6 +136,8 @@ class CommonFields(Record):
     def _fits_together(self) -> CommonFields:
         if len(set(self.phases)) != len(self.phases):
             raise ValueError("phases: a name appears twice")
+        if (self.simulation is None) != bool(self.sim_ids) or len(self.sim_ids) != len(self.sim_fingerprints):
+            raise ValueError("sim_ids: expected datasets with their fingerprints, or the simulation of a stream")
         if np.any(np.diff(self.q_axis_per_angstrom) <= 0):
             raise ValueError("q_axis_per_angstrom: expected an increasing q axis")
         table, k = self.metrics.confusion, len(self.phases)
@@ -133,6 +150,9 @@ class CommonFields(Record):
         same = ("id", "phases", "preprocessing", "sim_ids", "sim_fingerprints", "training", "training_fingerprint")
         return {
             **{name: getattr(self, name) for name in (*same, "versions", "created")},
+            "simulation": None
+            if self.simulation is None
+            else StreamedSimulation(self.simulation.parameters, self.simulation.fingerprint, self.simulation.crystals),
             "q_axis": np.array(self.q_axis_per_angstrom, np.float64),
             "split": self.split.model_dump(),
             "metrics": self.metrics.model_dump(),

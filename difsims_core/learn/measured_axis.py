@@ -54,7 +54,8 @@ def _simulated_energy_kv(bundle: ModelBundle) -> float:
         raise InputError(
             f"mrad become Å⁻¹ by the beam energy, and the simulations cannot tell ({error})", remedy
         ) from None
-    energies = sorted({simulation.spec.microscope.beam_energy_kv for simulation in simulations})
+    documents = [simulation.spec for simulation in (*simulations, bundle.simulation) if simulation is not None]
+    energies = sorted({document.microscope.beam_energy_kv for document in documents})
     if len(energies) != 1:
         found = " and ".join(f"{energy:g} kV" for energy in energies) or "unknown energy"
         raise InputError(f"mrad become Å⁻¹ by the beam energy, but the model was simulated at {found}", remedy)

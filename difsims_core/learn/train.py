@@ -1,11 +1,11 @@
-"""Train a classifier on simulated datasets and store it, or find the one that was trained on them already."""
+"""Train a classifier on datasets or fresh patterns and store it, or find the one that was trained so already."""
 
 from __future__ import annotations
 
 import logging
 import platform
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
 
@@ -15,12 +15,20 @@ from difsims_core.config.learning import TrainingDocument, TrainingSpec
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.dataset.crystals import crystals_today, document_today
 from difsims_core.dataset.open import Simulation, open_simulation
+from difsims_core.errors import InputError, ModelError
 from difsims_core.evaluate.classification import ClassificationTally
 from difsims_core.learn.bundle import ModelBundle, save_bundle
 from difsims_core.learn.classifiers.base import Classifier, ProgressCallback, Recipe, classifier_class
 from difsims_core.learn.data.pattern_stream import rows_in_memory
 from difsims_core.learn.data.split import Part
-from difsims_core.learn.data.training_data import TrainingData, load_training_data, training_fingerprint
+from difsims_core.learn.data.streamed_simulation import StreamedSimulation
+from difsims_core.learn.data.training_data import (
+    TrainingData,
+    load_training_data,
+    streamed_training_data,
+    training_fingerprint,
+)
+from difsims_core.learn.fitting.saved_training import SavedTraining
 from difsims_core.learn.trained_index import find_indexed, write_index
 from difsims_core.learn.wanted import request_evaluation
 from difsims_core.moments import now_text
@@ -52,21 +60,22 @@ class TrainingResult:
 
 def run_training(
     store: ObjectStore,
-    simulations: Iterable[str],
+    simulations: Iterable[str] | SimulationSpec,
     spec: TrainingDocument | None = None,
     progress: ProgressCallback | None = None,
 ) -> TrainingResult:
-    """Train a classifier on datasets and store it; a model of the same document and datasets is returned as it is.
+    """Train a classifier and store it; a model of the same training, datasets or document is returned as it is.
 
-    Profiles are streamed: memory does not grow with the datasets. The same seed, data and machine give the same
-    weights.
+    Patterns are streamed: memory does not grow with their number. The same seed, data and machine give the same
+    weights, also when the training of a network is stopped and the same call goes on after its last whole epoch.
 
     Parameters
     ----------
     store
         Where the model goes, and where ids are looked up.
     simulations
-        Ids or URLs of complete datasets.
+        Ids or URLs of complete datasets; or a document, of which every epoch trains on fresh patterns, as many as it
+        says, with those held out (``source: stream``).
     spec
         How to train.
     progress
@@ -75,20 +84,25 @@ def run_training(
     Raises
     ------
     InputError
-        If the datasets do not fit together, or are too small.
+        If the datasets do not fit together, are too small, or the document makes no patterns for the classifier.
     ModelError
         If the training diverges.
     """
-    spec = spec or TrainingSpec()
-    opened = [open_simulation(name, store) for name in simulations]
-    found = _trained_already(store, opened, spec)
+    patterns = _patterns(store, simulations, spec or TrainingSpec())
+    found = _trained_already(store, patterns)
     if found is not None:
-        logger.info("%s was trained on these datasets with these parameters already", found.id)
+        logger.info("%s was trained on these patterns with these parameters already", found.id)
         return TrainingResult(found, reused=True)
-    data = load_training_data(opened, spec)
-    kind = classifier_class(spec)
-    simulation = _document_of(opened) if kind.simulates else None
-    fitted = kind.fit(data.stream, Recipe(spec, data.stream.input_shape, len(data.phases), simulation), progress)
+    data, spec = patterns.load(store), patterns.spec
+    kind, fingerprint = classifier_class(spec), patterns.fingerprint
+    saved = SavedTraining(store, fingerprint)
+    simulation = patterns.document() if kind.simulates else None
+    recipe = Recipe(spec, data.stream.input_shape, len(data.phases), simulation)
+    try:
+        fitted = kind.fit(data.stream, recipe, progress, **({"saved": saved} if kind.goes_on else {}))
+    except ModelError:  # it would end there again
+        saved.remove()
+        raise
     bundle = ModelBundle(
         id=layout.new_model_id(),
         phases=data.phases,
@@ -96,8 +110,9 @@ def run_training(
         preprocessing=data.preprocessing,
         sim_ids=data.sim_ids,
         sim_fingerprints=data.sim_fingerprints,
+        simulation=data.simulation,
         training=spec,
-        training_fingerprint=training_fingerprint(spec, data.sim_fingerprints),
+        training_fingerprint=fingerprint,
         split=data.split_document(),
         metrics=score(fitted.classifier, data),
         history=fitted.history,
@@ -109,35 +124,69 @@ def run_training(
         files = fitted.classifier.log_files(folder, fitted.history)
         bundle = save_bundle(store, bundle, fitted.classifier, files)
     write_index(store, bundle)
+    saved.remove()
     return TrainingResult(bundle, reused=False)
 
 
 def find_trained(
-    store: ObjectStore, simulations: Iterable[str], spec: TrainingDocument | None = None
+    store: ObjectStore, simulations: Iterable[str] | SimulationSpec, spec: TrainingDocument | None = None
 ) -> ModelBundle | None:
     """Return the model that `run_training` would return without training, if there is one; needs no TensorFlow."""
-    return _trained_already(store, [open_simulation(name, store) for name in simulations], spec or TrainingSpec())
+    return _trained_already(store, _patterns(store, simulations, spec or TrainingSpec()))
 
 
 def score(classifier: Classifier[Any], data: TrainingData) -> dict:
     """Return the classification scores of a classifier on the test part, JSON values."""
     tally = ClassificationTally.start(data.phases)
     rows = rows_in_memory(data.stream.input_shape, _SCORED_ROWS)
-    for patterns, classes in replace(data.stream, batch_size=rows).batches(Part.TEST):
+    for patterns, classes in data.stream.in_batches_of(rows).batches(Part.TEST):
         tally = tally.add(classifier.predict(patterns), classes.astype(np.int64))
     return tally.finalise()
 
 
-def _document_of(simulations: list[Simulation]) -> SimulationSpec:
-    """Return the document of the dataset whose order of classes is the classifier's, with its crystals as found now."""
-    first = min(simulations, key=lambda sim: sim.fingerprint)
-    return document_today(first, crystals_today(first))
+@dataclass(frozen=True, slots=True)
+class _Patterns:
+    """What to train on and how, not loaded yet."""
+
+    spec: TrainingDocument
+    opened: tuple[Simulation, ...]
+    simulation: StreamedSimulation | None
+
+    @property
+    def fingerprint(self) -> str:
+        if self.simulation is not None:
+            return training_fingerprint(self.spec, [self.simulation.fingerprint])
+        return training_fingerprint(self.spec, [sim.fingerprint for sim in self.opened])
+
+    def document(self) -> SimulationSpec:
+        """Return the document whose order of classes is the classifier's, with its crystals as found now."""
+        if self.simulation is not None:
+            return self.simulation.spec
+        first = min(self.opened, key=lambda sim: sim.fingerprint)
+        return document_today(first, crystals_today(first))
+
+    def load(self, store: ObjectStore) -> TrainingData:
+        if self.simulation is not None:
+            return streamed_training_data(store, self.simulation, self.spec)
+        return load_training_data(self.opened, self.spec)
 
 
-def _trained_already(store: ObjectStore, simulations: list[Simulation], spec: TrainingDocument) -> ModelBundle | None:
-    """Return the model of these datasets and this document; one that was not to map every scan is, once asked for."""
-    found = find_indexed(store, training_fingerprint(spec, (sim.fingerprint for sim in simulations)))
-    if found is not None and spec.evaluate and not found.training.evaluate:
+def _patterns(store: ObjectStore, simulations: Iterable[str] | SimulationSpec, spec: TrainingDocument) -> _Patterns:
+    if isinstance(simulations, SimulationSpec):
+        spec = spec.model_copy(update={"source": "stream"})
+        return _Patterns(spec, (), StreamedSimulation.of(simulations, spec))
+    if spec.source == "stream":
+        raise InputError(
+            "source: stream trains on fresh patterns of a simulation document, found datasets",
+            "give the document in their place, or set source to stored",
+        )
+    return _Patterns(spec, tuple(open_simulation(name, store) for name in simulations), None)
+
+
+def _trained_already(store: ObjectStore, patterns: _Patterns) -> ModelBundle | None:
+    """Return the model of this training; one that was not to map every scan is, once asked for."""
+    found = find_indexed(store, patterns.fingerprint)
+    if found is not None and patterns.spec.evaluate and not found.training.evaluate:
         return request_evaluation(store, found)
     return found
 

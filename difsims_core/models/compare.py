@@ -13,7 +13,12 @@ from difsims_core.dataset.open import Simulation, open_simulation
 from difsims_core.errors import CorruptDataError, ExperimentError, InputError, MissingObjectError, StoreError
 from difsims_core.learn.data.pattern_stream import rows_in_memory
 from difsims_core.learn.data.split import Part, part_of
-from difsims_core.learn.data.training_data import SAME_AXIS_PER_ANGSTROM, TrainingData, load_training_data
+from difsims_core.learn.data.training_data import (
+    SAME_AXIS_PER_ANGSTROM,
+    TrainingData,
+    load_training_data,
+    streamed_training_data,
+)
 from difsims_core.models.comparison import Comparison, HeldOut, ScanScores
 from difsims_core.storage import layout
 from difsims_core.storage.npz.checks import text
@@ -63,9 +68,16 @@ def compare(
     refused = why_incomparable(challenger, champion)
     if refused:
         return replace(nothing, refused=refused)
-    named = [open_simulation(name, store) for name in simulations or ()]
-    opened = named or [_own_dataset(name, store) for name in challenger.sim_ids]
-    held_out = compare_held_out(challenger, champion, opened, seen_seeds(store, champion), progress)
+    if challenger.simulation is not None:
+        data, seeds = (
+            streamed_training_data(store, challenger.simulation, challenger.training),
+            [challenger.simulation.spec.seed],
+        )
+    else:
+        named = [open_simulation(name, store) for name in simulations or ()]
+        opened = named or [_own_dataset(name, store) for name in challenger.sim_ids]
+        data, seeds = _stored(opened, challenger)
+    held_out = _count_right(challenger, champion, data, _shared(seeds, seen_seeds(store, champion)), progress)
     scans, left_out = compare_scans(store, challenger.id, champion.id, experiments)
     return replace(nothing, held_out=held_out, scans=scans, left_out=left_out)
 
@@ -87,7 +99,9 @@ def why_incomparable(challenger: ModelBundle, champion: ModelBundle) -> str:
 
 
 def seen_seeds(store: ObjectStore, model: ModelBundle) -> frozenset[int] | None:
-    """Return the seeds of the datasets that a model was trained on; None when one of them is gone."""
+    """Return the seeds of what a model was trained on; None when a dataset of it is gone."""
+    if model.simulation is not None:
+        return frozenset({model.simulation.spec.seed})
     try:
         return frozenset(_own_dataset(name, store).spec.seed for name in model.sim_ids)
     except (StoreError, InputError) as error:
@@ -120,9 +134,28 @@ def compare_held_out(
     progress
         Called with the number of patterns that are done.
     """
+    data, seeds = _stored(simulations, challenger)
+    return _count_right(challenger, champion, data, _shared(seeds, seen), progress)
+
+
+def _stored(simulations: Sequence[Simulation], challenger: ModelBundle) -> tuple[TrainingData, list[int]]:
+    """Return what datasets hold for a model, and the seed of each, in the order of its sources."""
     data = load_training_data(simulations, challenger.training)
     seeds = {sim.fingerprint: sim.spec.seed for sim in simulations}
-    shared = [seen is None or seeds[fingerprint] in seen for fingerprint in data.sim_fingerprints]
+    return data, [seeds[fingerprint] for fingerprint in data.sim_fingerprints]
+
+
+def _shared(seeds: Sequence[int], seen: frozenset[int] | None) -> list[bool]:
+    return [seen is None or seed in seen for seed in seeds]
+
+
+def _count_right(
+    challenger: ModelBundle,
+    champion: ModelBundle,
+    data: TrainingData,
+    shared: Sequence[bool],
+    progress: Callable[[int], None] | None,
+) -> HeldOut:
     order = {name: index for index, name in enumerate(data.phases)}
     tally = HeldOut.start(data.phases)
     for patterns, labels in _batches(_common_rows(data, champion, shared)):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from difsims_core.config.simulation import SimulationSpec
-from difsims_core.dataset.crystals import crystal_files
+from difsims_core.dataset.crystals import Simulated, crystal_files
 from difsims_core.dataset.open import open_simulation
 from difsims_core.errors import (
     CorruptDataError,
@@ -23,6 +23,7 @@ from difsims_core.errors import (
 from difsims_core.evaluate.experiment_scores import ExperimentEvaluation
 from difsims_core.evaluate.peak_positions import LineLibrary, crystal_of_class, evaluate_prediction
 from difsims_core.evaluate.scan_files import read_truth_of, scan_folder
+from difsims_core.learn.bundle import ModelBundle, load_bundle
 from difsims_core.resources import samples_folder
 from difsims_core.results.evaluation_record import EvaluationRecord
 from difsims_core.results.map_scores import MapScores
@@ -108,8 +109,8 @@ def evaluate_map(store: ObjectStore, url: str, sources: EvaluationSources | None
 def _evaluate_or_reuse(store: ObjectStore, url: str, sources: EvaluationSources) -> EvaluatedMap:
     prediction = read_prediction(url)
     key = _key_of_evaluation(store, url, prediction)
-    simulations = () if sources.crystals is not None else prediction.sim_ids
-    files = crystals_of(store.root, simulations, sources.also_read)
+    origins = () if sources.crystals is not None else origins_of(prediction)
+    files = crystals_of(store.root, origins, sources.also_read)
     truth = read_truth_of(prediction, url, sources.truth)
     parts = _inputs(prediction, truth, sources.crystals, files)
     inputs, without_truth = _digest(parts), _digest(parts | {"truth": None})
@@ -150,28 +151,51 @@ def _readable(store: str, also_read: Iterable[str]) -> tuple[str, ...]:
     return (store, str(samples_folder()), *also_read)
 
 
-def crystals_of(store: str, simulations: Iterable[str], also_read: Iterable[str] = ()) -> dict[str, str | None]:
-    """Return the CIF file of each class of the datasets behind a prediction or a model.
+@dataclass(frozen=True, slots=True)
+class _Streamed:
+    """The patterns that a model was trained on, as the crystals of a dataset are looked up."""
+
+    id: str
+    spec: SimulationSpec
+    store: ObjectStore
+    attrs: Mapping[str, Any]
+
+
+def origins_of(prediction: Prediction) -> tuple[str, ...]:
+    """Return what tells the crystals behind a prediction: its datasets, or the model where this had none."""
+    return prediction.sim_ids or (prediction.cnn_id,)
+
+
+def crystals_of(store: str, origins: Iterable[str], also_read: Iterable[str] = ()) -> dict[str, str | None]:
+    """Return the CIF file of each class of datasets, or of models that were trained without one, by their ids.
 
     None stands for a file that is gone, or that lies where nothing is opened on the word of a record.
     """
     files: dict[str, str | None] = {}
-    for name in filter(layout.is_simulation_id, simulations):
+    for name in origins:
         try:
-            files |= crystal_files(open_simulation(name, open_store(store)), also_read)
+            found = _simulated(name, open_store(store))
+            files |= {} if found is None else crystal_files(found, also_read)
         except DifsimsError:
-            continue  # a dataset in another store, or a damaged one: its phases are looked up by name
+            continue  # one in another store, or a damaged one: its phases are looked up by name
         except Exception as error:  # noqa: BLE001 a damaged record of a dataset is no fault of the map
             _log.warning("the crystals of %s cannot be looked up (%s: %s)", name, type(error).__name__, error)
     return files
 
 
-def candidate_phases(
-    store: ObjectStore, phases: Iterable[str], simulations: Iterable[str], also_read: Iterable[str] = ()
-) -> tuple[str, ...]:
+def _simulated(name: str, store: ObjectStore) -> Simulated | None:
+    if layout.is_simulation_id(name):
+        return open_simulation(name, store)
+    stream = load_bundle(name, store).simulation if layout.is_model_id(name) else None
+    if stream is None:
+        return None
+    return _Streamed(name, stream.spec, store, {"crystals": [crystal.model_dump() for crystal in stream.crystals]})
+
+
+def candidate_phases(store: ObjectStore, model: ModelBundle, also_read: Iterable[str] = ()) -> tuple[str, ...]:
     """Return the crystals of the classes of a model, as names or places of files; classes without one are left out."""
-    files, found = crystals_of(store.root, simulations, also_read), list[str]()
-    for name in phases:
+    files, found = crystals_of(store.root, model.sim_ids or (model.id,), also_read), list[str]()
+    for name in model.phases:
         try:
             found.append(files.get(name) or crystal_of_class(name, None, None))
         except CrystalError:

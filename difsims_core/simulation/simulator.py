@@ -27,7 +27,7 @@ from difsims_core.signal.resample import q_crop_axis
 from difsims_core.simulation.block import Block
 from difsims_core.simulation.detector_signal import image_signal
 from difsims_core.simulation.inputs import read_crystals, with_absolute_paths
-from difsims_core.simulation.slices import join_peaks, simulate_slice
+from difsims_core.simulation.slices import Slice, join_peaks, simulate_slice
 from difsims_core.simulation.tables import Tables, build_tables
 from difsims_core.simulation.versions import versions_of_document
 
@@ -236,7 +236,13 @@ class Simulator:
 
     def draw(self, start: int, stop: int) -> Draws:
         """Return what is drawn for patterns ``start`` … ``stop``, changed by the extensions of the document."""
-        patterns = np.arange(start, stop, dtype=np.int64)
+        return self._drawn(np.arange(start, stop, dtype=np.int64))
+
+    def slice_of(self, patterns: np.ndarray) -> Slice:
+        """Simulate any patterns by their indices (n,) int64, in one thread; also those beyond ``n_patterns``."""
+        return simulate_slice(self.spec, self.tables, self._drawn(patterns))
+
+    def _drawn(self, patterns: np.ndarray) -> Draws:
         drawn = draw_patterns(self.spec, self.tables.orientations, patterns, self.tables.directions)
         return self.tables.extensions.draw(self.spec, drawn)
 

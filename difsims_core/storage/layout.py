@@ -38,6 +38,7 @@ MODEL_RECORD = "bundle.json"  # in the folder of a model, written last
 INTAKE = "experiments/intake.json"  # what is known of each scan
 SIMULATION_INDEX = f"{SIMULATIONS}/by-fingerprint"  # folder of the records that find a dataset by its fingerprint
 MODEL_INDEX = f"{MODELS}/by-fingerprint"
+TRAINING_STATES = f"{MODELS}/unfinished"  # folder of what trainings that were stopped go on from
 CHAMPION_NOTES = f"{MODELS}/champions"  # one of each model that was ever champion, beside the registry
 
 
@@ -177,6 +178,21 @@ def model_record(model_id: str) -> str:
 def model_index(fingerprint: str) -> str:
     """Return the key of the record that says which model has a training fingerprint."""
     return f"{MODEL_INDEX}/{_check_fingerprint(fingerprint)}.json"
+
+
+def training_states(fingerprint: str) -> str:
+    """Return the folder of what a training goes on from when it was stopped."""
+    return f"{TRAINING_STATES}/{_check_fingerprint(fingerprint)}"
+
+
+def training_state(fingerprint: str, network: str) -> str:
+    """Return the key of the record of how far a network of a training is."""
+    return f"{training_states(fingerprint)}/{check_name(network)}.json"
+
+
+def training_arrays(fingerprint: str, network: str, epoch: int) -> str:
+    """Return the key of the arrays of a network of a training after an epoch."""
+    return f"{training_states(fingerprint)}/{check_name(network)}-{epoch:05d}.npz"
 
 
 def model_registry() -> str:

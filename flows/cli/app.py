@@ -14,7 +14,7 @@ import typer
 
 from flows.cli import convert, datasets, doctor, interruption, models, phases, scans, up
 from flows.cli.command_group import CommandGroup
-from flows.cli.options import Changes, Json, QUnitOfScans, Simulations, Store, document_of, without_credentials
+from flows.cli.options import Changes, Json, Patterns, QUnitOfScans, Store, document_of, without_credentials
 
 _COLLECTIONS = (10_000, 20, 20)
 """Loading modules makes a million objects that stay; collected at Python's own thresholds (700, 10, 10), each is looked
@@ -92,10 +92,10 @@ def simulate(
     simulate_document(ctx, spec, changes or [], store, as_json=as_json)
 
 
-@app.command(epilog="Example: difsims train sim-0b6e… --set epochs=10")
+@app.command(epilog="Example: difsims train sim-0b6e… --set epochs=10 · difsims train realistic.yaml --set epochs=10")
 def train(
     ctx: typer.Context,
-    simulations: Simulations,
+    patterns: Patterns,
     spec: Annotated[
         Path | None, typer.Option("--spec", metavar="TRAINING.yaml", help="Document (default: its own).")
     ] = None,
@@ -103,18 +103,14 @@ def train(
     store: Store = None,
     as_json: Json = False,
 ) -> None:
-    """Train a classifier on simulated datasets; the last line is its id."""
-    from difsims_core.config.learning import TrainingSpec
+    """Train a classifier; the last line is its id.
 
-    document = document_of(TrainingSpec, spec, changes)
-    from difsims_core.dataset.open import open_simulation
-    from difsims_core.storage.objects import open_store
-    from flows.cli import console
+    Of a simulation document nothing is stored: every epoch trains on fresh patterns, as many as it says. --set changes
+    keys of the training; those that begin with simulation. are the document's.
+    """
+    from flows.cli.train import train_on
 
-    for simulation in simulations:
-        open_simulation(simulation, open_store(store))  # a wrong id is found before anything heavy is loaded
-    model = _run(ctx, "train", simulations, document, store)
-    console.show_json({"id": model}) if as_json else console.show_line(model)
+    train_on(ctx, patterns, spec, changes or [], store, as_json=as_json)
 
 
 @app.command(epilog="Example: difsims predict cnn-7c1d… scans/*_radial_crop.npz s3://lab/scans/*.npz")
@@ -230,7 +226,7 @@ def retrain(
 
     document = document_of(RetrainingSpec, spec, changes)
     if dry_run:
-        from flows.cli.retrain import show_plan
+        from flows.cli.train import show_plan
 
         show_plan(document, store, as_json=as_json)
         return

@@ -56,5 +56,8 @@ QUnitOfScans = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-Simulations = Annotated[list[str], typer.Argument(metavar="SIM…", help="Ids or URLs of simulated datasets.")]
+Patterns = Annotated[
+    list[str],
+    typer.Argument(metavar="SIM…|SPEC.yaml", help="Ids or URLs of simulated datasets, or a simulation document."),
+]
 Simulation = Annotated[str, typer.Argument(metavar="SIM", help="Id or URL of a simulated dataset.")]

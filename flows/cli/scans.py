@@ -96,7 +96,7 @@ def map_scans(
     document, objects = document_of(PreprocessingSpec, spec, changes), open_store(store)
     bundle = load_bundle(resolve_model(objects, model), objects)
     if not document.phases:
-        known = candidate_phases(objects, bundle.phases, bundle.sim_ids)
+        known = candidate_phases(objects, bundle)
         document = document.model_copy(update={"phases": known})
     experiments = run_command(ctx, "preprocess", raw, document, store, force=force)
     maps = run_command(ctx, "predict", bundle.id, experiments, store, None, None)

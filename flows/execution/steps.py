@@ -143,14 +143,14 @@ def _export_dataset(store: str, url: str, path: str, file_format: str) -> list[s
     return export_dataset(dataset, path, file_format, overwrite=True, progress=report)
 
 
-def _find_trained(store: str, simulations: list[str], spec: TrainingSpec) -> str | None:
+def _find_trained(store: str, simulations: list[str] | SimulationSpec, spec: TrainingSpec) -> str | None:
     from difsims_core.learn.train import find_trained
 
     found = find_trained(open_store(store), simulations, spec)
     return None if found is None else found.id
 
 
-def _train_model(store: str, simulations: list[str], spec: TrainingSpec, work: str) -> str:
+def _train_model(store: str, simulations: list[str] | SimulationSpec, spec: TrainingSpec, work: str) -> str:
     from difsims_core.learn.train import run_training
 
     report = progress_callback(work, "epochs")

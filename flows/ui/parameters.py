@@ -34,6 +34,10 @@ Retraining = Annotated[
     RetrainingSpec, described("on what the challenger is trained, how, and when it becomes the champion")
 ]
 Simulations = Annotated[list[str], described("ids or URLs of complete datasets with the same phases and q axis")]
+Streamed = Annotated[
+    SimulationSpec | None,
+    described("in the place of datasets: what to simulate anew in every epoch, and not to store; empty: datasets"),
+]
 RawScans = Annotated[list[str], described("files, folders, globs or URLs of raw 4D-STEM scans")]
 Preprocessing = Annotated[
     PreprocessingSpec, described("how raw scans are read, corrected and integrated; the candidate phases among it")

@@ -79,9 +79,10 @@ def show_model(store: ObjectStore, bundle: ModelBundle) -> None:
     if history:  # not every classifier has epochs
         artifacts.figure(store, model_id, "learning-curves.png", draw_curves, f"Learning curves of {model_id}")
     artifacts.figure(store, model_id, "confusion.png", draw_confusion, f"Held-out confusion of {model_id}")
+    origin = ", ".join(bundle.sim_ids) or "fresh in every epoch"
     artifacts.summary(
         what=f"trained {bundle.training.label}, seed {bundle.training.seed}",
-        on=f"{', '.join(bundle.sim_ids)}: {bundle.split['n_train']:,} patterns of {', '.join(bundle.phases)}",
+        on=f"{origin}: {bundle.split['n_train']:,} patterns of {', '.join(bundle.phases)}",
         far=f"complete: {len(history)} of at most {bundle.training.most_epochs} epochs" if history else "complete",
         good=f"right on {metrics['accuracy']:.2%} of {metrics['n']:,} patterns that it has never seen",
         where={model_id: store.url(layout.model(model_id))},

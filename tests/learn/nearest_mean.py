@@ -9,8 +9,8 @@ import numpy as np
 
 from difsims_core.config.learning import TrainingDocument
 from difsims_core.learn.classifiers.base import Classifier, ClassifierInput, Fitted, ProgressCallback, Recipe
-from difsims_core.learn.data.pattern_stream import PatternStream
 from difsims_core.learn.data.split import Part
+from difsims_core.learn.data.streams import Stream
 from difsims_core.learn.weights import Weight
 
 
@@ -35,7 +35,7 @@ class NearestMean(Classifier[NearestMeanSpec]):
     @classmethod
     def fit(
         cls,
-        stream: PatternStream,
+        stream: Stream,
         recipe: Recipe[NearestMeanSpec],
         progress: ProgressCallback | None = None,  # noqa: ARG003
     ) -> Fitted:

@@ -19,7 +19,7 @@ from difsims_core.config.learning import TrainingDocument
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.errors import ModelError
 from difsims_core.families import CLASSIFIERS
-from difsims_core.learn.data.pattern_stream import PatternStream
+from difsims_core.learn.data.streams import Stream
 from difsims_core.learn.weights import Weight
 
 T = TypeVar("T", bound=TrainingDocument)
@@ -167,11 +167,15 @@ class Classifier(ABC, Generic[T]):
         Distributions whose versions a model records.
     simulates : bool
         Whether `fit` computes patterns of its own, so that its recipe says of what.
+    goes_on : bool
+        Whether `fit` keeps its state: then it takes ``saved``, a `SavedTraining`, beside what `fit` says, and goes on
+        from what is there.
     """
 
     training: ClassVar[type[TrainingDocument]]
     libraries: ClassVar[tuple[str, ...]] = ()
     simulates: ClassVar[bool] = False
+    goes_on: ClassVar[bool] = False
 
     @classmethod
     @abstractmethod
@@ -180,7 +184,7 @@ class Classifier(ABC, Generic[T]):
 
     @classmethod
     @abstractmethod
-    def fit(cls, stream: PatternStream, recipe: Recipe[T], progress: ProgressCallback | None = None) -> Fitted:
+    def fit(cls, stream: Stream, recipe: Recipe[T], progress: ProgressCallback | None = None) -> Fitted:
         """Train a new classifier.
 
         Parameters

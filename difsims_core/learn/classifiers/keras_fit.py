@@ -1,35 +1,45 @@
-"""Fit a Keras network to streamed batches: early stopping, progress, nothing stored."""
+"""Fit a Keras network to streamed batches: early stopping, progress, and going on where it was stopped."""
 
 from __future__ import annotations
 
-import logging
-import math
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
-from difsims_core.config.learning import TrainingSpec
-from difsims_core.errors import InputError, ModelError
+from difsims_core.config.learning import NetworkTraining
+from difsims_core.errors import InputError
 from difsims_core.learn.backend import keras, make_deterministic, tf
-from difsims_core.learn.classifiers.base import EpochProgress, ProgressCallback
-from difsims_core.learn.data.pattern_stream import PatternStream
+from difsims_core.learn.classifiers.base import ProgressCallback
 from difsims_core.learn.data.split import Part
+from difsims_core.learn.data.streams import Stream
 from difsims_core.learn.data.tf_dataset import BatchFeed
+from difsims_core.learn.fitting.epochs import Epochs
+from difsims_core.learn.fitting.optimiser import loss_of, optimiser_of, takes_rows
+from difsims_core.learn.fitting.saved_training import SavedTraining
 from difsims_core.learn.networks import build_chosen
-
-logger = logging.getLogger(__name__)
 
 _POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
 
 def fit_network(
-    stream: PatternStream, n_classes: int, spec: TrainingSpec, progress: ProgressCallback | None = None
-) -> tuple[keras.Model, list[dict[str, Any]]]:
+    stream: Stream,
+    n_classes: int,
+    spec: NetworkTraining,
+    progress: ProgressCallback | None = None,
+    saved: SavedTraining | None = None,
+) -> tuple[keras.Model, list[Mapping[str, Any]]]:
     """Train a new network until the validation loss stops falling.
+
+    Parameters
+    ----------
+    stream, n_classes, spec
+        Batches, the number of their classes, and how to train.
+    progress
+        Called after every epoch.
+    saved
+        Where its state is kept after every epoch; what is there already is gone on from, and ends in the same weights.
 
     Returns
     -------
@@ -41,73 +51,51 @@ def fit_network(
     Raises
     ------
     InputError
-        If the class weights are asked for and a class has no pattern.
+        If the class weights are asked for and a class has no pattern, or soft labels and no pattern shows two grains.
     ModelError
         If the loss becomes infinite or NaN.
     """
     weights = _class_weights(stream.class_counts(Part.TRAIN)) if spec.class_weights else None
+    if spec.soft_labels and not stream.has_fractions:
+        raise InputError(
+            "soft_labels: expected patterns of overlapping grains, found none that was simulated with an overlap",
+            "simulate with an overlap, or set soft_labels to false",
+        )
     make_deterministic(spec.seed)
-    shape = (*stream.input_shape, 1)
+    shape, steps = (*stream.input_shape, 1), stream.n_batches(Part.TRAIN)
     with _precision(spec.precision):
         network = build_chosen(spec.network, shape, n_classes, spec.network_parameters)
+    optimiser = optimiser_of(spec, steps)
     # Compiled with XLA the convolutions take 8 times as long on a CPU (TensorFlow 2.21).
     network.compile(
-        optimizer=keras.optimizers.Adam(spec.learning_rate),  # pyright: ignore[reportArgumentType]
-        loss="sparse_categorical_crossentropy",
+        optimizer=optimiser,  # pyright: ignore[reportArgumentType]
+        loss=loss_of(spec),
         metrics=["accuracy"],
         jit_compile=False,  # pyright: ignore[reportArgumentType]
     )
-    feed = BatchFeed(stream)
-    record = _Record(spec.epochs, stream.count(Part.TRAIN), progress)
-    stopping = keras.callbacks.EarlyStopping("val_loss", patience=spec.patience, mode="min", restore_best_weights=True)
-    try:
-        network.fit(
-            feed.training(),
-            epochs=spec.epochs,
-            steps_per_epoch=stream.n_batches(Part.TRAIN),
-            validation_data=feed.validation(),
-            class_weight=weights,  # pyright: ignore[reportArgumentType]
-            callbacks=[stopping, record],
-            shuffle=False,
-            verbose=0,  # pyright: ignore[reportArgumentType]
-        )
-    except tf.errors.OpError:
-        if feed.failure is not None:
-            raise feed.failure from None
-        raise
-    trained = build_chosen(spec.network, shape, n_classes, spec.network_parameters)
-    trained.set_weights(network.get_weights())
-    return trained, record.history
-
-
-class _Record(keras.callbacks.Callback):
-    """Keeps the history, reports it, and stops a training that diverges."""
-
-    def __init__(self, epochs: int, n_train: int, progress: ProgressCallback | None) -> None:
-        super().__init__()
-        self.epochs, self.n_train, self.progress = epochs, n_train, progress
-        self.history: list[dict[str, Any]] = []
-        self._started = self._trained = 0.0
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
-        self._started, self._trained = time.perf_counter(), 0.0
-
-    def on_test_begin(self, logs: Any = None) -> None:  # noqa: ARG002
-        self._trained = time.perf_counter()
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        values = {name: float(logs[name]) for name in ("loss", "accuracy", "val_loss", "val_accuracy")}
-        if not all(map(math.isfinite, values.values())):
-            raise ModelError(
-                f"training diverged in epoch {epoch + 1}: loss {values['loss']}, validation loss {values['val_loss']}",
-                "lower learning_rate",
+    optimiser.build(network.trainable_variables)
+    feed = BatchFeed(stream, n_classes if takes_rows(spec) else None, fractions=spec.soft_labels)
+    epochs = Epochs(network, optimiser, (spec.epochs, spec.patience, stream.count(Part.TRAIN)), progress, saved)
+    if not epochs.done:
+        try:
+            network.fit(
+                feed.training(len(epochs.history)),
+                initial_epoch=len(epochs.history),
+                epochs=spec.epochs,
+                steps_per_epoch=steps,
+                validation_data=feed.validation(),
+                class_weight=weights,  # pyright: ignore[reportArgumentType]
+                callbacks=[epochs],
+                shuffle=False,
+                verbose=0,  # pyright: ignore[reportArgumentType]
             )
-        rate = self.n_train / max(self._trained - self._started, 1e-9)
-        state = EpochProgress(epoch + 1, self.epochs, **values, samples_per_second=rate)
-        self.history.append({**asdict(state), "seconds": time.perf_counter() - self._started})
-        logger.info("epoch %d of %d: validation loss %.4f", state.epoch, state.epochs, state.val_loss)
-        if self.progress is not None:
-            self.progress(state)
+        except tf.errors.OpError:
+            if feed.failure is not None:
+                raise feed.failure from None
+            raise
+    trained = build_chosen(spec.network, shape, n_classes, spec.network_parameters)
+    trained.set_weights(epochs.best)
+    return trained, epochs.history
 
 
 @contextmanager

@@ -15,7 +15,8 @@ import numpy as np
 from difsims_core.config.learning import TrainingSpec
 from difsims_core.learn.classifiers.base import Classifier, ClassifierInput, Fitted, ProgressCallback, Recipe
 from difsims_core.learn.data.network_input import network_input
-from difsims_core.learn.data.pattern_stream import PatternStream
+from difsims_core.learn.data.streams import Stream
+from difsims_core.learn.fitting.saved_training import SavedTraining
 from difsims_core.learn.weights import Weight
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class KerasNetwork(Classifier[TrainingSpec]):
 
     training = TrainingSpec
     libraries = ("tensorflow", "keras")
+    goes_on = True
 
     def __init__(self, network: keras.Model) -> None:
         self.network = network
@@ -48,12 +50,16 @@ class KerasNetwork(Classifier[TrainingSpec]):
 
     @classmethod
     def fit(
-        cls, stream: PatternStream, recipe: Recipe[TrainingSpec], progress: ProgressCallback | None = None
+        cls,
+        stream: Stream,
+        recipe: Recipe[TrainingSpec],
+        progress: ProgressCallback | None = None,
+        saved: SavedTraining | None = None,
     ) -> Fitted:
         """Train until the validation loss stops falling (`fit_network`)."""
         from difsims_core.learn.classifiers.keras_fit import fit_network
 
-        network, history = fit_network(stream, recipe.n_classes, recipe.training, progress)
+        network, history = fit_network(stream, recipe.n_classes, recipe.training, progress, saved)
         return Fitted(cls(network), tuple(history))
 
     @classmethod

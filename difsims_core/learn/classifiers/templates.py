@@ -19,7 +19,7 @@ from difsims_core.learn.classifiers.base import (
     ProgressCallback,
     Recipe,
 )
-from difsims_core.learn.data.pattern_stream import PatternStream
+from difsims_core.learn.data.streams import Stream
 from difsims_core.learn.matching.calibrate import Calibration, reliability
 from difsims_core.learn.matching.labelled import labelled_patterns, template_simulation
 from difsims_core.learn.matching.refine import refined_orientations
@@ -58,7 +58,7 @@ class TemplateMatching(Classifier[TemplatesSpec]):
     @classmethod
     def fit(
         cls,
-        stream: PatternStream,
+        stream: Stream,
         recipe: Recipe[TemplatesSpec],
         progress: ProgressCallback | None = None,  # noqa: ARG003 - there are no epochs
     ) -> Fitted:

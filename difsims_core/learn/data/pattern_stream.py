@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 import numpy as np
 
 from difsims_core.errors import CorruptDataError, InputError
 from difsims_core.learn.data.split import Part, part_of
+from difsims_core.learn.data.streams import ClassGroups, Source
 
 WINDOW_ROWS = 4096
 POOL_ROWS = 65_536  # 39 MB of 147 float32 values; two pools are in memory at a time
@@ -46,6 +47,8 @@ class PatternSource:
         Use the first so many rows.
     classes : (k,) int64
         Class of the classifier for each label of this dataset.
+    fractions : (n, k) float32 array or None
+        Volume fraction of each label's class; None: every pattern shows one grain.
     """
 
     name: str
@@ -53,6 +56,22 @@ class PatternSource:
     y: Any
     n_rows: int
     classes: np.ndarray
+    fractions: Any = None
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one pattern: (n_q,) or (n_q, n_φ)."""
+        return tuple(int(edge) for edge in self.x.shape[1:])
+
+    @property
+    def n_classes(self) -> int:
+        """Classes of the classifier, as far as this dataset has them."""
+        return int(self.classes.max()) + 1
+
+    @property
+    def has_fractions(self) -> bool:
+        """Whether some patterns show two grains of known volume fractions."""
+        return self.fractions is not None
 
     @property
     def window_rows(self) -> int:
@@ -60,9 +79,24 @@ class PatternSource:
         chunk = int(getattr(self.x, "chunks", (1024,))[0])
         return chunk * max(1, rows_in_memory(self.x.shape[1:], WINDOW_ROWS) // chunk)
 
-    def read(self, start: int, stop: int, keep: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return patterns (m, *input_shape) float32 and classes (m,) int32 of the rows to keep of ``start:stop``."""
-        return np.asarray(self.x[start:stop], np.float32)[keep], self.read_classes(start, stop, keep)
+    def read(
+        self, start: int, stop: int, keep: np.ndarray, *, fractions: bool = False
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return patterns (m, *input_shape) float32 and classes (m,) int32 of the rows to keep of ``start:stop``.
+
+        With ``fractions`` there are (m, k) float32 volume fractions of the classes in the place of the classes.
+        """
+        labels = self.read_fractions(start, stop, keep) if fractions else self.read_classes(start, stop, keep)
+        return np.asarray(self.x[start:stop], np.float32)[keep], labels
+
+    def read_fractions(self, start: int, stop: int, keep: np.ndarray) -> np.ndarray:
+        """Return the volume fractions of the classes alone."""
+        found = np.zeros((int(np.count_nonzero(keep)), self.n_classes), np.float32)
+        if self.fractions is None:
+            found[np.arange(len(found)), self.read_classes(start, stop, keep)] = 1
+        else:
+            found[:, self.classes] = np.asarray(self.fractions[start:stop])[keep]
+        return found
 
     def read_classes(self, start: int, stop: int, keep: np.ndarray) -> np.ndarray:
         """Return the classes alone."""
@@ -89,7 +123,7 @@ class PatternStream:
 
     Attributes
     ----------
-    sources : tuple of PatternSource
+    sources : tuple of Source
         All with the same axes.
     held_out_fraction, seed
         Of the split (`learn.data.split`); the seed also decides the order.
@@ -97,13 +131,16 @@ class PatternStream:
         Rows of a batch; the last of an epoch may be smaller.
     pool_rows : int
         Rows among which a batch is drawn, at most; memory is proportional to it, not to the data.
+    groups : ClassGroups or None
+        Which classes, by which numbers; None: all by their own.
     """
 
-    sources: tuple[PatternSource, ...]
+    sources: tuple[Source, ...]
     held_out_fraction: float
     seed: int
     batch_size: int
     pool_rows: int = POOL_ROWS
+    groups: ClassGroups | None = None
     _counts: dict[Part, int] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
@@ -115,10 +152,25 @@ class PatternStream:
     @property
     def input_shape(self) -> tuple[int, ...]:
         """Shape of one pattern: (n_q,) or (n_q, n_φ)."""
-        return tuple(int(edge) for edge in self.sources[0].x.shape[1:])
+        return self.sources[0].input_shape
+
+    @property
+    def has_fractions(self) -> bool:
+        """Whether some patterns show two grains of known volume fractions."""
+        return any(source.has_fractions for source in self.sources)
+
+    def in_batches_of(self, rows: int) -> Self:
+        """Return the same patterns in batches of another size."""
+        return replace(self, batch_size=rows)
+
+    def regrouped(self, groups: ClassGroups) -> Self:
+        """Return the patterns of some classes, by other numbers."""
+        return replace(self, groups=groups, _counts={})
 
     def count(self, part: Part) -> int:
         """Return how many patterns a part has."""
+        if self.groups is not None and part not in self._counts:
+            self._counts[part] = int(self.class_counts(part).sum())
         if not self._counts:
             totals = np.zeros(len(Part), np.int64)
             for source in self.sources:
@@ -134,14 +186,19 @@ class PatternStream:
 
     def class_counts(self, part: Part) -> np.ndarray:
         """Return how many patterns of each class a part has, (k,) int64; reads the labels alone."""
-        counts = np.zeros(1 + max(int(source.classes.max()) for source in self.sources), np.int64)
+        counts = np.zeros(max(source.n_classes for source in self.sources), np.int64)
         for window in self._windows():
             keep = self._parts(window.start, window.stop) == part
             classes = self.sources[window.source].read_classes(window.start, window.stop, keep)
             counts += np.bincount(classes, minlength=len(counts))
-        return counts
+        if self.groups is None:
+            return counts
+        kept = self.groups.keeps(np.arange(len(counts)))
+        return np.bincount(self.groups.of[kept], counts[kept], self.groups.n).astype(np.int64)
 
-    def batches(self, part: Part, epoch: int | None = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def batches(
+        self, part: Part, epoch: int | None = None, *, fractions: bool = False
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield (patterns (b, *input_shape) float32, classes (b,) int32), every pattern of the part once.
 
         Parameters
@@ -150,21 +207,26 @@ class PatternStream:
             Which patterns.
         epoch
             Number of the pass: each has its own order, the same for the same seed. None: in stored order.
+        fractions
+            Yield (b, k) float32 volume fractions of the classes in the place of the classes.
         """
         rng = None if epoch is None else np.random.default_rng((_SHUFFLING, self.seed, epoch))
-        rest_x, rest_y = np.empty((0, *self.input_shape), np.float32), np.empty(0, np.int32)
-        for pool_x, pool_y in self._pools(part, rng):
-            x, y = np.concatenate([rest_x, pool_x]), np.concatenate([rest_y, pool_y])
+        rest_x, rest_y = np.empty((0, *self.input_shape), np.float32), None
+        for pool_x, pool_y in self._pools(part, rng, fractions=fractions):
+            x = np.concatenate([rest_x, pool_x])
+            y = pool_y if rest_y is None else np.concatenate([rest_y, pool_y])
             order = np.arange(len(y)) if rng is None else rng.permutation(len(y))
             whole = len(y) - len(y) % self.batch_size
             for start in range(0, whole, self.batch_size):
                 rows = order[start : start + self.batch_size]
                 yield x[rows], y[rows]
             rest_x, rest_y = x[order[whole:]], y[order[whole:]]
-        if len(rest_y):
+        if rest_y is not None and len(rest_y):
             yield rest_x, rest_y
 
-    def _pools(self, part: Part, rng: np.random.Generator | None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def _pools(
+        self, part: Part, rng: np.random.Generator | None, *, fractions: bool
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         windows = self._windows()
         if rng is not None:
             windows = [windows[i] for i in rng.permutation(len(windows))]
@@ -174,23 +236,29 @@ class PatternStream:
         edges = [len(windows) * i // n_pools for i in range(n_pools + 1)]
         with ThreadPoolExecutor(_READERS, thread_name_prefix="patterns") as readers:
             try:
-                coming = self._start_reading(readers, part, windows[: edges[1]])
+                coming = self._start_reading(readers, part, windows[: edges[1]], fractions=fractions)
                 for i in range(n_pools):
                     parts = [window.result() for window in coming]
                     following = windows[edges[i + 1] : edges[i + 2]] if i + 2 <= n_pools else []
-                    coming = self._start_reading(readers, part, following)
+                    coming = self._start_reading(readers, part, following, fractions=fractions)
                     x, y = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
                     del parts
                     yield x, y
             finally:
                 readers.shutdown(wait=False, cancel_futures=True)
 
-    def _start_reading(self, readers: ThreadPoolExecutor, part: Part, windows: list[_Window]) -> list[Any]:
-        return [readers.submit(self._read, part, window) for window in windows]
+    def _start_reading(
+        self, readers: ThreadPoolExecutor, part: Part, windows: list[_Window], *, fractions: bool
+    ) -> list[Any]:
+        return [readers.submit(self._read, part, window, fractions=fractions) for window in windows]
 
-    def _read(self, part: Part, window: _Window) -> tuple[np.ndarray, np.ndarray]:
-        keep = self._parts(window.start, window.stop) == part
-        return self.sources[window.source].read(window.start, window.stop, keep)
+    def _read(self, part: Part, window: _Window, *, fractions: bool) -> tuple[np.ndarray, np.ndarray]:
+        keep, source = self._parts(window.start, window.stop) == part, self.sources[window.source]
+        if self.groups is None:
+            return source.read(window.start, window.stop, keep, fractions=fractions)
+        keep[keep] = self.groups.keeps(source.read_classes(window.start, window.stop, keep))
+        patterns, labels = source.read(window.start, window.stop, keep, fractions=fractions)
+        return patterns, self.groups.labels(labels)
 
     def _windows(self) -> list[_Window]:
         return [

@@ -10,15 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from difsims_core.config.keys.fingerprint import fingerprint_document
 from difsims_core.config.learning import TrainingDocument
 from difsims_core.config.signal import PostprocessingSpec
 from difsims_core.errors import InputError
 from difsims_core.learn.classifiers.base import ClassifierInput, input_of
 from difsims_core.learn.data.pattern_stream import PatternSource, PatternStream
 from difsims_core.learn.data.split import Part
+from difsims_core.learn.data.streamed_simulation import StreamedSimulation
+from difsims_core.learn.data.streams import Stream
 
 if TYPE_CHECKING:
     from difsims_core.dataset.open import Simulation
+    from difsims_core.storage.objects import ObjectStore
 
 SAME_AXIS_PER_ANGSTROM = 1e-6
 _PATTERNS = ("x_px", "x_all", "x_q", "x")
@@ -26,6 +30,7 @@ _MAKES = {
     "1d/x_q": "a postprocessing.q_crop", "2d/x_px": "output.polar_px", "2d/x_all": "output.polar_all",
     "polar/x": "output.polar",
 }  # fmt: skip
+_FRACTIONS = "1d/fractions"
 RECIPE = "1"
 """Changes whenever the same document and datasets give other weights; part of every training fingerprint."""
 
@@ -36,7 +41,7 @@ class TrainingData:
 
     Attributes
     ----------
-    stream : PatternStream
+    stream : Stream
         Batches.
     phases : tuple of str
         Class names.
@@ -46,14 +51,22 @@ class TrainingData:
         Of the patterns.
     sim_ids, sim_fingerprints : tuple of str
         The datasets, in the order of the stream.
+    simulation : StreamedSimulation or None
+        What is simulated while it is trained on, in the place of datasets.
     """
 
-    stream: PatternStream
+    stream: Stream
     phases: tuple[str, ...]
     q_axis: np.ndarray
     preprocessing: PostprocessingSpec
     sim_ids: tuple[str, ...]
     sim_fingerprints: tuple[str, ...]
+    simulation: StreamedSimulation | None = None
+
+    @property
+    def fingerprints(self) -> tuple[str, ...]:
+        """Fingerprints of what the patterns come from."""
+        return self.sim_fingerprints if self.simulation is None else (self.simulation.fingerprint,)
 
     def split_document(self) -> dict[str, Any]:
         """Return how many patterns each part has."""
@@ -67,8 +80,10 @@ def training_fingerprint(spec: TrainingDocument, sim_fingerprints: Iterable[str]
 
     What is done with the finished model (``evaluate``) is no part of it.
     """
+    document = fingerprint_document(spec)
+    del document["evaluate"]
     content = {
-        "training": spec.model_dump(mode="json", exclude={"evaluate"}),
+        "training": document,
         "simulations": sorted(set(sim_fingerprints)),
         "recipe": RECIPE,
         **({"plugins": spec.plugins()} if spec.plugins() else {}),
@@ -93,8 +108,6 @@ def load_training_data(simulations: Iterable[Simulation], spec: TrainingDocument
             "expected at least one dataset to train on, found none", "give the ids that `simulate` printed"
         )
     first = sims[0]
-    if len(first.phases) < 2:
-        raise InputError(f"{first.id} holds one class, {', '.join(first.phases)}", "a classifier needs at least two")
     wanted = input_of(spec)
     for sim in sims:
         _check_fits(sim, first, wanted)
@@ -107,25 +120,69 @@ def load_training_data(simulations: Iterable[Simulation], spec: TrainingDocument
             y=sim[wanted.labels],
             n_rows=int(sim.n_patterns * share),
             classes=np.array([first.phases.index(phase) for phase in sim.phases], np.int64),
+            fractions=sim[_FRACTIONS] if _FRACTIONS in sim else None,  # noqa: SIM401 no mapping
         )
         for sim in sims
     )
-    stream = PatternStream(sources, spec.held_out_fraction, spec.seed, spec.batch_size)
-    for part in Part:
-        if not stream.count(part):
+    return _checked(
+        TrainingData(
+            stream=PatternStream(sources, spec.held_out_fraction, spec.seed, spec.batch_size),
+            phases=first.phases,
+            q_axis=_axis(first, wanted),
+            preprocessing=_preprocessing(first),
+            sim_ids=tuple(sim.id for sim in sims),
+            sim_fingerprints=tuple(sim.fingerprint for sim in sims),
+        )
+    )
+
+
+def streamed_training_data(store: ObjectStore, simulation: StreamedSimulation, spec: TrainingDocument) -> TrainingData:
+    """Prepare what a stream needs before its first pattern; libraries that the store lacks are computed into it.
+
+    Raises
+    ------
+    InputError
+        If a crystal cannot be simulated, there is one class, or too few patterns for the split.
+    """
+    from difsims_core.dataset.libraries.source import StoredLibraries
+    from difsims_core.learn.data.simulated_stream import simulated_stream
+    from difsims_core.simulation.simulator import Simulator
+
+    array = input_of(spec).array
+    simulator = Simulator.prepare(simulation.spec, StoredLibraries(store.root))
+    axes = {"1d/x_q": simulator.q_q, "1d/x_all": simulator.q_all, "2d/x_all": simulator.q_all}
+    if simulator.polar_grid is not None:
+        axes["polar/x"] = simulator.polar_grid.q
+    axis = axes.get(array)
+    return _checked(
+        TrainingData(
+            stream=simulated_stream(
+                simulator, array, spec.held_out_fraction, spec.seed, spec.batch_size, spec.most_epochs
+            ),
+            phases=simulator.class_names,
+            q_axis=simulator.q_px if axis is None else axis,
+            preprocessing=simulation.spec.postprocessing,
+            sim_ids=(),
+            sim_fingerprints=(),
+            simulation=simulation,
+        )
+    )
+
+
+def _checked(data: TrainingData) -> TrainingData:
+    """Refuse data of one class, or with an empty part."""
+    if len(data.phases) < 2:
+        where = data.sim_ids[0] if data.sim_ids else "the document"
+        raise InputError(f"{where} holds one class, {', '.join(data.phases)}", "a classifier needs at least two")
+    counts = {part: data.stream.count(part) for part in Part}
+    for part, n in counts.items():
+        if not n:
             raise InputError(
-                f"{sum(source.n_rows for source in sources)} patterns leave none for {part.name.lower()} at "
-                f"held_out_fraction {spec.held_out_fraction:g}",
+                f"{sum(counts.values())} patterns leave none for {part.name.lower()} at held_out_fraction "
+                f"{data.stream.held_out_fraction:g}",
                 "simulate more, or raise max_patterns",
             )
-    return TrainingData(
-        stream=stream,
-        phases=first.phases,
-        q_axis=_axis(first, wanted),
-        preprocessing=_preprocessing(first),
-        sim_ids=tuple(sim.id for sim in sims),
-        sim_fingerprints=tuple(sim.fingerprint for sim in sims),
-    )
+    return data
 
 
 def _check_fits(sim: Simulation, first: Simulation, wanted: ClassifierInput) -> None:

@@ -9,8 +9,8 @@ import numpy as np
 from difsims_core.config.classifiers.matching import MatchingDocument
 from difsims_core.errors import InputError
 from difsims_core.learn.classifiers.base import Recipe
-from difsims_core.learn.data.pattern_stream import PatternStream
 from difsims_core.learn.data.split import Part
+from difsims_core.learn.data.streams import Stream
 from difsims_core.learn.matching.simulated import TemplateChoice, TemplateSimulation
 from difsims_core.learn.weights import MOST_WEIGHTS
 from difsims_core.simulation.inputs import read_crystals
@@ -42,7 +42,7 @@ def template_simulation(recipe: Recipe[Any], values: int) -> TemplateSimulation:
     return TemplateSimulation.of(recipe.simulation, crystals, choice, int(0.95 * MOST_WEIGHTS / values))
 
 
-def labelled_patterns(stream: PatternStream, n: int) -> tuple[np.ndarray, np.ndarray]:
+def labelled_patterns(stream: Stream, n: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the first ``n`` patterns (n, …) float32 of the training part in a random order, and their classes (n,)."""
     patterns, classes, found = [], [], 0
     for some, labels in stream.batches(Part.TRAIN, 0):

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from difsims_core.errors import InputError
-from difsims_core.results.evaluate_map import crystals_of
+from difsims_core.results.evaluate_map import crystals_of, origins_of
 from difsims_core.results.maps.crystal_map import write_ang, write_h5
 from difsims_core.results.maps.hyperspy import write_hspy
 from difsims_core.results.maps.phase_map import PhaseMap, crystals_of_classes, phase_map
@@ -102,7 +102,7 @@ def export_map(
     read = read_prediction(prediction)
     if scan_step_nm is not None:
         read = replace(read, scan_step_nm=scan_step(prediction, np.array(scan_step_nm)))
-    files = crystals_of(open_store(store).root, () if crystals is not None else read.sim_ids, also_read)
+    files = crystals_of(open_store(store).root, () if crystals is not None else origins_of(read), also_read)
     found = phase_map(read, prediction, crystals_of_classes(read, files, crystals))
     with writing_url(target) as temporary:
         writer.write(found, temporary)
