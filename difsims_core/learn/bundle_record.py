@@ -136,7 +136,7 @@ class CommonFields(Record):
     def _fits_together(self) -> CommonFields:
         if len(set(self.phases)) != len(self.phases):
             raise ValueError("phases: a name appears twice")
-        if (self.simulation is None) != bool(self.sim_ids) or len(self.sim_ids) != len(self.sim_fingerprints):
+        if (self.simulation is None) != bool(self.sim_ids and self.sim_fingerprints):
             raise ValueError("sim_ids: expected datasets with their fingerprints, or the simulation of a stream")
         if np.any(np.diff(self.q_axis_per_angstrom) <= 0):
             raise ValueError("q_axis_per_angstrom: expected an increasing q axis")
