@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from difsims_core.errors import InputError
+from difsims_core.learn.wanted import takes_polar
 from difsims_core.messages import printable
 from difsims_core.moments import now_text
 from difsims_core.scans.attempts import Attempt, Attempts, begun, change_attempts, read_attempts
-from difsims_core.scans.listing import is_raw, list_scans, name_problem, scan_name, scan_url
+from difsims_core.scans.listing import is_raw, list_scans, name_problem, polar_scans, scan_name, scan_url
 from difsims_core.scans.missing_maps import Inventory
 from difsims_core.scans.raw_listing import raw_name
 from difsims_core.storage import layout
@@ -192,10 +193,11 @@ def scans_to_predict(
 ) -> tuple[list[str], dict[str, str]]:
     """Return the URLs of the scans of a store, and why others are left out, by name.
 
-    Left out is what could not be read as it is, and what ``model`` has failed to map ``tries`` times. ``listed`` are
-    the scans of the store for those who have listed them.
+    Left out is what could not be read as it is, what ``model`` has failed to map ``tries`` times, and what has no polar
+    patterns if the model takes them. ``listed`` are the scans of the store for those who have listed them.
     """
     attempts = read_attempts(store)
+    polar = polar_scans(store) if model is not None and takes_polar(store, model) else None
     usable, left = list[str](), dict[str, str]()
     for scan in list_scans(store) if listed is None else listed:
         if name_problem(scan.key) is not None:
@@ -208,6 +210,8 @@ def scans_to_predict(
         ]
         if failed:
             left[scan_name(scan.key)] = reason_of(failed[0])
+        elif polar is not None and scan.key not in polar:
+            left[scan_name(scan.key)] = "no polar patterns, which this model takes"
         else:
             usable.append(scan_url(store, scan.key))
     return usable, left

@@ -14,6 +14,12 @@ def list_scans(store: ObjectStore) -> list[ObjectInfo]:
     return [info for info in store.describe(layout.PROFILES) if info.key.endswith(".npz")]
 
 
+def polar_scans(store: ObjectStore) -> frozenset[str]:
+    """Return the keys of the scans beside which polar patterns lie: those that were preprocessed."""
+    names = (name.removesuffix(layout.EXPERIMENT_ENDING) for name in store.folders(layout.POLAR))
+    return frozenset(f"{layout.PROFILES}/{name}{layout.PROFILES_ENDING}" for name in names)
+
+
 def name_problem(key: str) -> str | None:
     """Return why a key cannot be that of a scan; None when it can."""
     try:

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from difsims_core.scans.listing import list_scans, name_problem
+from difsims_core.learn.wanted import takes_polar
+from difsims_core.scans.listing import list_scans, name_problem, polar_scans
 from difsims_core.storage import layout
 from difsims_core.storage.npz.contracts import experiment_name
 from difsims_core.storage.objects import ObjectInfo, ObjectStore
@@ -89,17 +90,22 @@ class Inventory:
 
     @classmethod
     def listed(cls, store: ObjectStore, models: Sequence[str]) -> Inventory:
-        """Compare the listings: one of the scans and two a model, whatever their numbers; no object is read."""
+        """Compare the listings: of the scans, and two a model, whatever their numbers; of objects records are read.
+
+        A scan without polar patterns lacks no map of a model that takes them.
+        """
         listed = list_scans(store)
         problems = {info.key: name_problem(info.key) for info in listed}
         scans = {info.key: info for info in listed if problems[info.key] is None}
         misnamed = {key: problem for key, problem in problems.items() if problem is not None}
         missing, mapped = list[MissingMap](), set[str]()
         for model in models:
-            lacking = list(_missing(ModelOutput.listed(store, model), scans.values()))
+            fitting = scans.keys() & polar_scans(store) if takes_polar(store, model) else scans.keys()
+            fitted = [scan for key, scan in scans.items() if key in fitting]
+            lacking = list(_missing(ModelOutput.listed(store, model), fitted))
             unmapped = {item.scan.key for item in lacking if not item.predicted}
             missing += lacking
-            mapped |= scans.keys() - unmapped
+            mapped |= fitting - unmapped
         return cls(tuple(models), scans, misnamed, tuple(missing), frozenset(mapped))
 
 

@@ -14,6 +14,7 @@ from difsims_core.families import CLASSIFIERS
 from difsims_core.learn import measured_scan
 from difsims_core.learn.classifiers.base import Answer
 from difsims_core.learn.predict import predict_experiment, predict_profiles
+from difsims_core.scans import intake, missing_maps
 from difsims_core.storage import layout
 from difsims_core.storage.npz.contracts import read_prediction, read_profiles, write_profiles
 from difsims_core.storage.objects import open_store
@@ -157,3 +158,20 @@ def test_a_scan_that_is_replaced_meanwhile_is_not_mapped(store, scan, raw):
     )
     with pytest.raises(CorruptDataError, match="replaced"):
         list(opened.runs())
+
+
+def test_the_intake_leaves_scans_without_polar_patterns_to_other_models(store, scan, monkeypatch):
+    profiles = read_profiles(url_of(scan))
+    write_profiles(store.url(layout.experiment_profiles("bare")), profiles.x, profiles.y)
+    models = {"cnn-00000000-0000-4000-8000-000000000001": True, "cnn-00000000-0000-4000-8000-000000000002": False}
+    for module in (missing_maps, intake):
+        monkeypatch.setattr(module, "takes_polar", lambda _store, model: models[model])
+    inventory = missing_maps.Inventory.listed(store, tuple(models))
+    lacking = {(item.model[-1], item.scan.key.rpartition("/")[2]) for item in inventory.missing}
+    assert lacking == {
+        ("1", "roi_3_radial_crop.npz"), ("2", "roi_3_radial_crop.npz"), ("2", "bare_radial_crop.npz"),
+    }  # fmt: skip
+    assert inventory.mapped == frozenset()
+    found = [intake.scans_to_predict(store, model) for model in models]
+    assert [len(urls) for urls, _ in found] == [1, 2]
+    assert found[0][1] == {"bare": "no polar patterns, which this model takes"}
