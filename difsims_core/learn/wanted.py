@@ -6,7 +6,7 @@ import logging
 from dataclasses import replace
 from datetime import datetime
 
-from difsims_core.errors import CorruptDataError, DifsimsError, InputError, MissingObjectError, StoreError
+from difsims_core.errors import CorruptDataError, InputError, MissingObjectError
 from difsims_core.learn.bundle import ModelBundle, load_bundle
 from difsims_core.storage import layout
 from difsims_core.storage.ids import list_models
@@ -36,9 +36,7 @@ def takes_polar(store: ObjectStore, model: str) -> bool:
     """Return whether a model takes polar patterns; one whose record cannot be used says so when it is used."""
     try:
         return load_bundle(model, store).input.kind == "polar"
-    except StoreError:
-        raise
-    except DifsimsError:
+    except (CorruptDataError, InputError, MissingObjectError):
         return False
 
 

@@ -101,7 +101,7 @@ def main() -> None:
         weights = sum(values.size for values in classifier.save().values())
         print(
             f"{name:20s} {weights:9,d} {scores['accuracy']:6.3f} {scores['log_loss']:9.3f} "
-            f"{scores['calibration_error']:6.3f} {trained:10,.0f} {predicted:12,.0f}",
+            f"{scores['expected_calibration_error']:6.3f} {trained:10,.0f} {predicted:12,.0f}",
             flush=True,
         )
 
