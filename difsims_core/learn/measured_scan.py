@@ -37,6 +37,8 @@ class MeasuredScan:
         Of the file of profiles; the polar patterns of another file are refused.
     x : (n_q,) float64
         q axis of the patterns as it is written; its unit is that of the file.
+    profile_x : (m,) float64
+        That of the file of profiles.
     shape : tuple of int
         Of the scan: (ny, nx), (n,) or ().
     unusable : (…) bool
@@ -50,6 +52,7 @@ class MeasuredScan:
     name: str
     sha256: str
     x: np.ndarray
+    profile_x: np.ndarray
     shape: tuple[int, ...]
     unusable: np.ndarray
     scan_step_nm: float | None
@@ -99,6 +102,7 @@ def _of_profiles(profiles: Profiles) -> MeasuredScan:
         profiles.name,
         profiles.sha256,
         profiles.x,
+        profiles.x,
         profiles.y.shape[:-1],
         profiles.unusable,
         profiles.scan_step_nm,
@@ -134,7 +138,9 @@ def _of_polar_patterns(url: str | Path, profiles: Profiles, q_unit: QUnit | None
             yield slice(start * nx, stop * nx), with_hidden_cells(patterns)
 
     q = np.asarray(experiment["q"][...], np.float64)
-    return MeasuredScan(profiles.name, profiles.sha256, q, (ny, nx), profiles.unusable, profiles.scan_step_nm, runs)
+    return MeasuredScan(
+        profiles.name, profiles.sha256, q, profiles.x, (ny, nx), profiles.unusable, profiles.scan_step_nm, runs
+    )
 
 
 def with_hidden_cells(patterns: np.ndarray) -> np.ndarray:

@@ -137,12 +137,14 @@ def predict_experiment(
         q = axis_for(bundle, experiment.x, q_unit, beam_energy_kv)
     except ExperimentError as error:
         raise ExperimentError(f"{url}: {error.problem}", error.remedy) from None
+    of_profiles = bundle.input.kind == "profile"
+    scan_q = q if of_profiles else experiment.profile_x  # who scores a map reads the profiles
     key = layout.prediction(bundle.id, experiment.name)
     before = _read_before(store, bundle, key)
     n_patterns = experiment.n_patterns
     moved = before is not None and not same_place(before.experiment, url)
     same = before is not None and before.experiment_sha256 == experiment.sha256
-    if before is not None and same and _read_alike(before, experiment, q):
+    if before is not None and same and _read_alike(before, experiment, scan_q):
         if moved:  # evaluation finds the scan by this
             write_prediction(store.url(key), replace(before, experiment=as_written(url)))
         n_invalid = 0 if before.invalid is None else int(before.invalid.sum())
@@ -158,13 +160,13 @@ def predict_experiment(
         answer.probabilities,
         bundle.phases,
         bundle.id,
-        x=bundle.q_axis,
+        x=bundle.q_axis if of_profiles else scan_q,
         sim_ids=bundle.sim_ids,
         experiment=as_written(url),
         created=now_text(),
         experiment_sha256=experiment.sha256,
         invalid=invalid,
-        scan_q=q,
+        scan_q=scan_q,
         scan_step_nm=experiment.scan_step_nm,
         confidence=np.where(invalid, np.float32(np.nan), answer.probabilities.max(axis=-1)),
         **{name: getattr(answer, name) for name in ("fractions", "orientation", "reliability", "disagreement")},
@@ -183,7 +185,7 @@ def predict_experiment(
 
 def _read_alike(before: Prediction, experiment: MeasuredScan, q: np.ndarray) -> bool:
     """Return whether an earlier prediction took the same axis for that of the scan."""
-    return same_axis(experiment.x if before.scan_q is None else before.scan_q, q)
+    return same_axis(experiment.profile_x if before.scan_q is None else before.scan_q, q)
 
 
 def _read_before(store: ObjectStore, bundle: ModelBundle, key: str) -> Prediction | None:

@@ -103,6 +103,8 @@ def test_the_map_is_that_of_the_patterns(store, scan, monkeypatch, at_once):
     np.testing.assert_array_equal(prediction.pred, expected)
     np.testing.assert_array_equal(np.argwhere(prediction.invalid), [[2, 3]])
     assert prediction.scan_step_nm == 2.5
+    np.testing.assert_array_equal(prediction.scan_q, read_profiles(url_of(scan)).x)
+    np.testing.assert_array_equal(prediction.x, prediction.scan_q)
     assert prediction.fractions is prediction.orientation is prediction.disagreement is None
     again = predict_experiment(store, found, url_of(scan))
     assert (again.reused, again.n_invalid) == (True, 1)

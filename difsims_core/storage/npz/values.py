@@ -55,7 +55,8 @@ class Prediction:
     cnn_id : str
         The model.
     x : (nq,) float64 or None
-        q axis that the model saw; None in historical files, as for everything that follows.
+        q axis that the model saw, or that of the scan's profiles where it saw polar patterns; None in historical files,
+        as for everything that follows.
     sim_ids : tuple of str
         Datasets that the model was trained on.
     experiment, experiment_sha256 : str
