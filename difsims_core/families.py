@@ -57,6 +57,8 @@ CLASSIFIERS: Family[Any] = Family(
     {
         "binary_then_multiclass": "difsims_core.learn.classifiers.binary_then_multiclass:BinaryThenMulticlass",
         "keras_network": "difsims_core.learn.classifiers.keras_network:KerasNetwork",
+        "nnls": "difsims_core.learn.classifiers.nnls:NonNegativeLeastSquares",
+        "profile_matching": "difsims_core.learn.classifiers.profile_matching:ProfileMatching",
         "templates": "difsims_core.learn.classifiers.templates:TemplateMatching",
     },
 )
