@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.matching MODEL [--patterns 200] [--pyxem FOLDER] [--scan film_1.hspy --mask film_1_mask.npy --truth film_1_truth.npz]
 
-MODEL is a stored model of kind ``templates``. Patterns are fresh ones of the document of its datasets; where other work
+MODEL is a model of kind ``templates`` of the store DIFSIMS_STORE. Patterns are fresh ones of the document of its datasets; where other work
 runs beside it, look at the time of processors. ``--pyxem`` names a folder for an environment with pyxem, made unless it
 is there: the same templates, as polar images and lists of their cells, are matched by its CPU code. With ``--scan`` the
 raw scan is preprocessed, mapped and compared with its truth, of the form that `tests/benchmarks/polar_grids.py` reads;
@@ -163,14 +163,14 @@ def score_scan(bundle: ModelBundle, raw: Path, mask: Path | None, truth: Path) -
 def main() -> None:
     """Print the measurements that are asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", help="URL or path of its folder")
+    parser.add_argument("model", help="its id")
     parser.add_argument("--patterns", type=int, default=200, help="0: none")
     parser.add_argument("--pyxem", type=Path, help="folder of an environment")
     parser.add_argument("--scan", type=Path)
     parser.add_argument("--mask", type=Path)
     parser.add_argument("--truth", type=Path)
     options = parser.parse_args()
-    bundle = load_bundle(options.model)
+    bundle = load_bundle(options.model, open_store())
     if options.patterns:
         compare_searches(bundle, options.patterns, options.pyxem)
     if options.scan is not None:

@@ -19,7 +19,7 @@ from difsims_core.learn.classifiers.base import (
     ProgressCallback,
     Recipe,
 )
-from difsims_core.learn.data.pattern_stream import PatternStream
+from difsims_core.learn.data.streams import Stream
 from difsims_core.learn.matching.calibrate import Calibration, reliability
 from difsims_core.learn.matching.labelled import labelled_patterns, template_simulation
 from difsims_core.learn.matching.profiles import ProfileTemplates, best_profiles, sharp_profiles
@@ -54,7 +54,7 @@ class ProfileClassifier(Classifier[T]):
     @classmethod
     def fit(
         cls,
-        stream: PatternStream,
+        stream: Stream,
         recipe: Recipe[T],
         progress: ProgressCallback | None = None,  # noqa: ARG003 - there are no epochs
     ) -> Fitted:
