@@ -3,7 +3,8 @@
     python -m tests.benchmarks.bloch_pictures [FILE]
 
 Rocking curve and thickness fringes of the 111 beam of aluminium near its two-beam condition, against the formula for
-two beams; profiles of one crystal against its thickness; time of a direction against the number of strong beams.
+two beams; profiles of one crystal against its thickness; time of a direction, and error of its profile, against the
+number of strong beams.
 """
 
 from __future__ import annotations
@@ -25,19 +26,31 @@ from orix.vector import Vector3d
 from difsims_core import excited_spots, radial_profiles
 from difsims_core.config.documents import make_spec
 from difsims_core.config.simulation import SimulationSpec
+from difsims_core.crystal.phases import as_crystal
 from difsims_core.simulation.simulator import Simulator
+from tests.benchmarks.bloch_beams import (
+    CONVERGED_S,
+    all_beams,
+    engine_of,
+    errors_of,
+    profiles,
+    random_directions,
+    strong_beams,
+)
 
 ENERGY_KV, EXTINCTION_ANGSTROM = 100.0, 556.0
 PHASE = "gratia_2h"
 
 
 def main() -> None:
-    """Draw four panels into one file."""
-    figure, panels = plt.subplots(2, 2, figsize=(11, 8), layout="constrained")
+    """Draw all panels into one file."""
+    figure, panels = plt.subplots(3, 2, figsize=(11, 12), layout="constrained")
     rocking_curve(panels[0, 0])
     fringes(panels[0, 1])
     against_thickness(panels[1, 0])
     cost(panels[1, 1])
+    for panel, phase in zip(panels[2], ("pbi2_2h", PHASE), strict=True):
+        convergence(panel, phase)
     figure.savefig(sys.argv[1] if len(sys.argv) > 1 else "bloch.png", dpi=110)
 
 
@@ -129,17 +142,42 @@ def cost(panel: plt.Axes) -> None:
     engine, draws = simulator.tables.engine, simulator.draw(0, 24)
     tables, counts, times = engine.tables[0], [], []
     for strong in (0.004, 0.006, 0.01, 0.015, 0.02, 0.03, 0.04, 0.06, 0.08):
-        choice = tables.choice._replace(strong=strong, many_strong=2000, most_strong=2000)
+        choice = tables.choice._replace(strong=strong, many_near=2000, most_strong=2000)
         chosen = replace(engine, tables=(replace(tables, choice=choice),))
         grains = next(iter(chosen.grains(draws, np.zeros(24, np.int64))))
-        spots = chosen.spots(grains, engine.geometry.frame)
+        chosen.spots(grains, engine.geometry.frame)
         begun = time.process_time()
-        spots = chosen.spots(grains, engine.geometry.frame)
+        chosen.spots(grains, engine.geometry.frame)
         times.append((time.process_time() - begun) / 24)
-        counts.append(np.count_nonzero(np.abs(spots.excitation_error) <= strong) / 24)
+        counts.append(strong_beams(tables, choice))
     panel.loglog(counts, 1e3 * np.array(times), "o-")
     panel.set(xlabel="strong beams", ylabel="ms of a processor", title=f"a direction of {PHASE}, 400 Å")
     panel.grid(visible=True, which="both", alpha=0.3)
+
+
+def convergence(panel: plt.Axes, phase: str) -> None:
+    """Draw the error of profiles against the number of strong beams, with and without the weak ones."""
+    engine, directions = engine_of(as_crystal(phase)), random_directions(6)
+    converged, _ = profiles(engine, all_beams(CONVERGED_S, 4000), directions)
+    usual = engine.tables[0].choice
+    ways = {
+        "strong beams alone": {"weak": 0.0, "far": 0.0},
+        "weak ones to 0.08 Å⁻¹": {"far": usual.weak},
+        "weak ones to 0.2 Å⁻¹": {},
+    }
+    for label, without in ways.items():
+        counts, errors = [], []
+        for strong in (0.006, 0.01, 0.015, 0.02, 0.03, 0.04, 0.055, 0.08):
+            choice = usual._replace(strong=strong, most_strong=2000, **without)
+            choice = choice._replace(weak=max(choice.weak, strong), far=max(choice.far, strong))
+            found, _ = profiles(engine, choice, directions)
+            counts.append(strong_beams(engine.tables[0], choice))
+            errors.append(np.median(errors_of(found, converged)))
+        panel.loglog(counts, errors, "o-", label=label)
+    panel.axvline(strong_beams(engine.tables[0], usual), color="grey", linestyle=":")
+    panel.set(xlabel="strong beams", ylabel="error, %", title=f"{phase}, 100, 200 and 400 Å: error of the profile")
+    panel.grid(visible=True, which="both", alpha=0.3)
+    panel.legend()
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import pytest
 from orix.quaternion import Rotation
 
 from difsims_core import SimulationSpec, excited_spots, radial_profiles, simulate
+from difsims_core.diffraction.engines.bloch import engine
 from difsims_core.errors import InputError
 from tests.oracles.orientations import uniform_orientations
 
@@ -142,13 +143,26 @@ def test_a_disc_has_the_mean_intensity_of_its_directions():
 
     simulator = Simulator.prepare(SimulationSpec.model_validate(document))
     draws = simulator.draw(0, 4)
-    engine = simulator.tables.engine
-    for grains in engine.grains(draws, draws.patterns % 2):
-        spots = engine.spots(grains, engine.geometry.frame)
+    prepared = simulator.tables.engine
+    for grains in prepared.grains(draws, draws.patterns % 2):
+        spots = prepared.spots(grains, prepared.geometry.frame)
         discs = spots.disc.reshape(-1, int(grains.conditions.points[0]))
         bright = spots.intensity > 0.05 * spots.intensity.max()
         np.testing.assert_allclose(discs[bright].mean(axis=1), 1, atol=0.25)
         assert discs[bright].std(axis=1).max() > 0.02
+
+
+def test_a_cap_on_strong_beams_is_said_once(caplog):
+    """Along a zone axis of a large cell."""
+    engine._notice.cache_clear()
+    for thickness in (20.0, 30.0):
+        diffracted("pb", uniform_orientations(1, 9), thickness)
+    assert not caplog.records
+    for thickness in (20.0, 30.0):
+        diffracted("gratia_6h", Rotation.identity(), thickness)
+    (said,) = [record.getMessage() for record in caplog.records if "strong beams" in record.getMessage()]
+    assert said.startswith("gratia_6h: some directions have more strong beams than the 900")
+    assert said.endswith("900 (default), 1200 (fine)")
 
 
 @pytest.mark.parametrize("energy", [20, 60, 300, 1000])

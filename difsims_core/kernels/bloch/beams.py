@@ -4,38 +4,45 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from difsims_core.kernels.compile import kernel
 from difsims_core.kernels.spots.candidates import expand, ranges_in_shell
 
+_STRONG, _WEAK, _FAR, _UNSEEN = range(4)  # in the order in which they are listed
 _FEWER = 0.95  # factor on the largest excitation error of a strong beam while there are too many of them
 
 
 @kernel
-def list_beams(axes, lattice, k, choice, reach, seen, spots, found, beams):
-    """Fill ``beams``: the direct one first, then those that are propagated, weak ones, weak ones that are not seen.
+def list_beams(axes, lattice, k, potential, choice, reach, seen, back, room):
+    """Fill ``room.beams``: the direct one, strong ones, weak ones, far ones, and such as only act back on the strong.
 
     Parameters
     ----------
     axes
         (3, 3) reciprocal axes of the scaled lattice in the laboratory as rows; the beam runs along −z.
-    lattice, choice
-        ``Lattice``, whose ``intensity`` is 0 for reflections that cannot be reached, and ``BeamChoice``.
+    lattice, potential, choice
+        ``Lattice``, whose ``intensity`` is 0 for reflections that cannot be reached, ``Potential`` and ``BeamChoice``.
     k
         1/λ in the crystal, Å⁻¹.
     reach, seen
         Largest in-plane |g| of all beams, and of those that are asked for, Å⁻¹.
-    spots
-        ``SpotBuffer`` for the candidates, overwritten.
-    found
-        ``Beams``, overwritten.
-    beams
-        ``Beams``.
+    back
+        Excitation error up to which weak beams act back on strong ones, Å⁻¹.
+    room
+        ``Room``, whose coefficients are those of this crystal.
 
     Returns
     -------
-    n_strong, n_seen, n : int
+    (4,) int64
+        Where strong, weak and far beams and the rest end.
+    zonal : bool
+        Whether so many beams lie near the sphere that they must be those of a zone.
+    limited : bool
+        Whether fewer beams are strong than ``choice`` wants, because those were too many.
     """
-    ranges_in_shell(axes, lattice, k, choice.weak, reach, spots.low, spots.high)
+    spots, found, beams = room.candidates, room.found, room.beams
+    ranges_in_shell(axes, lattice, k, choice.far, reach, spots.low, spots.high)
     n = expand(axes, lattice, spots)
     origin = lattice.intensity.shape[0] // 2
     kept = 0
@@ -43,31 +50,43 @@ def list_beams(axes, lattice, k, choice, reach, seen, spots, found, beams):
         x, y, z, reflection = spots.x[i], spots.y[i], spots.z[i], spots.reflection[i]
         square = x * x + y * y
         error = z - (square + z * z) / (2.0 * k)
-        if abs(error) > choice.weak or square > reach * reach or reflection == origin:
+        if abs(error) > choice.far or square > reach * reach or reflection == origin:
             continue
         if lattice.intensity[reflection, 0] == 0.0:
             continue
         found.g[kept, 0], found.g[kept, 1], found.g[kept, 2] = x, y, z
         found.error[kept], found.reflection[kept] = error, reflection
         kept += 1
-    largest = _largest_error(found.error, kept, choice)
+    largest, near = _largest_error(found.error, kept, choice), 0
+    for i in range(kept):
+        error = abs(found.error[i])
+        near += error <= choice.near and _within(found.g[i], choice.g_near)
+        if error <= largest:
+            kind = _STRONG
+        elif not _within(found.g[i], seen):
+            kind = _UNSEEN
+        elif error <= choice.weak:
+            kind = _WEAK
+        else:
+            place = potential.places[found.reflection[i]] + potential.origin
+            kind = _FAR if _coupling(room, place) >= 2.0 * k * choice.far_coupling * error else _UNSEEN
+        found.place[i] = kind if kind != _UNSEEN or error <= back else _UNSEEN + 1
     beams.g[0, :], beams.error[0], beams.reflection[0] = 0.0, 0.0, origin
-    n_strong = 1
-    for i in range(kept):
-        if abs(found.error[i]) <= largest:
-            _copy(found, i, beams, n_strong)
-            n_strong += 1
-    n_seen = n_strong
-    for i in range(kept):
-        if abs(found.error[i]) > largest and _within(found.g[i], seen):
-            _copy(found, i, beams, n_seen)
-            n_seen += 1
-    n = n_seen
-    for i in range(kept):
-        if abs(found.error[i]) > largest and not _within(found.g[i], seen):
-            _copy(found, i, beams, n)
-            n += 1
-    return n_strong, n_seen, n
+    ends, n = np.empty(4, np.int64), 1
+    for kind in range(4):
+        for i in range(kept):
+            if found.place[i] == kind:
+                _copy(found, i, beams, n)
+                n += 1
+        ends[kind] = n
+    return ends, near > choice.many_near, largest < choice.strong
+
+
+@kernel(inline=True)
+def _coupling(room, place):
+    """Return |U|, Å⁻²."""
+    imaginary = room.imaginary[place] if room.imaginary.shape[0] > 0 else np.float32(0.0)
+    return math.hypot(room.real[place], imaginary)
 
 
 @kernel(inline=True)

@@ -14,6 +14,7 @@ from difsims_core.kernels.bloch.bethe import fold_in_weak_beams
 from difsims_core.kernels.bloch.matrix import (
     coefficients,
     fill_couplings,
+    interpolation,
     interval,
     mean_potential,
     padded,
@@ -21,7 +22,7 @@ from difsims_core.kernels.bloch.matrix import (
 )
 from difsims_core.kernels.bloch.propagate import propagate
 from difsims_core.kernels.bloch.tilts import n_tilts, tilt_of, tilted_axes
-from difsims_core.kernels.bloch.weak import krylov, weak_intensities
+from difsims_core.kernels.bloch.weak import FAR_ORDERS, ORDERS, krylov, weak_intensities
 from difsims_core.kernels.compile import kernel
 from difsims_core.kernels.profile.pattern import turned_axes
 
@@ -29,46 +30,53 @@ _ROOM = 4096  # beams to begin with
 
 
 @kernel
-def diffract(axes, k, scale, b, thickness, seen, lattice, potential, choice, room):
-    """Fill ``room.beams`` and ``room.intensity`` for one direction of the beam; return the number of beams.
+def diffract(axes, k, absorbed, thickness, seen, lattice, potential, choice, room):
+    """Fill ``room.beams`` and ``room.intensity`` for one direction of the beam.
 
     Parameters
     ----------
     axes
         (3, 3) reciprocal axes of the scaled lattice as rows, Å⁻¹; the beam runs along −z.
     k
-        1/λ, Å⁻¹.
-    scale, b
-        Lattice scale and Debye–Waller B, Å²; ``room.real`` and ``room.imaginary`` are for these.
+        1/λ in the crystal, Å⁻¹.
+    absorbed
+        Absorbing part of the mean potential, Å⁻².
     thickness
         (t,) Å.
     seen
         Largest in-plane |g| that is asked for, Å⁻¹.
     lattice, potential, choice, room
-        ``Lattice``, ``Potential``, ``BeamChoice`` and ``Room``.
+        ``Lattice``, ``Potential``, ``BeamChoice`` and ``Room``, whose coefficients are those of this crystal.
 
+    Returns
+    -------
+    n : int
+        Number of beams.
+    limited : bool
+        Whether fewer are strong than ``choice`` wants.
+
+    Notes
+    -----
     The direct beam comes first. Intensities are parts of the incident one. What weak beams take, strong ones have lost:
     all together are as strong as the strong ones alone are computed to be.
     """
-    mean, absorbed = mean_potential(b, scale, potential)
-    inside = math.sqrt(k * k + mean)
     beams, tilt, diagonal, matrix = room.beams, room.tilt, room.diagonal, room.matrix
+    back = choice.back
     reach = max(seen, choice.g_strong)
-    n_strong, n, n_all = list_beams(axes, lattice, inside, choice, reach, seen, room.candidates, room.found, beams)
-    near_zone_axis = n_strong > choice.many_strong
-    if near_zone_axis:
-        reach = max(seen, choice.g_weak)
-        n_strong, n, n_all = list_beams(axes, lattice, inside, choice, reach, seen, room.candidates, room.found, beams)
-    place_beams(beams, n_all, potential.places, inside, tilt)
-    size, half_inverse = padded(n_strong), 0.5 / inside
+    ends, zonal, limited = list_beams(axes, lattice, k, potential, choice, reach, seen, back, room)
+    if zonal:
+        back, reach = choice.weak, max(seen, choice.g_weak)
+        ends, _, limited = list_beams(axes, lattice, k, potential, choice, reach, seen, back, room)
+    n_strong, n_weak, n, n_all = ends
+    place_beams(beams, n_all, potential.places, k, tilt)
+    size, half_inverse = padded(n_strong), 0.5 / k
     fill_couplings(room.real, potential.origin, beams.place, tilt, n_strong, half_inverse, size, matrix[0])
     if matrix.shape[0] == 2:
         fill_couplings(room.imaginary, potential.origin, beams.place, tilt, n_strong, half_inverse, size, matrix[1])
     for i in range(n_strong):
         diagonal[i] = beams.error[i] * tilt[i] * tilt[i]
-    largest = choice.weak if near_zone_axis else choice.back
-    if largest > choice.strong:
-        fold_in_weak_beams(room, potential.origin, n_strong, n_all, largest, size, half_inverse)
+    if back > choice.strong:
+        fold_in_weak_beams(room, potential.origin, n_strong, n_all, back, size, half_inverse)
     middle, half = interval(matrix, diagonal, n_strong)
     to_unit_interval(matrix, diagonal, n_strong, size, middle, half)
     n_thick = thickness.shape[0]
@@ -85,10 +93,11 @@ def diffract(axes, k, scale, b, thickness, seen, lattice, potential, choice, roo
         for t in range(n_thick):
             room.powers[t, 0, :, :size] = psi[t, :, :size]
             krylov(matrix, size, middle, half, room.powers[t])
-        weak_intensities(room, potential.origin, n_strong, n, half_inverse, thickness)
+        weak_intensities(room, potential.origin, n_strong, n_strong, n_weak, ORDERS, half_inverse, thickness)
+        weak_intensities(room, potential.origin, n_strong, n_weak, n, FAR_ORDERS, half_inverse, thickness)
     for t in range(n_thick):
         _share_out(intensity[t], n_strong, n, math.exp(-4.0 * math.pi * half_inverse * absorbed * thickness[t]))
-    return n
+    return n, limited
 
 
 @kernel
@@ -130,19 +139,25 @@ def diffracted(crystals, k, lattice, indices, potential, choice, floor, room):
         Where the intensities of a crystal begin.
     intensity : (…,) float32
         Of each crystal (thicknesses, directions of the disc, beams).
+    limited : bool
+        Whether a direction of any crystal has fewer strong beams than ``choice`` wants.
     """
     m = crystals.b.shape[0]
     start, first = np.zeros(m + 1, np.int64), np.zeros(m + 1, np.int64)
     reflection, g, error = np.empty(_ROOM, np.int64), np.empty((_ROOM, 2)), np.empty(_ROOM)
     intensity = np.empty(_ROOM, np.float32)
-    scale, b = -1.0, -1.0
+    scale, b, inside, absorbed, limited = -1.0, -1.0, k, 0.0, False
     for i in range(m):
         if scale != crystals.lattice_scale[i] or b != crystals.b[i]:
             scale, b = crystals.lattice_scale[i], crystals.b[i]
-            coefficients(potential.real, b, scale, potential, room.real)
-            coefficients(potential.imaginary, b, scale, potential, room.imaginary)
+            between = interpolation(b, scale, potential)
+            coefficients(potential.real, between, room.real)
+            coefficients(potential.imaginary, between, room.imaginary)
+            mean, absorbed = mean_potential(potential, between)
+            inside = math.sqrt(k * k + mean)
         axes = turned_axes(crystals.orientation[i], lattice.axes, scale)
-        which, values = _beams_of(i, axes, crystals, k, lattice, potential, choice, room)
+        which, values, few = _beams_of(i, axes, crystals, k, inside, absorbed, lattice, potential, choice, room)
+        limited = limited or few
         n_thick, n_disc = values.shape[0], values.shape[1]
         at, at_value = start[i], first[i]
         reflection, error = _grown(reflection, at + which.shape[0]), _grown(error, at + which.shape[0])
@@ -169,7 +184,7 @@ def diffracted(crystals, k, lattice, indices, potential, choice, floor, room):
                     intensity[at_value + (t * n_disc + d) * n + j] = values[t, d, kept[j]]
         start[i + 1], first[i + 1] = at + n, at_value + n * n_thick * n_disc
     n, n_values = start[m], first[m]
-    return start, reflection[:n].copy(), g[:n].copy(), error[:n].copy(), first, intensity[:n_values].copy()
+    return start, reflection[:n].copy(), g[:n].copy(), error[:n].copy(), first, intensity[:n_values].copy(), limited
 
 
 @kernel
@@ -183,29 +198,33 @@ def _grown(values, needed):
 
 
 @kernel
-def _beams_of(i, axes, crystals, k, lattice, potential, choice, room):
-    """Return the reflections (n,) of crystal ``i`` and their intensities (thicknesses, directions of the disc, n)."""
-    scale, b, seen = crystals.lattice_scale[i], crystals.b[i], crystals.seen[i]
+def _beams_of(i, axes, crystals, k, inside, absorbed, lattice, potential, choice, room):
+    """Return the reflections of crystal ``i``, their intensities (thicknesses, directions of the disc, n), and more.
+
+    The last is whether beams were limited, as ``diffract`` says; ``inside`` is 1/λ in the crystal, as its ``k``.
+    """
+    seen = crystals.seen[i]
     thickness = crystals.thickness[crystals.start[i] : crystals.start[i + 1]]
     n_thick, n_disc, n_cone = thickness.shape[0], n_tilts(crystals.rings[i]), crystals.cone[i]
     if n_disc * n_cone == 1:
-        n = diffract(axes, k, scale, b, thickness, seen, lattice, potential, choice, room)
+        n, limited = diffract(axes, inside, absorbed, thickness, seen, lattice, potential, choice, room)
         values = np.empty((n_thick, 1, n), np.float32)
         values[:, 0, :] = room.intensity[:n_thick, :n]
-        return room.beams.reflection[:n].copy(), values
+        return room.beams.reflection[:n].copy(), values, limited
     total = np.zeros((n_thick, n_disc, lattice.intensity.shape[0]), np.float32)
     found = np.zeros(lattice.intensity.shape[0], np.bool_)
-    part = np.float32(1.0 / n_cone)
+    part, limited = np.float32(1.0 / n_cone), False
     for d in range(n_disc):
         ux, uy = tilt_of(d, crystals.rings[i], crystals.disc[i])
         for c in range(n_cone):
             turn, length = 2.0 * math.pi * c / n_cone, k * math.sin(crystals.angle[i])
             turned = tilted_axes(axes, ux + length * math.cos(turn), uy + length * math.sin(turn), k)
-            n = diffract(turned, k, scale, b, thickness, seen, lattice, potential, choice, room)
+            n, few = diffract(turned, inside, absorbed, thickness, seen, lattice, potential, choice, room)
+            limited = limited or few
             for j in range(n):
                 place = room.beams.reflection[j]
                 found[place] = True
                 for t in range(n_thick):
                     total[t, d, place] += part * room.intensity[t, j]
     which = np.flatnonzero(found)
-    return which, total[:, :, which]
+    return which, total[:, :, which], limited

@@ -14,18 +14,30 @@ LANES = 8
 
 
 @kernel
-def coefficients(tables, b, scale, potential, out):
-    """Fill ``out`` (n,) with the coefficients of the potential, Å⁻², at one lattice scale and Debye–Waller B, Å².
+def interpolation(b, scale, potential):
+    """Return how coefficients at one Debye–Waller B, Å², and lattice scale follow from those of the levels around.
 
-    ``tables`` are ``Potential.real`` or ``Potential.imaginary``, linear between their levels.
+    The first of both levels of B, the first of both levels of the scale, and the (2, 2) weights of all four: linear,
+    over the cube of the scale.
     """
-    level, part, size, share = _levels(b, scale, potential)
+    level, part = _level(b, potential.b, potential.real.shape[0])
+    size, share = _level(scale, potential.scale, potential.real.shape[1])
+    weights = np.array([[(1.0 - part) * (1.0 - share), (1.0 - part) * share], [part * (1.0 - share), part * share]])
+    return level, size, weights / scale**3
+
+
+@kernel
+def coefficients(tables, between, out):
+    """Fill ``out`` (n,) with the coefficients of the potential, Å⁻², ``between`` as returned by ``interpolation``.
+
+    ``tables`` are ``Potential.real`` or ``Potential.imaginary``.
+    """
+    level, size, weights = between
     out[:] = np.float32(0.0)
     for i in range(2):
         for j in range(2):
-            weight = (part if i == 1 else 1.0 - part) * (share if j == 1 else 1.0 - share) / scale**3
-            if weight != 0.0:
-                _add(tables[level + i, size + j], np.float32(weight), out)
+            if weights[i, j] != 0.0:
+                _add(tables[level + i, size + j], np.float32(weights[i, j]), out)
 
 
 @kernel
@@ -35,25 +47,16 @@ def _add(values, weight, out):
 
 
 @kernel
-def mean_potential(b, scale, potential):
-    """Return real and absorbing part of the coefficient 000, Å⁻²."""
-    level, part, size, share = _levels(b, scale, potential)
+def mean_potential(potential, between):
+    """Return real and absorbing part of the coefficient 000, Å⁻², ``between`` as returned by ``interpolation``."""
+    level, size, weights = between
     real, absorbing = 0.0, 0.0
     for i in range(2):
         for j in range(2):
-            weight = (part if i == 1 else 1.0 - part) * (share if j == 1 else 1.0 - share) / scale**3
-            if weight != 0.0:
-                real += weight * potential.mean[level + i, size + j, 0]
-                absorbing += weight * potential.mean[level + i, size + j, 1]
+            if weights[i, j] != 0.0:
+                real += weights[i, j] * potential.mean[level + i, size + j, 0]
+                absorbing += weights[i, j] * potential.mean[level + i, size + j, 1]
     return real, absorbing
-
-
-@kernel
-def _levels(b, scale, potential):
-    """Return the levels of B and of the scale below the given ones, each with how far it lies towards the next."""
-    level, part = _level(b, potential.b, potential.real.shape[0])
-    size, share = _level(scale, potential.scale, potential.real.shape[1])
-    return level, part, size, share
 
 
 @kernel

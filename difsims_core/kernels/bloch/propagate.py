@@ -55,17 +55,27 @@ def bessel(argument, out):
 
 
 @kernel
-def add_product(matrix, size, x, y, sign):
-    """Add ``sign`` times the product of a matrix (rows are its columns) and x to y; (size,) vectors."""
+def add_product(matrix, size, width, x, y, sign):
+    """Add ``sign`` times the product of a matrix (``size`` rows, which are its columns, ``width`` long) and x to y."""
     for j in range(0, size, 8):
         r0, r1, r2, r3 = matrix[j], matrix[j + 1], matrix[j + 2], matrix[j + 3]
         r4, r5, r6, r7 = matrix[j + 4], matrix[j + 5], matrix[j + 6], matrix[j + 7]
         x0, x1, x2, x3 = sign * x[j], sign * x[j + 1], sign * x[j + 2], sign * x[j + 3]
         x4, x5, x6, x7 = sign * x[j + 4], sign * x[j + 5], sign * x[j + 6], sign * x[j + 7]
-        for i in range(size):
+        for i in range(width):
             left = (r0[i] * x0 + r1[i] * x1) + (r2[i] * x2 + r3[i] * x3)
             right = (r4[i] * x4 + r5[i] * x5) + (r6[i] * x6 + r7[i] * x7)
             y[i] += left + right
+
+
+@kernel
+def add_complex_product(matrix, size, width, x, y, sign):
+    """Add as ``add_product`` does a product with x (2, size), real and imaginary part, to y (2, width)."""
+    for part in range(2):
+        add_product(matrix[0], size, width, x[part], y[part], sign)
+    if matrix.shape[0] == 2:
+        add_product(matrix[1], size, width, x[1], y[0], -sign)
+        add_product(matrix[1], size, width, x[0], y[1], sign)
 
 
 @kernel
@@ -78,10 +88,10 @@ def multiply(matrix, size, x, y):
     for part in range(matrix.shape[0]):
         for i in range(size):
             y[part, i] = -y[part, i]
-        add_product(matrix[0], size, x[part], y[part], one)
+        add_product(matrix[0], size, size, x[part], y[part], one)
     if matrix.shape[0] == 2:
-        add_product(matrix[1], size, x[1], y[0], -one)
-        add_product(matrix[1], size, x[0], y[1], one)
+        add_product(matrix[1], size, size, x[1], y[0], -one)
+        add_product(matrix[1], size, size, x[0], y[1], one)
 
 
 @kernel

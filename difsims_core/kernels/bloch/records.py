@@ -41,25 +41,35 @@ class BeamChoice(NamedTuple):
 
     Attributes
     ----------
-    strong, weak : float
-        Excitation errors up to which beams are propagated, and up to which they get first-order amplitudes, Å⁻¹.
+    strong, weak, far : float
+        Excitation errors up to which beams are propagated, up to which they get first-order amplitudes, and up to which
+        those do that the direct beam leads to at once, Å⁻¹.
+    far_coupling : float
+        Least |U_g| / 2K of those beyond ``weak``, over their excitation error.
     back : float
-        Excitation error up to which weak beams act back on strong ones, Å⁻¹; near a zone axis all of them do.
+        Excitation error up to which weak beams act back on strong ones away from zone axes, Å⁻¹; near one, it is
+        ``weak``.
     g_strong, g_weak : float
         In-plane |g| up to which beams are propagated, whether they are asked for or not, and up to which weak ones act
         back on them near a zone axis, Å⁻¹.
-    many_strong : int
-        Above so many strong beams, a direction is near a zone axis.
+    near, g_near : float
+        Excitation error and in-plane |g| of the beams that tell how near a zone axis is, Å⁻¹.
+    many_near : int
+        A direction with more of them is near a zone axis.
     most_strong : int
         How many beams are propagated at most; those of the smallest excitation errors are.
     """
 
     strong: float
     weak: float
+    far: float
+    far_coupling: float
     back: float
     g_strong: float
     g_weak: float
-    many_strong: int
+    near: float
+    g_near: float
+    many_near: int
     most_strong: int
 
 

@@ -11,12 +11,15 @@ import math
 
 import numpy as np
 
-from difsims_core.kernels.bloch.propagate import add_product
+from difsims_core.kernels.bloch.matrix import padded
+from difsims_core.kernels.bloch.propagate import add_complex_product
 from difsims_core.kernels.compile import kernel
 
 ORDERS = 3
 """Terms of the series."""
-BLOCK = 64  # weak beams at once, so that what is summed for them stays in the first-level cache
+FAR_ORDERS = 1
+"""Terms for beams beyond ``BeamChoice.weak``."""
+BLOCK = 64  # weak beams at once, so that their couplings stay in the second-level cache
 
 
 @kernel
@@ -28,66 +31,55 @@ def krylov(matrix, size, middle, half, vectors):
     scale, shift = np.float32(half / 2.0), np.float32(middle)
     for order in range(1, ORDERS):
         x, y = vectors[order - 1], vectors[order]
-        y[:, :size] = np.float32(0.0)
         for part in range(2):
-            add_product(matrix[0], size, x[part], y[part], scale)
             for i in range(size):
-                y[part, i] += shift * x[part, i]
-        if matrix.shape[0] == 2:
-            add_product(matrix[1], size, x[1], y[0], -scale)
-            add_product(matrix[1], size, x[0], y[1], scale)
+                y[part, i] = shift * x[part, i]
+        add_complex_product(matrix, size, size, x, y, scale)
 
 
 @kernel
-def weak_intensities(room, origin, n_strong, n, half_inverse, thickness):
-    """Fill ``room.intensity`` with |ψ_w|² of the beams ``n_strong`` … ``n`` at each thickness (t,), Å.
+def weak_intensities(room, origin, n_strong, first, last, orders, half_inverse, thickness):
+    """Fill ``room.intensity`` with |ψ_w|² of the beams ``first`` … ``last`` at each thickness (t,), Å.
 
     ``room.powers`` and ``room.start`` hold what ``krylov`` makes of the waves; ``origin`` is the place of 000 in the
-    potential, ``half_inverse`` is 1/2K, Å.
+    potential, ``half_inverse`` is 1/2K, Å, and ``orders`` is how many terms of the series are summed.
     """
     n_thick, error, tilt = thickness.shape[0], room.beams.error, room.tilt
-    sums = np.empty((2 * ORDERS * (n_thick + 1), BLOCK), np.float32)
-    for first in range(n_strong, n, BLOCK):
-        m = min(BLOCK, n - first)
-        _couple(room, origin, n_strong, first, m, half_inverse, n_thick, sums)
+    size = padded(n_strong)
+    couplings = np.zeros((room.matrix.shape[0], size, BLOCK), np.float32)
+    sums = np.empty((n_thick + 1, orders, 2, BLOCK), np.float32)
+    for begin in range(first, last, BLOCK):
+        m = min(BLOCK, last - begin)
+        _fill(room.real, room, origin, n_strong, begin, m, half_inverse, couplings[0])
+        if couplings.shape[0] == 2:
+            _fill(room.imaginary, room, origin, n_strong, begin, m, half_inverse, couplings[1])
+        sums[:] = np.float32(0.0)
+        for order in range(orders):
+            for t in range(n_thick):
+                add_complex_product(couplings, size, BLOCK, room.powers[t, order], sums[t, order], np.float32(1.0))
+            if order > 0:
+                add_complex_product(couplings, size, BLOCK, room.start[order], sums[n_thick, order], np.float32(1.0))
+        for part in range(couplings.shape[0]):  # what comes in is the direct beam alone
+            sums[n_thick, 0, part] = couplings[part, 0]
         for i in range(m):
-            own = error[first + i] * tilt[first + i] * tilt[first + i]
+            own = error[begin + i] * tilt[begin + i] * tilt[begin + i]
             for t in range(n_thick):
                 phase = 2.0 * math.pi * own * thickness[t]
                 cosine, sine = math.cos(phase), math.sin(phase)
                 re, im, power = 0.0, 0.0, -1.0 / own
-                for order in range(ORDERS):
-                    at, at_start = 2 * (t * ORDERS + order), 2 * (n_thick * ORDERS + order)
-                    a, b = sums[at_start, i], sums[at_start + 1, i]
-                    re += power * (sums[at, i] - cosine * a + sine * b)
-                    im += power * (sums[at + 1, i] - sine * a - cosine * b)
+                for order in range(orders):
+                    a, b = sums[n_thick, order, 0, i], sums[n_thick, order, 1, i]
+                    re += power * (sums[t, order, 0, i] - cosine * a + sine * b)
+                    im += power * (sums[t, order, 1, i] - sine * a - cosine * b)
                     power /= own
-                room.intensity[t, first + i] = (re * re + im * im) * tilt[first + i] * tilt[first + i]
+                room.intensity[t, begin + i] = (re * re + im * im) * tilt[begin + i] * tilt[begin + i]
 
 
 @kernel
-def _couple(room, origin, n_strong, first, m, half_inverse, n_thick, sums):
-    """Fill ``sums`` (vectors, BLOCK) with A_w· each vector, for ``m`` weak beams from ``first`` on."""
-    place, tilt = room.beams.place, room.tilt
-    row, other = np.empty(BLOCK, np.float32), np.zeros(BLOCK, np.float32)
-    sums[:] = np.float32(0.0)
+def _fill(table, room, origin, n_strong, begin, m, half_inverse, couplings):
+    """Fill ``couplings`` (strong beams, BLOCK), one part of them, with those of ``m`` weak beams from ``begin`` on."""
+    place = room.beams.place
     for s in range(n_strong):
-        shift, factor = origin - place[s], np.float32(half_inverse * tilt[s])
+        shift, factor = origin - place[s], np.float32(half_inverse * room.tilt[s])
         for i in range(m):
-            row[i] = factor * room.real[place[first + i] + shift]
-        if room.imaginary.shape[0] > 0:
-            for i in range(m):
-                other[i] = factor * room.imaginary[place[first + i] + shift]
-        for which in range(n_thick + 1):
-            given = room.powers[which] if which < n_thick else room.start
-            for order in range(ORDERS):
-                to = 2 * (which * ORDERS + order)
-                _add_wave(row, other, given[order, 0, s], given[order, 1, s], m, sums[to], sums[to + 1])
-
-
-@kernel
-def _add_wave(real, imaginary, a, b, m, to_real, to_imaginary):
-    """Add complex couplings times a wave a + ib."""
-    for i in range(m):
-        to_real[i] += real[i] * a - imaginary[i] * b
-        to_imaginary[i] += real[i] * b + imaginary[i] * a
+            couplings[s, i] = factor * table[place[begin + i] + shift]

@@ -48,6 +48,12 @@ def turned_axes(quaternion, axes, scale):
 
 
 @kernel
+def stretch(xx, xy, yy):
+    """Return how much farther than an undistorted frame a distorted one sees at most; of scalars or of arrays."""
+    return (np.maximum(np.abs(xx), np.abs(yy)) + np.abs(xy)) / (xx * yy - xy * xy)
+
+
+@kernel
 def excited_reflections(i, conditions, lattice, beam, frame, table, per_unit, spots):
     """Collect the excited reflections of pattern ``i``; return their number.
 
@@ -58,9 +64,9 @@ def excited_reflections(i, conditions, lattice, beam, frame, table, per_unit, sp
     per_px, angle, disc = conditions.per_px[i], conditions.angle[i], conditions.disc[i]
     xx, xy, yy = conditions.distortion[i, 0], conditions.distortion[i, 1], conditions.distortion[i, 2]
     shift = max(abs(conditions.distortion[i, 3]), abs(conditions.distortion[i, 4]))
-    stretch = (max(abs(xx), abs(yy)) + abs(xy)) / (xx * yy - xy * xy)  # no direction shrinks more than this
-    half = (max(frame.half_x, frame.half_y) + frame.rim + shift) * stretch * per_px
-    rho_max = (frame.reach + 1.5 * shift) * stretch * per_px
+    wider = stretch(xx, xy, yy)
+    half = (max(frame.half_x, frame.half_y) + frame.rim + shift) * wider * per_px
+    rho_max = (frame.reach + 1.5 * shift) * wider * per_px
     widened = beam.s_max + rho_max * disc / beam.k
     axes = turned_axes(conditions.orientation[i], lattice.axes, conditions.lattice_scale[i])
     if angle > 0.0:

@@ -9,9 +9,11 @@ J. C. H. Spence, J. M. Zuo, Electron Microdiffraction (1992), ch. 3.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar, Self
 
 import numpy as np
@@ -22,7 +24,7 @@ from difsims_core.crystal.structure import B_OF_U
 from difsims_core.diffraction.engines.base import Engine
 from difsims_core.diffraction.engines.bloch.directions import cone_directions, disc_rings, nearest_directions
 from difsims_core.diffraction.engines.bloch.room import room_for
-from difsims_core.diffraction.engines.bloch.tables import BlochTables
+from difsims_core.diffraction.engines.bloch.tables import ACCURACIES, BlochTables
 from difsims_core.diffraction.engines.versions import OWN_VERSIONS
 from difsims_core.diffraction.geometry import Geometry
 from difsims_core.diffraction.grains import Grains
@@ -30,10 +32,14 @@ from difsims_core.diffraction.sources import Spots
 from difsims_core.diffraction.spread import REACH_SIGMA
 from difsims_core.kernels.bloch.diffract import diffracted
 from difsims_core.kernels.bloch.records import Crystals
+from difsims_core.kernels.profile.pattern import stretch
 from difsims_core.kernels.spots.records import Frame
+
+_log = logging.getLogger(__name__)
 
 FLOOR = 1e-7
 """Part of the incident beam below which a diffracted one is left out."""
+_LEAST = 2e-6  # of all that is diffracted, likewise: hundreds of beams together hold a thousandth of it
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,10 +87,8 @@ class BlochEngine(Engine):
         """Compute the diffracted beams; crystals that differ in thickness alone are computed at once."""
         tables, known = self.tables[crystals.label], crystals.conditions
         shift = np.abs(known.distortion[:, 3:]).max(axis=1, initial=0.0)
-        xx, xy, yy = known.distortion[:, :3].T
-        stretch = (np.maximum(np.abs(xx), np.abs(yy)) + np.abs(xy)) / (xx * yy - xy * xy)
         reach = frame.reach if frame.square else min(frame.reach, self.shown_px)
-        seen = (reach + 1.5 * shift) * stretch * known.per_px
+        seen = (reach + 1.5 * shift) * stretch(*known.distortion[:, :3].T) * known.per_px
         rings = disc_rings(known.disc / self.geometry.k, seen, known.thickness)
         cone = cone_directions(known.angle, seen, known.thickness)
         rows = np.column_stack(
@@ -106,9 +110,15 @@ class BlochEngine(Engine):
             rings[one_of],
         )
         room = room_for(tables, int(sizes.max(initial=1)))
-        found = diffracted(
+        *found, limited = diffracted(
             wanted, self.geometry.k, tables.lattice, tables.indices, tables.potential, tables.choice, FLOOR, room
         )
+        if limited:
+            _notice(
+                f"{tables.name}: some directions have more strong beams than the {tables.choice.most_strong} that are "
+                "propagated; those far from the sphere are computed to first order, which is less exact. The most that "
+                f"intensities.beams propagates: {_most_strong()}"
+            )
         return _spots_of(found, wanted, order, known.points)
 
 
@@ -120,13 +130,22 @@ def _shown_px(spec: SimulationSpec, geometry: Geometry) -> float:
     return grid.crop.stop * step + REACH_SIGMA * float(geometry.sigma_px[-1]) + geometry.disc_px
 
 
-def _spots_of(found: tuple[np.ndarray, ...], wanted: Crystals, order: np.ndarray, points: np.ndarray) -> Spots:
+def _most_strong() -> str:
+    return ", ".join(f"{accuracy.most_strong} ({name})" for name, accuracy in ACCURACIES.items())
+
+
+@lru_cache(maxsize=256)
+def _notice(text: str) -> None:
+    _log.warning("%s", text)  # once a process
+
+
+def _spots_of(found: Sequence[np.ndarray], wanted: Crystals, order: np.ndarray, points: np.ndarray) -> Spots:
     """Return the spots of each crystal from those of all that were computed at once.
 
     Parameters
     ----------
     found
-        What ``diffracted`` returns.
+        What ``diffracted`` returns, the arrays.
     wanted
         What it was asked for; crystal ``order[i]`` has the thickness ``wanted.thickness[i]``.
     points
@@ -144,7 +163,7 @@ def _spots_of(found: tuple[np.ndarray, ...], wanted: Crystals, order: np.ndarray
         values = intensity[first[run] : first[run + 1]].astype(np.float64).reshape(len(crystals), -1, len(beams))
         means = values.mean(axis=1)
         for which, crystal in enumerate(crystals):
-            kept = means[which] > FLOOR
+            kept = means[which] > max(FLOOR, _LEAST * means[which].sum())
             parts[crystal] = beams[kept], means[which, kept]
             if wanted.disc[run] > 0:
                 nearest = nearest_directions(int(wanted.rings[run]), int(points[crystal]))

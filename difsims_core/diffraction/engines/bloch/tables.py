@@ -18,8 +18,10 @@ from difsims_core.errors import CrystalError
 from difsims_core.kernels.bloch.records import BeamChoice, Potential
 from difsims_core.kernels.spots.records import Lattice
 
-_MANY = 1.15  # times the strong beams of a random direction: near a zone axis
-_FEW = 120  # strong beams are no cost: all directions are treated as if they were near a zone axis
+_NEAR, _G_NEAR = 0.03, 1.65  # Å⁻¹ from the sphere, and from the direct beam: beams that tell how near a zone axis is
+_MANY, _MORE = 1.15, 3  # times as many of them as in a random direction, and more: near a zone axis
+_FEW = 120  # strong beams up to g_weak are no cost: weak ones act back on them, and up to
+_BACK = 0.12  # Å⁻¹ from the sphere; those beyond are good for some directions and bad for as many
 _NEAR_PER_ANGSTROM = 1.2
 _EXTINCT = 1e-7  # of the largest coefficient
 
@@ -34,9 +36,13 @@ class Accuracy:
         Excitation error up to which beams are propagated, over the strongest coupling of two beams.
     fewest_strong, most_strong : int
         How many are propagated in a random direction at least, and in any at most.
-    weak, back : float
-        Excitation errors up to which beams get first-order amplitudes, and up to which those act back on the strong
-        ones away from zone axes, Å⁻¹. Beyond 0.08 Å⁻¹, parts of the Laue zones far from the sphere are worse than none.
+    coupling : float
+        Least coupling to the direct beam of beams beyond ``weak``, over the strongest of the phase and over their
+        excitation error, Å.
+    weak, far, back : float
+        Excitation errors up to which all beams get first-order amplitudes, up to which those of some coupling do, and
+        up to which beams act back on the strong ones away from zone axes, Å⁻¹. Near zone axes those up to ``weak`` do:
+        parts of the Laue zones beyond it are worse than none.
     g_strong, g_weak : float
         In-plane |g| up to which beams are propagated at least, and up to which weak ones act back on them near a zone
         axis, Å⁻¹.
@@ -45,7 +51,9 @@ class Accuracy:
     strong: float
     fewest_strong: int
     most_strong: int
+    coupling: float
     weak: float = 0.08
+    far: float = 0.2
     back: float = 0.0
     g_strong: float = 1.65
     g_weak: float = 2.4
@@ -53,16 +61,27 @@ class Accuracy:
     def choice(self, potential: Potential, density: float, k: float) -> BeamChoice:
         """Return which beams are taken, ``density`` being the number of reflections per Å⁻³."""
         per_error = 2 * math.pi * self.g_strong**2 * density
-        strong = max(self.strong * _strongest_coupling(potential, k), self.fewest_strong / per_error)
-        strong = min(strong, self.weak)
+        coupling = _strongest_coupling(potential, k)
+        strong = min(max(self.strong * coupling, self.fewest_strong / per_error), self.weak)
         few = 2 * math.pi * self.g_weak**2 * density * strong <= _FEW
-        many = 0 if few else int(_MANY * per_error * strong)
-        return BeamChoice(strong, self.weak, self.back, self.g_strong, self.g_weak, many, self.most_strong)
+        return BeamChoice(
+            strong=strong,
+            weak=self.weak,
+            far=self.far,
+            far_coupling=self.coupling * coupling,
+            back=max(self.back, _BACK) if few else self.back,
+            g_strong=self.g_strong,
+            g_weak=self.g_weak,
+            near=_NEAR,
+            g_near=_G_NEAR,
+            many_near=int(_MANY * 2 * math.pi * _G_NEAR**2 * density * _NEAR) + _MORE,
+            most_strong=self.most_strong,
+        )
 
 
 ACCURACIES = {
-    "default": Accuracy(strong=50, fewest_strong=90, most_strong=900),
-    "fine": Accuracy(strong=60, fewest_strong=150, most_strong=1200, back=0.08, g_strong=2.0),
+    "default": Accuracy(strong=50, fewest_strong=90, most_strong=900, coupling=1.5),
+    "fine": Accuracy(strong=60, fewest_strong=150, most_strong=1200, coupling=0.5, back=0.08, g_strong=2.0),
 }
 
 
@@ -72,6 +91,8 @@ class BlochTables:
 
     Attributes
     ----------
+    name : str
+        Of the phase.
     lattice : Lattice
         Reflections as rows; in the place of |F|² stands 1 for those that scattering leads to, be it in several steps.
     hkl : (n, 3) int16
@@ -86,6 +107,7 @@ class BlochTables:
         Reflections that scattering leads to per Å⁻³.
     """
 
+    name: str
     lattice: Lattice
     hkl: np.ndarray
     indices: np.ndarray
@@ -126,6 +148,7 @@ class BlochTables:
         reached = _reached(potential, half)
         density = np.count_nonzero(reached) / (4 / 3 * math.pi * reach**3)
         return cls(
+            crystal.name,
             as_lattice(half, reached.astype(np.float32)[:, None]),
             hkl,
             np.ascontiguousarray(hkl[:, half.order]),
