@@ -82,7 +82,7 @@ def test_random_directions_are_those_of_dense_bloch_waves(name, which):
 
 
 def test_far_beams_bring_lead_nearer_to_a_calculation_with_every_lattice_point():
-    """Nearer than all beams up to |s| = 0.08 Å⁻¹ are, propagated; without far beams the engine is no better than they."""
+    """Nearer than all beams up to |s| = 0.08 Å⁻¹ are, propagated."""
     phase, rotations = load_phase("pb"), uniform_orientations(3, 91)
     ours, near = [], []
     for rotation in rotations:
