@@ -49,7 +49,7 @@ def main() -> None:
     fringes(panels[0, 1])
     against_thickness(panels[1, 0])
     cost(panels[1, 1])
-    for panel, phase in zip(panels[2], ("pbi2_2h", PHASE), strict=True):
+    for panel, phase in zip(panels[2], ("pb", "pbi2_2h"), strict=True):
         convergence(panel, phase)
     figure.savefig(sys.argv[1] if len(sys.argv) > 1 else "bloch.png", dpi=110)
 
