@@ -136,7 +136,8 @@ class CommonFields(Record):
     def _fits_together(self) -> CommonFields:
         if len(set(self.phases)) != len(self.phases):
             raise ValueError("phases: a name appears twice")
-        if (self.simulation is None) != bool(self.sim_ids and self.sim_fingerprints):
+        told = {bool(self.sim_ids), bool(self.sim_fingerprints), self.simulation is None}
+        if len(told) > 1:
             raise ValueError("sim_ids: expected datasets with their fingerprints, or the simulation of a stream")
         if np.any(np.diff(self.q_axis_per_angstrom) <= 0):
             raise ValueError("q_axis_per_angstrom: expected an increasing q axis")

@@ -143,7 +143,8 @@ def test_only_a_flow_tells_of_its_page(both):
 def _keys(way: SimpleNamespace) -> list[str]:
     """Return the keys of a store with names instead of ids, without the figures that Prefect's pages show."""
     store: ObjectStore = way.store
-    named = {way.simulation: "SIM", way.model: "CNN"} | {name: f"POINT-{i}" for i, name in enumerate(way.sweep)}
+    named = {way.simulation: "SIM", way.model: "CNN", way.fresh: "FRESH"}
+    named |= {name: f"POINT-{i}" for i, name in enumerate(way.sweep)}
     keys = [re.sub(r"tfevents.*", "tfevents", key) for key in store.list("") if not key.endswith(_FIGURES)]
     keys = [re.sub("reports/run-[0-9a-f]{16}", "reports/RUN", key) for key in keys]
     for name, shown in named.items():
