@@ -19,7 +19,7 @@ from difsims_core.kernels.bloch.records import BeamChoice, Potential
 from difsims_core.kernels.spots.records import Lattice
 
 _NEAR, _G_NEAR = 0.03, 1.65  # Å⁻¹ from the sphere, and from the direct beam: beams that tell how near a zone axis is
-_MANY, _MORE = 1.12, 3  # times as many of them as in a random direction, and more: near a zone axis
+_MANY, _MORE = 1.06, 3  # times as many of them as in a random direction, and more: near a zone axis
 _FEW = 120  # strong beams up to g_weak are no cost: weak ones act back on them, and up to
 _BACK = 0.12  # Å⁻¹ from the sphere; those beyond are good for some directions and bad for as many
 _NEAR_PER_ANGSTROM = 1.2
