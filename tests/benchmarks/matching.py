@@ -30,11 +30,13 @@ from difsims_core.dataset.open import open_simulation
 from difsims_core.experiment.write.write_scan import write_scan
 from difsims_core.learn.bundle import ModelBundle, load_bundle
 from difsims_core.learn.classifiers.templates import TemplateMatching
-from difsims_core.learn.matching.search import BestMatches, PreparedPatterns, match
+from difsims_core.learn.matching.search import BestMatches, PreparedPatterns, SearchWidth, match
 from difsims_core.learn.predict import predict_experiment
 from difsims_core.simulation.simulator import simulate
 from difsims_core.storage.npz.contracts import read_prediction
 from difsims_core.storage.objects import open_store
+from tests.benchmarks.environments import python_with
+from tests.benchmarks.pyxem_comparison import PYXEM
 
 _SEED = 4711
 _FRAME_OF_TRUTH = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, -1.0]])
@@ -98,9 +100,7 @@ def compare_searches(bundle: ModelBundle, n: int, pyxem: Path | None) -> None:
 
 def compare_pyxem(matcher: TemplateMatching, patterns: np.ndarray, folder: Path) -> None:
     """Print how fast pyxem's CPU code matches the same templates with the same patterns, and how often it agrees."""
-    from tests.benchmarks.pyxem_comparison import pyxem_python
-
-    python, some = pyxem_python(folder), patterns[:8]
+    python, some = python_with(folder, PYXEM), patterns[:8]
     prepared = PreparedPatterns.of(some, matcher.power)
     images = prepared.doubled[:, :, : prepared.n_azimuths]
     cells = np.concatenate([templates.cell for templates in matcher.templates])
@@ -165,12 +165,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", help="its id")
     parser.add_argument("--patterns", type=int, default=200, help="0: none")
+    parser.add_argument("--kept", type=float, nargs=2, metavar=("PROFILE", "FEW"), help="other parts than the model's")
     parser.add_argument("--pyxem", type=Path, help="folder of an environment")
     parser.add_argument("--scan", type=Path)
     parser.add_argument("--mask", type=Path)
     parser.add_argument("--truth", type=Path)
     options = parser.parse_args()
     bundle = load_bundle(options.model, open_store())
+    if options.kept:
+        bundle.classifier.width = SearchWidth(*options.kept)
     if options.patterns:
         compare_searches(bundle, options.patterns, options.pyxem)
     if options.scan is not None:

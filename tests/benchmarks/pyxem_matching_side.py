@@ -20,15 +20,15 @@ def main() -> None:
     given = np.load(Path(sys.argv[1]) / "matching.npz")
     images = given["images"].astype(np.float32)
     n_azimuths = images.shape[2]
-    r, theta = np.divmod(given["cells"].astype(np.int64), n_azimuths)
-    intensities = given["amplitude"].astype(np.float32)
+    radius, azimuth = np.divmod(given["cells"].astype(np.int64), n_azimuths)
+    amplitude = given["amplitude"].astype(np.float32)
 
     def best(image: np.ndarray, chosen: slice) -> int:
-        # images have the azimuth first there
-        plain, mirrored = indexing._match_polar_to_polar_library_cpu(
-            np.ascontiguousarray(image.T), r[chosen], theta[chosen], intensities[chosen], 0.0, 1.0
-        )[1:3]
-        return int(np.maximum(plain, mirrored).argmax())
+        turned = np.ascontiguousarray(np.pad(image.T, ((0, 0), (1, 0))))  # azimuth first; a template ends at radius 0
+        found = indexing._match_polar_to_polar_library_cpu(
+            turned, radius[chosen] + 1, azimuth[chosen], amplitude[chosen]
+        )
+        return int(np.maximum(found[1], found[3]).argmax())
 
     best(images[0], slice(0, 64))  # compiles
     start = time.process_time()
