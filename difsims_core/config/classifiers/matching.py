@@ -51,10 +51,10 @@ class TemplatesSpec(MatchingDocument):
         default=0.2, gt=0, le=1, description="of what rises above its ring: 0.5, amplitudes; small: where spots are"
     )
     kept_by_profile: float = Field(
-        default=0.15, gt=0, le=1, description="part of the templates that the profile of a pattern leaves"
+        default=0.2, gt=0, le=1, description="part of the templates that the profile of a pattern leaves"
     )
     kept_by_few: float = Field(
-        default=0.01, gt=0, le=1, description="part of the templates that a match of their strongest cells leaves"
+        default=0.015, gt=0, le=1, description="part of the templates that a match of their strongest cells leaves"
     )
 
 

@@ -27,8 +27,8 @@ class SearchWidth:
         Part of them that is kept of these for the match of their strongest cells.
     """
 
-    by_profile: float = 0.15
-    by_few: float = 0.01
+    by_profile: float = 0.2
+    by_few: float = 0.015
 
 
 @dataclass(frozen=True, eq=False)
