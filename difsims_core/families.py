@@ -56,6 +56,7 @@ CLASSIFIERS: Family[Any] = Family(
     "difsims.classifiers",
     {
         "binary_then_multiclass": "difsims_core.learn.classifiers.binary_then_multiclass:BinaryThenMulticlass",
+        "ensemble": "difsims_core.learn.classifiers.ensemble:Ensemble",
         "keras_network": "difsims_core.learn.classifiers.keras_network:KerasNetwork",
         "nnls": "difsims_core.learn.classifiers.nnls:NonNegativeLeastSquares",
         "profile_matching": "difsims_core.learn.classifiers.profile_matching:ProfileMatching",

@@ -57,6 +57,10 @@ class TrainingDocument(Spec):
         """Passes over the training part at most."""
         return 1
 
+    def parts(self) -> tuple[TrainingDocument, ...]:
+        """Return the documents of what is trained: this one, or those of the members of an ensemble."""
+        return (self,)
+
     def plugins(self) -> tuple[str, ...]:
         """Return name and version of the packages, other than this one, whose code decides the weights."""
         package = CLASSIFIERS.package(self.kind)

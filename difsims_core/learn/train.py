@@ -96,7 +96,7 @@ def run_training(
     data, spec = patterns.load(store), patterns.spec
     kind, fingerprint = classifier_class(spec), patterns.fingerprint
     saved = SavedTraining(store, fingerprint)
-    simulation = patterns.document() if kind.simulates else None
+    simulation = patterns.document() if any(classifier_class(part).simulates for part in spec.parts()) else None
     recipe = Recipe(spec, data.stream.input_shape, len(data.phases), simulation)
     try:
         fitted = kind.fit(data.stream, recipe, progress, **({"saved": saved} if kind.goes_on else {}))
@@ -116,7 +116,7 @@ def run_training(
         split=data.split_document(),
         metrics=score(fitted.classifier, data),
         history=fitted.history,
-        versions=_versions(kind, spec),
+        versions=_versions(spec),
         created=now_text(),
         other_axes=data.stream.input_shape[1:],
     )
@@ -191,7 +191,8 @@ def _trained_already(store: ObjectStore, patterns: _Patterns) -> ModelBundle | N
     return found
 
 
-def _versions(kind: type[Classifier[Any]], spec: TrainingDocument) -> dict[str, str]:
-    libraries = {name: metadata.version(name) for name in ("numpy", "zarr", *kind.libraries)}
+def _versions(spec: TrainingDocument) -> dict[str, str]:
+    used = (library for part in spec.parts() for library in classifier_class(part).libraries)
+    libraries = {name: metadata.version(name) for name in dict.fromkeys(("numpy", "zarr", *used))}
     plugins = {"plugins": ", ".join(spec.plugins())} if spec.plugins() else {}
     return {"difsims": __version__, "python": platform.python_version(), **libraries, **plugins}
