@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 
 from difsims_core.errors import DifsimsError, ExperimentError, MissingObjectError
-from difsims_core.experiment.write.open import open_experiment
 from difsims_core.learn.classifiers.base import ClassifierInput
 from difsims_core.learn.data.pattern_stream import rows_in_memory
 from difsims_core.storage.npz.contracts import Profiles, read_profiles
@@ -111,6 +110,8 @@ def _of_profiles(profiles: Profiles) -> MeasuredScan:
 
 
 def _of_polar_patterns(url: str | Path, profiles: Profiles, q_unit: QUnit | None) -> MeasuredScan:
+    from difsims_core.experiment.write.open import open_experiment
+
     remedy = "preprocess the raw scan (difsims preprocess), or map it with a model that takes radial profiles"
     if q_unit is not None:
         raise ExperimentError(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -44,7 +46,8 @@ def simulation(store):
 def test_its_document_holds_those_of_its_members():
     document = {"kind": "ensemble", "members": [{"seed": 1}, {"kind": "nearest_mean", "sharpness": 3}]}
     spec = make_spec({"training": document}, PipelineSpec)
-    assert spec.training.members == (TrainingSpec(seed=1), NearestMeanSpec(sharpness=3))
+    training: Any = spec.training
+    assert training.members == (TrainingSpec(seed=1), NearestMeanSpec(sharpness=3))
     assert make_spec(spec.to_document(), PipelineSpec) == spec
     assert "members" in str(TrainingSpec.model_json_schema())
     assert spec.training.most_epochs == TrainingSpec().epochs + 1
@@ -65,7 +68,7 @@ def test_its_answer_is_the_mean_and_how_far_the_members_are_from_it(store, simul
     alone = np.stack(
         [run_training(store, [simulation.id], member).bundle.classifier.predict(patterns) for member in SPEC.members]
     )
-    answer = bundle.classifier.answer(patterns)
+    answer: Any = bundle.classifier.answer(patterns)
     np.testing.assert_allclose(answer.probabilities, alone.mean(axis=0), atol=1e-6)
     expected = np.abs(alone - alone.mean(axis=0)).sum(axis=2).mean(axis=0) / 2
     np.testing.assert_allclose(answer.disagreement, expected, atol=1e-6)
@@ -76,14 +79,15 @@ def test_its_answer_is_the_mean_and_how_far_the_members_are_from_it(store, simul
 def test_sure_members_of_different_opinions_are_half_apart():
     class Sure:
         def __init__(self, row):
-            self.row = np.float32([row])
+            self.row = np.array([row], np.float32)
 
         def answer(self, patterns):
             from difsims_core.learn.classifiers.base import Answer
 
             return Answer(np.repeat(self.row, len(patterns), axis=0))
 
-    found = Ensemble((Sure([1, 0, 0]), Sure([0, 1, 0]))).answer(np.zeros((2, 9), np.float32))
+    members: Any = (Sure([1, 0, 0]), Sure([0, 1, 0]))
+    found: Any = Ensemble(members).answer(np.zeros((2, 9), np.float32))
     np.testing.assert_array_equal(found.probabilities, [[0.5, 0.5, 0]] * 2)
     np.testing.assert_array_equal(found.disagreement, 0.5)
 
@@ -96,7 +100,8 @@ def test_networks_are_trained_one_after_the_other(store, simulation):
     assert [(state.epoch, state.epochs) for state in seen] == [(1, 2), (2, 2)]
     assert [one["epoch"] for one in bundle.history] == [1, 2]
     assert "tensorflow" in bundle.versions
-    first, second = bundle.classifier.members
+    classifier: Any = bundle.classifier
+    first, second = classifier.members
     assert np.any(first.save()["00_kernel"] != second.save()["00_kernel"])
     data = load_training_data([simulation], spec)
     x, _ = next(iter(data.stream.batches(Part.TEST)))

@@ -157,7 +157,15 @@ def test_known_orientations_are_those_of_the_map(stored, tmp_path):
     np.testing.assert_allclose(signal.metadata.difsims.quaternions, turned)
 
 
-@pytest.mark.parametrize("wrong", [np.ones((3, 5, 4)), np.full((3, 5, 4), np.nan), np.ones((3, 5, 3))])
+def test_pixels_without_an_orientation_lie_as_the_sample_does(stored, tmp_path):
+    turned = Rotation.from_euler([[10.0, 40.0, 70.0]] * 15, degrees=True).data.reshape(3, 5, 4)
+    turned[1, 2] = np.nan
+    opened = orix.io.load(exported(stored, tmp_path, ".h5", orientation=turned))
+    np.testing.assert_allclose(opened.rotations.data[1 * 5 + 2], [1, 0, 0, 0])
+    np.testing.assert_allclose(opened.rotations.data[0], turned[0, 0], atol=1e-6)
+
+
+@pytest.mark.parametrize("wrong", [np.ones((3, 5, 4)), np.full((3, 5, 4), [1, 0, 0, np.nan]), np.ones((3, 5, 3))])
 def test_orientations_that_are_none_are_refused(stored, wrong, tmp_path):
     with pytest.raises(ExperimentError, match="orientation"):
         exported(stored, tmp_path, ".h5", orientation=wrong)
