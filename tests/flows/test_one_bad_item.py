@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from difsims_core.errors import PartlyFailedError, StoreError
-from difsims_core.learn import predict as core
+from difsims_core.learn import measured_scan as core
 from difsims_core.storage import layout
 from difsims_core.storage.objects import ObjectStore, open_store
 from flows.commands import evaluate as evaluating
