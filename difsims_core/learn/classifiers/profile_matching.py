@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Self, TypeVar
 
 import numpy as np
@@ -23,7 +22,8 @@ from difsims_core.learn.data.streams import Stream
 from difsims_core.learn.matching.calibrate import Calibration, reliability
 from difsims_core.learn.matching.labelled import labelled_patterns, template_simulation
 from difsims_core.learn.matching.profiles import ProfileTemplates, best_profiles, sharp_profiles
-from difsims_core.learn.matching.saved_grids import grid_weights, load_grids, save_grids
+from difsims_core.learn.matching.runs import in_runs
+from difsims_core.learn.matching.saved_grids import grid_weights, load_grids, of_grids, save_grids
 from difsims_core.learn.weights import Weight
 
 _AT_ONCE = 64  # profiles: their scores of 20 000 templates are 5 MB
@@ -96,8 +96,7 @@ class ProfileClassifier(Classifier[T]):
                 "train the model again",
             )
         grids = load_grids(weights, len(profile))
-        ends = np.cumsum([grid.size for grid in grids])[:-1]
-        parts = zip(grids, np.split(profile.astype(np.float32), ends), np.split(strength, ends), strict=True)
+        parts = zip(grids, of_grids(grids, profile.astype(np.float32)), of_grids(grids, strength), strict=True)
         degree = recipe.training.smooth_degree
         return cls(tuple(ProfileTemplates(*part, degree) for part in parts), Calibration.load(weights["calibration"]))
 
@@ -114,16 +113,14 @@ class ProfileClassifier(Classifier[T]):
         """Return the probability of each phase."""
         return self.calibration.probabilities(self.scores(patterns))
 
+    @abstractmethod
     def scores(self, patterns: np.ndarray) -> np.ndarray:
         """Return (n, k) float32: how well each phase explains profiles (n, n_q)."""
-        raise NotImplementedError
 
     def in_runs(self, patterns: np.ndarray, of_run: Callable[[np.ndarray], Any]) -> list[Any]:
         """Return what is made of the sharp profiles of each run of patterns; a thread for each processor."""
         degree = self.templates[0].degree
-        runs = [patterns[first : first + _AT_ONCE] for first in range(0, max(1, len(patterns)), _AT_ONCE)]
-        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-            return list(pool.map(lambda run: of_run(sharp_profiles(run, degree)), runs))
+        return in_runs(patterns, _AT_ONCE, lambda run: of_run(sharp_profiles(run, degree)))
 
 
 class ProfileMatching(ProfileClassifier[ProfileMatchingSpec]):

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +21,8 @@ from difsims_core.learn.data.streams import Stream
 from difsims_core.learn.matching.calibrate import Calibration, reliability
 from difsims_core.learn.matching.labelled import labelled_patterns, template_simulation
 from difsims_core.learn.matching.refine import refined_orientations
-from difsims_core.learn.matching.saved_grids import grid_weights, load_grids, save_grids
+from difsims_core.learn.matching.runs import in_runs
+from difsims_core.learn.matching.saved_grids import grid_weights, load_grids, of_grids, save_grids
 from difsims_core.learn.matching.search import PreparedPatterns, SearchWidth, best_matches
 from difsims_core.learn.matching.sparse import SparseTemplates
 from difsims_core.learn.weights import Weight
@@ -104,8 +103,7 @@ class TemplateMatching(Classifier[TemplatesSpec]):
                 "train the model again",
             )
         grids = load_grids(weights, len(cell))
-        ends = np.cumsum([grid.size for grid in grids])[:-1]
-        parts = zip(grids, np.split(cell, ends), np.split(amplitude.astype(np.float32), ends), strict=True)
+        parts = zip(grids, of_grids(grids, cell), of_grids(grids, amplitude.astype(np.float32)), strict=True)
         templates = tuple(SparseTemplates(grid, (n_q, n_azimuths), *arrays) for grid, *arrays in parts)
         spec = recipe.training
         return cls(templates, Calibration.load(weights["calibration"]), spec.power, _width(spec))
@@ -137,9 +135,7 @@ class TemplateMatching(Classifier[TemplatesSpec]):
 
         A thread for each processor; the same numbers for any split of the patterns.
         """
-        runs = [patterns[first : first + _AT_ONCE] for first in range(0, max(1, len(patterns)), _AT_ONCE)]
-        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-            parts = list(pool.map(lambda run: self._matched(run, orientations), runs))
+        parts = in_runs(patterns, _AT_ONCE, lambda run: self._matched(run, orientations))
         return Matched(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
     def _matched(self, patterns: np.ndarray, orientations: bool) -> tuple[np.ndarray, np.ndarray]:

@@ -61,3 +61,8 @@ def load_grids(arrays: Mapping[str, np.ndarray], n_templates: int) -> tuple[Temp
         TemplateGrid(some, towards, thickness, scale)
         for (some, towards), (thickness, scale) in zip(parts, others, strict=True)
     )
+
+
+def of_grids(grids: Sequence[TemplateGrid], values: np.ndarray) -> list[np.ndarray]:
+    """Return the values of the templates of each grid, of an array of all of them one after the other."""
+    return np.split(values, np.cumsum([grid.size for grid in grids])[:-1])
