@@ -99,8 +99,10 @@ class Inventory:
         scans = {info.key: info for info in listed if problems[info.key] is None}
         misnamed = {key: problem for key, problem in problems.items() if problem is not None}
         missing, mapped = list[MissingMap](), set[str]()
+        polar_models = {model for model in models if takes_polar(store, model)}
+        with_polar = scans.keys() & polar_scans(store) if polar_models else set[str]()
         for model in models:
-            fitting = scans.keys() & polar_scans(store) if takes_polar(store, model) else scans.keys()
+            fitting = with_polar if model in polar_models else scans.keys()
             fitted = [scan for key, scan in scans.items() if key in fitting]
             lacking = list(_missing(ModelOutput.listed(store, model), fitted))
             unmapped = {item.scan.key for item in lacking if not item.predicted}
