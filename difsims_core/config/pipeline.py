@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from pydantic import Field, SerializeAsAny, field_validator, model_validator
+from pydantic import Field, SerializeAsAny, field_validator
 
 from difsims_core.config.base import CREDENTIALS, Spec
 from difsims_core.config.learning import TrainingSpec
@@ -25,6 +25,12 @@ class PipelineSpec(Spec):
 
     simulation: SimulationSpec = SimulationSpec()
     training: SerializeAsAny[TrainingSpec] = TrainingSpec()
+    also: tuple[SerializeAsAny[TrainingSpec], ...] = Field(
+        default=(),
+        max_length=20,
+        description="further classifiers of the same patterns; each maps the scans that it can read, and the maps of a "
+        "scan stand side by side",
+    )
     experiments: tuple[str, ...] = Field(
         default=(), description="experiment npz files: paths, s3:// URLs or globs; none: predict nothing"
     )
@@ -52,11 +58,7 @@ class PipelineSpec(Spec):
         default=None, description="folder of <name>_truth.npz maps to score against, where they exist"
     )
 
-    @model_validator(mode="after")
-    def _trains_on_datasets(self) -> PipelineSpec:
-        if self.training.source == "stream":
-            raise ValueError(
-                "training.source: a pipeline trains on datasets; set it to stored, or train on fresh patterns with "
-                "`difsims train SPEC.yaml`"
-            )
-        return self
+    @property
+    def trainings(self) -> tuple[TrainingSpec, ...]:
+        """All classifiers to train, each once."""
+        return tuple(dict.fromkeys((self.training, *self.also)))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from difsims_core.evaluate.figure_style import phase_colours, to_png
-from difsims_core.evaluate.map_figures import phase_map_figure, truth_figure
+from difsims_core.evaluate.map_figures import compared_figure, phase_map_figure, truth_figure
 from difsims_core.evaluate.profile_figures import example_profiles_figure, peak_positions_figure
 from difsims_core.evaluate.score_figures import confusion_figure, learning_curves_figure, reliability_figure
 
 __all__ = [
+    "compared_figure",
     "confusion_figure",
     "example_profiles_figure",
     "learning_curves_figure",

@@ -96,6 +96,33 @@ def truth_figure(prediction: Prediction, truth: Truth, title: str = "") -> Figur
     return figure
 
 
+def compared_figure(maps: Sequence[tuple[str, Prediction]], truth: Truth | None = None, title: str = "") -> Figure:
+    """Draw the maps that several classifiers make of one scan side by side, after the truth where it is known.
+
+    Parameters
+    ----------
+    maps
+        What stands above each, such as its classifier and how much is right; and the map.
+    truth
+        Drawn before them.
+    title
+        Shown above, usually the name of the experiment.
+    """
+    first = maps[0][1]
+    shape, step = _two_dimensional(invalid_pixels(first), first).shape, first.scan_step_nm
+    patches = _phase_patches(first, shares=False)
+    figure, panels = _panels(shape, len(maps) + (truth is not None), title, patches)
+    if truth is not None:
+        label = _two_dimensional(labels_in_phases(truth, first.phases), first)
+        seen = np.where(
+            (label < 0)[..., None], _rgb(NO_CRYSTAL), phase_colours(len(first.phases))[np.maximum(label, 0)]
+        )
+        _show(panels[0], seen, "Truth", step)
+    for axes, (name, prediction) in zip(panels[truth is not None :], maps, strict=True):
+        _show(axes, _claims(prediction), name, step)
+    return figure
+
+
 def _two_dimensional(values: np.ndarray, prediction: Prediction) -> np.ndarray:
     return as_map(values, np.shape(prediction.pred)[:-1])
 

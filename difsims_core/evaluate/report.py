@@ -37,12 +37,20 @@ class ReportMap:
         The picture of the map beside its truth, a PNG; None where the truth is not known.
     scan
         What was said of the raw scan that it was made from; None where nobody judged it.
+    by
+        Which classifier has made it, where there are several.
     """
 
     evaluation: ExperimentEvaluation
     phase_map: bytes
     truth: bytes | None = None
     scan: ScanVerdict | None = None
+    by: str = ""
+
+    @property
+    def name(self) -> str:
+        """What it is called in the report."""
+        return f"{self.evaluation.name}, {self.by}" if self.by else self.evaluation.name
 
 
 @dataclass(frozen=True)
@@ -82,6 +90,8 @@ class ReportContent:
         Epochs as `learning_curves_figure` takes them.
     maps
         Predicted maps with their evaluations.
+    compared
+        Name of a scan → picture of the maps of several classifiers side by side, PNG.
     verdict
         Checks of a raw scan.
     diagnostics
@@ -105,6 +115,7 @@ class ReportContent:
     held_out: Mapping[str, Any] | None = None
     history: Sequence[Mapping[str, float]] = ()
     maps: tuple[ReportMap, ...] = ()
+    compared: Mapping[str, bytes] | None = None
     verdict: ScanVerdict | None = None
     diagnostics: Mapping[str, bytes] | None = None
     unscored: Mapping[str, bytes] | None = None
@@ -148,7 +159,7 @@ def _score_rows(content: ReportContent) -> list[dict[str, Any]]:
         known = [verdict for verdict in verdicts if verdict is not None]
         rows.append(
             {
-                "name": entry.evaluation.name,
+                "name": entry.name,
                 "scores": entry.evaluation.scores or {},
                 "evaluation": entry.evaluation,
                 "fits": f"{sum(known)} of {len(known)}" if known else None,

@@ -12,7 +12,14 @@ from pathlib import Path
 
 import numpy as np
 
-from difsims_core.errors import DifsimsError, ExperimentError, MissingObjectError
+from difsims_core.errors import (
+    CorruptDataError,
+    DifsimsError,
+    ExperimentError,
+    IncompleteDatasetError,
+    InputError,
+    MissingObjectError,
+)
 from difsims_core.learn.classifiers.base import ClassifierInput
 from difsims_core.learn.data.pattern_stream import rows_in_memory
 from difsims_core.storage.npz.contracts import Profiles, read_profiles
@@ -44,6 +51,8 @@ class MeasuredScan:
         Pixels that flags leave nothing to classify in.
     scan_step_nm : float or None
         Distance of neighbouring scan positions, nm; None where nobody said.
+    beam_energy_kv : float or None
+        At which polar patterns were recorded, kV; None where nobody said, as of profiles.
     runs : callable
         Reads the patterns, a run of pixels after the other.
     """
@@ -55,6 +64,7 @@ class MeasuredScan:
     shape: tuple[int, ...]
     unusable: np.ndarray
     scan_step_nm: float | None
+    beam_energy_kv: float | None
     runs: Callable[[], Runs]
 
     @property
@@ -87,6 +97,16 @@ def open_scan(url: str | Path, wanted: ClassifierInput, q_unit: QUnit | None = N
     return _of_profiles(profiles) if wanted.kind == "profile" else _of_polar_patterns(url, profiles, q_unit)
 
 
+def has_polar_patterns(url: str | Path) -> bool:
+    """Return whether polar patterns lie beside the file of profiles of a scan: those that `open_scan` would read."""
+    from difsims_core.experiment.write.open import open_experiment
+
+    try:
+        return "y" in open_experiment(url).arrays
+    except (CorruptDataError, IncompleteDatasetError, InputError, MissingObjectError):
+        return False
+
+
 def runs_of(patterns: np.ndarray, n_dim: int) -> Runs:
     """Yield runs of patterns in memory, (…, n_q) or (…, n_q, n_φ)."""
     shape = patterns.shape[-n_dim:]
@@ -105,6 +125,7 @@ def _of_profiles(profiles: Profiles) -> MeasuredScan:
         profiles.y.shape[:-1],
         profiles.unusable,
         profiles.scan_step_nm,
+        None,
         lambda: runs_of(profiles.y, 1),
     )
 
@@ -139,8 +160,10 @@ def _of_polar_patterns(url: str | Path, profiles: Profiles, q_unit: QUnit | None
             yield slice(start * nx, stop * nx), with_hidden_cells(patterns)
 
     q = np.asarray(experiment["q"][...], np.float64)
+    said = experiment.attrs.get("beam_energy_kv")
+    energy = float(said) if isinstance(said, int | float) else None
     return MeasuredScan(
-        profiles.name, profiles.sha256, q, profiles.x, (ny, nx), profiles.unusable, profiles.scan_step_nm, runs
+        profiles.name, profiles.sha256, q, profiles.x, (ny, nx), profiles.unusable, profiles.scan_step_nm, energy, runs
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from difsims_core.errors import ExperimentError, MissingObjectError
 from difsims_core.learn.classify import check_patterns, classify
-from difsims_core.learn.measured_axis import axis_for
+from difsims_core.learn.measured_axis import axis_for, require_same_energy
 from difsims_core.learn.measured_scan import MeasuredScan, open_scan, runs_of
 from difsims_core.moments import now_text
 from difsims_core.signal.resample import check_axis, same_axis
@@ -133,6 +133,7 @@ def predict_experiment(
         If there is no such unit, or the beam energy is needed and not known.
     """
     experiment = open_scan(url, bundle.input, q_unit)
+    require_same_energy(bundle, url, experiment.beam_energy_kv)
     try:
         q = axis_for(bundle, experiment.x, q_unit, beam_energy_kv)
     except ExperimentError as error:

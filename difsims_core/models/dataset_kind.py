@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from difsims_core.config.learning import TrainingDocument
 from difsims_core.config.simulation import SimulationSpec
-from difsims_core.learn.data.training_data import SAME_AXIS_PER_ANGSTROM
+from difsims_core.errors import InputError
+from difsims_core.learn.classifiers.base import input_of
+from difsims_core.learn.data.training_data import MAKES, SAME_AXIS_PER_ANGSTROM
 from difsims_core.signal.grid import AZIMUTH_DEG, RadialGrid
 from difsims_core.signal.polar_grid import PolarGrid
 from difsims_core.signal.resample import q_crop_axis
@@ -80,6 +83,22 @@ def kind_to_come(spec: SimulationSpec, wanted: ClassifierInput) -> Kind | None:
         return None
     axis, azimuths = patterns[wanted.array]
     return Kind(tuple(sorted(spec.class_names)), (len(axis), *azimuths), axis, spec.postprocessing.sqrt)
+
+
+def require_patterns(spec: SimulationSpec, training: TrainingDocument) -> None:
+    """Refuse a document whose dataset will not have what a classifier is trained on.
+
+    Raises
+    ------
+    InputError
+        With the key that makes it.
+    """
+    wanted = input_of(training)
+    if kind_to_come(spec, wanted) is None:
+        raise InputError(
+            f"{training.label} is trained on {wanted}, {wanted.array}, which the simulation does not make",
+            f"give it {MAKES.get(wanted.array, 'an output that keeps it')}, or take another classifier",
+        )
 
 
 def document_of(source: Simulation | SimulationSpec) -> str:

@@ -12,17 +12,23 @@ from typing import Any
 import numpy as np
 
 from difsims_core.config.pipeline import PipelineSpec
+from difsims_core.config.simulation import OutputSpec, SimulationSpec
 from difsims_core.dataset.crystals import crystals_today
 from difsims_core.dataset.description import versions_in_words
+from difsims_core.dataset.libraries.source import StoredLibraries
 from difsims_core.dataset.open import Simulation
+from difsims_core.evaluate.figure_style import as_percent
 from difsims_core.evaluate.report import LineageStep, ReportContent, ReportMap, render_report
+from difsims_core.evaluate.scan_files import read_truth_of
 from difsims_core.learn.bundle import ModelBundle
 from difsims_core.results.evaluate_map import read_evaluation
 from difsims_core.results.evaluation_record import EvaluationRecord
 from difsims_core.results.map_pictures import pictures_of
 from difsims_core.results.map_scores import MapScores
 from difsims_core.results.scan_verdicts import verdict_of_map
+from difsims_core.simulation.simulator import Simulator
 from difsims_core.storage import layout
+from difsims_core.storage.npz.contracts import read_prediction
 from difsims_core.storage.objects import ObjectStore
 
 _SAMPLE_ROWS = 240
@@ -32,7 +38,18 @@ def sample_profiles(simulation: Simulation) -> dict[str, np.ndarray]:
     """Return some profiles of each phase of a dataset: class name → (m, 147)."""
     profiles = np.asarray(simulation["1d/x_px"][:_SAMPLE_ROWS])
     labels = np.asarray(simulation["1d/y_px"][:_SAMPLE_ROWS])[:, 0]
-    by_phase = {name: profiles[labels == label] for label, name in enumerate(simulation.phases)}
+    return _by_phase(profiles, labels, simulation.phases)
+
+
+def _fresh_profiles(store: ObjectStore, spec: SimulationSpec) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Return the axis, and some profiles of each phase, of a document of which nothing is stored."""
+    document = spec.model_copy(update={"output": OutputSpec(x_all=False)})
+    block = Simulator.prepare(document, StoredLibraries(store.root)).block(0, min(_SAMPLE_ROWS, spec.n_patterns))
+    return block.q_px, _by_phase(block.x_px, block.y, spec.class_names)
+
+
+def _by_phase(profiles: np.ndarray, labels: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
+    by_phase = {name: profiles[labels == label] for label, name in enumerate(names)}
     return {name: found for name, found in by_phase.items() if len(found)}
 
 
@@ -55,8 +72,8 @@ class WrittenReport:
 
 def write_report(
     spec: PipelineSpec,
-    simulation: Simulation,
-    bundle: ModelBundle,
+    simulation: Simulation | None,
+    bundles: Sequence[ModelBundle],
     scores: Sequence[MapScores],
     *,
     store: ObjectStore,
@@ -69,8 +86,8 @@ def write_report(
     ----------
     spec
         The document of the run.
-    simulation, bundle
-        Dataset and model.
+    simulation, bundles
+        Dataset, None where nothing was trained on one, and models; the curves are those of the first.
     scores
         What `run_evaluation` returned.
     store
@@ -86,26 +103,42 @@ def write_report(
         If an evaluation or a picture was removed or damaged meanwhile.
     """
     records = [read_evaluation(store, item.url) for item in scores]
-    named = [title, simulation.id, bundle.id, spec.digest(), *(record.inputs_sha256 for record in records)]
+    first = bundles[0]
+    origin = first.training_fingerprint if simulation is None else simulation.id
+    named = [title, origin, *(bundle.id for bundle in bundles), spec.digest()]
+    named += [record.inputs_sha256 for record in records]
     named += verdicts_in_words(store, (record.prediction for record in records))
     with_truth = spec.truth_folder is not None
+    labels = {bundle.id: f"{bundle.training.label} ({bundle.input})" for bundle in bundles}
 
     def content() -> ReportContent:
+        maps = tuple(
+            report_map(store, record, with_truth=with_truth, by=labels[record.cnn_id] if len(labels) > 1 else "")
+            for record in records
+        )
+        compared = compared_maps(records, labels, spec.truth_folder)
+        if simulation is None:
+            introduction = f"{spec.simulation.n_patterns:,} fresh patterns an epoch, seed {spec.simulation.seed}"
+            example_q, examples = _fresh_profiles(store, spec.simulation)
+        else:
+            introduction, example_q = simulation.attrs["summary"], simulation.q_px
+            examples = sample_profiles(simulation)
         return ReportContent(
             title=title,
             created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-            introduction=simulation.attrs["summary"],
+            introduction=introduction,
             facts=(
-                ("simulated patterns", f"{simulation.n_patterns:,}"),
-                ("phases", str(len(simulation.phases))),
+                ("simulated patterns", f"{spec.simulation.n_patterns:,}"),
+                ("phases", str(len(first.phases))),
                 ("maps", str(len(records))),
             ),
-            held_out=bundle.metrics,
-            history=bundle.history,
-            maps=tuple(report_map(store, record, with_truth=with_truth) for record in records),
-            example_q=simulation.q_px,
-            examples=sample_profiles(simulation),
-            lineage=_lineage(simulation, bundle, records, also_read),
+            held_out=first.metrics,
+            history=first.history,
+            maps=maps,
+            compared=compared,
+            example_q=example_q,
+            examples=examples,
+            lineage=_lineage(simulation, bundles, records, also_read),
             parameters=spec.to_document(),
         )
 
@@ -121,13 +154,48 @@ def keep_report(store: ObjectStore, shown: Sequence[str], content: Callable[[], 
     return WrittenReport(store.url(key), key, reused=reused)
 
 
-def report_map(store: ObjectStore, record: EvaluationRecord, *, with_truth: bool) -> ReportMap:
-    """Return a map as reports show it, of its stored evaluation and pictures."""
+def report_map(store: ObjectStore, record: EvaluationRecord, *, with_truth: bool, by: str = "") -> ReportMap:
+    """Return a map as reports show it, of its stored evaluation and pictures; ``by`` names its classifier."""
     known = with_truth and record.truth is not None
     pictures = pictures_of(record.cnn_id, record.experiment, with_truth=known)
     truth = None if pictures.truth is None else store.read(pictures.truth)
     scan = verdict_of_map(store, record.prediction)
-    return ReportMap(record.evaluation(), store.read(pictures.phase_map), truth, scan)
+    return ReportMap(record.evaluation(), store.read(pictures.phase_map), truth, scan, by)
+
+
+def compared_maps(
+    records: Sequence[EvaluationRecord], labels: Mapping[str, str], truth_folder: str | None = None
+) -> dict[str, bytes]:
+    """Return a picture, PNG, of the maps of each scan that several models have mapped, side by side, by its name.
+
+    Parameters
+    ----------
+    records
+        Evaluations of the maps.
+    labels
+        What the models are called, by their ids.
+    truth_folder
+        Where truth maps lie, which are drawn beside them.
+    """
+    from difsims_core.evaluate import figures
+
+    found: dict[str, bytes] = {}
+    for name in dict.fromkeys(record.experiment for record in records):
+        same = [record for record in records if record.experiment == name]
+        if len(same) < 2:
+            continue
+        maps = [(_with_score(labels[record.cnn_id], record), read_prediction(record.prediction)) for record in same]
+        truth = read_truth_of(maps[0][1], same[0].prediction, truth_folder)
+        found[name] = figures.to_png(figures.compared_figure(maps, truth, name))
+    return found
+
+
+def _with_score(label: str, record: EvaluationRecord) -> str:
+    scores = record.evaluation().scores or {}
+    off, whole = scores.get("accuracy_off_boundaries"), scores.get("accuracy")
+    if whole is None:
+        return label
+    return f"{label}\n{as_percent(whole if off is None else off)} right{'' if off is None else ' off boundaries'}"
 
 
 def verdicts_in_words(store: ObjectStore, predictions: Iterable[str]) -> list[str]:
@@ -137,8 +205,20 @@ def verdicts_in_words(store: ObjectStore, predictions: Iterable[str]) -> list[st
 
 
 def _lineage(
-    simulation: Simulation, bundle: ModelBundle, records: Sequence[EvaluationRecord], also_read: Sequence[str]
+    simulation: Simulation | None,
+    bundles: Sequence[ModelBundle],
+    records: Sequence[EvaluationRecord],
+    also_read: Sequence[str],
 ) -> tuple[LineageStep, ...]:
+    maps = tuple((record.experiment, record.prediction) for record in records)
+    return (
+        *([] if simulation is None else _of_dataset(simulation, also_read)),
+        *(_of_model(bundle) for bundle in bundles),
+        LineageStep("predictions", f"{len(maps)} maps", maps),
+    )
+
+
+def _of_dataset(simulation: Simulation, also_read: Sequence[str]) -> tuple[LineageStep, ...]:
     attributes = simulation.attrs
     crystals = tuple((item["name"], _crystal(item)) for item in attributes["crystals"])
     crystals += tuple((item.name, item.finding) for item in crystals_today(simulation, also_read) if item.finding)
@@ -149,20 +229,27 @@ def _lineage(
         ("content", f"sha256 {simulation.completion.content_sha256}"),
         ("versions", ", ".join(f"{name} {value}" for name, value in attributes["versions"].items())),
     )
+    return (
+        LineageStep("crystal files", f"{len(attributes['crystals'])} phases", crystals),
+        LineageStep("dataset", simulation.id, dataset),
+    )
+
+
+def _of_model(bundle: ModelBundle) -> LineageStep:
+    streamed = bundle.simulation
+    patterns = () if streamed is None else (
+        ("fresh patterns of", f"fingerprint {streamed.fingerprint}"),
+        *((crystal.name, f"sha256 {crystal.sha256}") for crystal in streamed.crystals),
+    )  # fmt: skip
     trained = (
+        ("classifier", bundle.training.label),
         ("created", bundle.created),
         ("training fingerprint", bundle.training_fingerprint),
         ("weights", f"sha256 {bundle.weights_sha256}"),
         ("held-out accuracy", f"{bundle.metrics['accuracy']:.4f}"),
         ("versions", ", ".join(f"{name} {value}" for name, value in bundle.versions.items())),
     )
-    maps = tuple((record.experiment, record.prediction) for record in records)
-    return (
-        LineageStep("crystal files", f"{len(attributes['crystals'])} phases", crystals),
-        LineageStep("dataset", simulation.id, dataset),
-        LineageStep("model", bundle.id, trained),
-        LineageStep("predictions", f"{len(maps)} maps", maps),
-    )
+    return LineageStep("model", bundle.id, (*patterns, *trained))
 
 
 def _crystal(record: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ from flows.cli.options import Changes, Json, Store, document_of
 if TYPE_CHECKING:
     from difsims_core.results.map_scores import MapScores
     from difsims_core.storage.objects import ObjectStore
+    from flows.commands.map_plan import WantedModel
 
 SCORES_EXPLAINED = """\
 peak distance: from a measured peak to the nearest position that its phase allows, mean over the phases.
@@ -37,7 +38,7 @@ _COLUMNS = ("experiment", "state", "maps", "models", "tries", "at", "reason")
 def register(app: typer.Typer) -> None:
     """Add the command to the command line."""
     app.command(epilog=r"Example: difsims preprocess roi_7.mib --set phases=\[pb,pbi2_2h]")(preprocess)
-    app.command("map", epilog="Example: difsims map roi_7.hspy --model cnn-7c1d…")(map_scans)
+    app.command("map", epilog="Example: difsims map roi_7.hspy --phases a.cif,b.cif,pbi2_2h")(map_scans)
     app.command(epilog="Example: difsims intake --release roi_7")(intake)
 
 
@@ -70,12 +71,29 @@ def preprocess(
             console.show_line(url)
 
 
-def map_scans(
+def map_scans(  # noqa: PLR0913, PLR0917 one an option
     ctx: typer.Context,
     raw: _Raw,
+    phases: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--phases",
+            metavar="A,B,C",
+            help="All that the specimen may hold: CIF files, or names of the catalogue. Their model is found in the "
+            "store, or made.",
+        ),
+    ] = None,
     model: Annotated[
-        str, typer.Option("--model", metavar="CNN", help="Id or URL of a trained classifier, or: champion.")
-    ] = "champion",
+        str | None,
+        typer.Option(
+            "--model",
+            metavar="CNN",
+            help="In the place of phases: id or URL of a trained classifier, or: champion (the default).",
+        ),
+    ] = None,
+    recipe: Annotated[
+        Path, typer.Option("--recipe", metavar="PIPELINE.yaml", help="How a model of the phases is made.")
+    ] = Path("polar.yaml"),
     spec: _Spec = None,
     changes: Changes = None,
     force: _Force = False,
@@ -84,24 +102,51 @@ def map_scans(
 ) -> None:
     """From raw 4D-STEM scans to phase maps, scores and a report, in one command.
 
-    The candidate phases are those of the classifier, unless the document names others.
+    With --phases it needs nothing else: a model of these crystals at the beam energy of the scans is taken from the
+    store, or made by the recipe, once; what that takes is said before. Stopped, the same command goes on where it was.
+
+    --set changes keys of the preprocessing, such as reading.beam_energy_kv; those that begin with simulation. or
+    training. are the recipe's.
     """
     from difsims_core.config.raw_scans.preprocessing import PreprocessingSpec
-    from difsims_core.learn.bundle import load_bundle
-    from difsims_core.models.registry import resolve_model
-    from difsims_core.results.evaluate_map import candidate_phases
+    from difsims_core.experiment.scan_files import raw_scans
     from difsims_core.storage.objects import open_store
+    from flows.cli import console
+    from flows.cli.session import run_command
+    from flows.commands.map_plan import plan_by_model, plan_by_phases
+
+    if phases and model:
+        raise InputError("expected --phases or --model, found both", "a model has its phases: leave out one of them")
+    of_recipe = [change for change in changes or () if change.startswith(("simulation.", "training."))]
+    if of_recipe and not phases:
+        raise InputError(f"{of_recipe[0]} is of the recipe by which a model of phases is made", "name them: --phases")
+    document = document_of(PreprocessingSpec, spec, [change for change in changes or () if change not in of_recipe])
+    objects, scans = open_store(store), raw_scans(raw)
+    if phases:
+        plan = plan_by_phases(objects, scans, document, phases, recipe, of_recipe)
+    else:
+        plan = plan_by_model(objects, len(scans), document, model or "champion")
+    for line in plan.story:
+        console.tell(line)
+    experiments = run_command(ctx, "preprocess", scans, plan.preprocessing, store, force=force)
+    models = [_made(ctx, wanted, store) for wanted in plan.models]
+    maps: list[str] = []
+    for number, name in enumerate(models):
+        own = [url for url, by in zip(experiments, plan.of_scan, strict=True) if by == number]
+        maps += run_command(ctx, "predict", name, own, store, None, None)
+    scores = run_command(ctx, "evaluate", maps, None, None, None, store, plan.also_read)
+    show_scores(objects, scores, with_truth=False, as_json=as_json)
+
+
+def _made(ctx: typer.Context, wanted: WantedModel, store: str | None) -> str:
+    """Return the id of a model, which is simulated and trained where it is not there; either is resumed."""
     from flows.cli.session import run_command
 
-    document, objects = document_of(PreprocessingSpec, spec, changes), open_store(store)
-    bundle = load_bundle(resolve_model(objects, model), objects)
-    if not document.phases:
-        known = candidate_phases(objects, bundle)
-        document = document.model_copy(update={"phases": known})
-    experiments = run_command(ctx, "preprocess", raw, document, store, force=force)
-    maps = run_command(ctx, "predict", bundle.id, experiments, store, None, None)
-    scores = run_command(ctx, "evaluate", maps, None, None, None, store)
-    show_scores(objects, scores, with_truth=False, as_json=as_json)
+    if wanted.id is not None:
+        return wanted.id
+    if wanted.training is not None and wanted.training.source == "stream":
+        return run_command(ctx, "train", [], wanted.training, store, wanted.simulation)
+    return run_command(ctx, "train", [run_command(ctx, "simulate", wanted.simulation, store)], wanted.training, store)
 
 
 def intake(

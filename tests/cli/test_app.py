@@ -70,7 +70,6 @@ def test_phases_lists_the_catalogue():
         (["train", "reference.yaml", "--set", "simulation.n_pattern=3"], "'n_patterns'"),
         (["train", "sim-x", "--set", "simulation.seed=3"], "simulation.seed=3"),
         (["train", "missing.yaml"], "missing.yaml"),
-        (["pipeline", "pipeline.yaml", "--set", "training.source=stream"], "difsims train SPEC.yaml"),
         (["predict", "cnn-x", "*.npz"], "*.npz"),
         (["evaluate", "*.npz"], "*.npz"),
         (["predict", "cnn-x"], "experiments/profiles"),

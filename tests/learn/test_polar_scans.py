@@ -11,7 +11,7 @@ import pytest
 from difsims_core import PreprocessingSpec, open_experiment, write_scan
 from difsims_core.errors import CorruptDataError, ExperimentError
 from difsims_core.families import CLASSIFIERS
-from difsims_core.learn import measured_scan
+from difsims_core.learn import measured_axis, measured_scan
 from difsims_core.learn.classifiers.base import Answer
 from difsims_core.learn.predict import predict_experiment, predict_profiles
 from difsims_core.scans import intake, missing_maps
@@ -148,6 +148,56 @@ def test_other_azimuths_and_a_unit_are_refused(store, scan):
         predict_experiment(store, found, url_of(scan))
     with pytest.raises(ExperimentError, match="Å⁻¹"):
         predict_experiment(store, bundle(scan), url_of(scan), "1/nm")
+
+
+def test_patterns_of_the_other_kind_are_refused(scan):
+    polar, profile = bundle(scan), bundle_of()
+    y, q = np.asarray(scan["y"][:1]), np.asarray(scan["q"][...])
+    with pytest.raises(ExperimentError, match=r"polar patterns of \(72,\) values for each q, found \(147,\)"):
+        predict_profiles(polar, np.ones((4, len(q), 147)), q)
+    with pytest.raises(ExperimentError, match=r"polar patterns of shape \(…, n_q, 72\), found \(74,\)"):
+        predict_profiles(polar, np.ones(len(q)), q)
+    with pytest.raises(ExperimentError, match=r"72"):
+        predict_profiles(profile, y, q)
+
+
+@pytest.mark.parametrize("annuli_per_radius", [1, 4])
+def test_another_grid_of_radii_is_refused(store, scan, raw, tmp_path, annuli_per_radius):
+    path = shutil.copy(raw, tmp_path / "other.npy")
+    integration = SPEC.integration.model_copy(update={"annuli_per_radius": annuli_per_radius})
+    other = open_experiment(write_scan(store, path, SPEC.model_copy(update={"integration": integration})).name, store)
+    with pytest.raises(ExperimentError, match=r"other_radial_crop.*axis covers 0\.1\d+ … .* is needed"):
+        predict_experiment(store, bundle(scan, kind=NearestMean), url_of(other))
+
+
+def test_another_calibration_is_right_as_axes_are_in_inverse_angstroms(store, scan, raw, tmp_path):
+    """A detector of the same pattern with twice as many pixels, half as large."""
+    frames = np.load(raw).repeat(2, axis=2).repeat(2, axis=3)
+    np.save(tmp_path / "fine.npy", frames)
+    np.save(tmp_path / "fine_mask.npy", np.load(raw.with_name("roi_3_mask.npy")).repeat(2, axis=0).repeat(2, axis=1))
+    reading = SPEC.reading.model_copy(update={"calibration_per_angstrom": 0.025})
+    changed = SPEC.model_copy(update={"reading": reading})
+    other = open_experiment(write_scan(store, tmp_path / "fine.npy", changed).name, store)
+    found = bundle(scan, kind=NearestMean)
+    own, fine = (read_prediction(predict_experiment(store, found, url_of(one)).url) for one in (scan, other))
+    usable = ~(own.invalid | fine.invalid)
+    assert usable.sum() > 30
+    assert np.median(np.abs(own.pred - fine.pred)[usable]) < 0.1
+
+
+def test_a_scan_of_another_beam_energy_is_refused(store, scan, raw, monkeypatch, tmp_path):
+    monkeypatch.setattr(measured_axis, "_simulated_energies_kv", lambda _bundle: [200.0])
+    found = bundle(scan, kind=NearestMean)
+    assert predict_experiment(store, found, url_of(scan)).n_patterns == 35, "nobody has said its energy"
+    for energy, fits in ((201.0, True), (300.0, False)):
+        path = shutil.copy(raw, tmp_path / f"at_{energy:.0f}.npy")
+        reading = SPEC.reading.model_copy(update={"beam_energy_kv": energy})
+        other = open_experiment(write_scan(store, path, SPEC.model_copy(update={"reading": reading})).name, store)
+        if fits:
+            predict_experiment(store, found, url_of(other))
+            continue
+        with pytest.raises(ExperimentError, match=r"at_300.*300 kV.*200 kV.*--phases"):
+            predict_experiment(store, found, url_of(other))
 
 
 def test_a_scan_that_is_replaced_meanwhile_is_not_mapped(store, scan, raw):

@@ -107,7 +107,7 @@ class PreprocessingSpec(Spec):
 
     reading: ReadingSpec = ReadingSpec()
     phases: tuple[NamedPhase, ...] = Field(
-        default=(), max_length=100, description="candidates, to whose lines the ellipse is fitted: names or CIF files"
+        default=(), max_length=250, description="candidates, to whose lines the ellipse is fitted: names or CIF files"
     )
     pixels: PixelsSpec = PixelsSpec()
     beam: BeamSpec = BeamSpec()

@@ -176,8 +176,8 @@ def _with_geometry(
     if not phases:
         return replace(found, geometry=known)
     spots = find_scan_spots(electrons.frames, found.pixels.good, centres, found.disc_radius_px, electrons.positions)
-    if len(spots.counts) < FEWEST_SPOTS and not fitted:
-        return replace(found, geometry=known)
+    if len(spots.counts) < FEWEST_SPOTS and not wanted.refine_calibration:
+        return replace(found, geometry=known, spots=spots)  # what is left unfitted, the checks say
     fit = fit_geometry(
         spots,
         phase_lines(phases),

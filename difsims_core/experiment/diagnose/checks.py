@@ -16,12 +16,14 @@ from difsims_core.signal.grid import REFERENCE_GRID
 IDENTITY = "identity of the beam"
 CENTRE, MODELLED, SATURATION = "centre residual", "beams placed by the drift", "saturated beams"
 ELLIPSE, AGREEMENT, CALIBRATION = "ellipse error", "agreement of spots and lines", "calibration"
+CRYSTALS = "spots of crystals"
 DOSE, BAD_PIXELS, DEAD_PATTERNS, COVERAGE = "dose", "bad pixels", "dead patterns", "patterns beyond the detector"
 
 _Q_END = float(REFERENCE_GRID.q[REFERENCE_GRID.crop][-1])
 _ANNULUS = REFERENCE_GRID.step_per_angstrom / _Q_END  # of q at the end of the crop: 0.6 %
 _FEW = (0.01, 0.1)  # shares of patterns: single grains are unharmed, and a tenth of the map says nothing
 _AGREES = (0.04, 0.0)  # scans of the right phases reach 0.05 … 0.15; at 0 the lines explain nothing
+_SPOTTED = (3.0, 0.5)  # a crystal shows several, noise hardly any: 5 σ each
 _BRIGHTER = (10.0, 2.5)  # than any spot: beams of scans outshine spots 4 … 90 times, mistaken ones 1 … 4 times
 _ASYMMETRIC = 0.05  # below the best symmetry: beams reach it to 0.01 in scans of many grains, spots are 0.1 … 0.7 off
 _ELECTRONS = (30.0, 3.0)  # in an annulus: 18 % counting noise, and 58 %
@@ -145,6 +147,21 @@ def _agreement(prepared: PreparedScan, _sums: ScanSums) -> Check | None:
     return judged(AGREEMENT, fit.gain, "log-likelihood per spot", limits, sentence)
 
 
+def _crystals(prepared: PreparedScan, _sums: ScanSums) -> Check | None:
+    """Judge how many spots there are where they are too few to be compared with the lines of the phases."""
+    survey = prepared.survey
+    if survey.fit is not None or survey.spots is None:
+        return None
+    n, n_patterns, geometry = len(survey.spots.counts), len(survey.spots.start) - 1, prepared.spec.geometry
+    asked = geometry.ellipse == "fit" and geometry.standard is None
+    unfitted = "; the ellipse is left as it is, for want of spots to fit it to" if asked else ""
+    sentence = (
+        f"{n:,} spots were found in {n_patterns:,} patterns{unfitted}. Where there is no crystal a map of phases means "
+        "nothing."
+    )
+    return judged(CRYSTALS, n / max(1, n_patterns), "spots a pattern", _SPOTTED, sentence)
+
+
 def _calibration(prepared: PreparedScan, _sums: ScanSums) -> Check:
     """Judge how far lines are from where the phases have them: an annulus at the end of the crop, and two.
 
@@ -224,5 +241,6 @@ def _percent(share: float, digits: int = 1) -> str:
 
 
 _CHECKS: tuple[Callable[[PreparedScan, ScanSums], Check | None], ...] = (
-    _identity, _centre, _modelled, _saturated, _ellipse, _agreement, _calibration, _dose, _bad_pixels, _dead, _coverage,
+    _identity, _centre, _modelled, _saturated, _ellipse, _agreement, _crystals, _calibration, _dose,
+    _bad_pixels, _dead, _coverage,
 )  # fmt: skip

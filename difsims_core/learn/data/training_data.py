@@ -26,10 +26,11 @@ if TYPE_CHECKING:
 
 SAME_AXIS_PER_ANGSTROM = 1e-6
 _PATTERNS = ("x_px", "x_all", "x_q", "x")
-_MAKES = {
+MAKES = {
     "1d/x_q": "a postprocessing.q_crop", "2d/x_px": "output.polar_px", "2d/x_all": "output.polar_all",
     "polar/x": "output.polar",
 }  # fmt: skip
+"""What of a simulation document makes an array, where not every document does."""
 _FRACTIONS = "1d/fractions"
 RECIPE = "1"
 """Changes whenever the same document and datasets give other weights; part of every training fingerprint."""
@@ -189,7 +190,7 @@ def _check_fits(sim: Simulation, first: Simulation, wanted: ClassifierInput) -> 
     if wanted.array not in sim:
         raise InputError(
             f"{sim.id} has no {wanted.array}, the {wanted} to train on",
-            f"simulate with {_MAKES.get(wanted.array, 'an output that keeps it')}, or train on what it has: "
+            f"simulate with {MAKES.get(wanted.array, 'an output that keeps it')}, or train on what it has: "
             f"{', '.join(name for name in sim.arrays if name.rpartition('/')[2] in _PATTERNS)}",
         )
     if sorted(sim.phases) != sorted(first.phases):
