@@ -13,6 +13,7 @@ thicknesses.
 from __future__ import annotations
 
 import argparse
+import math
 import time
 from dataclasses import replace
 
@@ -32,6 +33,7 @@ from difsims_core.kernels.bloch.records import BeamChoice
 THICKNESSES = np.array([100.0, 200.0, 400.0])
 ZONES = ((0, 0, 1), (1, 1, 0), (1, 1, 1))
 CONVERGED_S, CONVERGED_S_ZONE, CONVERGED_G = 0.2, 0.08, 2.4  # Å⁻¹
+ALL = 8000  # beams, more than any of the phases has along a zone axis
 SIGMA_PX = 1.41  # of 0.00588 Å⁻¹: an annulus
 
 
@@ -63,14 +65,14 @@ def measure(name: str, n_random: int, choices: list[str], most: int) -> None:
     converged = np.concatenate(
         [
             profiles(engine, all_beams(CONVERGED_S, most), orientations[:n_random])[0],
-            profiles(engine, all_beams(CONVERGED_S_ZONE, most), orientations[n_random:])[0],
+            profiles(engine, all_beams(CONVERGED_S_ZONE, ALL), orientations[n_random:])[0],
         ]
     )
     for choice in choices:
         accuracy = ACCURACIES.get(choice) or Accuracy(
             *(float(number) if "." in number else int(number) for number in choice.split(":"))
         )
-        chosen = accuracy.choice(tables.potential, tables.reached_per_volume, engine.geometry.k)
+        chosen = accuracy.choice(tables.potential, tables.lengths, tables.reached_per_volume, engine.geometry.k)
         found, rate = profiles(engine, chosen, orientations, n_random)
         errors = errors_of(found, converged)
         numbers = [*np.median(errors, axis=0), *errors[:n_random].max(axis=0), *errors[n_random:].max(axis=0)]
@@ -114,8 +116,8 @@ def engine_of(crystal: Crystal) -> BlochEngine:
 def all_beams(strong: float, most: int) -> BeamChoice:
     """Return the choice of the reference: beams up to an excitation error ``strong`` are propagated."""
     return BeamChoice(
-        strong=strong, weak=CONVERGED_S, far=CONVERGED_S, far_coupling=0.0, back=0.0, g_strong=CONVERGED_G,
-        g_weak=CONVERGED_G, near=0.0, g_near=0.0, many_near=most, most_strong=most,
+        strong=strong, strong_zone=strong, weak=CONVERGED_S, far=CONVERGED_S, far_coupling=0.0, back=0.0,
+        g_strong=CONVERGED_G, g_weak=CONVERGED_G, near=0.0, g_near=0.0, zone=math.inf, most_strong=most,
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ number of strong beams.
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from dataclasses import replace
@@ -142,7 +143,7 @@ def cost(panel: plt.Axes) -> None:
     engine, draws = simulator.tables.engine, simulator.draw(0, 24)
     tables, counts, times = engine.tables[0], [], []
     for strong in (0.004, 0.006, 0.01, 0.015, 0.02, 0.03, 0.04, 0.06, 0.08):
-        choice = tables.choice._replace(strong=strong, many_near=2000, most_strong=2000)
+        choice = tables.choice._replace(strong=strong, zone=math.inf, most_strong=2000)
         chosen = replace(engine, tables=(replace(tables, choice=choice),))
         grains = next(iter(chosen.grains(draws, np.zeros(24, np.int64))))
         chosen.spots(grains, engine.geometry.frame)

@@ -51,22 +51,22 @@ def until(stop, axes, k, thickness, lattice, potential, choice, room, counted):
     and the half-width of the interval.
     """
     for d in range(axes.shape[0]):
-        back, reach = choice.back, max(_SEEN, choice.g_strong)
-        ends, zonal, _ = list_beams(axes[d], lattice, k, potential, choice, reach, _SEEN, back, room)
+        strong, back, reach = choice.strong, choice.back, max(_SEEN, choice.g_strong)
+        ends, zonal, _ = list_beams(axes[d], lattice, k, potential, choice, reach, _SEEN, strong, back, room)
         if zonal:
-            back, reach = choice.weak, max(_SEEN, choice.g_weak)
-            ends, _, _ = list_beams(axes[d], lattice, k, potential, choice, reach, _SEEN, back, room)
+            strong, back, reach = choice.strong_zone, choice.weak, max(_SEEN, choice.g_weak)
+            ends, _, _ = list_beams(axes[d], lattice, k, potential, choice, reach, _SEEN, strong, back, room)
         counted[d, 0], counted[d, 1], counted[d, 2] = ends[0], ends[1] - ends[0], ends[2] - ends[1]
-        counted[d, 3] = ends[3] - ends[0] if back > choice.strong else 0
+        counted[d, 3] = ends[3] - ends[0] if back > strong else 0
         if stop > 0:
-            middle, half = matrix_until(stop, k, ends, back, potential, choice, room)
+            middle, half = matrix_until(stop, k, ends, strong, back, potential, room)
             counted[d, 4] = half
             if stop > 3:
                 waves_until(stop, k, ends, middle, half, thickness, potential, room)
 
 
 @njit(nogil=True, error_model="numpy")
-def matrix_until(stop, k, ends, back, potential, choice, room):
+def matrix_until(stop, k, ends, strong, back, potential, room):
     """Fill the matrix, as far as the stage ``stop``; return middle and half-width of its interval."""
     n_strong, size, half_inverse = ends[0], padded(ends[0]), 0.5 / k
     beams, origin = room.beams, potential.origin
@@ -76,7 +76,7 @@ def matrix_until(stop, k, ends, back, potential, choice, room):
         fill_couplings(table, origin, beams.place, room.tilt, n_strong, half_inverse, size, room.matrix[part])
     for i in range(n_strong):
         room.diagonal[i] = beams.error[i] * room.tilt[i] * room.tilt[i]
-    if stop > 1 and back > choice.strong:
+    if stop > 1 and back > strong:
         fold_in_weak_beams(room, origin, n_strong, ends[3], back, size, half_inverse)
     middle, half = 0.0, 0.0
     if stop > 2:

@@ -14,7 +14,7 @@ _FEWER = 0.95  # factor on the largest excitation error of a strong beam while t
 
 
 @kernel
-def list_beams(axes, lattice, k, potential, choice, reach, seen, back, room):
+def list_beams(axes, lattice, k, potential, choice, reach, seen, strong, back, room):
     """Fill ``room.beams``: the direct one, strong ones, weak ones, far ones, and such as only act back on the strong.
 
     Parameters
@@ -27,8 +27,8 @@ def list_beams(axes, lattice, k, potential, choice, reach, seen, back, room):
         1/λ in the crystal, Å⁻¹.
     reach, seen
         Largest in-plane |g| of all beams, and of those that are asked for, Å⁻¹.
-    back
-        Excitation error up to which weak beams act back on strong ones, Å⁻¹.
+    strong, back
+        Excitation errors up to which beams are propagated, and up to which weak ones act back on them, Å⁻¹.
     room
         ``Room``, whose coefficients are those of this crystal.
 
@@ -37,7 +37,7 @@ def list_beams(axes, lattice, k, potential, choice, reach, seen, back, room):
     (4,) int64
         Where strong, weak and far beams and the rest end.
     zonal : bool
-        Whether so many beams lie near the sphere that they must be those of a zone.
+        Whether beams near the sphere couple to the direct one as strongly as those of a zone axis do.
     limited : bool
         Whether fewer beams are strong than ``choice`` wants, because those were too many.
     """
@@ -57,10 +57,11 @@ def list_beams(axes, lattice, k, potential, choice, reach, seen, back, room):
         found.g[kept, 0], found.g[kept, 1], found.g[kept, 2] = x, y, z
         found.error[kept], found.reflection[kept] = error, reflection
         kept += 1
-    largest, near = _largest_error(found.error, kept, choice), 0
+    largest, coupled = _largest_error(found.error, kept, strong, choice.most_strong), 0.0
     for i in range(kept):
         error = abs(found.error[i])
-        near += error <= choice.near and _within(found.g[i], choice.g_near)
+        if error <= choice.near and _within(found.g[i], choice.g_near):
+            coupled += _coupling(room, potential.places[found.reflection[i]] + potential.origin) ** 2
         if error <= largest:
             kind = _STRONG
         elif not _within(found.g[i], seen):
@@ -79,7 +80,7 @@ def list_beams(axes, lattice, k, potential, choice, reach, seen, back, room):
                 _copy(found, i, beams, n)
                 n += 1
         ends[kind] = n
-    return ends, near > choice.many_near, largest < choice.strong
+    return ends, coupled > choice.zone, largest < strong
 
 
 @kernel(inline=True)
@@ -95,14 +96,14 @@ def _within(g, radius):
 
 
 @kernel
-def _largest_error(errors, n, choice):
-    """Return the excitation error up to which beams are strong: that of the choice, or less where they are too many."""
-    largest = choice.strong
+def _largest_error(errors, n, wanted, most):
+    """Return the excitation error up to which beams are strong: the wanted one, or less where they are too many."""
+    largest = wanted
     while True:
         count = 1
         for i in range(n):
             count += abs(errors[i]) <= largest
-        if count <= choice.most_strong:
+        if count <= most:
             return largest
         largest *= _FEWER
 

@@ -61,12 +61,12 @@ def diffract(axes, k, absorbed, thickness, seen, lattice, potential, choice, roo
     all together are as strong as the strong ones alone are computed to be.
     """
     beams, tilt, diagonal, matrix = room.beams, room.tilt, room.diagonal, room.matrix
-    back = choice.back
+    strong, back = choice.strong, choice.back
     reach = max(seen, choice.g_strong)
-    ends, zonal, limited = list_beams(axes, lattice, k, potential, choice, reach, seen, back, room)
+    ends, zonal, limited = list_beams(axes, lattice, k, potential, choice, reach, seen, strong, back, room)
     if zonal:
-        back, reach = choice.weak, max(seen, choice.g_weak)
-        ends, _, limited = list_beams(axes, lattice, k, potential, choice, reach, seen, back, room)
+        strong, back, reach = choice.strong_zone, choice.weak, max(seen, choice.g_weak)
+        ends, _, limited = list_beams(axes, lattice, k, potential, choice, reach, seen, strong, back, room)
     n_strong, n_weak, n, n_all = ends
     place_beams(beams, n_all, potential.places, k, tilt)
     size, half_inverse = padded(n_strong), 0.5 / k
@@ -75,7 +75,7 @@ def diffract(axes, k, absorbed, thickness, seen, lattice, potential, choice, roo
         fill_couplings(room.imaginary, potential.origin, beams.place, tilt, n_strong, half_inverse, size, matrix[1])
     for i in range(n_strong):
         diagonal[i] = beams.error[i] * tilt[i] * tilt[i]
-    if back > choice.strong:
+    if back > strong:
         fold_in_weak_beams(room, potential.origin, n_strong, n_all, back, size, half_inverse)
     middle, half = interval(matrix, diagonal, n_strong)
     to_unit_interval(matrix, diagonal, n_strong, size, middle, half)

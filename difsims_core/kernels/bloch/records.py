@@ -41,9 +41,9 @@ class BeamChoice(NamedTuple):
 
     Attributes
     ----------
-    strong, weak, far : float
-        Excitation errors up to which beams are propagated, up to which they get first-order amplitudes, and up to which
-        those do that the direct beam leads to at once, Å⁻¹.
+    strong, strong_zone, weak, far : float
+        Excitation errors up to which beams are propagated, up to which they are near a zone axis, up to which they get
+        first-order amplitudes, and up to which those do that the direct beam leads to at once, Å⁻¹.
     far_coupling : float
         Least |U_g| / 2K of those beyond ``weak``, over their excitation error.
     back : float
@@ -54,13 +54,14 @@ class BeamChoice(NamedTuple):
         back on them near a zone axis, Å⁻¹.
     near, g_near : float
         Excitation error and in-plane |g| of the beams that tell how near a zone axis is, Å⁻¹.
-    many_near : int
-        A direction with more of them is near a zone axis.
+    zone : float
+        A direction in which their |U|² sum to more is near a zone axis, Å⁻⁴.
     most_strong : int
         How many beams are propagated at most; those of the smallest excitation errors are.
     """
 
     strong: float
+    strong_zone: float
     weak: float
     far: float
     far_coupling: float
@@ -69,7 +70,7 @@ class BeamChoice(NamedTuple):
     g_weak: float
     near: float
     g_near: float
-    many_near: int
+    zone: float
     most_strong: int
 
 

@@ -18,8 +18,9 @@ from difsims_core.errors import CrystalError
 from difsims_core.kernels.bloch.records import BeamChoice, Potential
 from difsims_core.kernels.spots.records import Lattice
 
-_NEAR, _G_NEAR = 0.03, 1.65  # Å⁻¹ from the sphere, and from the direct beam: beams that tell how near a zone axis is
-_MANY, _MORE = 1.06, 3  # times as many of them as in a random direction, and more: near a zone axis
+_NEAR, _G_NEAR = 0.01, 1.65  # Å⁻¹ from the sphere, and from the direct beam: beams that tell how near a zone axis is
+_ZONE = 3.0  # times their |U|² in the mean over all directions: near a zone axis, where
+_STRONG_ZONE = 1.3  # times the usual excitation error, beams are strong
 _FEW = 120  # strong beams up to g_weak are no cost: weak ones act back on them, and up to
 _BACK = 0.12  # Å⁻¹ from the sphere; those beyond are good for some directions and bad for as many
 _NEAR_PER_ANGSTROM = 1.2
@@ -58,14 +59,19 @@ class Accuracy:
     g_strong: float = 1.65
     g_weak: float = 2.4
 
-    def choice(self, potential: Potential, density: float, k: float) -> BeamChoice:
-        """Return which beams are taken, ``density`` being the number of reflections per Å⁻³."""
+    def choice(self, potential: Potential, lengths: np.ndarray, density: float, k: float) -> BeamChoice:
+        """Return which beams are taken: ``lengths`` of all reflections, Å⁻¹, ``density`` their number per Å⁻³."""
         per_error = 2 * math.pi * self.g_strong**2 * density
-        coupling = _strongest_coupling(potential, k)
+        squares = _squares(potential)
+        coupling = math.sqrt(squares.max()) / (2 * k)
+        inner = lengths <= _G_NEAR  # a direction has a reflection within _NEAR of the sphere with this chance
+        chance = np.minimum(_NEAR / np.maximum(lengths[inner], _NEAR), 1)
+        near_coupling = float(chance @ squares[potential.origin + potential.places[inner]])
         strong = min(max(self.strong * coupling, self.fewest_strong / per_error), self.weak)
         few = 2 * math.pi * self.g_weak**2 * density * strong <= _FEW
         return BeamChoice(
             strong=strong,
+            strong_zone=min(_STRONG_ZONE * strong, self.weak),
             weak=self.weak,
             far=self.far,
             far_coupling=self.coupling * coupling,
@@ -74,7 +80,7 @@ class Accuracy:
             g_weak=self.g_weak,
             near=_NEAR,
             g_near=_G_NEAR,
-            many_near=int(_MANY * 2 * math.pi * _G_NEAR**2 * density * _NEAR) + _MORE,
+            zone=_ZONE * near_coupling,
             most_strong=self.most_strong,
         )
 
@@ -116,6 +122,11 @@ class BlochTables:
     reached_per_volume: float
 
     @property
+    def lengths(self) -> np.ndarray:
+        """(n,) |g| of the reflections, Å⁻¹."""
+        return np.linalg.norm(self.indices @ np.asarray(self.lattice.axes, np.float64), axis=1)
+
+    @property
     def cell_volume(self) -> float:
         """1: intensities are parts of the incident beam, whatever the cell."""
         return 1.0
@@ -153,7 +164,7 @@ class BlochTables:
             hkl,
             np.ascontiguousarray(hkl[:, half.order]),
             potential,
-            accuracy.choice(potential, density, k),
+            accuracy.choice(potential, mirrored(half.lengths()), density, k),
             density,
         )
 
@@ -175,11 +186,11 @@ def _reached(potential: Potential, half: FriedelHalf) -> np.ndarray:
     return mirrored(np.all(np.abs(steps - np.rint(steps)) < 1e-6, axis=1))
 
 
-def _strongest_coupling(potential: Potential, k: float) -> float:
-    """Return the largest |U_g| / 2K, Å⁻¹."""
+def _squares(potential: Potential) -> np.ndarray:
+    """Return |U|² at every place, Å⁻⁴; 0 at 000."""
     middle = np.array([potential.real.shape[0], potential.real.shape[1]]) // 2
     squared = potential.real[tuple(middle)].astype(np.float64) ** 2
     if potential.imaginary.shape[2]:
         squared += potential.imaginary[tuple(middle)].astype(np.float64) ** 2
     squared[potential.origin] = 0.0
-    return float(np.sqrt(squared.max())) / (2 * k)
+    return squared
