@@ -21,7 +21,7 @@ from difsims_core.simulation.simulator import Simulator
 GOLDEN = {
     "bulk": "29736271149cf9073370792b152d28fd803a45bf2da21b9034b8457cb57caed3",
     "historical": "a1b1757850ac03f09c0fafdcb7e2add7a8c1245bae55bfee2dd28d608acec122",
-    "realistic": "b352ffe0f8b33b5cced60caf11e9237d24aa1e829d890a12cb3db0799e593c47",
+    "realistic": "760aa8e48741d908b8e24c9a1a5b7ee6bac1084d5780549a327bc3c432eaefcd",
     "reference": "1f7db4600860080035db09eedc411cf39453a459fbd32d974d2a888d8209c934",
 }
 

@@ -18,7 +18,7 @@ from difsims_core.errors import CrystalError
 from difsims_core.kernels.bloch.records import BeamChoice, Potential
 from difsims_core.kernels.spots.records import Lattice
 
-_NEAR, _G_NEAR = 0.01, 1.65  # Å⁻¹ from the sphere, and from the direct beam: beams that tell how near a zone axis is
+NEAR, G_NEAR = 0.01, 1.65  # Å⁻¹ from the sphere, and from the direct beam: beams that tell how near a zone axis is
 _ZONE = 3.0  # times their |U|² in the mean over all directions: near a zone axis, where
 _STRONG_ZONE = 1.3  # times the usual excitation error, beams are strong
 _FEW = 120  # strong beams up to g_weak are no cost: weak ones act back on them, and up to
@@ -64,8 +64,8 @@ class Accuracy:
         per_error = 2 * math.pi * self.g_strong**2 * density
         squares = _squares(potential)
         coupling = math.sqrt(squares.max()) / (2 * k)
-        inner = lengths <= _G_NEAR  # a direction has a reflection within _NEAR of the sphere with this chance
-        chance = np.minimum(_NEAR / np.maximum(lengths[inner], _NEAR), 1)
+        inner = lengths <= G_NEAR  # a direction has a reflection within NEAR of the sphere with this chance
+        chance = np.minimum(NEAR / np.maximum(lengths[inner], NEAR), 1)
         near_coupling = float(chance @ squares[potential.origin + potential.places[inner]])
         strong = min(max(self.strong * coupling, self.fewest_strong / per_error), self.weak)
         few = 2 * math.pi * self.g_weak**2 * density * strong <= _FEW
@@ -78,8 +78,8 @@ class Accuracy:
             back=max(self.back, _BACK) if few else self.back,
             g_strong=self.g_strong,
             g_weak=self.g_weak,
-            near=_NEAR,
-            g_near=_G_NEAR,
+            near=NEAR,
+            g_near=G_NEAR,
             zone=_ZONE * near_coupling,
             most_strong=self.most_strong,
         )
