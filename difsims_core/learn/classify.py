@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from difsims_core.errors import ExperimentError
 from difsims_core.learn.classifiers.base import Answer
 from difsims_core.learn.measured_scan import Runs
+from difsims_core.learn.scan.grains import Grains, GrainSearch
 from difsims_core.signal.preprocess import preprocess_measured
 from difsims_core.storage.concurrent import consume_concurrently
 
@@ -29,14 +31,23 @@ class Classified:
         NaN there.
     invalid : (…) bool
         Where it is so.
+    grains : Grains, optional
+        What pixels that show one pattern say together.
     """
 
     answer: Answer
     invalid: np.ndarray
+    grains: Grains | None = None
 
 
 def classify(
-    bundle: ModelBundle, runs: Runs, shape: tuple[int, ...], q: np.ndarray, unusable: np.ndarray
+    bundle: ModelBundle,
+    runs: Runs,
+    shape: tuple[int, ...],
+    q: np.ndarray,
+    unusable: np.ndarray,
+    *,
+    grains: bool = False,
 ) -> Classified:
     """Classify the patterns of a scan; while a run of them is classified the next is read.
 
@@ -50,24 +61,37 @@ def classify(
         (n_q,) their axis, Å⁻¹.
     unusable
         (…) bool: pixels that get a uniform probability whatever their pattern is.
+    grains
+        Whether pixels of one grain are looked for, of a scan (ny, nx) or (n,).
     """
     found = _Answers(int(np.prod(shape, dtype=np.int64)), len(bundle.phases))
     said = unusable.reshape(-1)
+    search = GrainSearch(shape, len(bundle.phases), partial(_of_means, bundle, q)) if grains else None
 
-    def prepared() -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+    def prepared() -> Iterator[tuple[slice, np.ndarray, np.ndarray, np.ndarray]]:
         for pixels, measured in runs:
             patterns, invalid = prepare_patterns(bundle, measured, q)
             usable = ~(invalid | said[pixels])
-            yield pixels, usable, patterns[usable]
+            yield pixels, measured, usable, patterns[usable]
 
-    def answered(item: tuple[slice, np.ndarray, np.ndarray]) -> None:
-        pixels, usable, patterns = item
+    def answered(item: tuple[slice, np.ndarray, np.ndarray, np.ndarray]) -> None:
+        pixels, measured, usable, patterns = item
         if usable.any():
             found.add(np.arange(pixels.start, pixels.stop)[usable], bundle.classifier.answer(patterns))
+        if search is not None:
+            search.add(measured, usable, found.arrays["probabilities"][pixels])
 
     for _ in consume_concurrently(prepared(), answered, workers=1):
         pass
-    return found.in_shape(shape)
+    return found.in_shape(shape, None if search is None else search.found())
+
+
+def _of_means(bundle: ModelBundle, q: np.ndarray, patterns: np.ndarray) -> np.ndarray:
+    prepared, invalid = prepare_patterns(bundle, patterns, q)
+    probabilities = np.full((len(patterns), len(bundle.phases)), np.nan, np.float32)
+    if not invalid.all():
+        probabilities[~invalid] = bundle.classifier.answer(prepared[~invalid]).probabilities
+    return probabilities
 
 
 def prepare_patterns(bundle: ModelBundle, y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -129,6 +153,6 @@ class _Answers:
                 self.arrays[field.name] = np.full((len(self.invalid), *values.shape[1:]), np.nan, values.dtype)
             self.arrays[field.name][pixels] = values
 
-    def in_shape(self, shape: tuple[int, ...]) -> Classified:
+    def in_shape(self, shape: tuple[int, ...], grains: Grains | None) -> Classified:
         arrays = {name: values.reshape(*shape, *values.shape[1:]) for name, values in self.arrays.items()}
-        return Classified(Answer(**arrays), self.invalid.reshape(shape))
+        return Classified(Answer(**arrays), self.invalid.reshape(shape), grains)

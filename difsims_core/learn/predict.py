@@ -155,7 +155,8 @@ def predict_experiment(
             f"{url}: this model has predicted another scan of this name, {before.experiment}",
             f"rename one of them, or delete {store.url(key)}",
         )
-    found = classify(bundle, experiment.runs(), experiment.shape, q, experiment.unusable)
+    grains = 1 <= len(experiment.shape) <= 2
+    found = classify(bundle, experiment.runs(), experiment.shape, q, experiment.unusable, grains=grains)
     answer, invalid = found.answer, found.invalid
     prediction = Prediction(
         answer.probabilities,
@@ -170,6 +171,8 @@ def predict_experiment(
         scan_q=scan_q,
         scan_step_nm=experiment.scan_step_nm,
         confidence=np.where(invalid, np.float32(np.nan), answer.probabilities.max(axis=-1)),
+        grain=None if found.grains is None else found.grains.number,
+        grain_pred=None if found.grains is None else found.grains.probabilities,
         **{name: getattr(answer, name) for name in ("fractions", "orientation", "reliability", "disagreement")},
     )
     write_prediction(store.url(key), prediction)

@@ -118,6 +118,10 @@ def test_what_a_classifier_says_is_kept(store, scan):
     np.testing.assert_array_equal(prediction.disagreement[usable], 0.125)
     np.testing.assert_array_equal(prediction.confidence[usable], prediction.pred[usable].max(axis=-1))
     assert np.ptp(prediction.reliability[usable]) > 0
+    assert prediction.grain.shape == SHAPE
+    assert prediction.grain[2, 3] == -1
+    none = prediction.grain < 0
+    np.testing.assert_array_equal(prediction.grain_pred[none], prediction.pred[none])
     for values in ("fractions", "orientation", "reliability", "disagreement", "confidence"):
         assert np.isnan(getattr(prediction, values)[2, 3]).all()
 

@@ -127,6 +127,16 @@ def quaternions(url: str | Path, values: np.ndarray) -> np.ndarray:
     return turns / length
 
 
+def grain_numbers(url: str | Path, values: np.ndarray) -> np.ndarray:
+    """Return the numbers of grains, −1 where there is none, as int32."""
+    limit = np.iinfo(np.int32).max
+    if values.dtype.kind not in "iu":
+        raise ExperimentError(f"{url}: expected integers in grain, found dtype {values.dtype}", "save it as int32")
+    if values.size and not -1 <= int(values.min()) <= int(values.max()) <= limit:
+        raise ExperimentError(f"{url}: expected grain from −1 to {limit}, found {values.min()} … {values.max()}")
+    return values.astype(np.int32)
+
+
 def texts(url: str | Path, key: str, values: np.ndarray) -> tuple[str, ...]:
     """Return a row of text."""
     if values.ndim != 1 or (values.dtype.kind != "U" and values.size):

@@ -12,14 +12,14 @@ import numpy as np
 
 from difsims_core.errors import ExperimentError
 from difsims_core.storage.names import check_name, file_name, object_name
+from difsims_core.storage.npz.check_prediction import SHARES, check_prediction
 from difsims_core.storage.npz.checks import (
     as_texts,
     axis,
     bits,
-    check_probabilities,
-    check_shares,
     class_names,
     flags,
+    grain_numbers,
     held_values,
     memory_for,
     quaternions,
@@ -55,7 +55,6 @@ TRUTH_ENDING = "_truth.npz"
 PREDICTION_ENDINGS = (PREDICTION_ENDING, "_probabilty_pred.npz")  # the second: read, never written
 _STEP, _FLAGS = "scan_step_nm", "flags"
 _WORDS = ("experiment", "created", "experiment_sha256")
-_SHARES = ("confidence", "reliability", "disagreement")  # of a pixel, 0 … 1
 
 
 def experiment_name(url: str | Path) -> str:
@@ -183,13 +182,13 @@ def read_prediction(url: str | Path) -> Prediction:
         Naming file, expected, found and remedy.
     """
     optional = ("x", "sim_ids", "experiment", "created", "experiment_sha256", "invalid", "scan_q", "orientation", _STEP)
-    optional += (*_SHARES, "fractions")
+    optional += (*SHARES, "fractions", "grain", "grain_pred")
     with memory_for(url):
         with local_copy(url) as path:
             arrays = read_members(path, ("pred", "phases", "cnn_id"), optional, shown=url)
             sha256 = _sha256(path)
         prediction = _prediction(url, arrays, sha256)
-        _check_prediction(url, prediction)
+        check_prediction(url, prediction)
     return prediction
 
 
@@ -205,6 +204,8 @@ def _prediction(url: str | Path, arrays: Mapping[str, np.ndarray], sha256: str) 
         scan_q=axis(url, arrays["scan_q"], "scan_q") if "scan_q" in arrays else None,
         scan_step_nm=scan_step(url, arrays[_STEP]) if _STEP in arrays else None,
         orientation=quaternions(url, arrays["orientation"]) if "orientation" in arrays else None,
+        grain=grain_numbers(url, arrays["grain"]) if "grain" in arrays else None,
+        grain_pred=single(url, "grain_pred", arrays["grain_pred"]) if "grain_pred" in arrays else None,
         sha256=sha256,
         **_texts_and_shares(url, arrays),
     )
@@ -212,7 +213,7 @@ def _prediction(url: str | Path, arrays: Mapping[str, np.ndarray], sha256: str) 
 
 def _texts_and_shares(url: str | Path, arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
     said = {key: text(url, key, arrays[key]) for key in _WORDS if key in arrays}
-    return said | {key: single(url, key, arrays[key]) for key in (*_SHARES, "fractions") if key in arrays}
+    return said | {key: single(url, key, arrays[key]) for key in (*SHARES, "fractions") if key in arrays}
 
 
 def write_prediction(url: str | Path, prediction: Prediction) -> None:
@@ -225,7 +226,7 @@ def write_prediction(url: str | Path, prediction: Prediction) -> None:
     """
     if not str(url).endswith(PREDICTION_ENDING):
         raise ExperimentError(f"{url}: a prediction is written under a name that ends with {PREDICTION_ENDING}")
-    _check_prediction(url, prediction)
+    check_prediction(url, prediction)
     arrays = {
         "pred": prediction.pred.astype(np.float32),
         "phases": as_texts(prediction.phases),
@@ -243,7 +244,9 @@ def write_prediction(url: str | Path, prediction: Prediction) -> None:
         scan_step(url, arrays[_STEP])
     if prediction.orientation is not None:
         arrays["orientation"] = prediction.orientation.astype(np.float64)
-    shares = {key: getattr(prediction, key) for key in (*_SHARES, "fractions")}
+    if prediction.grain is not None:
+        arrays["grain"] = prediction.grain.astype(np.int32)
+    shares = {key: getattr(prediction, key) for key in (*SHARES, "fractions", "grain_pred")}
     arrays |= {key: values.astype(np.float32) for key, values in shares.items() if values is not None}
     write_members(url, arrays)
 
@@ -274,25 +277,6 @@ def _truth(url: str | Path, arrays: Mapping[str, np.ndarray]) -> Truth:
     if boundary is not None and boundary.shape != label.shape:
         raise ExperimentError(f"{url}: expected boundary of shape {label.shape} as label, found {boundary.shape}")
     return Truth(label.astype(np.int64), phases, boundary, str(url))
-
-
-def _check_prediction(url: str | Path, prediction: Prediction) -> None:
-    pred, phases = prediction.pred, prediction.phases
-    if pred.ndim < 1 or pred.shape[-1] != len(phases) or not phases:
-        raise ExperimentError(
-            f"{url}: expected pred of shape (…, {len(phases)}), one probability for each of phases, found {pred.shape}"
-        )
-    class_names(url, "phases", phases)
-    check_probabilities(url, "pred", pred)
-    if prediction.invalid is not None and prediction.invalid.shape != pred.shape[:-1]:
-        raise ExperimentError(f"{url}: expected invalid of shape {pred.shape[:-1]}, found {prediction.invalid.shape}")
-    pixels = pred.shape[:-1]
-    for key, shape in {"orientation": (*pixels, 4), "fractions": pred.shape, **dict.fromkeys(_SHARES, pixels)}.items():
-        values = getattr(prediction, key)
-        if values is not None and values.shape != shape:
-            raise ExperimentError(f"{url}: expected {key} of shape {shape}, found {values.shape}")
-        if values is not None and key != "orientation":
-            check_shares(url, key, values)
 
 
 def _sha256(path: Path) -> str:

@@ -79,6 +79,10 @@ class Prediction:
         1 − (score of the best other phase / best score) of template matching.
     disagreement : (…) float32 or None
         How far the members of an ensemble are apart, 0 … 1.
+    grain : (…) int32 or None
+        Which pixels show one pattern: 0, 1, …, and −1 where a pixel belongs to no grain.
+    grain_pred : (…, n_phases) float32 or None
+        Probabilities of the grain of each pixel, of the pixel alone where it belongs to none; beside ``grain``.
     sha256 : str
         Of the bytes of the file; empty when it was not read.
     """
@@ -99,6 +103,8 @@ class Prediction:
     fractions: np.ndarray | None = None
     reliability: np.ndarray | None = None
     disagreement: np.ndarray | None = None
+    grain: np.ndarray | None = None
+    grain_pred: np.ndarray | None = None
     sha256: str = ""
 
 

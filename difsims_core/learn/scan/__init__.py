@@ -1,0 +1,1 @@
+"""What a scan knows more than a pixel: which pixels show one pattern."""
