@@ -28,16 +28,17 @@ from difsims_core.private_folders import make_private
 
 if TYPE_CHECKING:
     from orix.crystal_map import Phase
-    from orix.quaternion import Rotation
+    from orix.quaternion import Orientation, Rotation
     from orix.quaternion.symmetry import Symmetry, get_point_group
     from orix.sampling import get_sample_fundamental
 
     POINT_GROUPS: list[Symmetry]
 
-__all__ = ["POINT_GROUPS", "Phase", "Rotation", "Symmetry", "get_point_group", "get_sample_fundamental"]
+__all__ = ["POINT_GROUPS", "Orientation", "Phase", "Rotation", "Symmetry", "get_point_group", "get_sample_fundamental"]
 
 _HOMES = {
     "POINT_GROUPS": ("orix.quaternion.symmetry", "_groups"),  # orix 0.15 has no public list of them
+    "Orientation": ("orix.quaternion", "Orientation"),
     "Phase": ("orix.crystal_map", "Phase"),
     "Rotation": ("orix.quaternion", "Rotation"),
     "Symmetry": ("orix.quaternion.symmetry", "Symmetry"),

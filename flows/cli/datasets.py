@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from difsims_core.findings import Findings
     from difsims_core.storage.objects import ObjectStore
 
-_Format = Literal["npz", "zarr", "h5", "png", "tiff", "hspy", "ang", "zspy"]
+_Format = Literal["npz", "zarr", "h5", "png", "tiff", "ipf", "hspy", "ang", "zspy"]
 
 
 def register(app: typer.Typer) -> None:

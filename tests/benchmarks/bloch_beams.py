@@ -5,10 +5,9 @@
 The error is Σ|p − p₀| / Σ p₀ over the 147 annuli of the crop, spots one annulus wide, against a calculation of beams
 with |s| ≤ 0.2 Å⁻¹ and |g| ≤ 2.4 Å⁻¹. All of them are propagated, or `--most` of the smallest |s|; the others get
 first-order amplitudes. Near zone axes, which the engine tells from others, those beyond |s| = 0.08 Å⁻¹ do: propagated,
-they would be a part of the Laue zones far from the sphere, which is worse than none (docs/physics.md §11). The voltage is
-200 kV, B =
-2 Å² for Pb and I and 1 Å² for other elements. Rates are random directions a second of one processor, each with three
-thicknesses.
+they would be a part of the Laue zones far from the sphere, which is worse than none (docs/physics.md §11). The voltage
+is 200 kV, B = 2 Å² for Pb and I and 1 Å² for other elements. Rates are random directions a second of one processor,
+each with three thicknesses.
 """
 
 from __future__ import annotations

@@ -14,10 +14,13 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from difsims_core import export_map
+from difsims_core.crystal.phases import as_crystal
 from difsims_core.errors import ExperimentError, InputError
 from difsims_core.evaluate.figure_style import INVALID, named_colours, phase_colours
 from difsims_core.resources import crystal_folder
 from difsims_core.results.maps.formats import FORMATS
+from difsims_core.results.maps.orientation_picture import ipf_colours, point_groups
+from difsims_core.results.maps.phase_map import phase_map
 from difsims_core.storage.npz.contracts import Prediction, write_prediction
 from flows.cli.app import app
 
@@ -234,7 +237,31 @@ def _as_named(ending: str) -> dict[str, bool]:
     return {"autogen_names": False} if ending == ".ang" else {}
 
 
-@pytest.mark.parametrize("name", FORMATS)
+def test_the_colours_of_orientations_are_those_of_the_directions_along_the_axes_of_the_scan(stored, tmp_path):
+    along_z = {"[001]": [0.0, 0.0, 0.0], "[110]": [0.0, 90.0, 45.0]}
+    turned = np.full((3, 5, 4), np.nan)
+    turned[0, 0] = Rotation.from_euler(along_z["[001]"], degrees=True).data
+    turned[2, 0] = Rotation.from_euler(along_z["[110]"], degrees=True).data
+    found = phase_map(
+        prediction(orientation=turned), "x_probability_pred.npz", {"pbi2_2h": as_crystal("pb")}
+    )  # PbI₂ with lead's symmetry
+    along = ipf_colours(found, point_groups(found))[2]
+    np.testing.assert_allclose(along[0, 0], [1, 0, 0], atol=1e-6)  # red: [001] lies along the beam
+    np.testing.assert_allclose(along[2, 0], [0, 1, 0], atol=0.01)  # green: [110]
+    np.testing.assert_array_equal(along[LABELS != 0], 1.0)
+
+
+def test_a_picture_of_orientations_needs_some(stored, tmp_path):
+    with pytest.raises(InputError, match="no orientations"):
+        export_map(stored(), tmp_path / "film.ipf.png", store=str(tmp_path))
+    known = np.tile([1.0, 0.0, 0.0, 0.0], (3, 5, 1))
+    path = export_map(stored(orientation=known), tmp_path / "film.ipf.png", store=str(tmp_path))
+    with Image.open(path) as image:
+        assert image.format == "PNG"
+        assert image.size[0] > 900
+
+
+@pytest.mark.parametrize("name", [name for name in FORMATS if name != "ipf"])  # whose maps have orientations
 def test_what_is_there_is_replaced_only_when_asked(stored, tmp_path, name):
     url = stored(scan_step_nm=STEP_NM)
     path = export_map(url, tmp_path / "map", name, store=str(tmp_path))

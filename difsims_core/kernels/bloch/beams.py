@@ -39,7 +39,7 @@ def list_beams(axes, lattice, k, potential, choice, reach, seen, strong, back, r
     zonal : bool
         Whether beams near the sphere couple to the direct one as strongly as those of a zone axis do.
     limited : bool
-        Whether fewer beams are strong than ``choice`` wants, because those were too many.
+        Whether fewer beams are strong than ``choice`` wants of any direction, because those were too many.
     """
     spots, found, beams = room.candidates, room.found, room.beams
     ranges_in_shell(axes, lattice, k, choice.far, reach, spots.low, spots.high)
@@ -80,7 +80,7 @@ def list_beams(axes, lattice, k, potential, choice, reach, seen, strong, back, r
                 _copy(found, i, beams, n)
                 n += 1
         ends[kind] = n
-    return ends, coupled > choice.zone, largest < strong
+    return ends, coupled > choice.zone, largest < choice.strong
 
 
 @kernel(inline=True)

@@ -12,6 +12,7 @@ from difsims_core.errors import InputError
 from difsims_core.results.evaluate_map import crystals_of, origins_of
 from difsims_core.results.maps.crystal_map import write_ang, write_h5
 from difsims_core.results.maps.hyperspy import write_hspy
+from difsims_core.results.maps.orientation_picture import write_ipf
 from difsims_core.results.maps.phase_map import PhaseMap, crystals_of_classes, phase_map
 from difsims_core.results.maps.pictures import write_png, write_tiff
 from difsims_core.storage.npz.checks import scan_step
@@ -36,6 +37,7 @@ class _Writer:
 
 
 FORMATS: dict[str, _Writer] = {
+    "ipf": _Writer((".ipf.png",), write_ipf),
     "png": _Writer((".png",), write_png),
     "tiff": _Writer((".tiff", ".tif"), write_tiff),
     "hspy": _Writer((".hspy",), write_hspy),
@@ -67,7 +69,8 @@ def export_map(
     path
         Path or URL to write; a name without the ending of the format gets it.
     file_format
-        ``png`` or ``tiff`` (labels with a colour table), ``hspy`` (HyperSpy: probabilities), ``h5`` (orix:
+        ``png`` or ``tiff`` (labels with a colour table), ``ipf`` (``.ipf.png``: orientations in the colours of the
+        inverse pole figure), ``hspy`` (HyperSpy: probabilities), ``h5`` (orix:
         ``CrystalMap``), ``ang`` (MTEX, EDAX OIM, orix); default: what the ending says.
     store
         Where the datasets behind the map lie, whose crystals its phases are; default: ``DIFSIMS_STORE``.
