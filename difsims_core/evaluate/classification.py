@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -123,7 +123,8 @@ def map_scores(prediction: Prediction, truth: Truth) -> dict[str, Any]:
     dict
         What `classification_scores` returns over the pixels scored (scores are None when there are none), and
         ``n_pixels``, ``n_invalid``, ``n_boundary``, ``accuracy_off_boundaries`` (None without boundaries),
-        ``no_crystal`` {n, mean_confidence, claimed_by}, ``phases_unknown_to_the_model``.
+        ``no_crystal`` {n, mean_confidence, claimed_by}, ``phases_unknown_to_the_model``; ``grains``: accuracies, log
+        loss and calibration error of what grains say together, None of a map without grains.
 
     Raises
     ------
@@ -151,7 +152,16 @@ def map_scores(prediction: Prediction, truth: Truth) -> dict[str, Any]:
             "claimed_by": {name: int(count) for name, count in zip(names, claims, strict=True)},
         },
         "phases_unknown_to_the_model": [name for name in names if name not in known],
+        "grains": _scores_of_grains(prediction, truth),
     }
+
+
+def _scores_of_grains(prediction: Prediction, truth: Truth) -> dict[str, Any] | None:
+    if prediction.grain is None or prediction.grain_pred is None:
+        return None
+    scores = map_scores(replace(prediction, pred=prediction.grain_pred, grain=None, grain_pred=None), truth)
+    kept = ("accuracy", "accuracy_off_boundaries", "log_loss", "expected_calibration_error")
+    return {"n": int(prediction.grain.max(initial=-1)) + 1} | {name: scores.get(name) for name in kept}
 
 
 def invalid_pixels(prediction: Prediction) -> np.ndarray:

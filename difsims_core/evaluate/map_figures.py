@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,6 +37,8 @@ _LONGEST_PHASE = 30  # of four columns of a legend
 def phase_map_figure(prediction: Prediction, title: str = "") -> Figure:
     """Draw which phase claims each pixel, paler where less sure, and beside it the highest probability.
 
+    Between them is drawn, where the map knows grains, which phase claims each grain.
+
     Parameters
     ----------
     prediction
@@ -43,20 +46,25 @@ def phase_map_figure(prediction: Prediction, title: str = "") -> Figure:
     title
         Shown above, usually the name of the experiment.
     """
-    k = len(prediction.phases)
+    chance = 1.0 / len(prediction.phases)
     confidence = _two_dimensional(np.asarray(prediction.pred).max(axis=-1), prediction)
-    rgb = _claims(prediction)
-    chance = 1.0 / k
-    sure = np.clip((confidence - chance) / max(1.0 - chance, 1e-9), 0.0, 1.0)[..., None]
     invalid = _two_dimensional(invalid_pixels(prediction), prediction)
-    rgb = np.where(invalid[..., None], rgb, 1.0 + (rgb - 1.0) * (0.25 + 0.75 * sure))
     patches = [*_phase_patches(prediction), *_extra_patches(bool(invalid.any()), no_crystal=False)]
     step = prediction.scan_step_nm
-    figure, (left, right) = _panels(confidence.shape, 2, title, patches)
-    _show(left, rgb, "Phase, paler where less sure", step)
-    image = _show(right, np.ma.masked_array(confidence, invalid), "Highest probability", step, (chance, 1.0))
-    figure.colorbar(image, ax=right, fraction=0.05, pad=0.02).ax.tick_params(labelsize=8)
+    maps = [("Phase, paler where less sure", prediction)]
+    if (of_grains := grain_wise(prediction)) is not None:
+        maps.append(("Grain by grain", of_grains))
+    figure, panels = _panels(confidence.shape, len(maps) + 1, title, patches)
+    for axes, (said, shown) in zip(panels, maps, strict=False):
+        _show(axes, _claims_by_confidence(shown), said, step)
+    image = _show(panels[-1], np.ma.masked_array(confidence, invalid), "Highest probability", step, (chance, 1.0))
+    figure.colorbar(image, ax=panels[-1], fraction=0.05, pad=0.02).ax.tick_params(labelsize=8)
     return figure
+
+
+def grain_wise(prediction: Prediction) -> Prediction | None:
+    """Return the map of what all pixels of each grain say together, None where it is not known."""
+    return None if prediction.grain_pred is None else replace(prediction, pred=prediction.grain_pred)
 
 
 def truth_figure(prediction: Prediction, truth: Truth, title: str = "") -> Figure:
@@ -67,16 +75,21 @@ def truth_figure(prediction: Prediction, truth: Truth, title: str = "") -> Figur
     other = (label < 0) & ~no_crystal
     seen = np.where((label < 0)[..., None], _rgb(NO_CRYSTAL), colours[np.maximum(label, 0)])
     seen[other] = _rgb(QUIET)
-    claims = _two_dimensional(np.asarray(prediction.pred).argmax(axis=-1), prediction)
     scored = ~no_crystal & ~_two_dimensional(invalid_pixels(prediction), prediction)
-    wrong = (claims != label) & scored
     boundary = (
-        np.zeros_like(wrong) if truth.boundary is None else _two_dimensional(np.asarray(truth.boundary), prediction)
+        np.zeros_like(scored) if truth.boundary is None else _two_dimensional(np.asarray(truth.boundary), prediction)
     )
-    errors = np.ones((*wrong.shape, 3))
-    errors[no_crystal] = _rgb(NO_CRYSTAL)
-    errors[wrong] = _rgb(WRONG)
-    errors[wrong & boundary] = _rgb(WRONG_ON_BOUNDARY)
+
+    def errors(shown: Prediction) -> tuple[np.ndarray, str]:
+        claims = _two_dimensional(np.asarray(shown.pred).argmax(axis=-1), shown)
+        wrong = (claims != label) & scored
+        image = np.ones((*wrong.shape, 3))
+        image[no_crystal] = _rgb(NO_CRYSTAL)
+        image[wrong] = _rgb(WRONG)
+        image[wrong & boundary] = _rgb(WRONG_ON_BOUNDARY)
+        n_scored = int(scored.sum())
+        return image, as_percent(wrong.sum() / n_scored if n_scored else None)
+
     patches = [
         *_phase_patches(prediction, shares=False),
         *_extra_patches(invalid=False, no_crystal=bool(no_crystal.any())),
@@ -87,12 +100,17 @@ def truth_figure(prediction: Prediction, truth: Truth, title: str = "") -> Figur
     if other.any():
         patches.append(Patch(color=QUIET, label="phase that the model does not know"))
     step = prediction.scan_step_nm
-    figure, (first, second, third) = _panels(wrong.shape, 3, title, patches)
-    _show(first, seen, "Truth", step)
-    _show(second, _claims(prediction), "Prediction", step)
-    n_scored = int(scored.sum())
-    share = as_percent(wrong.sum() / n_scored if n_scored else None)
-    _show(third, errors, f"Mistakes: {share} of crystal pixels", step)
+    of_grains = grain_wise(prediction)
+    figure, panels = _panels(scored.shape, 3 if of_grains is None else 4, title, patches)
+    _show(panels[0], seen, "Truth", step)
+    _show(panels[1], _claims(prediction), "Prediction", step)
+    wrong, share = errors(prediction)
+    if of_grains is None:
+        _show(panels[2], wrong, f"Mistakes: {share} of crystal pixels", step)
+    else:
+        _show(panels[2], wrong, f"Mistakes: {share}", step)
+        wrong, share = errors(of_grains)
+        _show(panels[3], wrong, f"Grain by grain: {share}", step)
     return figure
 
 
@@ -136,6 +154,14 @@ def _claims(prediction: Prediction) -> np.ndarray:
     rgb = phase_colours(len(prediction.phases))[claims]
     rgb[_two_dimensional(invalid_pixels(prediction), prediction)] = _rgb(INVALID)
     return rgb
+
+
+def _claims_by_confidence(prediction: Prediction) -> np.ndarray:
+    chance = 1.0 / len(prediction.phases)
+    confidence = _two_dimensional(np.asarray(prediction.pred).max(axis=-1), prediction)
+    sure = np.clip((confidence - chance) / max(1.0 - chance, 1e-9), 0.0, 1.0)[..., None]
+    rgb, invalid = _claims(prediction), _two_dimensional(invalid_pixels(prediction), prediction)
+    return np.where(invalid[..., None], rgb, 1.0 + (rgb - 1.0) * (0.25 + 0.75 * sure))
 
 
 def _panels(shape: tuple[int, ...], n: int, title: str, patches: Sequence[Patch]) -> tuple[Figure, Sequence[Axes]]:

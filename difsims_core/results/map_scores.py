@@ -31,6 +31,8 @@ class MapScores:
         Where evaluation and prediction lie.
     reused : bool
         Whether the store held the scores of the same inputs.
+    accuracy_of_grains : float or None
+        Of what all pixels of each grain say together; off boundaries where they are known.
     """
 
     name: str
@@ -47,11 +49,14 @@ class MapScores:
     url: str
     prediction: str
     reused: bool
+    accuracy_of_grains: float | None = None
 
     @classmethod
     def of(cls, evaluation: ExperimentEvaluation, *, url: str, prediction: str, reused: bool) -> MapScores:
         """Return the numbers of an evaluation."""
         scores = evaluation.scores or {}
+        grains = scores.get("grains") or {}
+        off, whole = grains.get("accuracy_off_boundaries"), grains.get("accuracy")
         matched = [phase for phase in evaluation.phases if phase.match is not None]
         compared = [phase for phase in matched if phase.better_than_null is not None]
         return cls(
@@ -69,6 +74,7 @@ class MapScores:
             url,
             prediction,
             reused,
+            whole if off is None else off,
         )
 
 

@@ -57,6 +57,7 @@ def _row(scores: MapScores) -> dict[str, Any]:
         "data": scores.name,
         "accuracy": _percent(scores.accuracy),
         "off boundaries": _percent(scores.accuracy_off_boundaries),
+        "grain by grain": _percent(scores.accuracy_of_grains),
         "peak distance (1/Å)": _figures(scores.mean_distance_per_angstrom, 4),
         "peaks F1": _figures(scores.peaks_f1, 2),
         "null F1": _figures(scores.null_f1, 2),

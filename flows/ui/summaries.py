@@ -160,6 +160,7 @@ def score_row(scores: MapScores) -> dict[str, Any]:
         "map": scores.name,
         "accuracy": scores.accuracy,
         "off boundaries": scores.accuracy_off_boundaries,
+        "grain by grain": scores.accuracy_of_grains,
         "confidence": scores.mean_confidence,
         "invalid": scores.n_invalid,
         "peak distance (1/Å)": scores.mean_distance_per_angstrom,

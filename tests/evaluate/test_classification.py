@@ -138,3 +138,18 @@ def test_maps_that_do_not_belong_together_are_refused() -> None:
         map_scores(prediction([[0, 1]], ("a", "b")), Truth(np.zeros((2, 2), int), ("a", "b")))
     with pytest.raises(ExperimentError, match=r"\(x\).*\(a, b\)"):
         map_scores(prediction([[0, 1]], ("a", "b")), Truth(np.zeros((1, 2), int), ("x", "y")))
+
+
+def test_what_grains_say_is_scored_beside_the_pixels() -> None:
+    label = np.array([[0, 0, 1, 1, -1]])
+    truth = Truth(label, ("a", "b"), np.array([[False, False, False, True, False]]))
+    pixels = np.float32([[[0.9, 0.1], [0.4, 0.6], [0.1, 0.9], [0.8, 0.2], [0.5, 0.5]]])
+    grains = np.float32([[[0.8, 0.2], [0.8, 0.2], [0.2, 0.8], [0.8, 0.2], [0.5, 0.5]]])
+    alone = Prediction(pixels, ("a", "b"), "cnn-x")
+    both = Prediction(pixels, ("a", "b"), "cnn-x", grain=np.int32([[0, 0, 1, 0, -1]]), grain_pred=grains)
+    assert map_scores(alone, truth)["grains"] is None
+    scores = map_scores(both, truth)
+    assert (scores["accuracy"], scores["accuracy_off_boundaries"]) == (0.5, pytest.approx(2 / 3))
+    of_grains = scores["grains"]
+    assert (of_grains["n"], of_grains["accuracy"], of_grains["accuracy_off_boundaries"]) == (2, 0.75, 1.0)
+    assert of_grains["log_loss"] == pytest.approx(-(3 * math.log(0.8) + math.log(0.2)) / 4)

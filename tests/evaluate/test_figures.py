@@ -113,6 +113,24 @@ def test_mistakes_are_marked_where_they_are_and_only_there() -> None:
     assert len({tuple(pixel) for pixel in errors[0].tolist()}) == 4
 
 
+def test_a_map_of_grains_stands_beside_that_of_pixels():
+    pixels = np.array([[[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]]], np.float32)
+    grains = np.array([[[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]], np.float32)
+    both = Prediction(pixels, PHASES, "cnn-x", grain=np.int32([[0, 0, -1]]), grain_pred=grains)
+    alone = replace(both, grain=None, grain_pred=None)
+    truth = Truth(np.array([[0, 0, 1]]), PHASES)
+    np.testing.assert_array_equal(image(figures.phase_map_figure(both), 0), image(figures.phase_map_figure(alone), 0))
+    of_grains = replace(alone, pred=grains)
+    np.testing.assert_array_equal(
+        image(figures.phase_map_figure(both), 1), image(figures.phase_map_figure(of_grains), 0)
+    )
+    np.testing.assert_array_equal(image(figures.phase_map_figure(both), 2), image(figures.phase_map_figure(alone), 1))
+    figure = figures.truth_figure(both, truth)
+    np.testing.assert_array_equal(image(figure, 2), image(figures.truth_figure(alone, truth), 2))
+    np.testing.assert_array_equal(image(figure, 3), np.ones((1, 3, 3)))
+    assert [axes.get_title(loc="left") for axes in figure.axes][2:4] == ["Mistakes: 33.3 %", "Grain by grain: 0.0 %"]
+
+
 def test_colours_of_thirteen_phases_can_be_told_apart() -> None:
     colours = figures.phase_colours(13)
     distance = np.linalg.norm(colours[:, None] - colours[None], axis=2) + np.eye(13)

@@ -10,7 +10,7 @@ from difsims_core.kernels.scan.grains import LANES
 
 _POWER = 0.75  # of the intensity of a ring: between weights for noise of its own (1/2) and for contrast (1)
 _LEAST_RING = 1e-3  # of the brightest
-_SIGNIFICANT = 4.0  # standard deviations: of the twelve pixels near one some come near three by chance
+_SIGNIFICANT = 5.0  # standard deviations: of few counts some products come near four by chance
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,12 +72,13 @@ def _shapes(profiles: np.ndarray) -> np.ndarray:
 
 
 def _noise(vectors: np.ndarray) -> float:
-    """Return the standard deviation of the product of two vectors that share nothing, by how neighbours differ.
+    """Return the standard deviation of the product of two vectors that share nothing.
 
-    Neighbours of two grains make it larger by as much as the strength of their patterns over the root of all cells.
+    By how neighbours differ: the half of them that differs less, in which few pairs are of two grains.
     """
     if len(vectors) < 2:
         return 0.0
     squares = (np.diff(vectors, axis=0) ** 2 / 2).reshape(len(vectors) - 1, vectors.shape[1], -1)
-    variance = squares.mean(axis=(0, 2), dtype=np.float64)
+    alike = np.argsort(squares.sum(axis=(1, 2)), kind="stable")[: max(1, len(squares) // 2)]
+    variance = squares[alike].mean(axis=(0, 2), dtype=np.float64)
     return float(np.sqrt(squares.shape[2] * (variance**2).sum()))
