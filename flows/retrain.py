@@ -13,7 +13,9 @@ from difsims_core.config.retraining import RetrainingSpec
 from difsims_core.dataset.open import Simulation
 from difsims_core.errors import InputError, MissingObjectError, ModelError, PartlyFailedError
 from difsims_core.learn.bundle import ModelBundle, load_bundle
+from difsims_core.learn.measured_scan import has_polar_patterns
 from difsims_core.learn.predict_scans import check_names
+from difsims_core.learn.wanted import takes_polar
 from difsims_core.models import compare as comparing
 from difsims_core.models import retraining_inputs
 from difsims_core.models.apply_decision import RetrainingOutcome, decide_and_apply
@@ -47,7 +49,7 @@ _MOST_TAGS = 50
 def _run_name() -> str:
     spec: RetrainingSpec = flow_run.parameters["spec"]
     datasets = f"{len(spec.datasets)} datasets" if spec.datasets else "all datasets"
-    return f"retrain {spec.training.network} on {datasets} seed {spec.training.seed}"
+    return f"retrain {spec.training.label} on {datasets} seed {spec.training.seed}"
 
 
 @flow(name="retrain", flow_run_name=_run_name)
@@ -68,12 +70,13 @@ def retrain(spec: Retraining = _DEFAULT, store: StoreUrl = None) -> dict[str, An
     root, champion = objects.root, _champion(objects)
     log_and_show(f"the champion is {champion.id}" if champion else "there is no champion yet")
     retraining_inputs.check_simulation(spec, champion)
-    simulated = None if spec.simulation is None else simulate(spec.simulation, root)
+    streamed = spec.simulation if spec.training.source == "stream" else None
+    simulated = None if spec.simulation is None or streamed else simulate(spec.simulation, root)
     datasets: list[Simulation] = choose_datasets(root, spec, simulated)
     scans, left_out = list_scans(root, spec)
     check_names(list(scans))
     champion_id = None if champion is None else champion.id
-    if not datasets:
+    if not datasets and streamed is None:
         wanted = "of the champion's phases, q axis and preprocessing" if champion else "to train on"
         return _ended(None, f"{root} holds no complete dataset {wanted}; simulate one, or list datasets", champion_id)
     ingredients = retraining_inputs.Ingredients.of(datasets, scans, spec).digest()
@@ -82,9 +85,10 @@ def retrain(spec: Retraining = _DEFAULT, store: StoreUrl = None) -> dict[str, An
         why = f"the same datasets, experiments, code and rule were considered on {before.when}: {before.why}"
         return _ended(before.model, why, champion_id)
     patterns = sum(sim.n_patterns for sim in datasets)
-    log_and_show(f"training on {len(datasets)} datasets, {patterns:,} patterns; comparing on {len(scans)} experiments")
+    on = f"{len(datasets)} datasets, {patterns:,}" if streamed is None else f"{streamed.n_patterns:,} fresh"
+    log_and_show(f"training on {on} patterns; comparing on {len(scans)} experiments")
     names = [sim.id if sim.store.root == root else sim.url for sim in datasets]
-    model = train(names, spec.training, root)
+    model = train(names, spec.training, root, streamed)
     also_read = locations_of(scans, spec.simulation)
     mapped, broken = map_scans(model, list(scans), root, also_read)
     challenge = _Challenge(objects, spec.rule, model, names, list(scans), mapped, also_read)
@@ -124,7 +128,12 @@ class _Challenge:
 
 
 def map_scans(model: str, scans: list[str], root: str, also_read: list[str]) -> tuple[set[str], dict[str, str]]:
-    """Predict and evaluate scans with a model; return the names of those that went well, and why others did not."""
+    """Predict and evaluate scans with a model; return the names of those that went well, and why others did not.
+
+    Scans without polar patterns are none of a model that takes them.
+    """
+    if takes_polar(open_store(root), model):
+        scans = [scan for scan in scans if has_polar_patterns(scan)]
     predictions, broken = _predicted(model, scans, root)
     scores, unscored = _scored(predictions, root, also_read)
     for name, reason in (broken | unscored).items():
@@ -189,7 +198,7 @@ def _show(challenge: _Challenge, outcome: RetrainingOutcome, left_out: Mapping[s
     lines = [
         decision.why,
         f"champion before: {outcome.before or 'none'}",
-        f"trained on: {', '.join(challenge.datasets)}",
+        f"trained on: {', '.join(challenge.datasets) or 'fresh patterns'}",
         f"experiments mapped: {', '.join(sorted(challenge.mapped)) or 'none'}",
         *(f"left out: {name}: {reason}" for name, reason in {**left_out, **decision.left_out}.items()),
     ]
@@ -217,7 +226,7 @@ def _champion(objects: ObjectStore) -> ModelBundle | None:
 
 
 def _list_scans(store: str, spec: RetrainingSpec) -> tuple[dict[str, str], dict[str, str]]:
-    return retraining_inputs.scans_of(open_store(store), spec.experiments)
+    return retraining_inputs.scans_of(open_store(store), spec)
 
 
 def _compare(store: str, challenger: str, champion: str, simulations: list[str], experiments: list[str]) -> Comparison:

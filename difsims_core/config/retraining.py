@@ -42,10 +42,10 @@ class RetrainingSpec(Spec):
         return value
 
     @model_validator(mode="after")
-    def _trains_on_datasets(self) -> RetrainingSpec:
-        if self.training.source == "stream":
+    def _streams_of_a_document(self) -> RetrainingSpec:
+        if self.training.source == "stream" and (self.simulation is None or self.datasets):
             raise ValueError(
-                "training.source: a retraining trains on datasets; set it to stored, or train on fresh patterns with "
-                "`difsims train SPEC.yaml`"
+                "training.source: a stream is of a simulation document; give simulation, and no datasets, or set "
+                "source to stored"
             )
         return self

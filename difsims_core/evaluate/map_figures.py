@@ -128,7 +128,8 @@ def compared_figure(maps: Sequence[tuple[str, Prediction]], truth: Truth | None 
     """
     first = maps[0][1]
     shape, step = _two_dimensional(invalid_pixels(first), first).shape, first.scan_step_nm
-    patches = _phase_patches(first, shares=False)
+    no_crystal = truth is not None and bool((np.asarray(truth.label) < 0).any())
+    patches = [*_phase_patches(first, shares=False), *_extra_patches(invalid=False, no_crystal=no_crystal)]
     figure, panels = _panels(shape, len(maps) + (truth is not None), title, patches)
     if truth is not None:
         label = _two_dimensional(labels_in_phases(truth, first.phases), first)

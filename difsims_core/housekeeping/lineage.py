@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from pydantic import ConfigDict
 
 from difsims_core.errors import CorruptDataError, DifsimsError, InputError, MissingObjectError
+from difsims_core.housekeeping.items import Item, Kind, Lineage
 from difsims_core.moments import moment
 from difsims_core.plain_json import read_json
 from difsims_core.storage import layout
@@ -22,11 +22,10 @@ from difsims_core.storage.objects import ObjectInfo, ObjectStore
 from difsims_core.storage.record_model import Items, Record, SimulationId, Text
 from difsims_core.storage.zarr.arrays import ROOT_DOCUMENT
 
-Kind = Literal["dataset", "library", "model", "report"]
 _READERS = 8  # records are small: the way to the store is what takes time
 LARGEST_REPORT_BYTES = 200_000_000
 _Folders = Mapping[str, list[ObjectInfo]]
-_Describe = Callable[[ObjectStore, str, list[ObjectInfo]], "Item | None"]
+_Describe = Callable[[ObjectStore, str, list[ObjectInfo]], Item | None]
 
 
 class _LineagePart(Record):
@@ -61,68 +60,6 @@ class _LibraryLineage(Record):
     completed: Text
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
-    """A dataset, a library of beam directions, a model or a report, with everything that would go with it.
-
-    Attributes
-    ----------
-    kind, id : str
-        A report has the name of its run.
-    size : int
-        Bytes; of a model with its predictions, scores and figures.
-    made : datetime or None
-        When its own record says that it was made; None: it has no record, its making was stopped or goes on.
-    touched : datetime or None
-        When the latest of its objects was written, as the store says.
-    needs : frozenset of str
-        Ids that it descends from, or names.
-    need_fingerprints : frozenset of str
-        Of datasets that it descends from.
-    fingerprint : str or None
-        Its own, by which it is found again.
-    problem : str
-        Why its record cannot be used; empty when it can.
-    """
-
-    kind: Kind
-    id: str
-    size: int = 0
-    made: datetime | None = None
-    touched: datetime | None = None
-    needs: frozenset[str] = frozenset()
-    need_fingerprints: frozenset[str] = frozenset()
-    fingerprint: str | None = None
-    problem: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Lineage:
-    """All items of a store.
-
-    Attributes
-    ----------
-    items : mapping of str to Item
-        By id.
-    needed_elsewhere : frozenset of str
-        Datasets behind predictions of models that lie in other stores.
-    champions : frozenset of str
-        Models that were made champion once, as the notes beside the registry say.
-    unread : tuple of str
-        Keys of predictions of such models that cannot be read, so that nobody knows which datasets are behind them.
-    """
-
-    items: Mapping[str, Item]
-    needed_elsewhere: frozenset[str] = field(default=frozenset())
-    champions: frozenset[str] = field(default=frozenset())
-    unread: tuple[str, ...] = ()
-
-    def parents(self, item: Item) -> list[Item]:
-        """Return what an item descends from, as far as this store holds it."""
-        named = [self.items[need] for need in item.needs if need in self.items]
-        return named + [other for other in self.items.values() if other.fingerprint in item.need_fingerprints]
-
-
 def read_lineage(store: ObjectStore) -> Lineage:
     """Return what a store holds; what is no dataset, library, model or report is not in it.
 
@@ -152,6 +89,8 @@ def read_lineage(store: ObjectStore) -> Lineage:
     with ThreadPoolExecutor(_READERS) as pool:
         items = [future.result() for future in [pool.submit(one) for one in jobs]]
         behind = dict(zip(foreign, pool.map(partial(_datasets_behind, store), foreign), strict=True))
+    states = models.get(layout.TRAINING_STATES.rpartition("/")[2], ())
+    items += _trainings(states)
     notes = models.get(layout.CHAMPION_NOTES.rpartition("/")[2], ())
     champions = frozenset(name for info in notes for name in layout.find_ids(info.key))
     found = {item.id: item for item in items if item is not None}
@@ -246,6 +185,19 @@ def _model(libraries: frozenset[str], store: ObjectStore, name: str, objects: li
     except (CorruptDataError, ValueError) as error:
         named = layout.find_ids(data.decode(errors="replace")) - {name}  # what it still tells of its lineage is kept
         return item(needs=named | libraries, problem=f"{store.url(key)}: {error}")
+
+
+def _trainings(states: Iterable[ObjectInfo]) -> list[Item]:
+    """Return the trainings that have left what they go on from; nothing descends from them."""
+    by_training: dict[str, list[ObjectInfo]] = defaultdict(list)
+    for info in states:
+        name = info.key.removeprefix(f"{layout.TRAINING_STATES}/").partition("/")[0]
+        if layout.is_fingerprint(name):
+            by_training[name].append(info)
+    return [
+        Item("training", layout.training_id(name), _size(objects), touched=_latest(objects))
+        for name, objects in by_training.items()
+    ]
 
 
 def _require_own(found: str, name: str) -> None:

@@ -170,6 +170,8 @@ def _delete(store: ObjectStore, decision: RetentionDecision) -> None:
             fingerprint = name.removeprefix("lib-")
             store.delete(layout.library_completion(fingerprint))
             store.delete_tree(layout.library(fingerprint))
+        case "training":
+            store.delete_tree(layout.training_states(name.removeprefix("training-")))
         case "model":
             _forget(store, decision, layout.model_index)
             store.delete(layout.model_record(name))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from difsims_core.errors import InputError
-from difsims_core.housekeeping.lineage import Item, Lineage
+from difsims_core.housekeeping.items import Item, Lineage
 from difsims_core.models.registry import ModelRegistry
 from difsims_core.moments import moment
 
@@ -24,7 +24,7 @@ _NOBODY = {
     "library": "no kept dataset is drawn from it; it is computed again when it is needed",
 }
 _HOW = {"cnn-": "descends from it", "sim-": "is drawn from it, or may be"}
-_ORDER = ("report", "model", "dataset", "library")  # what shows goes before what is shown
+_ORDER = ("report", "training", "model", "dataset", "library")  # what shows goes before what is shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class RetentionDecision:
     Attributes
     ----------
     kind : str
-        ``dataset``, ``library``, ``model`` or ``report``.
+        ``dataset``, ``library``, ``model``, ``report``, or ``training``: one that was stopped.
     id : str
         Its id or name.
     size : int

@@ -108,6 +108,11 @@ class _Simulation(RecordPart):
     parameters: Annotated[SimulationSpec, PlainValidator(_simulation)]
     fingerprint: Sha256
     crystals: Annotated[Items[CrystalRecord], Field(min_length=1, max_length=1000)]
+    libraries: Annotated[Items[Sha256], Field(max_length=1000)] | None = None
+
+    def streamed(self) -> StreamedSimulation:
+        """Return what was simulated."""
+        return StreamedSimulation(self.parameters, self.fingerprint, self.crystals, self.libraries)
 
 
 class CommonFields(Record):
@@ -151,9 +156,7 @@ class CommonFields(Record):
         same = ("id", "phases", "preprocessing", "sim_ids", "sim_fingerprints", "training", "training_fingerprint")
         return {
             **{name: getattr(self, name) for name in (*same, "versions", "created")},
-            "simulation": None
-            if self.simulation is None
-            else StreamedSimulation(self.simulation.parameters, self.simulation.fingerprint, self.simulation.crystals),
+            "simulation": None if self.simulation is None else self.simulation.streamed(),
             "q_axis": np.array(self.q_axis_per_angstrom, np.float64),
             "split": self.split.model_dump(),
             "metrics": self.metrics.model_dump(),

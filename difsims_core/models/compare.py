@@ -68,16 +68,17 @@ def compare(
     refused = why_incomparable(challenger, champion)
     if refused:
         return replace(nothing, refused=refused)
+    opened = _datasets(store, challenger, simulations)
     if challenger.simulation is not None:
-        data, seeds = (
-            streamed_training_data(store, challenger.simulation, challenger.training),
-            [challenger.simulation.spec.seed],
-        )
+        data = streamed_training_data(store, challenger.simulation, challenger.training)
+        seeds = [challenger.simulation.spec.seed]
     else:
-        named = [open_simulation(name, store) for name in simulations or ()]
-        opened = named or [_own_dataset(name, store) for name in challenger.sim_ids]
         data, seeds = _stored(opened, challenger)
-    held_out = _count_right(challenger, champion, data, _shared(seeds, seen_seeds(store, champion)), progress)
+    theirs = _for_the_other(data, opened, challenger, champion)
+    if theirs is None:
+        return replace(nothing, refused=_other_form(challenger, champion))
+    shared = _shared(seeds, seen_seeds(store, champion))
+    held_out = _count_right(challenger, champion, (data, theirs), shared, progress)
     scans, left_out = compare_scans(store, challenger.id, champion.id, experiments)
     return replace(nothing, held_out=held_out, scans=scans, left_out=left_out)
 
@@ -86,16 +87,42 @@ def why_incomparable(challenger: ModelBundle, champion: ModelBundle) -> str:
     """Return why two models do not answer the same question, or an empty text."""
     if sorted(challenger.phases) != sorted(champion.phases):
         return f"the challenger knows {', '.join(challenger.phases)}, the champion {', '.join(champion.phases)}"
+    if challenger.preprocessing.sqrt != champion.preprocessing.sqrt:
+        return "only one of the two takes square roots of the patterns"
+    if challenger.input.array != champion.input.array:
+        return ""  # a dataset may hold both
     here, there = challenger.q_axis, champion.q_axis
     if here.shape != there.shape or not np.allclose(here, there, rtol=0, atol=SAME_AXIS_PER_ANGSTROM):
         ends = [f"{len(q)} points {q[0]:.4f} … {q[-1]:.4f} Å⁻¹" for q in (here, there)]
         return f"the challenger takes patterns of {ends[0]}, the champion of {ends[1]}"
-    if (challenger.input.kind, challenger.other_axes) != (champion.input.kind, champion.other_axes):
-        forms = [f"{model.input} of shape {model.input_shape}" for model in (challenger, champion)]
-        return f"the challenger takes {forms[0]}, the champion {forms[1]}"
-    if challenger.preprocessing.sqrt != champion.preprocessing.sqrt:
-        return "only one of the two takes square roots of the patterns"
-    return ""
+    return _other_form(challenger, champion) if challenger.other_axes != champion.other_axes else ""
+
+
+def _other_form(challenger: ModelBundle, champion: ModelBundle) -> str:
+    forms = [f"{model.input} of shape {model.input_shape}" for model in (challenger, champion)]
+    return f"the challenger takes {forms[0]}, the champion {forms[1]}, and no dataset here holds both"
+
+
+def _datasets(store: ObjectStore, challenger: ModelBundle, simulations: Iterable[str] | None) -> list[Simulation]:
+    named = [open_simulation(name, store) for name in simulations or ()]
+    return named or [_own_dataset(name, store) for name in challenger.sim_ids]
+
+
+def _for_the_other(
+    data: TrainingData, simulations: Sequence[Simulation], challenger: ModelBundle, champion: ModelBundle
+) -> TrainingData | None:
+    """Return the challenger's rows as the champion takes them; None where the datasets do not hold them so."""
+    array = champion.input.array
+    if challenger.input.array == array:
+        return data
+    if challenger.simulation is not None or not all(array in simulation for simulation in simulations):
+        return None
+    same_rows = {"max_patterns": challenger.training.max_patterns, "source": "stored"}
+    found = load_training_data(simulations, champion.training.model_copy(update=same_rows))
+    fits = found.stream.input_shape == champion.input_shape and np.allclose(
+        found.q_axis, champion.q_axis, rtol=0, atol=SAME_AXIS_PER_ANGSTROM
+    )
+    return found if fits else None
 
 
 def seen_seeds(store: ObjectStore, model: ModelBundle) -> frozenset[int] | None:
@@ -135,7 +162,7 @@ def compare_held_out(
         Called with the number of patterns that are done.
     """
     data, seeds = _stored(simulations, challenger)
-    return _count_right(challenger, champion, data, _shared(seeds, seen), progress)
+    return _count_right(challenger, champion, (data, data), _shared(seeds, seen), progress)
 
 
 def _stored(simulations: Sequence[Simulation], challenger: ModelBundle) -> tuple[TrainingData, list[int]]:
@@ -152,15 +179,17 @@ def _shared(seeds: Sequence[int], seen: frozenset[int] | None) -> list[bool]:
 def _count_right(
     challenger: ModelBundle,
     champion: ModelBundle,
-    data: TrainingData,
+    data: tuple[TrainingData, TrainingData],
     shared: Sequence[bool],
     progress: Callable[[int], None] | None,
 ) -> HeldOut:
-    order = {name: index for index, name in enumerate(data.phases)}
-    tally = HeldOut.start(data.phases)
-    for patterns, labels in _batches(_common_rows(data, champion, shared)):
-        right = [_answers(model, order, patterns) == labels for model in (challenger, champion)]
-        tally = tally.add(labels, *right)
+    """Count on the rows of the challenger's data, and the same rows as the champion takes them."""
+    phases = data[0].phases
+    order = {name: index for index, name in enumerate(phases)}
+    tally = HeldOut.start(phases)
+    for *patterns, labels in _batches(_common_rows(data, champion, shared)):
+        models = zip((challenger, champion), patterns, strict=True)
+        tally = tally.add(labels, *(_answers(model, order, taken) == labels for model, taken in models))
         if progress is not None:
             progress(tally.n)
     return tally
@@ -231,31 +260,33 @@ def _scan_of(store: ObjectStore, model: str, name: str) -> str:
 
 
 def _common_rows(
-    data: TrainingData, champion: ModelBundle, shared: Sequence[bool]
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield the patterns and classes of rows held out for both models, a window at a time."""
-    own, other = data.stream, champion.training
-    for source, seen in zip(own.sources, shared, strict=True):
+    data: tuple[TrainingData, TrainingData], champion: ModelBundle, shared: Sequence[bool]
+) -> Iterator[tuple[np.ndarray, ...]]:
+    """Yield the patterns, as either model takes them, and classes of rows held out for both, a window at a time."""
+    own, other = data[0].stream, champion.training
+    for source, theirs, seen in zip(own.sources, data[1].stream.sources, shared, strict=True):
         for start in range(0, source.n_rows, source.window_rows):
-            rows = np.arange(start, min(start + source.window_rows, source.n_rows))
+            stop = min(start + source.window_rows, source.n_rows)
+            rows = np.arange(start, stop)
             keep = part_of(rows, own.held_out_fraction, own.seed) == Part.TEST
             if seen:
                 keep &= part_of(rows, other.held_out_fraction, other.seed) == Part.TEST
             if keep.any():
-                yield source.read(start, int(rows[-1]) + 1, keep)
+                patterns, labels = source.read(start, stop, keep)
+                yield patterns, patterns if theirs is source else theirs.read(start, stop, keep)[0], labels
 
 
-def _batches(windows: Iterable[tuple[np.ndarray, np.ndarray]]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _batches(windows: Iterable[tuple[np.ndarray, ...]]) -> Iterator[tuple[np.ndarray, ...]]:
     """Join small windows to batches worth a call of a classifier."""
-    held: list[tuple[np.ndarray, np.ndarray]] = []
+    held: list[tuple[np.ndarray, ...]] = []
     for window in windows:
         held.append(window)
-        rows = rows_in_memory(window[0].shape[1:], _BATCH_ROWS)
-        if sum(len(labels) for _, labels in held) >= rows:
-            yield np.concatenate([x for x, _ in held]), np.concatenate([y for _, y in held])
+        rows = min(rows_in_memory(patterns.shape[1:], _BATCH_ROWS) for patterns in window[:-1])
+        if sum(len(labels) for *_, labels in held) >= rows:
+            yield tuple(map(np.concatenate, zip(*held, strict=True)))
             held = []
     if held:
-        yield np.concatenate([x for x, _ in held]), np.concatenate([y for _, y in held])
+        yield tuple(map(np.concatenate, zip(*held, strict=True)))
 
 
 def _answers(model: ModelBundle, order: Mapping[str, int], patterns: np.ndarray) -> np.ndarray:

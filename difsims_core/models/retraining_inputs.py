@@ -13,14 +13,17 @@ from difsims_core.config.retraining import RetrainingSpec
 from difsims_core.dataset.open import Simulation, open_simulation
 from difsims_core.errors import InputError, StoreError
 from difsims_core.learn.classifiers.base import ClassifierInput, input_of
+from difsims_core.learn.data.streamed_simulation import StreamedSimulation
 from difsims_core.learn.data.training_data import training_fingerprint
+from difsims_core.learn.measured_scan import has_polar_patterns
 from difsims_core.models.dataset_kind import Kind, document_of, kind_of, kind_to_come
 from difsims_core.models.registry_record import ModelRegistry, RecordedDecision
 from difsims_core.scans.intake import scans_to_predict
-from difsims_core.scans.listing import list_scans, scan_key
+from difsims_core.scans.listing import list_scans, polar_scans, scan_key
 from difsims_core.simulation.versions import versions_of
 from difsims_core.storage.ids import list_simulations
 from difsims_core.storage.names import url_name
+from difsims_core.storage.npz.contracts import experiment_name
 from difsims_core.storage.objects import expand_urls, local_copy
 from difsims_core.version import __version__
 
@@ -38,7 +41,7 @@ class Ingredients:
     Attributes
     ----------
     simulations : tuple of str
-        Fingerprints of the datasets.
+        Fingerprints of the datasets, or of that which a stream would have made.
     scans : tuple of str
         Name of each experiment, with size and ETag or SHA-256.
     spec : RetrainingSpec
@@ -52,7 +55,10 @@ class Ingredients:
     @classmethod
     def of(cls, datasets: Iterable[Simulation], scans: Mapping[str, str], spec: RetrainingSpec) -> Ingredients:
         """Return those of datasets and of the scans that `scans_of` has found."""
-        return cls(tuple(sorted(dataset.fingerprint for dataset in datasets)), tuple(scans.values()), spec)
+        simulations = [dataset.fingerprint for dataset in datasets]
+        if spec.training.source == "stream" and spec.simulation is not None:
+            simulations = [StreamedSimulation.of(spec.simulation, spec.training).fingerprint]
+        return cls(tuple(sorted(simulations)), tuple(scans.values()), spec)
 
     def digest(self) -> str:
         """Return the SHA-256 of all of it, of the rule, and of the code at work.
@@ -79,8 +85,8 @@ def choose_datasets(
 ) -> list[Simulation]:
     """Return the datasets to train on; none when the store holds none that fits.
 
-    Of datasets of the same document only the latest is taken from the store: the others are of an older engine, or of
-    crystal files that have been revised.
+    A stream is trained on none. Of datasets of the same document only the latest is taken from the store: the others
+    are of an older engine, or of crystal files that have been revised.
 
     Parameters
     ----------
@@ -101,6 +107,8 @@ def choose_datasets(
     StoreError
         If a listed dataset is missing or incomplete.
     """
+    if spec.training.source == "stream":
+        return []
     if spec.datasets:
         names = [*spec.datasets, *([simulated] if simulated else [])]
         return [open_simulation(name, store) for name in names]
@@ -141,15 +149,16 @@ def check_simulation(spec: RetrainingSpec, champion: ModelBundle | None) -> None
         )
 
 
-def scans_of(store: ObjectStore, experiments: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:
+def scans_of(store: ObjectStore, spec: RetrainingSpec) -> tuple[dict[str, str], dict[str, str]]:
     """Return the scans to compare on, URL → what tells its content from another, and those left out with the reason.
 
     Parameters
     ----------
     store
         Its ``experiments/profiles`` are the default, without scans that cannot be read as they are.
-    experiments
-        Files, folders, globs or URLs; none: the default, which may be empty.
+    spec
+        Its ``experiments``: files, folders, globs or URLs; none: the default, which may be empty. Where its classifier
+        takes polar patterns, scans without them are left out.
 
     Raises
     ------
@@ -157,10 +166,15 @@ def scans_of(store: ObjectStore, experiments: Sequence[str]) -> tuple[dict[str, 
         If one of those listed stands for nothing.
     """
     listed = {info.key: info for info in list_scans(store)}
-    urls, left = (expand_urls(experiments), {}) if experiments else scans_to_predict(store)
-    scans = {}
+    urls, left = (expand_urls(spec.experiments), {}) if spec.experiments else scans_to_predict(store)
+    takes_polar, scans = input_of(spec.training).kind == "polar", {}
+    polar = polar_scans(store) if takes_polar else frozenset[str]()
     for url in urls:
-        info = listed.get(scan_key(store, url) or "")
+        key = scan_key(store, url) or ""
+        info = listed.get(key)
+        if takes_polar and key not in polar and (key or not has_polar_patterns(url)):
+            left[experiment_name(url)] = "no polar patterns, which this classifier takes"
+            continue
         scans[url] = f"{url_name(url)} {_sha256(url) if info is None else f'{info.size} {info.etag}'}"
     return scans, left
 
@@ -182,7 +196,16 @@ def _wanted(
     spec: RetrainingSpec, champion: ModelBundle | None, kinds: Sequence[Kind], simulated: Kind | None
 ) -> Kind | None:
     if champion is not None and (not spec.phases or sorted(spec.phases) == sorted(champion.phases)):
+        if champion.input.array != input_of(spec.training).array:  # its axis is that of other patterns
+            phases, sqrt = tuple(sorted(champion.phases)), champion.preprocessing.sqrt
+            kinds = [kind for kind in kinds if (kind.phases, kind.sqrt) == (phases, sqrt)]
+            return _only(kinds, simulated)
         return Kind(tuple(sorted(champion.phases)), champion.input_shape, champion.q_axis, champion.preprocessing.sqrt)
+    return _only(kinds, simulated)
+
+
+def _only(kinds: Sequence[Kind], simulated: Kind | None) -> Kind | None:
+    """Return the kind of the dataset that was simulated for this, or else that of all datasets."""
     if simulated is not None or not kinds:
         return simulated
     others = [kind for kind in kinds if not kind.fits(kinds[0])]

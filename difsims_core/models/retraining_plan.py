@@ -37,7 +37,7 @@ class RetrainingPlan:
     datasets : tuple of str
         Ids of the datasets that are there to train on.
     patterns : int
-        In these datasets and the one that would be simulated.
+        In these datasets and the one that would be simulated, or in an epoch of a stream.
     scans : tuple of str
         URLs of the scans that would be mapped to compare the two.
     left_out : mapping of str to str
@@ -73,19 +73,20 @@ def plan_retraining(store: ObjectStore, spec: RetrainingSpec) -> RetrainingPlan:
     registry = read_registry(store)
     bundle = None if registry.champion is None else load_bundle(registry.champion.model, store)
     check_simulation(spec, bundle)
-    dataset = None if spec.simulation is None else find(store, spec.simulation)[1]
+    streamed = spec.simulation if spec.training.source == "stream" else None
+    dataset = None if spec.simulation is None or streamed else find(store, spec.simulation)[1]
     simulated = dataset.id if dataset is not None and dataset.complete else None
-    simulates = 0 if spec.simulation is None or simulated is not None else spec.simulation.n_patterns
+    simulates = 0 if spec.simulation is None or streamed or simulated is not None else spec.simulation.n_patterns
     datasets = choose_datasets(store, spec, bundle, simulated)
-    scans, left_out = scans_of(store, spec.experiments)
+    scans, left_out = scans_of(store, spec)
     check_names(list(scans))
     digest = Ingredients.of(datasets, scans, spec).digest()
     return RetrainingPlan(
         champion=None if bundle is None else bundle.id,
         simulates=simulates,
         datasets=tuple(sim.id for sim in datasets),
-        patterns=simulates + sum(sim.n_patterns for sim in datasets),
+        patterns=simulates + sum(sim.n_patterns for sim in datasets) + (streamed.n_patterns if streamed else 0),
         scans=tuple(scans),
         left_out=left_out,
-        before=None if simulates or not datasets else earlier_decision(registry, digest),
+        before=None if simulates or not (datasets or streamed) else earlier_decision(registry, digest),
     )

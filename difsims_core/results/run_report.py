@@ -117,6 +117,8 @@ def write_report(
             for record in records
         )
         compared = compared_maps(records, labels, spec.truth_folder)
+        for name, picture in compared.items():
+            store.write(compared_picture(first.id, name), picture)
         if simulation is None:
             introduction = f"{spec.simulation.n_patterns:,} fresh patterns an epoch, seed {spec.simulation.seed}"
             example_q, examples = _fresh_profiles(store, spec.simulation)
@@ -161,6 +163,11 @@ def report_map(store: ObjectStore, record: EvaluationRecord, *, with_truth: bool
     truth = None if pictures.truth is None else store.read(pictures.truth)
     scan = verdict_of_map(store, record.prediction)
     return ReportMap(record.evaluation(), store.read(pictures.phase_map), truth, scan, by)
+
+
+def compared_picture(model: str, name: str) -> str:
+    """Return the key of the picture of the maps of a scan side by side, beside the first of the models of a run."""
+    return layout.figure(model, f"{name}-side-by-side.png")
 
 
 def compared_maps(

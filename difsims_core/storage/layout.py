@@ -185,6 +185,11 @@ def training_states(fingerprint: str) -> str:
     return f"{TRAINING_STATES}/{_check_fingerprint(fingerprint)}"
 
 
+def training_id(fingerprint: str) -> str:
+    """Return what a training that was stopped is called by."""
+    return f"training-{_check_fingerprint(fingerprint)}"
+
+
 def training_state(fingerprint: str, network: str) -> str:
     """Return the key of the record of how far a network of a training is."""
     return f"{training_states(fingerprint)}/{check_name(network)}.json"

@@ -16,6 +16,8 @@ from difsims_core.models.recipes import find_model, training_for, with_crystals
 from difsims_core.models.registry import resolve_model
 from difsims_core.models.work_left import Work, in_words, work_left
 from difsims_core.results.evaluate_map import candidate_phases, locations_of
+from difsims_core.scans.raw_listing import raw_key
+from flows.execution.steps import read_raw_one
 
 if TYPE_CHECKING:
     from difsims_core.config.learning import TrainingDocument
@@ -108,7 +110,7 @@ def plan_by_phases(
     names = [name for text in phases for name in _names(text)]
     kind = "polar" if preprocessing.integration.polar else "profile"
     training = training_for(document, kind)
-    energies = [_beam_energy_kv(scan, preprocessing) for scan in scans]
+    energies = [_beam_energy_kv(store, scan, preprocessing) for scan in scans]
     models: list[WantedModel] = []
     story: list[str] = []
     distinct = list(dict.fromkeys(energies))
@@ -150,9 +152,12 @@ def _names(text: str) -> list[str]:
     return names
 
 
-def _beam_energy_kv(scan: str, preprocessing: PreprocessingSpec) -> float:
+def _beam_energy_kv(store: ObjectStore, scan: str, preprocessing: PreprocessingSpec) -> float:
+    """Return what the file says, or the document; a scan that was uploaded is first read by a process with limits."""
     from difsims_core.experiment.open_scan import open_raw_scan
 
+    if raw_key(store, scan) is not None:
+        read_raw_one(scan, preprocessing)
     found = open_raw_scan(scan, preprocessing.reading).beam_energy_kv
     if found is None:
         raise ExperimentError(

@@ -9,12 +9,17 @@ import pytest
 
 from difsims_core.config.documents import load_spec, make_spec
 from difsims_core.config.pipeline import PipelineSpec
+from difsims_core.config.retraining import RetrainingSpec
 from difsims_core.errors import InputError
+from difsims_core.families import CLASSIFIERS
 from difsims_core.learn.bundle import load_bundle
+from difsims_core.models.retraining_plan import plan_retraining
 from difsims_core.resources import samples_folder
 from difsims_core.storage.npz.contracts import predicted_name, read_prediction, read_profiles, write_profiles
 from difsims_core.storage.objects import open_store, read_url
 from flows.pipeline import PipelineResult, pipeline
+from flows.retrain import retrain
+from tests.learn.nearest_mean import NearestMean
 
 SIMULATION = {"n_patterns": 900, "seed": 6, "phases": ["gratia_2h", "pb"], "output": {"x_all": False, "polar": {}}}
 POLAR = {"network": "polar_harmonics", "epochs": 1}
@@ -111,3 +116,24 @@ def test_the_recipe_trains_on_what_it_simulates():
     assert spec.training.takes_polar
     assert spec.simulation.output.polar is not None
     assert spec.raw_scans == spec.experiments == ()
+
+
+def test_a_retraining_on_fresh_patterns_needs_no_dataset(tmp_path, monkeypatch):
+    monkeypatch.setitem(CLASSIFIERS.loaded, "nearest_mean", NearestMean)
+    training = {"kind": "nearest_mean", "takes": "reduced", "source": "stream"}
+    document = {"training": training, "rule": {"above_chance_fraction": 0}}
+    spec = make_spec({"simulation": SIMULATION} | document, RetrainingSpec)
+    assert plan_retraining(open_store(tmp_path), spec).trains
+    first = retrain(spec, tmp_path.as_uri())
+    store = open_store(tmp_path)
+    assert not store.list("simulations")
+    assert first["promoted"], first["why"]
+    again = retrain(spec, tmp_path.as_uri())
+    assert (again["model"], again["promoted"]) == (first["model"], False)
+    assert not plan_retraining(store, spec).trains
+    other = make_spec({"simulation": SIMULATION | {"seed": 7}} | document, RetrainingSpec)
+    challenger = retrain(other, tmp_path.as_uri())
+    assert challenger["model"] != first["model"]
+    assert challenger["champion"] == first["model"], challenger["why"]
+    with pytest.raises(InputError, match="give simulation"):
+        make_spec({"training": training}, RetrainingSpec)

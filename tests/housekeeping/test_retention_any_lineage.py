@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from difsims_core.housekeeping.lineage import Item, Lineage
+from difsims_core.housekeeping.items import Item, Lineage
 from difsims_core.housekeeping.retention_plan import RetentionPolicy, decide
 from difsims_core.models.registry import Champion, ModelRegistry
 from tests.effort import examples

@@ -96,6 +96,11 @@ def test_a_kept_model_of_a_stream_may_need_any(store, champion_data, kind, stays
     simulation = {"parameters": {"orientations": {"kind": kind}}}
     rewrite(store, layout.model_record(streamed), simulation=simulation)
     assert (library in going(plan_for(store))) != stays
+    if kind == "library":
+        for named in (True, False):
+            told = simulation | {"libraries": [library.removeprefix("lib-")] if named else []}
+            rewrite(store, layout.model_record(streamed), simulation=told)
+            assert (library in going(plan_for(store))) != named
     rewrite(store, layout.model_record(streamed), id="cnn-of-another")
     assert library not in going(plan_for(store))
 

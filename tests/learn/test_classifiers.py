@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -150,7 +151,15 @@ def test_models_are_compared_and_promoted_by_what_they_declare(store, simulation
     np.testing.assert_array_equal(same.held_out.counts[:, 1, 0] + same.held_out.counts[:, 0, 1], 0)
     assert not decide(PromotionSpec(), same).promote, "it is not better"
     assert compare(store, polar, polar).held_out.n == polar.split["n_test"]
-    assert "polar patterns of shape (147, 360)" in why_incomparable(polar, first)
+    assert not why_incomparable(polar, first), "the dataset holds patterns for both"
+    both = compare(store, polar, first)
+    assert both.held_out.n == polar.split["n_test"]
+    right = both.held_out.counts
+    np.testing.assert_array_equal(right.sum(axis=(1, 2)), same.held_out.counts.sum(axis=(1, 2)))
+    assert right[:, :, 1].sum() == same.held_out.counts[:, :, 1].sum(), "the champion's answers are those on profiles"
+    bare = build_fake(store, SimulationSpec.model_validate({"n_patterns": 600, "output": {"polar_px": True}}))
+    other = replace(first, q_axis=first.q_axis + 0.01)
+    assert "polar patterns of shape (147, 360)" in compare(store, polar, other, simulations=[bare.id]).refused
     assert decide_first(PromotionSpec(), first.metrics).why
     promote_by_hand(store, polar.id, why="polar patterns tell more")
     assert resolve_model(store, "champion") == polar.id

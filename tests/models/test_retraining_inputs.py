@@ -65,6 +65,20 @@ def test_every_complete_dataset_of_the_champions_kind_is_taken(store, caplog):
     assert chosen(store, champion) == set()
 
 
+def test_a_challenger_of_polar_patterns_is_trained_for_the_phases_of_a_champion_of_profiles(store):
+    polar = {"network": "polar_harmonics"}
+    plain, both = build_fake(store, spec()), build_fake(store, spec(seed=4, output={"polar": {}}))
+    build_fake(store, spec(seed=5, phases=[*PHASES, "pb"], output={"polar": {}}))
+    champion = bundle(A, [plain], phases=PHASES)
+    assert chosen(store, champion) == {plain.id, both.id}
+    assert chosen(store, champion, training=polar) == {both.id}
+    build_fake(store, spec(seed=6, output={"polar": {"n_azimuths": 36}}))
+    with pytest.raises(InputError, match="list datasets"):
+        chosen(store, champion, training=polar)
+    to_come = spec(seed=7, output={"polar": {}})
+    assert chosen(store, champion, training=polar, simulation=to_come) == {both.id}, "its grid is the one meant"
+
+
 @pytest.mark.parametrize("error", [KeyError("parameters"), RecursionError("deep"), CorruptDataError("bits")])
 def test_a_damaged_dataset_is_left_out_and_the_others_are_taken(store, caplog, monkeypatch, error):
     good, bad = build_fake(store, spec()), build_fake(store, spec(seed=4))
@@ -173,30 +187,43 @@ def write_scan(url, value=0.0):
 
 
 def test_the_scans_of_the_store_are_known_by_size_and_etag(store, monkeypatch):
-    assert scans_of(store, ()) == ({}, {})
+    assert scans_of(store, RetrainingSpec()) == ({}, {})
     for name in ("roi_2", "roi_1"):
         write_scan(store.url(layout.experiment_profiles(name)))
     store.write(f"{layout.PROFILES}/notes.txt", b"nothing")
     monkeypatch.setattr(retraining_inputs, "local_copy", lambda _url: pytest.fail("read for its checksum"))
-    before, left_out = scans_of(store, ())
+    before, left_out = scans_of(store, RetrainingSpec())
     assert [url.rpartition("/")[2] for url in before] == ["roi_1_radial_crop.npz", "roi_2_radial_crop.npz"]
     assert left_out == {}
-    assert scans_of(store, ()) == (before, {})
+    assert scans_of(store, RetrainingSpec()) == (before, {})
     write_scan(store.url(layout.experiment_profiles("roi_1")), value=1.0)
-    after, _ = scans_of(store, ())
+    after, _ = scans_of(store, RetrainingSpec())
     assert [before[url] == after[url] for url in before] == [False, True]
+
+
+def test_scans_without_polar_patterns_are_left_to_other_models(store, tmp_path):
+    for name in ("roi_1", "roi_2"):
+        write_scan(store.url(layout.experiment_profiles(name)))
+    store.write(f"{layout.experiment_polar('roi_2')}/zarr.json", b"{}")
+    write_scan(tmp_path / "roi_3.npz")
+    polar = {"training": {"network": "polar_harmonics"}}
+    found, left_out = scans_of(store, RetrainingSpec.model_validate(polar))
+    assert [url.rpartition("/")[2] for url in found] == ["roi_2_radial_crop.npz"]
+    assert left_out == {"roi_1_radial_crop": "no polar patterns, which this classifier takes"}
+    elsewhere = RetrainingSpec.model_validate(polar | {"experiments": [str(tmp_path / "roi_3.npz")]})
+    assert scans_of(store, elsewhere) == ({}, {"roi_3": "no polar patterns, which this classifier takes"})
 
 
 def test_scans_elsewhere_are_known_by_their_bytes(store, tmp_path):
     path = tmp_path / "scans" / "roi_1.npz"
     write_scan(path)
-    (before,) = scans_of(store, [str(path)])[0].values()
+    (before,) = scans_of(store, RetrainingSpec(experiments=(str(path),)))[0].values()
     write_scan(path)
-    assert list(scans_of(store, [str(path.parent)])[0].values()) == [before]
+    assert list(scans_of(store, RetrainingSpec(experiments=(str(path.parent),)))[0].values()) == [before]
     write_scan(path, value=1.0)
-    assert list(scans_of(store, [str(path)])[0].values()) != [before]
+    assert list(scans_of(store, RetrainingSpec(experiments=(str(path),)))[0].values()) != [before]
     with pytest.raises(InputError, match=r"/\*\.npz"):
-        scans_of(store, [str(tmp_path / "*.npz")])
+        scans_of(store, RetrainingSpec(experiments=(str(tmp_path / "*.npz"),)))
 
 
 BASE = Ingredients(("1" * 64, "2" * 64), ("roi_1 5 a", "roi_2 5 b"), ALL)

@@ -34,11 +34,14 @@ class StreamedSimulation:
         Of the dataset that it would have made.
     crystals : tuple of CrystalRecord
         The phases, in the order of the labels.
+    libraries : tuple of str or None
+        Fingerprints of the libraries of beam directions that patterns are drawn from; None: not said, it may be any.
     """
 
     spec: SimulationSpec
     fingerprint: str
     crystals: tuple[CrystalRecord, ...]
+    libraries: tuple[str, ...] | None = None
 
     @classmethod
     def of(cls, spec: SimulationSpec, training: TrainingDocument) -> StreamedSimulation:
@@ -67,4 +70,5 @@ class StreamedSimulation:
             "parameters": self.spec.to_document(),
             "fingerprint": self.fingerprint,
             "crystals": [crystal.model_dump() for crystal in self.crystals],
+            **({} if self.libraries is None else {"libraries": list(self.libraries)}),
         }

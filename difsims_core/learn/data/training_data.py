@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -165,7 +165,7 @@ def streamed_training_data(store: ObjectStore, simulation: StreamedSimulation, s
             preprocessing=simulation.spec.postprocessing,
             sim_ids=(),
             sim_fingerprints=(),
-            simulation=simulation,
+            simulation=replace(simulation, libraries=simulator.libraries),
         )
     )
 
