@@ -5,15 +5,15 @@
 STORE holds the models, and the scans of ``python -m tests.development.scans FOLDER``, preprocessed; ``--truth`` is
 ``FOLDER/truth``. What a model has not mapped yet it maps first. Scored are pixels off boundaries; a grain is right when
 most of its pixels are. Intervals (95 %) are those of grains drawn again, as neighbouring pixels are one observation
-(docs/physics.md §13). Where a map says what the grains are, by ``grain_pred``, that is scored beside it. The AUROC is
-that of amorphous pixels against crystals by confidence. ``--geometry`` prints how well ellipse, centres and calibration
-of the scans were measured. Every such run is a scoring.
+(docs/physics.md §13). Where a map says what all pixels of a grain show together, that is scored too, pixel by pixel, as
+"by grain". The AUROC is that of amorphous pixels against crystals by confidence. ``--geometry`` prints how well
+ellipse, centres and calibration of the scans were measured. Every such run is a scoring.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -31,7 +31,7 @@ from difsims_core.storage.objects import ObjectStore, open_store
 _RESAMPLES = 2000
 _HEAD = (
     f"{'':14} {'pixels':>6} {'right':>6} {'95 % interval':>16} {'grains':>6} {'right':>6} {'95 % interval':>16} "
-    f"{'merged':>6} {'ECE':>6} {'Brier':>6} {'loss':>6} {'AUROC':>6}"
+    f"{'ECE':>6} {'Brier':>6} {'loss':>6} {'AUROC':>6}"
 )
 
 
@@ -43,8 +43,8 @@ class Scored:
     ----------
     label : (n,)
         True class.
-    pred, merged : (n, k)
-        Probabilities of the pixel, and of its grain; NaN where the map has none.
+    pred : (n, k)
+        Probabilities.
     grain : (n,)
         Different for each grain of each scan.
     confidence, amorphous : (n,), (m,)
@@ -53,30 +53,24 @@ class Scored:
 
     label: np.ndarray
     pred: np.ndarray
-    merged: np.ndarray
     grain: np.ndarray
     confidence: np.ndarray
     amorphous: np.ndarray
 
     @classmethod
-    def of(cls, url: str, file: Path, scan: int) -> Scored:
-        """Read a map and its truth."""
+    def of(cls, url: str, file: Path, scan: int, *, by_grain: bool = False) -> Scored | None:
+        """Read a map and its truth; None: the map does not say what grains show."""
         found, truth = read_prediction(url), read_truth(file)
+        if by_grain and found.grain_pred is None:
+            return None
+        pred = found.grain_pred if by_grain and found.grain_pred is not None else found.pred
+        confidence = pred.max(axis=-1) if by_grain or found.confidence is None else found.confidence
         with np.load(file, allow_pickle=False) as arrays:
             grain = arrays["frame"].astype(np.int64) + 10_000 * scan
-        merged = getattr(found, "grain_pred", None)
-        confidence = found.pred.max(axis=-1) if found.confidence is None else found.confidence
         label = labels_in_phases(truth, found.phases)
         inside = np.ones(label.shape, bool) if truth.boundary is None else ~truth.boundary
         known, unknown = inside & (label >= 0), inside & (truth.label < 0)
-        return cls(
-            label[known],
-            found.pred[known].astype(float),
-            np.full_like(found.pred, np.nan)[known] if merged is None else merged[known].astype(float),
-            grain[known],
-            confidence[known],
-            confidence[unknown],
-        )
+        return cls(label[known], pred[known].astype(float), grain[known], confidence[known], confidence[unknown])
 
     @classmethod
     def together(cls, parts: Sequence[Scored]) -> Scored:
@@ -85,7 +79,7 @@ class Scored:
 
     def where(self, chosen: np.ndarray) -> Scored:
         """Return some of the pixels, and no amorphous ones."""
-        names = ("label", "pred", "merged", "grain", "confidence")
+        names = ("label", "pred", "grain", "confidence")
         return Scored(*(getattr(self, name)[chosen] for name in names), amorphous=np.empty(0))
 
     def row(self, name: str, phases: Sequence[str]) -> str:
@@ -94,13 +88,10 @@ class Scored:
         of_grain = np.unique(self.grain, return_inverse=True)[1]
         pixels, hits = np.bincount(of_grain), np.bincount(of_grain, weights=hit)
         grains = hits > pixels / 2
-        merged = np.nan
-        if len(self.merged) and not np.isnan(self.merged).any():
-            merged = (self.merged.argmax(axis=1) == self.label).mean()
         said = classification_scores(self.pred, self.label, phases)
         return (
             f"{name:14} {len(hit):6} {hit.mean():6.3f} {interval(hits, pixels):>16} {len(grains):6} "
-            f"{grains.mean():6.3f} {interval(grains, np.ones(len(grains))):>16} {merged:6.3f} "
+            f"{grains.mean():6.3f} {interval(grains, np.ones(len(grains))):>16} "
             f"{said['expected_calibration_error']:6.3f} {said['brier_score']:6.3f} {said['log_loss']:6.3f} "
             f"{auroc(self.confidence, self.amorphous):6.3f}"
         )
@@ -126,21 +117,31 @@ def score(store: ObjectStore, bundle: ModelBundle, scans: Sequence[str], truth: 
     run = run_prediction(store, bundle, [store.url(layout.experiment_profiles(name)) for name in scans])
     for url, error in run.failures.items():
         print(f"{url}: {error}")
-    parts = {
-        result.name: Scored.of(result.url, truth / f"{result.name.removesuffix('_radial_crop')}_truth.npz", number)
-        for number, result in enumerate(run.results)
-    }
     print(f"\n{bundle.id}\n{_HEAD}")
+    for by_grain in (False, True):
+        parts = {}
+        for number, result in enumerate(run.results):
+            name = result.name.removesuffix("_radial_crop")
+            part = Scored.of(result.url, truth / f"{name}_truth.npz", number, by_grain=by_grain)
+            if part is not None:
+                parts[name] = part
+        if parts:
+            print("by grain" if by_grain else "by pixel")
+            show(parts, bundle.phases)
+
+
+def show(parts: Mapping[str, Scored], phases: Sequence[str]) -> None:
+    """Print a line for each scan, each kind of scan, each phase and all."""
     for name, part in parts.items():
-        print(part.row(name.removesuffix("_radial_crop"), bundle.phases))
+        print(part.row(name, phases))
     for kind in sorted({name.partition("_")[0] for name in parts}):
         same = Scored.together([part for name, part in parts.items() if name.startswith(kind)])
-        print(same.row(f"all {kind}", bundle.phases))
+        print(same.row(f"all {kind}", phases))
     every = Scored.together(list(parts.values()))
-    for label, phase in enumerate(bundle.phases):
+    for label, phase in enumerate(phases):
         if (every.label == label).any():
-            print(every.where(every.label == label).row(phase[:14], bundle.phases))
-    print(every.row("all", bundle.phases))
+            print(every.where(every.label == label).row(phase[:14], phases))
+    print(every.row("all", phases))
 
 
 def show_geometry(store: ObjectStore, scans: Sequence[str], truth: Path) -> None:

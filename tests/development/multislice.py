@@ -1,6 +1,6 @@
 """Make multislice_spots.npz: the spots of grains by multislice with frozen phonons, for scans that choose recipes.
 
-Needs the optional extra ``proof`` (abTEM, ASE): ``python -m tests.development.multislice FILE [--grains 450]``, four
+Needs the optional extra ``proof`` (abTEM, ASE): ``python -m tests.development.multislice FILE [--grains 400]``, four
 seconds a grain on one core; what is there is gone on with, and the file is written anew after every ten grains.
 Nothing of difsims is imported: crystals are read by ASE; scattering factors (Lobato & Van Dyck), wavelength and
 interaction constant are abTEM's.
@@ -226,7 +226,7 @@ def main() -> None:
     """Write the spots of many grains, going on with what the file holds."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("file", type=Path)
-    parser.add_argument("--grains", type=int, default=450)
+    parser.add_argument("--grains", type=int, default=400)
     parser.add_argument("--smeared", action="store_true", help="the mean potential instead of moved atoms")
     arguments = parser.parse_args()
     crystals = [read(CRYSTALS / f"{name}.cif") for name in PHASES]
