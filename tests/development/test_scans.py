@@ -6,17 +6,20 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from diffpy.structure import loadStructure
 from orix.quaternion import Rotation
 from scipy.spatial import cKDTree
+from scipy.spatial.transform import Rotation as Rotation3
 
 from difsims_core import PreprocessingSpec, excited_spots, open_experiment
+from difsims_core.crystal.catalogue import find_crystal
 from difsims_core.experiment.write.write_scan import write_scan as preprocess
 from difsims_core.storage.npz.contracts import read_truth
 from difsims_core.storage.objects import open_store
 from tests.development.agreement import Agreement
 from tests.development.frames import Q_STEP, Optics, Q, share_of_rings, sums_as_density
 from tests.development.mosaic import Mosaic
-from tests.development.scans import PHASES, RECIPES, small, write_scan
+from tests.development.scans import PHASES, RECIPES, WAVELENGTH_ANGSTROM, film_quaternion, small, write_scan
 from tests.development.spots import append, orientation_matrix, read_spots, write_spots
 
 HERE = Path(__file__).parent
@@ -99,6 +102,18 @@ def test_an_orientation_matrix_is_that_of_orix():
     for quaternion in quaternions:
         expected = Rotation(quaternion).to_matrix()[0]
         np.testing.assert_allclose(orientation_matrix(quaternion), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_orientations_of_truth_are_in_the_frame_of_the_films(stored, number):
+    """R turns crystal vectors of diffpy's frame; rows of a frame run along x, the wave along +z: 2g_z/λ + g² = 0."""
+    grain = stored["multislice"].grain(number)
+    reciprocal = np.asarray(loadStructure(find_crystal(PHASES[grain.phase])).lattice.reciprocal().base)
+    hkl = np.stack(np.meshgrid(*[np.arange(-14, 15)] * 3), axis=-1).reshape(-1, 3)
+    g = hkl @ reciprocal / grain.scale @ Rotation3.from_quat(film_quaternion(grain)).as_matrix().T
+    on_sphere = np.abs(g[:, 2] + WAVELENGTH_ANGSTROM * (g**2).sum(axis=1) / 2) < 0.05
+    rows_and_columns = grain.g[:, ::-1]
+    assert cKDTree(g[on_sphere, :2]).query(rows_and_columns)[0].max() < 1e-3
 
 
 def test_truth_has_the_keys_of_the_films(scan):
