@@ -11,6 +11,39 @@ LANES = 16
 
 
 @kernel
+def fill_vectors(patterns, weight, level, out):
+    """Write the vectors of patterns: (shape − level) · weight, 0 where that is no finite number.
+
+    Parameters
+    ----------
+    patterns
+        (n, n_q, n_azimuth) float32 or float64. Of profiles, one azimuth; their shape is that over its mean.
+    weight, level
+        (n_q,) float32 each. The level of polar patterns is the mean of each ring, and this one is 0.
+    out
+        (n, c) float32, zeros beyond n_q · n_azimuth.
+    """
+    n_q, n_azimuth = patterns.shape[1:]
+    for i in range(patterns.shape[0]):
+        scale = 1.0
+        if n_azimuth == 1:
+            total = 0.0
+            for r in range(n_q):
+                total += patterns[i, r, 0]
+            scale = n_q / total if total > 0.0 else 1.0
+        for r in range(n_q):
+            mean = 0.0
+            if n_azimuth > 1:
+                for j in range(n_azimuth):
+                    mean += patterns[i, r, j]
+                mean /= n_azimuth
+            for j in range(n_azimuth):
+                value = np.float32((patterns[i, r, j] * scale - mean - level[r]) * weight[r])
+                out[i, r * n_azimuth + j] = value if abs(value) < np.inf else np.float32(0.0)
+        out[i, n_q * n_azimuth :] = np.float32(0.0)
+
+
+@kernel
 def product(one, other):
     """Return the scalar product of two rows (c,) float32, c a multiple of `LANES`."""
     sums = np.zeros(LANES, np.float32)

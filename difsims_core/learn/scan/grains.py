@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from difsims_core.learn.scan.evidence import Evidence, OpenRegions, together
-from difsims_core.learn.scan.regions import Regions
+from difsims_core.learn.scan.regions import Limits, Regions
 from difsims_core.learn.scan.vectors import PatternVectors, length_of
 
 _BAND_BYTES = 2**26  # of patterns
@@ -108,13 +108,13 @@ class GrainSearch:
             self._regions = Regions(self._nx, length_of(patterns.shape[1:]))
         if self._vectors is None and usable.any():
             self._vectors = PatternVectors.of(patterns[usable])
-        vectors = np.zeros((m, length_of(patterns.shape[1:])), np.float32)
-        if self._vectors is not None:
-            self._vectors.fill(patterns, vectors)
-        least = 0.0 if self._vectors is None else self._vectors.least_product
+        if self._vectors is None:  # nothing can be used so far
+            vectors, limits = np.zeros((m, length_of(patterns.shape[1:])), np.float32), Limits(1.0, 1.0, 0.0)
+        else:
+            vectors, limits = self._vectors.of_patterns(patterns), self._vectors.limits
         pixels = slice(self._done, self._done + m)
         self._done += m
-        band = self._regions.add(vectors, usable.reshape(-1, self._nx), least, last=self._done == len(self._region))
+        band = self._regions.add(vectors, usable.reshape(-1, self._nx), limits, last=self._done == len(self._region))
         self._region[pixels] = band.region
         for number, into in band.joined.items():
             self._parent[number] = into

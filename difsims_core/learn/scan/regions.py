@@ -9,12 +9,29 @@ import numpy as np
 
 from difsims_core.kernels.scan import grains as kernels
 
-_LEAST_LIKENESS = 0.7  # of regions that are merged; a pixel half of one grain, half of another is 0.67 like each
-_LEAST_PART = 0.5  # of its pattern that a pixel shares with the region that takes it in
 _LEAST_WEIGHT, _POWER_OF_WEIGHT = 0.05, 4  # of the part that a pixel shares: those of boundaries have little to say
 _TOUCHING = ((0, 1), (1, -1), (1, 0), (1, 1))
 _NEAR = (*_TOUCHING, (0, 2), (2, 0))
 _BEHIND = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What patterns must have in common.
+
+    Attributes
+    ----------
+    likeness
+        Of regions that are merged.
+    part
+        Of its pattern that a single pixel shares with the region that takes it in.
+    product
+        The least product of two vectors that noise does not make.
+    """
+
+    likeness: float
+    part: float
+    product: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,16 +68,28 @@ class _Nodes:
     strength: np.ndarray
 
     @classmethod
-    def pixels(cls, number: np.ndarray, vectors: np.ndarray, strength: np.ndarray) -> _Nodes:
-        squares = np.einsum("ij,ij->i", vectors, vectors).astype(np.float64)
-        return cls(number, vectors, squares, np.ones(len(number), np.int64), strength)
+    def none(cls, length: int) -> _Nodes:
+        integers, numbers = np.empty(0, np.int64), np.empty(0)
+        return cls(integers, np.empty((0, length), np.float32), numbers, integers, numbers)
 
     def __getitem__(self, which: np.ndarray) -> _Nodes:
         return _Nodes(*(getattr(self, field.name)[which] for field in fields(self)))
 
-    def followed_by(self, others: _Nodes) -> _Nodes:
-        names = [field.name for field in fields(self)]
-        return _Nodes(*(np.concatenate([getattr(self, name), getattr(others, name)]) for name in names))
+    def followed_by(self, number: np.ndarray, vectors: np.ndarray, places: np.ndarray, strength: np.ndarray) -> _Nodes:
+        """Return these regions and, of some pixels, those of one pixel each."""
+        n = len(self.number)
+        sums = np.empty((n + len(places), vectors.shape[1]), np.float32)
+        sums[:n] = self.sums
+        np.take(vectors, places, axis=0, out=sums[n:])
+        squares = np.empty(len(places))
+        kernels.products(vectors, vectors, places, places, squares)
+        return _Nodes(
+            np.concatenate([self.number, number]),
+            sums,
+            np.concatenate([self.squares, squares]),
+            np.concatenate([self.sizes, np.ones(len(places), np.int64)]),
+            np.concatenate([self.strength, strength[places]]),
+        )
 
 
 class Regions:
@@ -73,13 +102,12 @@ class Regions:
     """
 
     def __init__(self, nx: int, length: int) -> None:
-        none = np.empty((0, length), np.float32)
         self._n_seen = 0
-        self._open = _Nodes.pixels(np.empty(0, np.int64), none, np.empty(0))
+        self._open = _Nodes.none(length)
         self._open_at = np.full((1, nx), -1)  # place in it of each pixel of the row before
-        self._behind, self._behind_usable = none, np.zeros((0, nx), bool)
+        self._behind, self._behind_usable = np.empty((0, length), np.float32), np.zeros((0, nx), bool)
 
-    def add(self, vectors: np.ndarray, usable: np.ndarray, least_product: float, *, last: bool) -> MergedBand:
+    def add(self, vectors: np.ndarray, usable: np.ndarray, limits: Limits, *, last: bool) -> MergedBand:
         """Merge a band.
 
         Parameters
@@ -88,25 +116,26 @@ class Regions:
             (m, length) float32, of its pixels row by row.
         usable
             (rows, nx) bool: pixels that have a pattern.
-        least_product
-            The least product of two vectors that noise does not make.
+        limits
+            What patterns of a region have in common.
         last
             Whether it is the last one.
         """
         places = np.flatnonzero(usable)
-        pixels = _Nodes.pixels(self._n_seen + places, vectors[places], self._strengths(vectors, usable)[places])
         n_open = len(self._open.number)
-        nodes = self._open.followed_by(pixels)
+        nodes = self._open.followed_by(self._n_seen + places, vectors, places, self._strengths(vectors, usable))
+        squares = nodes.squares[n_open:].copy()
         at = np.full(usable.shape, -1)
         at.ravel()[places] = n_open + np.arange(len(places))
         pairs = np.concatenate([*_neighbours(np.concatenate([self._open_at, at]), _TOUCHING)])
         pairs = _most_alike_first(nodes, pairs[pairs.max(axis=1, initial=-1) >= n_open])
-        root = _merge(nodes, pairs, least_product)
+        root = _merge(nodes, pairs, limits)
         summed = root.copy()
-        _take_in_single_ones(nodes, pairs, root, least_product)
+        _take_in_single_ones(nodes, pairs, root, limits)
         region, weight = np.full(usable.size, -1), np.zeros(usable.size)
         region[places] = nodes.number[root[n_open:]]
-        weight[places] = _weights(nodes, vectors[places], root[n_open:], root[n_open:] == summed[n_open:])
+        own = np.where(root == summed, 1, 0)[n_open:]
+        weight[places] = _weights(nodes, vectors, places, root[n_open:], own, own * squares)
         joined = {int(nodes.number[i]): int(nodes.number[root[i]]) for i in range(n_open) if root[i] != i}
         finished = self._keep(nodes, root, at[-1], last=last)
         self._n_seen += usable.size
@@ -159,11 +188,11 @@ def _most_alike_first(nodes: _Nodes, pairs: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(pairs[np.argsort(-likeness, kind="stable")])
 
 
-def _merge(nodes: _Nodes, pairs: np.ndarray, least_product: float) -> np.ndarray:
+def _merge(nodes: _Nodes, pairs: np.ndarray, limits: Limits) -> np.ndarray:
     """Merge regions until none is left to be merged, in place; return the root of each node."""
     parent = np.arange(len(nodes.number))
     while kernels.merge_regions(
-        nodes.sums, nodes.squares, nodes.sizes, nodes.strength, pairs, parent, _LEAST_LIKENESS, least_product
+        nodes.sums, nodes.squares, nodes.sizes, nodes.strength, pairs, parent, limits.likeness, limits.product
     ):
         pass
     root = np.empty_like(parent)
@@ -171,7 +200,7 @@ def _merge(nodes: _Nodes, pairs: np.ndarray, least_product: float) -> np.ndarray
     return root
 
 
-def _take_in_single_ones(nodes: _Nodes, pairs: np.ndarray, root: np.ndarray, least_product: float) -> None:
+def _take_in_single_ones(nodes: _Nodes, pairs: np.ndarray, root: np.ndarray, limits: Limits) -> None:
     """Give single pixels to the neighbouring region that most of their pattern is of; it is not added to its sums."""
     single, region = np.concatenate([pairs, pairs[:, ::-1]]).T
     region = root[region]
@@ -181,17 +210,21 @@ def _take_in_single_ones(nodes: _Nodes, pairs: np.ndarray, root: np.ndarray, lea
     kernels.products(nodes.sums, nodes.sums, single, region, product)
     mean = product / nodes.sizes[region]
     part = mean / nodes.strength[region]
-    enough = (part >= _LEAST_PART) & (mean * np.sqrt(nodes.sizes[region]) >= least_product)
+    enough = (part >= limits.part) & (mean * np.sqrt(nodes.sizes[region]) >= limits.product)
     order = np.flatnonzero(enough)[np.argsort(part[enough], kind="stable")]
     root[single[order]] = region[order]  # the last one, of which the largest part is, stays
 
 
-def _weights(nodes: _Nodes, vectors: np.ndarray, root: np.ndarray, summed: np.ndarray) -> np.ndarray:
-    """Return the power of the part of each pixel's pattern that the rest of its region shows; 1 of a single pixel."""
+def _weights(
+    nodes: _Nodes, vectors: np.ndarray, places: np.ndarray, root: np.ndarray, n_own: np.ndarray, own: np.ndarray
+) -> np.ndarray:
+    """Return the power of the part of each pixel's pattern that the rest of its region shows; 1 of a single pixel.
+
+    ``n_own`` and ``own``: 1 and the square of its vector, where a pixel is in the sums of its region.
+    """
     product = np.empty(len(root))
-    kernels.products(vectors, nodes.sums, np.arange(len(root)), root, product)
-    others, strength = nodes.sizes[root] - summed, nodes.strength[root]
-    own = np.where(summed, np.einsum("ij,ij->i", vectors, vectors), 0)
+    kernels.products(vectors, nodes.sums, places, root, product)
+    others, strength = nodes.sizes[root] - n_own, nodes.strength[root]
     known = (others > 0) & (strength > 0)
     part = (product - own) / np.where(known, others * strength, 1)
     return np.where(known, np.clip(part, _LEAST_WEIGHT, 1) ** _POWER_OF_WEIGHT, 1)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from difsims_core.kernels.scan.grains import LANES
+from difsims_core.kernels.scan.grains import LANES, fill_vectors
+from difsims_core.learn.scan.regions import Limits
 
 _POWER = 0.75  # of the intensity of a ring: between weights for noise of its own (1/2) and for contrast (1)
 _LEAST_RING = 1e-3  # of the brightest
+_POLAR = Limits(0.7, 0.5, 0.0)  # a pixel that is half of one grain, half of another is 0.67 like each
+_PROFILES = Limits(0.85, 0.75, 0.0)  # those of other grains have rings in common
 _SIGNIFICANT = 5.0  # standard deviations: of few counts some products come near four by chance
 
 
@@ -23,52 +26,40 @@ class PatternVectors:
 
     Attributes
     ----------
-    weight : (n_q, 1) or (n_q,) float32
-        Of each ring.
-    level : (n_q,) float32, optional
-        Mean profile, of profiles.
-    least_product : float
-        The least product of two vectors that noise does not make.
+    weight, level : (n_q,) float32
+        Of each ring; the mean profile, zeros of polar patterns.
+    limits : Limits
+        What vectors of one grain have in common.
     """
 
     weight: np.ndarray
-    level: np.ndarray | None
-    least_product: float
+    level: np.ndarray
+    limits: Limits
 
     @classmethod
     def of(cls, patterns: np.ndarray) -> PatternVectors:
         """Look at some patterns of the scan (n, n_q, n_φ) or (n, n_q), neighbours one after the other."""
         polar = patterns.ndim == 3
-        level = None if polar else _shapes(patterns).mean(axis=0, dtype=np.float64).astype(np.float32)
-        ring = np.maximum(patterns.mean(axis=(0, 2)) if level is None else level, 0).astype(np.float64)
-        ring[~np.isfinite(ring)] = 0
-        weight = (np.maximum(ring, _LEAST_RING * ring.max(initial=0)) + np.finfo(np.float32).tiny) ** -_POWER
-        weight = (weight / weight.max(initial=1)).astype(np.float32)
-        found = cls(weight[:, None] if polar else weight, level, 0.0)
-        return cls(found.weight, level, _SIGNIFICANT * _noise(found.centred(patterns)))
+        shown = patterns if polar else patterns / np.where((mean := patterns.mean(axis=1)) > 0, mean, 1)[:, None]
+        ring = shown.mean(axis=(0, 2) if polar else 0, dtype=np.float64)
+        level = np.zeros(len(ring), np.float32) if polar else ring.astype(np.float32)
+        ring = np.where(np.isfinite(ring), np.maximum(ring, 0), 0)
+        weight = (np.maximum(ring, _LEAST_RING * ring.max()) + np.finfo(np.float32).tiny) ** -_POWER
+        common = _POLAR if polar else _PROFILES
+        found = cls((weight / weight.max()).astype(np.float32), level, common)
+        vectors = found.of_patterns(patterns)[:, : patterns[0].size].reshape(len(patterns), len(ring), -1)
+        return replace(found, limits=replace(common, product=_SIGNIFICANT * _noise(vectors)))
 
-    def centred(self, patterns: np.ndarray) -> np.ndarray:
-        """Return patterns above their rings, or above the mean profile, weighted; of the same shape, float32."""
-        above = (
-            patterns - patterns.mean(axis=-1, keepdims=True) if self.level is None else _shapes(patterns) - self.level
-        )
-        return np.nan_to_num(above * self.weight, posinf=0.0, neginf=0.0).astype(np.float32, copy=False)
-
-    def fill(self, patterns: np.ndarray, out: np.ndarray) -> None:
-        """Write the vectors of patterns into ``out`` (n, `length_of`), zeros beyond their ends."""
-        n_values = int(np.prod(patterns.shape[1:]))
-        out[:, :n_values] = self.centred(patterns).reshape(len(patterns), -1)
-        out[:, n_values:] = 0
+    def of_patterns(self, patterns: np.ndarray) -> np.ndarray:
+        """Return the vectors of patterns (n, `length_of`) float32, zeros beyond their ends."""
+        out = np.empty((len(patterns), length_of(patterns.shape[1:])), np.float32)
+        fill_vectors(patterns.reshape(*patterns.shape[:2], -1), self.weight, self.level, out)
+        return out
 
 
 def length_of(shape: tuple[int, ...]) -> int:
     """Return how long the vectors of patterns of a shape are."""
     return -(-int(np.prod(shape)) // LANES) * LANES
-
-
-def _shapes(profiles: np.ndarray) -> np.ndarray:
-    mean = profiles.mean(axis=-1, keepdims=True)
-    return profiles / np.where(mean > 0, mean, 1)
 
 
 def _noise(vectors: np.ndarray) -> float:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
 from difsims_core.learn.scan import grains as module
 from difsims_core.learn.scan.grains import GrainSearch
+from tests.learn.scan.agreement import agreement, purity
 from tests.learn.scan.films import Film, by_templates, film
 
 
@@ -20,24 +23,6 @@ def search(scan: Film, *, usable=None, shape=None, pieces=(), patterns=None):
     for part in np.split(np.arange(len(patterns)), pieces):
         found.add(patterns[part], usable[part], of_pixels[part])
     return found.found(), of_pixels
-
-
-def agreement(true: np.ndarray, found: np.ndarray) -> float:
-    """Return the adjusted Rand index; pixels of no grain are each on its own (L. Hubert, P. Arabie, 1985)."""
-    found = np.where(found < 0, -2 - np.arange(len(found)), found)
-    (_, i), (_, j) = (np.unique(labels, return_inverse=True) for labels in (true, found))
-    table = np.zeros((i.max() + 1, j.max() + 1))
-    np.add.at(table, (i, j), 1)
-    both, one, other = ((n * (n - 1) / 2).sum() for n in (table, table.sum(1), table.sum(0)))
-    expected = one * other / (len(true) * (len(true) - 1) / 2)
-    return float((both - expected) / ((one + other) / 2 - expected))
-
-
-def purity(true: np.ndarray, found: np.ndarray) -> float:
-    """Return how many pixels of the grains that were found are of the true grain that most of it is of."""
-    kept = found >= 0
-    right = sum(np.unique(true[found == k], return_counts=True)[1].max() for k in np.unique(found[kept]))
-    return right / kept.sum()
 
 
 @pytest.mark.parametrize(("electrons", "least"), [(40_000, 0.97), (4_000, 0.97), (1_000, 0.93)])
@@ -150,4 +135,27 @@ def test_profiles_of_one_grain_are_merged_too():
     found = GrainSearch(scan.shape, 3, lambda means: np.tile([0.2, 0.5, 0.3], (len(means), 1)))
     found.add(profiles, np.ones(len(profiles), bool), of_pixels)
     number = found.found().number.ravel()
-    assert purity(scan.grain[scan.interior], number[scan.interior]) > 0.9
+    inside = scan.interior
+    assert agreement(scan.grain[inside], number[inside]) > 0.9
+    assert purity(scan.grain[inside], number[inside]) > 0.97
+
+
+def test_memory_grows_with_the_width_of_a_scan_and_not_with_its_height(monkeypatch):
+    monkeypatch.setattr(module, "_BAND_BYTES", 1)
+    monkeypatch.setattr(module, "_AT_ONCE", 8)
+    scan = film(20_000)
+
+    def most_bytes(n_times: int) -> int:
+        found = GrainSearch((24 * n_times, 24), 3, lambda means: np.full((len(means), 3), 1 / 3))
+        usable, of_pixels = np.ones(24, bool), np.full((24, 3), 1 / 3, np.float32)
+        tracemalloc.start()
+        for _ in range(n_times):
+            for row in range(24):
+                found.add(scan.patterns[24 * row : 24 * (row + 1)], usable, of_pixels)
+        assert found.found().number.max() > 20 * n_times
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return most
+
+    most_bytes(1)
+    assert most_bytes(8) < 1.3 * most_bytes(2)
