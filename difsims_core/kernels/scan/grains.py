@@ -17,7 +17,7 @@ def fill_vectors(patterns, weight, level, out):
     Parameters
     ----------
     patterns
-        (n, n_q, n_azimuth) float32 or float64. Of profiles, one azimuth; their shape is that over its mean.
+        (n, n_q, n_azimuth) float32 or float64. Of profiles, one azimuth; their shape is that over its finite mean.
     weight, level
         (n_q,) float32 each. The level of polar patterns is the mean of each ring, and this one is 0.
     out
@@ -27,10 +27,12 @@ def fill_vectors(patterns, weight, level, out):
     for i in range(patterns.shape[0]):
         scale = 1.0
         if n_azimuth == 1:
-            total = 0.0
+            total, n = 0.0, 0
             for r in range(n_q):
-                total += patterns[i, r, 0]
-            scale = n_q / total if total > 0.0 else 1.0
+                if abs(patterns[i, r, 0]) < np.inf:
+                    total += patterns[i, r, 0]
+                    n += 1
+            scale = n / total if total > 0.0 else 1.0
         for r in range(n_q):
             mean = 0.0
             if n_azimuth > 1:

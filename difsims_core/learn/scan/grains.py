@@ -106,9 +106,9 @@ class GrainSearch:
         patterns, usable = self._next_pixels(m)
         if self._regions is None:
             self._regions = Regions(self._nx, length_of(patterns.shape[1:]))
-        if self._vectors is None and usable.any():
+        if self._vectors is None and usable.sum() > 1:
             self._vectors = PatternVectors.of(patterns[usable])
-        if self._vectors is None:  # nothing can be used so far
+        if self._vectors is None:  # nothing to compare so far
             vectors, limits = np.zeros((m, length_of(patterns.shape[1:])), np.float32), Limits(1.0, 1.0, 0.0)
         else:
             vectors, limits = self._vectors.of_patterns(patterns), self._vectors.limits

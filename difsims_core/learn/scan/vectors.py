@@ -40,7 +40,7 @@ class PatternVectors:
     def of(cls, patterns: np.ndarray) -> PatternVectors:
         """Look at some patterns of the scan (n, n_q, n_φ) or (n, n_q), neighbours one after the other."""
         polar = patterns.ndim == 3
-        shown = patterns if polar else patterns / np.where((mean := patterns.mean(axis=1)) > 0, mean, 1)[:, None]
+        shown = patterns if polar else _shapes(patterns)
         ring = shown.mean(axis=(0, 2) if polar else 0, dtype=np.float64)
         level = np.zeros(len(ring), np.float32) if polar else ring.astype(np.float32)
         ring = np.where(np.isfinite(ring), np.maximum(ring, 0), 0)
@@ -60,6 +60,11 @@ class PatternVectors:
 def length_of(shape: tuple[int, ...]) -> int:
     """Return how long the vectors of patterns of a shape are."""
     return -(-int(np.prod(shape)) // LANES) * LANES
+
+
+def _shapes(profiles: np.ndarray) -> np.ndarray:
+    mean = profiles.mean(axis=1, where=np.isfinite(profiles), keepdims=True)
+    return profiles / np.where(mean > 0, mean, 1)
 
 
 def _noise(vectors: np.ndarray) -> float:

@@ -128,9 +128,11 @@ def test_the_smallest_scans(shape):
     assert (number == (-1 if n == 1 else 0)).all()
 
 
-def test_profiles_of_one_grain_are_merged_too():
+@pytest.mark.parametrize("hidden", [0, 3])
+def test_profiles_of_one_grain_are_merged_too(hidden):
     scan = film(40_000)
     profiles = scan.patterns.mean(axis=2)
+    profiles[:, :hidden] = np.nan  # below the range of the classifier
     of_pixels = np.tile(np.float32([0.2, 0.5, 0.3]), (len(profiles), 1))
     found = GrainSearch(scan.shape, 3, lambda means: np.tile([0.2, 0.5, 0.3], (len(means), 1)))
     found.add(profiles, np.ones(len(profiles), bool), of_pixels)
