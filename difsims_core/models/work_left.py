@@ -68,7 +68,7 @@ def work_left(store: ObjectStore, simulation: SimulationSpec, training: Training
     ...     for work in work_left(open_store(folder), SimulationSpec(n_patterns=480_000), TrainingSpec(epochs=2)):
     ...         print(work.what)
     480,000 patterns of 3 phases
-    large_filter on 360,000 of them, at most 2 times
+    large_filter on 360,000 of the patterns, at most 2 times
     """
     return tuple(_work(store, simulation, training))
 
@@ -110,7 +110,7 @@ def _work(store: ObjectStore, simulation: SimulationSpec, training: TrainingDocu
         yield from _libraries(store, simulation)
         seconds = simulation.n_patterns / _SIMULATED[kind] / faster
         yield Work(f"{simulation.n_patterns:,} patterns of {len(simulation.phases)} phases", seconds)
-    yield Work(f"{training.label} on {n_trained:,} of them, at most {training.most_epochs} times", epochs)
+    yield Work(f"{training.label} on {n_trained:,} of the patterns, at most {training.most_epochs} times", epochs)
 
 
 def _libraries(store: ObjectStore, simulation: SimulationSpec) -> Iterator[Work]:

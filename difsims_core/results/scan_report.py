@@ -16,7 +16,10 @@ from difsims_core.storage import layout
 from difsims_core.storage.npz.pattern_flags import BEAM_MODELLED
 
 if TYPE_CHECKING:
+    from difsims_core.evaluate.powder_lines import PowderLines
     from difsims_core.storage.objects import ObjectStore
+
+_MOST_DRAWN = 24  # phases whose lines a picture can show
 
 
 def write_scan_report(store: ObjectStore, name: str, diagnosis: Diagnosis) -> str:
@@ -72,7 +75,7 @@ def scan_figures(diagnosis: Diagnosis) -> Iterator[ScanFigure]:
     from difsims_core.evaluate.figure_style import to_png
     from difsims_core.evaluate.raw_scans import frame_figures, line_figures, scan_maps
 
-    prepared, sums, lines = diagnosis.prepared, diagnosis.sums, dict(diagnosis.lines)
+    prepared, sums, lines = diagnosis.prepared, diagnosis.sums, drawn_lines(diagnosis)
     survey, geometry, step = prepared.survey, prepared.survey.geometry, prepared.scan.scan_step_nm
     said = _said(diagnosis, checks.IDENTITY, checks.COVERAGE, checks.SATURATION)
     radii = {
@@ -105,6 +108,15 @@ def scan_figures(diagnosis: Diagnosis) -> Iterator[ScanFigure]:
     said = _said(diagnosis, checks.BAD_PIXELS)
     figure = frame_figures.bad_pixels_figure(survey.mean, survey.pixels.good, said)
     yield ScanFigure("bad-pixels", said, to_png(figure))
+
+
+def drawn_lines(diagnosis: Diagnosis) -> dict[str, PowderLines]:
+    """Return the lines of the candidate phases; of very many those of the phases that fit most patterns."""
+    lines, fit = diagnosis.lines, diagnosis.prepared.survey.fit
+    if len(lines) <= _MOST_DRAWN:
+        return dict(lines)
+    patterns = np.zeros(len(lines)) if fit is None else np.bincount(fit.phase, minlength=len(lines))
+    return dict(lines[number] for number in sorted(np.argsort(-patterns, kind="stable")[:_MOST_DRAWN]))
 
 
 def _said(diagnosis: Diagnosis, *names: str) -> str:
