@@ -13,6 +13,7 @@ from difsims_core.errors import ExperimentError, MissingObjectError
 from difsims_core.learn.classify import check_patterns, classify
 from difsims_core.learn.measured_axis import axis_for, require_same_energy
 from difsims_core.learn.measured_scan import MeasuredScan, open_scan, runs_of
+from difsims_core.learn.scan.confidence import confidence
 from difsims_core.moments import now_text
 from difsims_core.signal.resample import check_axis, same_axis
 from difsims_core.storage import layout
@@ -170,7 +171,7 @@ def predict_experiment(
         invalid=invalid,
         scan_q=scan_q,
         scan_step_nm=experiment.scan_step_nm,
-        confidence=np.where(invalid, np.float32(np.nan), answer.probabilities.max(axis=-1)),
+        confidence=confidence(answer.probabilities, ~invalid, None if of_profiles else found.grains),
         grain=None if found.grains is None else found.grains.number,
         grain_pred=None if found.grains is None else found.grains.probabilities,
         **{name: getattr(answer, name) for name in ("fractions", "orientation", "reliability", "disagreement")},

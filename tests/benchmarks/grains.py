@@ -5,8 +5,8 @@
 STORE holds the model and the scans of ``python -m tests.development.scans FOLDER``, preprocessed; ``--truth`` is
 ``FOLDER/truth``. Pixels on boundaries are left out. Of each scan: the adjusted Rand index, how pure the grains are,
 crystalline and amorphous pixels in grains; then how many pixels are right, and the calibration error, by themselves, by
-the mean pattern of their grain, by the geometric mean of its pixels, and by both; and the mean confidence of amorphous
-pixels, by themselves and by both.
+the mean pattern of their grain, by the geometric mean of its pixels, and by both; the highest probability of amorphous
+pixels, by themselves and by both; and how many of all pixels without a grain are amorphous.
 
 ``--axis`` reads each scan with its axis stretched, and with the true one: what a better calibration would be worth.
 ``--speed`` measures how much time of a processor the grains of a scan 512 pixels wide take. Every run is a scoring.
@@ -69,6 +69,7 @@ def show_scan(bundle: ModelBundle, scan: MeasuredScan, name: str, truth_file: Pa
     row += [(number[amorphous] >= 0).mean()] + [item["accuracy"] for item in scores]
     row += [item["expected_calibration_error"] for item in scores]
     row += [said[i][amorphous].max(axis=1).mean() for i in (0, 3)]
+    row.append((truth.label.ravel()[usable & (number < 0)] < 0).mean())
     print(f"{name:14} " + " ".join(f"{value:6.3f}" for value in row), flush=True)
     return np.array(row)
 
@@ -155,17 +156,10 @@ def main() -> None:
         right = [show_axis(bundle, scan, name, files[name], said[name]) for name, scan in scans.items()]
         show_right("mean", "true", np.mean(right, axis=0).tolist())
     else:
-        print(f"{bundle.id}\n{'':14}        grains                  |  right: pixel mean  pixels both | ECE, the same")
-        print(f"{'':14}   Rand   pure cryst. amorph.                                                  | amorphous")
-        print(
-            f"{'mean':14} "
-            + " ".join(
-                f"{value:6.3f}"
-                for value in np.mean(
-                    [show_scan(bundle, scan, name, files[name]) for name, scan in scans.items()], axis=0
-                )
-            )
-        )
+        print(f"{bundle.id}\n{'':14} {'grains':28}|  right: pixel mean  pixels both | ECE, the same")
+        print(f"{'':14}   Rand   pure cryst. amorph. {'':53} | amorphous    | alone")
+        rows = [show_scan(bundle, scan, name, files[name]) for name, scan in scans.items()]
+        print(f"{'mean':14} " + " ".join(f"{value:6.3f}" for value in np.mean(rows, axis=0)))
 
 
 if __name__ == "__main__":

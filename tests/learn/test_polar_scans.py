@@ -14,6 +14,8 @@ from difsims_core.families import CLASSIFIERS
 from difsims_core.learn import measured_axis, measured_scan
 from difsims_core.learn.classifiers.base import Answer
 from difsims_core.learn.predict import predict_experiment, predict_profiles
+from difsims_core.learn.scan.confidence import confidence
+from difsims_core.learn.scan.grains import Grains
 from difsims_core.scans import intake, missing_maps
 from difsims_core.storage import layout
 from difsims_core.storage.npz.contracts import read_prediction, read_profiles, write_profiles
@@ -116,7 +118,9 @@ def test_what_a_classifier_says_is_kept(store, scan):
     np.testing.assert_array_equal(prediction.fractions[usable], np.tile([0.25, 0.75], (34, 1)))
     np.testing.assert_array_equal(prediction.orientation[usable], np.tile([0.5, 0.5, -0.5, 0.5], (34, 1)))
     np.testing.assert_array_equal(prediction.disagreement[usable], 0.125)
-    np.testing.assert_array_equal(prediction.confidence[usable], prediction.pred[usable].max(axis=-1))
+    np.testing.assert_array_equal(
+        prediction.confidence, confidence(prediction.pred, usable, Grains(prediction.grain, prediction.grain_pred))
+    )
     assert np.ptp(prediction.reliability[usable]) > 0
     assert prediction.grain.shape == SHAPE
     assert prediction.grain[2, 3] == -1

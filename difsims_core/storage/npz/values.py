@@ -72,7 +72,8 @@ class Prediction:
     orientation : (…, 4) float64 or None
         Unit quaternions (w, x, y, z), crystal ← sample; NaN where a pixel has none, None where they are not known.
     confidence : (…) float32 or None
-        Probability that the most probable phase is the right one; NaN where a pixel could not be classified.
+        Probability that the most probable phase is the right one: the highest of ``pred``, less where a polar pattern
+        resembles no neighbour's; NaN where a pixel could not be classified.
     fractions : (…, n_phases) float32 or None
         Parts of the diffracting volume, 1 together; NaN where they are not known.
     reliability : (…) float32 or None

@@ -35,8 +35,8 @@ class Film:
         As they are measured.
     grain, phase : (ny * nx,) int
         Of the larger part of each pixel; −1: amorphous.
-    interior : (ny * nx,) bool
-        Crystalline pixels of which a grain makes up nine tenths.
+    interior, amorphous : (ny * nx,) bool
+        Pixels of which one grain, or what is no crystal, makes up nine tenths.
     shape : tuple of int
         (ny, nx).
     """
@@ -45,6 +45,7 @@ class Film:
     grain: np.ndarray
     phase: np.ndarray
     interior: np.ndarray
+    amorphous: np.ndarray
     shape: tuple[int, int]
 
 
@@ -90,7 +91,8 @@ def film(electrons: float, *, shape=(24, 24), n_grains=36, n_amorphous=3, seed=0
     crystalline = largest < n_grains
     grain = np.where(crystalline, largest, -1)
     phase = np.where(crystalline, phases[used[np.minimum(largest, n_grains - 1)]] if n_grains else -1, -1)
-    return Film(measured.astype(np.float32), grain, phase, crystalline & (shares.max(axis=1) > 0.9), shape)
+    interior, amorphous = crystalline & (shares.max(axis=1) > 0.9), shares[:, n_grains:].sum(axis=1) > 0.9
+    return Film(measured.astype(np.float32), grain, phase, interior, amorphous, shape)
 
 
 def _shares(centres: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
