@@ -40,7 +40,8 @@ _HELD_OUT = 0.02
 CHANGES: dict[str, dict[str, Any]] = {
     "as it is": {},
     "dose from 20": {"noise": {"dose": {"log_uniform": [20, 100_000]}}},
-    "kinematical": {"intensities": {"model": "kinematical"}},
+    "kinematical": {"intensities": None, "diffraction": {"debye_waller": {"Pb": 1.0, "I": 1.0, "C": 1.0, "N": 1.0}}},
+    "random intensities": {"intensities": {"model": "random"}},
     "no removed spots": {"spots": {"removal": None}},
     "no overlap": {"overlap": None},
     "no background": {"background": None, "inelastic": None},

@@ -38,7 +38,7 @@ def write_ipf(found: PhaseMap, path: Path) -> None:
     height = float(np.clip((_WIDTH - 1.4) / 3 * ny / nx, 0.45, _HIGHEST))
     figure = new_figure(_WIDTH, height + _KEY + 0.9)
     name_figure(figure, found.name)
-    above, below = figure.subfigures(2, 1, height_ratios=(height + 0.5, _KEY + 0.4))
+    above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=(height + 0.5, _KEY + 0.4))[:, 0]
     for axes, panel, title in zip(above.subplots(1, 3), colours, AXES, strict=True):
         axes.imshow(panel, aspect="equal" if 0.1 < ny / nx < 10 else "auto", interpolation="nearest")
         axes.set_title(title, fontsize=9, loc="left", **AS_TEXT)
