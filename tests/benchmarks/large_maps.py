@@ -2,10 +2,10 @@
 
     python -m tests.benchmarks.large_maps STORE MODEL SCAN [--edges 256,512] [--without-grains]
 
-The patterns of a preprocessed scan of STORE are laid side by side, again and again, into a scan of N × N, stored as they
-are. Each is mapped by a process of its own, from reading its shards to its probabilities and grains; minutes and the
-peak of resident memory are printed. Where other work runs beside it, look at the minutes of two processors: half the
-time of all threads.
+The patterns of a preprocessed scan of STORE are laid side by side, again and again, into a scan of N × N, stored as
+they are. Each is mapped by a process of its own, from reading its shards to its probabilities and grains; minutes and
+the peak of resident memory are printed. Where other work runs beside it, look at the minutes of two processors: half
+the time of all threads.
 """
 
 from __future__ import annotations

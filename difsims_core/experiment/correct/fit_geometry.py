@@ -22,6 +22,7 @@ _LARGEST = 0.04  # ellipticity looked for
 _COARSE = 13  # points along each axis of the first look
 _SPOT_PX, _SPOT_SPREAD_PX = 0.15, 1.3  # what a spot's place is known to, and its width over √counts
 _SCALES = np.exp(np.arange(-0.03, 0.0301, 0.0005))
+_NARROWEST, _WIDEST, _STEPS_OF_EM = 0.002, 0.02, 60  # of the spread of lattice scales
 FEWEST_SPOTS = 60
 _TILES = 6  # along each axis of the scan: neighbouring patterns show one grain and are not independent
 _STEP = 4e-4  # for derivatives
@@ -160,17 +161,29 @@ class _Model:
         return phase, _SCALES[scale]
 
     def mean_scale(self, ellipse: np.ndarray) -> tuple[float, float]:
-        """Return the mean lattice scale of the patterns and its error; a tile of the scan is one observation."""
+        """Return the mean lattice scale of the patterns and its error; a tile of the scan is one observation.
+
+        Mean and spread are the likeliest of a normal distribution from which each pattern draws its own.
+        """
         found = self.by_pattern(ellipse)
-        posterior = np.exp(found - found.max(axis=(1, 2), keepdims=True)).sum(axis=1)
-        posterior /= posterior.sum(axis=1, keepdims=True)
-        mean = posterior @ _SCALES
-        spread = np.maximum(posterior @ np.square(_SCALES) - mean**2, 1e-8)
-        weight = 1 / (spread + np.var(_SCALES) / 9)
-        sums = np.bincount(self.tile, weight)
-        each = np.bincount(self.tile, weight * mean)[sums > 0] / sums[sums > 0]
-        average = float(np.average(mean, weights=weight))
-        return average, float(np.std(each, ddof=1) / math.sqrt(len(each))) if len(each) > 1 else math.inf
+        likelihood = np.exp(found - found.max(axis=(1, 2), keepdims=True)).sum(axis=1)
+        mean, spread = 1.0, _WIDEST
+        for _ in range(_STEPS_OF_EM):
+            own, variance = _moments(likelihood, mean, spread)
+            mean, spread = own.mean(), max(math.sqrt((variance + np.square(own - own.mean())).mean()), _NARROWEST)
+        own, variance = _moments(likelihood, mean, spread)
+        by_tile = np.bincount(self.tile, own - mean)
+        told = np.clip(1 - variance / spread**2, 0, 1).sum()  # patterns that know their scale
+        enough = len(np.unique(self.tile)) > 1 and told > 1
+        return float(mean), float(math.sqrt(np.square(by_tile).sum()) / told) if enough else math.inf
+
+
+def _moments(likelihood: np.ndarray, mean: float, spread: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return (patterns,) means and variances of lattice scales, of likelihoods (patterns, scales) and their prior."""
+    posterior = likelihood * np.exp(-0.5 * np.square((_SCALES - mean) / spread))
+    posterior /= posterior.sum(axis=1, keepdims=True)
+    own = posterior @ _SCALES
+    return own, np.maximum(posterior @ np.square(_SCALES) - own**2, 0)
 
 
 def _minimise(model: _Model, start: np.ndarray, size: float) -> np.ndarray:
