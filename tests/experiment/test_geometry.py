@@ -47,6 +47,15 @@ def test_a_wrong_calibration_is_refined_and_knows_its_error(lines):
     assert abs(ratio - 1) < 4 * fit.geometry.calibration_error
 
 
+def test_a_refined_calibration_is_not_drawn_towards_the_one_it_began_with(lines):
+    spots = spots_of(make_scan(PHASES, Faults(seed=22, electrons=3000), scan_shape=(10, 10)))
+    found = [
+        fit_geometry(spots, lines, CALIBRATION * wrong, refine_calibration=True).geometry.calibration_per_angstrom
+        for wrong in (0.985, 1.0, 1.015)
+    ]
+    assert np.ptp(found) < 0.0015 * CALIBRATION
+
+
 def test_phases_that_are_not_there_explain_less():
     made = make_scan(("pb",), Faults(seed=23, electrons=20_000), scan_shape=(10, 10))
     spots = spots_of(made)
