@@ -23,7 +23,7 @@ def demo_spec(n_patterns: int, epochs: int) -> PipelineSpec:
     """Return the document of the demo: the recipe with fewer patterns, a network of profiles beside it, the samples."""
     recipe = load_spec(specs_folder() / "polar.yaml", PipelineSpec, (f"simulation.n_patterns={n_patterns}",))
     shorter = {"epochs": epochs, "patience": 3}
-    training = recipe.training.to_document() | shorter
+    training = recipe.training.to_document() | shorter | {"source": "stored"}  # both train on one dataset
     return make_spec(
         recipe.to_document()
         | {
@@ -65,7 +65,7 @@ def run_demo(store: str | None, n_patterns: int, epochs: int, *, verbose: bool =
 
 def _row(scores: MapScores, classifier: str) -> dict[str, Any]:
     return {
-        "data": scores.name,
+        "data": scores.name.removesuffix("_radial_crop"),
         "classifier": classifier,
         "accuracy": _percent(scores.accuracy),
         "off boundaries": _percent(scores.accuracy_off_boundaries),

@@ -17,6 +17,7 @@ from difsims_core.models.retraining_plan import plan_retraining
 from difsims_core.resources import samples_folder
 from difsims_core.storage.npz.contracts import predicted_name, read_prediction, read_profiles, write_profiles
 from difsims_core.storage.objects import open_store, read_url
+from flows.cli.demo import demo_spec
 from flows.pipeline import PipelineResult, pipeline
 from flows.retrain import retrain
 from tests.learn.nearest_mean import NearestMean
@@ -109,6 +110,14 @@ def test_a_pipeline_of_fresh_patterns_makes_no_dataset(folder):
     assert not list(store.list("simulations"))
     assert [predicted_name(url) for url in found.predictions] == ["film_radial_crop"]
     assert "900 fresh patterns an epoch" in read_url(found.report).decode()
+
+
+def test_the_classifiers_of_the_demo_train_on_one_small_dataset():
+    for epochs in (1, 8):
+        spec = demo_spec(600, epochs)
+        assert [training.source for training in spec.trainings] == ["stored", "stored"]
+        assert [training.most_epochs for training in spec.trainings] == [epochs, epochs]
+        assert spec.simulation.n_patterns == 600
 
 
 def test_the_recipe_trains_on_what_it_simulates():
