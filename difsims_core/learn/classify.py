@@ -12,12 +12,12 @@ import numpy as np
 from difsims_core.errors import ExperimentError
 from difsims_core.learn.classifiers.base import Answer
 from difsims_core.learn.measured_scan import Runs
-from difsims_core.learn.scan.grains import Grains, GrainSearch
 from difsims_core.signal.preprocess import preprocess_measured
 from difsims_core.storage.concurrent import consume_concurrently
 
 if TYPE_CHECKING:
     from difsims_core.learn.bundle import ModelBundle
+    from difsims_core.learn.scan.grains import Grains, GrainSearch
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +66,7 @@ def classify(
     """
     found = _Answers(int(np.prod(shape, dtype=np.int64)), len(bundle.phases))
     said = unusable.reshape(-1)
-    search = GrainSearch(shape, len(bundle.phases), partial(_of_means, bundle, q)) if grains else None
+    search = _search(bundle, shape, q) if grains else None
 
     def prepared() -> Iterator[tuple[slice, np.ndarray, np.ndarray, np.ndarray]]:
         for pixels, measured in runs:
@@ -84,6 +84,12 @@ def classify(
     for _ in consume_concurrently(prepared(), answered, workers=1):
         pass
     return found.in_shape(shape, None if search is None else search.found())
+
+
+def _search(bundle: ModelBundle, shape: tuple[int, ...], q: np.ndarray) -> GrainSearch:
+    from difsims_core.learn.scan.grains import GrainSearch  # compiled, as reports of maps need not
+
+    return GrainSearch(shape, len(bundle.phases), partial(_of_means, bundle, q))
 
 
 def _of_means(bundle: ModelBundle, q: np.ndarray, patterns: np.ndarray) -> np.ndarray:

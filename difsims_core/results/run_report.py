@@ -15,7 +15,6 @@ from difsims_core.config.pipeline import PipelineSpec
 from difsims_core.config.simulation import OutputSpec, SimulationSpec
 from difsims_core.dataset.crystals import crystals_today
 from difsims_core.dataset.description import versions_in_words
-from difsims_core.dataset.libraries.source import StoredLibraries
 from difsims_core.dataset.open import Simulation
 from difsims_core.evaluate.figure_style import as_percent
 from difsims_core.evaluate.report import LineageStep, ReportContent, ReportMap, render_report
@@ -26,7 +25,6 @@ from difsims_core.results.evaluation_record import EvaluationRecord
 from difsims_core.results.map_pictures import pictures_of
 from difsims_core.results.map_scores import MapScores
 from difsims_core.results.scan_verdicts import verdict_of_map
-from difsims_core.simulation.simulator import Simulator
 from difsims_core.storage import layout
 from difsims_core.storage.npz.contracts import read_prediction
 from difsims_core.storage.objects import ObjectStore
@@ -43,6 +41,9 @@ def sample_profiles(simulation: Simulation) -> dict[str, np.ndarray]:
 
 def _fresh_profiles(store: ObjectStore, spec: SimulationSpec) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Return the axis, and some profiles of each phase, of a document of which nothing is stored."""
+    from difsims_core.dataset.libraries.source import StoredLibraries  # with Numba, which reports of maps need not
+    from difsims_core.simulation.simulator import Simulator
+
     document = spec.model_copy(update={"output": OutputSpec(x_all=False)})
     block = Simulator.prepare(document, StoredLibraries(store.root)).block(0, min(_SAMPLE_ROWS, spec.n_patterns))
     return block.q_px, _by_phase(block.x_px, block.y, spec.class_names)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from difsims_core.learn.scan.grains import Grains
+if TYPE_CHECKING:
+    from difsims_core.learn.scan.grains import Grains
 
 _CRYSTALS_ALONE = 0.1  # of pixels that no grain has, those with a crystal: 0.08 of all on the development scans
 _FEWEST_IN_GRAINS = 0.5  # of pixels, in scans in which a pixel alone is an exception
