@@ -237,6 +237,17 @@ def _as_named(ending: str) -> dict[str, bool]:
     return {"autogen_names": False} if ending == ".ang" else {}
 
 
+def test_grains_travel_along(stored, tmp_path):
+    grain = np.arange(15, dtype=np.int32).reshape(LABELS.shape) // 2 - 1
+    known = {"grain": grain, "grain_pred": prediction().pred}
+    for ending in (".h5", ".ang"):
+        opened = orix.io.load(exported(stored, tmp_path, ending, **known), **_as_named(ending))
+        measured = LABELS.ravel() >= 0  # of the others an .ang holds nothing
+        np.testing.assert_array_equal(opened.prop["grain"][measured], grain.ravel()[measured])
+    signal = hs.load(exported(stored, tmp_path, ".hspy", **known))
+    np.testing.assert_array_equal(signal.metadata.difsims.grains, grain)
+
+
 def test_the_colours_of_orientations_are_those_of_the_directions_along_the_axes_of_the_scan(stored, tmp_path):
     along_z = {"[001]": [0.0, 0.0, 0.0], "[110]": [0.0, 90.0, 45.0]}
     turned = np.full((3, 5, 4), np.nan)

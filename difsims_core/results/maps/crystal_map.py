@@ -61,8 +61,8 @@ def write_ang(found: PhaseMap, path: Path) -> None:
 def crystal_map(found: PhaseMap, step: float, unit: str) -> CrystalMap:
     """Return a map as that of orix; where an orientation is not known it is the identity.
 
-    Its property ``probability`` is that of the phase of each pixel, ``probability_<phase>`` that of each phase. A pixel
-    without a usable measurement is not indexed.
+    Its property ``probability`` is that of the phase of each pixel, ``probability_<phase>`` that of each phase,
+    ``grain`` the number of its grain where that is known. A pixel without a usable measurement is not indexed.
 
     Parameters
     ----------
@@ -89,6 +89,7 @@ def crystal_map(found: PhaseMap, step: float, unit: str) -> CrystalMap:
         prop={
             "probability": probabilities.max(axis=1),
             **{f"probability_{name}": probabilities[:, i] for i, name in enumerate(names)},
+            **({} if found.grains is None else {"grain": found.grains.ravel()}),
         },
         scan_unit=unit,
     )

@@ -27,7 +27,7 @@ def write_hspy(found: PhaseMap, path: Path) -> None:
             "General": {"title": found.name, "original_filename": ""},
             "Signal": {"signal_type": "", "quantity": "Probability"},
             "_HyperSpy": {},
-            "difsims": {**found.describe(), "labels": found.labels, **_orientations(found)},
+            "difsims": {**found.describe(), "labels": found.labels, **_known(found)},
         },
         "original_metadata": {},
         "tmp_parameters": {},
@@ -52,5 +52,6 @@ def _axis(name: str, size: int, scale: float, units: str, *, navigate: bool) -> 
     }
 
 
-def _orientations(found: PhaseMap) -> dict[str, np.ndarray]:
-    return {} if found.orientations is None else {"quaternions": found.orientations}
+def _known(found: PhaseMap) -> dict[str, np.ndarray]:
+    known = {"quaternions": found.orientations, "grains": found.grains}
+    return {name: values for name, values in known.items() if values is not None}

@@ -46,6 +46,8 @@ class PhaseMap:
         Of the phases; None where there is none, as for the background.
     orientations : (ny, nx, 4) float64 or None
         Unit quaternions (w, x, y, z), crystal ← sample; None where they are not known.
+    grains : (ny, nx) int32 or None
+        Number of the grain of each pixel, −1 where it is in none; None where they were not looked for.
     scan_step_nm : float or None
         Distance of neighbouring pixels; None where it is not known.
     model : str
@@ -65,6 +67,7 @@ class PhaseMap:
     colour_names: tuple[str, ...]
     crystals: tuple[Crystal | None, ...]
     orientations: np.ndarray | None
+    grains: np.ndarray | None
     scan_step_nm: float | None
     model: str
     datasets: tuple[str, ...]
@@ -108,7 +111,7 @@ def phase_map(prediction: Prediction, url: str | Path, crystals: Mapping[str, Cr
 
     navigation, k = prediction.pred.shape[:-1], len(prediction.phases)
     labels = np.where(invalid_pixels(prediction), -1, prediction.pred.argmax(axis=-1)).astype(np.int16)
-    orientations = prediction.orientation
+    orientations, grains = prediction.orientation, prediction.grain
     return PhaseMap(
         name=printable(predicted_name(url)),
         labels=as_map(labels, navigation),
@@ -119,6 +122,7 @@ def phase_map(prediction: Prediction, url: str | Path, crystals: Mapping[str, Cr
         colour_names=named_colours(k),
         crystals=tuple(crystals.get(name) for name in prediction.phases),
         orientations=None if orientations is None else as_map(orientations, navigation),
+        grains=None if grains is None else as_map(grains, navigation),
         scan_step_nm=prediction.scan_step_nm,
         model=printable(prediction.cnn_id),
         datasets=tuple(map(printable, prediction.sim_ids)),
