@@ -4,7 +4,7 @@
 
 The error is Σ|p − p₀| / Σ p₀ over the 147 annuli of the crop, spots one annulus wide, against a calculation of beams
 with |s| ≤ 0.2 Å⁻¹ and |g| ≤ 2.4 Å⁻¹. All of them are propagated, or `--most` of the smallest |s|; the others get
-first-order amplitudes. Near zone axes, which the engine tells from others, those beyond |s| = 0.08 Å⁻¹ do: propagated,
+first-order amplitudes. Along zone axes, and near them as the engine has it, those beyond |s| = 0.08 Å⁻¹ do: propagated,
 they would be a part of the Laue zones far from the sphere, which is worse than none (docs/physics.md §11). The voltage
 is 200 kV, B = 2 Å² for Pb and I and 1 Å² for other elements. Rates are random directions a second of one processor,
 each with three thicknesses.
@@ -60,7 +60,12 @@ def measure(name: str, n_random: int, choices: list[str], most: int) -> None:
     engine = engine_of(crystal)
     orientations = np.concatenate([random_directions(n_random), *(zone_axis(crystal, zone) for zone in ZONES)])
     tables = engine.tables[0]
-    converged = profiles(engine, all_beams(tables.choice.zone, most), orientations)[0]
+    converged = np.concatenate(
+        [
+            profiles(engine, all_beams(tables.choice.zone, most), orientations[:n_random])[0],
+            profiles(engine, all_beams(0.0, most), orientations[n_random:])[0],
+        ]
+    )
     for choice in choices:
         accuracy = ACCURACIES.get(choice) or Accuracy(
             *(float(number) if "." in number else int(number) for number in choice.split(":"))

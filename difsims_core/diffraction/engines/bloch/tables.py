@@ -19,7 +19,7 @@ from difsims_core.kernels.bloch.records import BeamChoice, Potential
 from difsims_core.kernels.spots.records import Lattice
 
 NEAR, G_NEAR = 0.01, 1.65  # Å⁻¹ from the sphere, and from the direct beam: beams that tell how near a zone axis is
-_ZONE = 3.0  # times their |U|² in the mean over all directions: near a zone axis, where
+_ZONE, _ZONE_OF_FEW = 3.6, 2.0  # times their |U|² in the mean over all directions: near a zone axis, where
 _STRONG_ZONE = 1.3  # times the usual excitation error, beams are strong
 _FEW = 120  # strong beams up to g_weak are no cost: weak ones act back on them, and up to
 _BACK = 0.12  # Å⁻¹ from the sphere; those beyond are good for some directions and bad for as many
@@ -80,7 +80,7 @@ class Accuracy:
             g_weak=self.g_weak,
             near=NEAR,
             g_near=G_NEAR,
-            zone=_ZONE * near_coupling,
+            zone=(_ZONE_OF_FEW if few else _ZONE) * near_coupling,
             most_strong=self.most_strong,
         )
 
