@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ from difsims_core.learn.measured_scan import open_scan
 from difsims_core.resources import specs_folder
 from difsims_core.signal.preprocess import preprocess_measured
 from difsims_core.storage import layout
-from difsims_core.storage.npz.contracts import read_truth
+from difsims_core.storage.npz.contracts import Truth, read_truth
 from difsims_core.storage.objects import ObjectStore, open_store
 
 _HELD_OUT = 0.02
@@ -112,6 +113,7 @@ def train(store: ObjectStore, spec: SimulationSpec, training: TrainingSpec) -> t
     return fitted.classifier, data.q_axis
 
 
+@dataclass(frozen=True)
 class Scans:
     """Patterns of scans with truth: of crystals, off boundaries, and of what is amorphous.
 
@@ -121,8 +123,7 @@ class Scans:
         By the name of the scan.
     """
 
-    def __init__(self, patterns: dict[str, tuple[np.ndarray, np.ndarray, Any, np.ndarray]]) -> None:
-        self.patterns = patterns
+    patterns: Mapping[str, tuple[np.ndarray, np.ndarray, Truth, np.ndarray]]
 
     @classmethod
     def read(cls, store: ObjectStore, training: TrainingSpec, folder: Path) -> Scans:
@@ -140,7 +141,7 @@ class Scans:
         right, sure = [], []
         for x, patterns, truth, usable in self.patterns.values():
             label = labels_in_phases(truth, tuple(phases)).reshape(-1)
-            off = usable & ~truth.boundary.reshape(-1)
+            off = usable if truth.boundary is None else usable & ~truth.boundary.reshape(-1)
             prepared, invalid = preprocess_measured(patterns[off], x, q, sqrt=False, n_dim=2)
             said = np.full((len(prepared), len(phases)), 1 / len(phases), np.float32)
             said[~invalid] = classifier.predict(prepared[~invalid])

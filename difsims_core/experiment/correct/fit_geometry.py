@@ -109,8 +109,9 @@ def fit_geometry(
     a, b = divmod(int(cost.argmin()), len(grid))
     best = _minimise(model, grid[[a, b]], grid[1] - grid[0])
     ellipse_error = _sandwich(model, best)
-    scale, scale_error = model.mean_scale(best)
-    phase, own_scale = model.likeliest(best)
+    found = model.by_pattern(best)
+    scale, scale_error = _mean_scale(found, model.tile)
+    phase, own_scale = _likeliest(found)
     geometry = Geometry(calibration_per_angstrom, (float(best[0]), float(best[1])), 0.0, ellipse_error)
     if refine_calibration:
         refined = calibration_per_angstrom * scale
@@ -154,28 +155,28 @@ class _Model:
             return math.inf
         return float(self.each_cost(ellipse).sum())
 
-    def likeliest(self, ellipse: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return phase and lattice scale of each pattern."""
-        found = self.by_pattern(ellipse)
-        phase, scale = np.divmod(found.reshape(len(found), -1).argmax(axis=1), len(_SCALES))
-        return phase, _SCALES[scale]
 
-    def mean_scale(self, ellipse: np.ndarray) -> tuple[float, float]:
-        """Return the mean lattice scale of the patterns and its error; a tile of the scan is one observation.
+def _likeliest(found: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return phase and lattice scale of each pattern, of log-likelihood ratios (patterns, phases, scales)."""
+    phase, scale = np.divmod(found.reshape(len(found), -1).argmax(axis=1), len(_SCALES))
+    return phase, _SCALES[scale]
 
-        Mean and spread are the likeliest of a normal distribution from which each pattern draws its own.
-        """
-        found = self.by_pattern(ellipse)
-        likelihood = np.exp(found - found.max(axis=(1, 2), keepdims=True)).sum(axis=1)
-        mean, spread = 1.0, _WIDEST
-        for _ in range(_STEPS_OF_EM):
-            own, variance = _moments(likelihood, mean, spread)
-            mean, spread = own.mean(), max(math.sqrt((variance + np.square(own - own.mean())).mean()), _NARROWEST)
+
+def _mean_scale(found: np.ndarray, tile: np.ndarray) -> tuple[float, float]:
+    """Return the mean lattice scale of the patterns and its error; a tile of the scan is one observation.
+
+    Mean and spread are the likeliest of a normal distribution from which each pattern draws its own.
+    """
+    likelihood = np.exp(found - found.max(axis=(1, 2), keepdims=True)).sum(axis=1)
+    mean, spread = 1.0, _WIDEST
+    for _ in range(_STEPS_OF_EM):
         own, variance = _moments(likelihood, mean, spread)
-        by_tile = np.bincount(self.tile, own - mean)
-        told = np.clip(1 - variance / spread**2, 0, 1).sum()  # patterns that know their scale
-        enough = len(np.unique(self.tile)) > 1 and told > 1
-        return float(mean), float(math.sqrt(np.square(by_tile).sum()) / told) if enough else math.inf
+        mean, spread = own.mean(), max(math.sqrt((variance + np.square(own - own.mean())).mean()), _NARROWEST)
+    own, variance = _moments(likelihood, mean, spread)
+    by_tile = np.bincount(tile, own - mean)
+    told = np.clip(1 - variance / spread**2, 0, 1).sum()  # patterns that know their scale
+    enough = len(np.unique(tile)) > 1 and told > 1
+    return float(mean), float(math.sqrt(np.square(by_tile).sum()) / told) if enough else math.inf
 
 
 def _moments(likelihood: np.ndarray, mean: float, spread: float) -> tuple[np.ndarray, np.ndarray]:
