@@ -38,7 +38,7 @@ class Grains:
     conditions: Conditions
     random: tuple[Any, ...]
 
-    def part(self, chosen: slice) -> Grains:
+    def part(self, chosen: slice | np.ndarray) -> Grains:
         """Return some of them."""
         known = Conditions(*(values[chosen] for values in self.conditions))
         return Grains(self.label, self.which[chosen], known, self.random)

@@ -16,6 +16,7 @@ from difsims_core.signal.cell_lattice import sigma_class, wide_cells
 from difsims_core.signal.cell_pixels import PolarCells
 
 _REACH_SIGMA = 4.8  # there a spot has fallen to 10⁻⁵ of its height
+_FAINT = 3e-6  # of the height of the brightest spot, on the reduced grid (docs/physics.md §12)
 
 
 def noise_free_polar_patterns(
@@ -43,7 +44,7 @@ def noise_free_polar_cells(
     grid = cells.grid
     classes = np.unique(sigma_class(geometry.sigma_px))
     wide = wide_cells(cells, tuple(int(number) for number in classes if number >= 0))
-    ends = _REACH_SIGMA, (grid.stop_annulus - 0.5) * cells.step_px + 1
+    ends = _FAINT, _REACH_SIGMA, (grid.stop_annulus - 0.5) * cells.step_px + 1
     patterns = np.zeros((n, grid.n_radii * grid.n_azimuths), np.float32)
 
     def draw(source: SpotSource, common: tuple) -> np.ndarray:

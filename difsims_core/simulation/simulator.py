@@ -32,7 +32,7 @@ from difsims_core.simulation.tables import Tables, build_tables
 from difsims_core.simulation.versions import versions_of_document
 
 SLICE = 1024
-_SLICE_WITH_CELLS = 256
+_SLICE_WITH_CELLS = 384
 _SLICE_WITH_POLAR = 32
 
 

@@ -10,7 +10,7 @@ from difsims_core.families import ENGINES
 
 SIMULATION_VERSION = "2"
 """Changes whenever the bytes change for the same document and the same spots: draws, detector, noise, normalisation."""
-POLAR_VERSION = "2"
+POLAR_VERSION = "3"
 """The same for reduced polar patterns."""
 
 

@@ -114,3 +114,24 @@ def test_spots_are_computed_once_for_all_that_is_drawn_of_them(monkeypatch):
     asked.clear()
     simulate(make_spec({**document, "spots": {"convergence_semi_angle_mrad": 0.5}}), threads=1)
     assert sorted(asked) == [0, 0, 0, 1, 1, 1]
+
+
+def test_crystals_of_one_orientation_come_to_an_engine_together(monkeypatch):
+    """So that a dynamical one diffracts once for all thicknesses, whatever their widths of spots."""
+    spec = make_spec(
+        {
+            "n_patterns": 24, "phases": ["pb"], "combinations": True, "lattice_scale": 1.0, "calibration_scale": 1.0,
+            "diffraction": {"engine": "listing", "thickness_angstrom": {"choice": [100, 200, 400]}},
+        }
+    )  # fmt: skip
+    simulator = Simulator.prepare(spec)
+    engine, draws = simulator.tables.engine, simulator.draw(0, 24)
+    assert np.ptp(draws["sigma_px"]) > 0
+    monkeypatch.setattr("difsims_core.diffraction.engines.base._POINTS_AT_ONCE", 9 * engine.most_spots(0))
+    (grains,) = engine.grains(draws, draws.patterns % 1)
+    parts = list(engine.parts(grains))
+    assert [len(part.which) for part in parts] == [9, 9, 6]
+    for part in parts:
+        assert len(np.unique(part.conditions.orientation, axis=0)) == len(part.which) // 3
+        assert np.array_equal(part.conditions.orientation, draws.of("orientation", part.which))
+    assert sorted(np.concatenate([part.which for part in parts])) == list(range(24))

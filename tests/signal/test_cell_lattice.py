@@ -36,7 +36,7 @@ def drawn(spots: list[tuple[float, float, float]], sigma_px: float, grid: PolarG
     buffer = spot_buffer(0, len(spots))
     for number, spot in enumerate(spots):
         buffer.x_px[number], buffer.y_px[number], buffer.intensity[number] = spot
-    add_wide_spots(values, nodes, 0, buffer, len(spots), sigma_px, 4.8 * sigma_px, 114.0, work)
+    add_wide_spots(values, nodes, 0, buffer, len(spots), sigma_px, (0.0, 4.8, 114.0), work)
     add_nodes(values, nodes, 0, pattern, work)
     assert not values.any(), "the next pattern begins with nothing"
     return pattern.astype(float)

@@ -202,13 +202,23 @@ class Engine(ABC):
         return (item for item in grains(self.geometry, volumes, draws, labels, seed) if len(item.which))
 
     def parts(self, crystals: Grains) -> Iterator[Grains]:
-        """Yield crystals a bounded number at a time, so that their listed spots fit into memory."""
+        """Yield crystals a bounded number at a time, so that their listed spots fit into memory.
+
+        Those of one orientation come together, but for one orientation at each end of a part.
+        """
         points = int(np.max(crystals.conditions.points)) * max(1, self.most_spots(crystals.label))
         at_once = max(1, _POINTS_AT_ONCE // points)
-        for first in range(0, len(crystals.which), at_once):
-            yield crystals.part(slice(first, first + at_once))
+        order = _by_orientation(crystals.conditions.orientation)
+        for first in range(0, len(order), at_once):
+            yield crystals.part(order[first : first + at_once])
 
     def sources_of(self, draws: Draws, labels: np.ndarray, seed: int, frame: Frame) -> Iterator[SpotSource]:
         """Yield where kernels take the spots of some patterns from; parameters as ``profiles`` and ``spots``."""
         for item in self.grains(draws, labels, seed):
             yield from self.sources(item, frame)
+
+
+def _by_orientation(orientation: np.ndarray) -> np.ndarray:
+    """Return (m,) in which order equal quaternions (m, 4) are neighbours, each where the first of its equals stood."""
+    _, first, same = np.unique(orientation, axis=0, return_index=True, return_inverse=True)
+    return np.argsort(first[same], kind="stable")

@@ -91,7 +91,13 @@ def falling(y):
 
 
 @kernel
-def add_wide_spots(nodes, lattice, c, spots, n_spots, sigma, reach, outer_px, work):
+def reach_of(intensity, least, most):
+    """Return where a spot ends, σ: it falls to ``least`` there, in units of its intensity, or ``most`` is reached."""
+    return min(math.sqrt(2.0 * math.log(intensity / least)), most) if intensity > least else 0.0
+
+
+@kernel
+def add_wide_spots(nodes, lattice, c, spots, n_spots, sigma, ends, work):
     """Add spots to the nodes of class ``c``, intensity per pixel at each.
 
     A Gaussian is exp(−(r − ρ)²/2σ²) exp(−(r ρ/σ²)(1 − cos Δφ)) at a node; from one ring to the next, at the same angle,
@@ -102,9 +108,11 @@ def add_wide_spots(nodes, lattice, c, spots, n_spots, sigma, reach, outer_px, wo
     nodes
         (lattice.n_nodes,) float32, added to.
     spots, n_spots
-        ``SpotBuffer`` and how many; those beyond ``outer_px`` + ``reach`` from the centre reach no cell.
-    sigma, reach
-        Standard deviation and where a spot ends, pixels.
+        ``SpotBuffer`` and how many.
+    sigma
+        Standard deviation, pixels.
+    ends
+        Where a spot ends, as ``least`` and ``most`` of ``reach_of``, and where the cells end, pixels from the centre.
     work
         (4, lattice.most) float32 work space.
     """
@@ -113,10 +121,11 @@ def add_wide_spots(nodes, lattice, c, spots, n_spots, sigma, reach, outer_px, wo
     offset_px, cosines, sines = lattice.offset_px[c], lattice.cosine, lattice.sine
     width = together * lattice.width_px
     innermost = lattice.middle_px + 0.5 * (together - 1) * lattice.width_px
+    least, most_sigma, outer_px = ends
     for i in range(n_spots):
         x, y = spots.x_px[i], spots.y_px[i]
-        rho = math.sqrt(x * x + y * y)
-        if not spots.intensity[i] > 0.0 or rho >= outer_px + reach:
+        rho, reach = math.sqrt(x * x + y * y), sigma * reach_of(spots.intensity[i], least, most_sigma)
+        if reach == 0.0 or rho >= outer_px + reach:
             continue
         cosine, sine = (x / rho, y / rho) if rho > 0.0 else (1.0, 0.0)
         half = math.asin(reach / rho) / _TURN * n_sectors if rho > reach else 0.5 * n_sectors

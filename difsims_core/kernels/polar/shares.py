@@ -8,7 +8,7 @@ import numpy as np
 
 from difsims_core.kernels.compile import kernel
 from difsims_core.kernels.image.images import render_spot
-from difsims_core.kernels.polar.lattice import add_nodes, add_wide_spots
+from difsims_core.kernels.polar.lattice import add_nodes, add_wide_spots, reach_of
 from difsims_core.kernels.profile.pattern import spots_of_pattern
 from difsims_core.kernels.random.counter_rng import next_unit, seed_stream
 from difsims_core.kernels.random.poisson import binomial
@@ -87,12 +87,13 @@ def phase_polar_cells(conditions, lattice, beam, given, frame, cells, ends, rand
         ``CellLattices``, ``PixelsOfCells``, ``SharesOfPixels``, and the pixels along one edge of the frame, at whose
         centre the beam is. What a beam stop or a gap hides is left out of images alone.
     ends
-        Where a spot ends, σ, and where the cells end, pixels from the centre.
+        Part of the height of the brightest spot to which a spot has fallen where it ends, where it ends at the latest,
+        σ, and where the cells end, pixels from the centre.
     patterns
         (n, cells) float32, added to: what the pixels that see electrons give to the mean over each cell.
     """
     routes, nodes_of_cells, of_cells, of_pixels, size = cells
-    reach_sigma, outer_px = ends
+    faint, most_sigma, outer_px = ends
     brightest = np.zeros(where.shape[0])
     image, across = np.empty((size, size), np.float32), np.empty(size, np.float32)
     nodes, work = np.zeros(nodes_of_cells.n_nodes, np.float32), np.empty((4, nodes_of_cells.most), np.float32)
@@ -101,16 +102,17 @@ def phase_polar_cells(conditions, lattice, beam, given, frame, cells, ends, rand
         n, top = spots_of_pattern(i, conditions, lattice, beam, given, frame, random, spots)
         brightest[i] = top
         route, sigma, pattern = routes[i], conditions.sigma[i], patterns[where[i]]
-        reach = reach_sigma * sigma
+        least = faint * top / (conditions.points[i] if conditions.disc[i] > 0.0 else 1)
         if route >= 0:
-            add_wide_spots(nodes, nodes_of_cells, route, spots, n, sigma, reach, outer_px, work)
+            add_wide_spots(nodes, nodes_of_cells, route, spots, n, sigma, (least, most_sigma, outer_px), work)
             add_nodes(nodes, nodes_of_cells, route, pattern, work)
             continue
         if route == BY_IMAGE:
             image[:] = np.float32(0)
         for j in range(n):
             x, y, intensity = spots.x_px[j], spots.y_px[j], spots.intensity[j]
-            if not intensity > 0.0 or math.sqrt(x * x + y * y) >= outer_px + reach:
+            reach = sigma * reach_of(intensity, least, most_sigma)
+            if reach == 0.0 or math.sqrt(x * x + y * y) >= outer_px + reach:
                 continue
             if route == BY_IMAGE:
                 render_spot(image, x + middle, y + middle, intensity, sigma, reach, across)
