@@ -6,6 +6,9 @@ is a field of its own, so that whoever shows an error can set it apart.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 
 class DifsimsError(Exception):
     """Base of all errors raised on purpose.
@@ -57,7 +60,17 @@ class ModelError(InputError):
 
 
 class PartlyFailedError(DifsimsError):
-    """Some items of a batch failed; all others are done, and their results are kept."""
+    """Some items of a batch failed; all others are done, and their results are kept.
+
+    Attributes
+    ----------
+    done : mapping
+        What became of the others, by item.
+    """
+
+    def __init__(self, problem: object = "", remedy: str = "", done: Mapping[str, Any] | None = None) -> None:
+        super().__init__(problem, remedy)
+        self.done = dict(done or {})
 
 
 class StoreError(DifsimsError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from prefect.runtime import flow_run
 
@@ -27,6 +28,7 @@ from difsims_core.storage import layout
 from difsims_core.storage.npz.contracts import TRUTH_ENDING, experiment_name, predicted_name
 from difsims_core.storage.objects import ObjectStore, expand_urls, files_in, open_store, url_name
 from flows.evaluate import evaluate
+from flows.execution.item_failures import StageFailures
 from flows.execution.no_persistence import flow
 from flows.execution.steps import Step
 from flows.predict import predict
@@ -121,10 +123,12 @@ def pipeline(
     first = ("preprocess",) if spec.raw_scans else ()
     last = ("predict", "evaluate") if spec.experiments or spec.raw_scans else ()
     stages = (*first, *(("simulate",) if stored else ()), "train", *last, "report")
+    failures = StageFailures()
     with run_page("pipeline", ", ".join(stages), _on_what(spec), len(stages)) as page:
         experiments = expand_urls(spec.experiments) if spec.experiments else []
         if spec.raw_scans:
-            made = preprocess(list(spec.raw_scans), _preprocessing(spec), objects.root)
+            scans = raw_scans(spec.raw_scans)
+            made = failures.results(scans, lambda: preprocess(scans, _preprocessing(spec), objects.root)).values()
             experiments += made
             page.stage_done(f"{len(made)} raw scans preprocessed", {url_name(url): url for url in made})
         simulation = None
@@ -137,7 +141,11 @@ def pipeline(
         tag_run(*(bundle.id for bundle in bundles))
         models = {bundle.id: objects.url(layout.model(bundle.id)) for bundle in bundles}
         page.stage_done(f"model {', '.join(models)}", models, good="; ".join(map(_held_out, bundles)))
-        return _map_and_report(objects, spec, experiments, page, simulation=simulation, bundles=bundles, title=title)
+        result = _map_and_report(
+            objects, spec, experiments, page, failures, simulation=simulation, bundles=bundles, title=title
+        )
+        failures.raise_if_any()
+        return result
 
 
 def _trained(
@@ -163,6 +171,7 @@ def _map_and_report(
     spec: PipelineSpec,
     experiments: list[str],
     page: RunPage,
+    failures: StageFailures,
     *,
     simulation: Simulation | None,
     bundles: list[ModelBundle],
@@ -173,10 +182,14 @@ def _map_and_report(
     scores: list[MapScores] = []
     also_read = locations_of(experiments, spec.simulation)
     if experiments:
-        predictions = _predicted(objects, spec, experiments, bundles)
+        predictions = _predicted(objects, spec, experiments, bundles, failures)
         maps = {_map_name(url, bundles): url for url in predictions}
         page.stage_done(f"{len(maps)} phase maps: {', '.join(maps)}", maps)
-        scores = evaluate(predictions, truth=spec.truth_folder, store=objects.root, also_read=also_read)
+        scored = failures.results(
+            predictions,
+            lambda: evaluate(predictions, truth=spec.truth_folder, store=objects.root, also_read=also_read),
+        )
+        scores = list(scored.values())
         table("evaluation", [score_row(item) for item in scores], f"Scores of {len(scores)} maps")
         for item in scores[:_MOST_PICTURES]:
             name = _map_name(item.prediction, bundles)
@@ -197,7 +210,11 @@ def _map_and_report(
 
 
 def _predicted(
-    objects: ObjectStore, spec: PipelineSpec, experiments: list[str], bundles: list[ModelBundle]
+    objects: ObjectStore,
+    spec: PipelineSpec,
+    experiments: list[str],
+    bundles: list[ModelBundle],
+    failures: StageFailures,
 ) -> list[str]:
     """Map the scans with each classifier that can read them; the maps of a scan follow each other."""
     polar = {url for url in experiments if has_polar_patterns(url)}
@@ -208,7 +225,8 @@ def _predicted(
         if left := [experiment_name(url) for url in experiments if url not in mine]:
             log_and_show(f"left out by {bundle.training.label}, which reads polar patterns: {', '.join(left)}")
         if mine:
-            maps += predict(bundle.id, mine, objects.root, None if takes_polar else spec.q_unit)
+            unit = None if takes_polar else spec.q_unit
+            maps += failures.results(mine, partial(predict, bundle.id, mine, objects.root, unit)).values()
     order = [experiment_name(url) for url in experiments]
     return sorted(maps, key=lambda url: order.index(predicted_name(url)))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -114,6 +115,7 @@ def map_scans(  # noqa: PLR0913, PLR0917 one an option
     from flows.cli import console
     from flows.cli.session import run_command
     from flows.commands.map_plan import plan_by_model, plan_by_phases
+    from flows.execution.item_failures import StageFailures
 
     if phases and model:
         raise InputError("expected --phases or --model, found both", "a model has its phases: leave out one of them")
@@ -128,14 +130,25 @@ def map_scans(  # noqa: PLR0913, PLR0917 one an option
         plan = plan_by_model(objects, len(scans), document, model or "champion")
     for line in plan.story:
         console.tell(line)
-    experiments = run_command(ctx, "preprocess", scans, plan.preprocessing, store, force=force)
-    models = [_made(ctx, wanted, store) for wanted in plan.models]
+    failures = StageFailures()
+    experiments = failures.results(
+        scans, partial(run_command, ctx, "preprocess", scans, plan.preprocessing, store, force=force)
+    )
     maps: list[str] = []
-    for number, name in enumerate(models):
-        own = [url for url, by in zip(experiments, plan.of_scan, strict=True) if by == number]
-        maps += run_command(ctx, "predict", name, own, store, None, None)
-    scores = run_command(ctx, "evaluate", maps, None, None, None, store, plan.also_read)
-    show_scores(objects, scores, with_truth=False, as_json=as_json)
+    for number, wanted in enumerate(plan.models):
+        own = [
+            experiments[scan]
+            for scan, by in zip(scans, plan.of_scan, strict=True)
+            if by == number and scan in experiments
+        ]
+        if own:
+            predict = partial(run_command, ctx, "predict", _made(ctx, wanted, store), own, store, None, None)
+            maps += failures.results(own, predict).values()
+    scores = failures.results(
+        maps, partial(run_command, ctx, "evaluate", maps, None, None, None, store, plan.also_read)
+    )
+    show_scores(objects, list(scores.values()), with_truth=False, as_json=as_json)
+    failures.raise_if_any()
 
 
 def _made(ctx: typer.Context, wanted: WantedModel, store: str | None) -> str:

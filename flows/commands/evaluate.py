@@ -86,7 +86,8 @@ def _conclude(root: str, scores: list[MapScores], failures: ItemFailures, total:
     if fresh:
         log_and_show(f"evaluated {', '.join(item.name for item in fresh)}")
         _announce(root, fresh)
-    failures.raise_if_any(total, "predictions cannot be evaluated", "; the others are")
+    done = {item.prediction: item for item in scores}
+    failures.raise_if_any(total, "predictions cannot be evaluated", "; the others are", done)
     if fresh:
         return scores
     message = f"reused the scores of {', '.join(item.name for item in scores)}: same predictions, truth and crystals"

@@ -76,7 +76,7 @@ def predict(
     also_read = locations_of(url for url in urls if scan_key(objects, url) is None)
     _announce(objects, model_id, news, also_read)
     failed = None if evaluate is None else _evaluated(evaluate, objects, news, also_read)
-    found = _conclude(objects, results, failures, len(urls))
+    found = _conclude(objects, results, failures, urls)
     if failed is not None:
         raise failed
     return found
@@ -117,7 +117,9 @@ def _keep(store: ObjectStore, model: str, listed: dict[str, ObjectInfo], failure
         warn(f"the intake does not know which scans failed and will try them again: {error}")
 
 
-def _conclude(store: ObjectStore, results: list[PredictionResult], failures: ItemFailures, total: int) -> list[str]:
+def _conclude(
+    store: ObjectStore, results: list[PredictionResult], failures: ItemFailures, urls: list[str]
+) -> list[str]:
     """Tell of the predictions, tag the run, and return the URLs."""
     tag_run(*{result.model for result in results}, *(result.name for result in results))
     show_predictions(results, len(failures.reasons))
@@ -133,7 +135,8 @@ def _conclude(store: ObjectStore, results: list[PredictionResult], failures: Ite
     found = [result.url for result in results]
     if fresh:
         log_and_show(f"predicted {', '.join(result.name for result in fresh)}")
-    failures.raise_if_any(total, "scans cannot be predicted", f"; the other {len(found)} are predicted")
+    done = dict(zip((url for url in urls if url not in failures.errors), found, strict=True))
+    failures.raise_if_any(len(urls), "scans cannot be predicted", f"; the other {len(found)} are predicted", done)
     if fresh:
         return found
     message = f"reused the predictions of {', '.join(result.name for result in results)}: same scans and model"

@@ -51,7 +51,7 @@ def preprocess(
             results[url] = _preprocess(objects, url, wanted, name, force=force)
     _keep(objects, uploads, results, failures)
     _announce(objects, results.values())
-    return _conclude(list(results.values()), failures, len(urls))
+    return _conclude(results, failures, len(urls))
 
 
 def _require_names(store: ObjectStore, urls: Sequence[str]) -> None:
@@ -116,15 +116,17 @@ def _announce(store: ObjectStore, results: Iterable[JudgedScan]) -> None:
             announce("experiment.preprocessed", result.written.name, store.root, labels=labels)
 
 
-def _conclude(results: list[JudgedScan], failures: ItemFailures, total: int) -> list[str]:
+def _conclude(judged: dict[str, JudgedScan], failures: ItemFailures, total: int) -> list[str]:
     """Tell of the experiments, tag the run, and return their URLs."""
+    results = list(judged.values())
     tag_run(*(result.written.name for result in results))
     show_experiments(results, len(failures.reasons))
     for result in results:
         log_and_show(f"{result.written.name}: {result.written.n_patterns:,} patterns. {result.verdict.in_words}")
         log_and_show(f"report of {result.written.name}: {as_written(result.report)}")
     found = [result.written.profiles for result in results]
-    failures.raise_if_any(total, "scans cannot be preprocessed", f"; the other {len(found)} are")
+    done = dict(zip(judged, found, strict=True))
+    failures.raise_if_any(total, "scans cannot be preprocessed", f"; the other {len(found)} are", done)
     if any(not result.reused for result in results):
         return found
     message = f"reused {', '.join(result.written.name for result in results)}: same frames and parameters"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import TypeVar
 
 from difsims_core.errors import (
     CorruptDataError,
@@ -14,12 +15,14 @@ from difsims_core.errors import (
     StoreError,
 )
 from difsims_core.messages import first_line
+from difsims_core.storage.names import url_name
 from difsims_core.storage.objects import ObjectStore
 from flows.execution.retries import may_go_away
 from flows.ui.flow_context import server_errors
 from flows.ui.progress import Stopped
 
 _MOST_IN_A_ROW = 3
+_Result = TypeVar("_Result")
 
 
 class ItemFailures:
@@ -64,7 +67,7 @@ class ItemFailures:
         """Why items failed, in order."""
         return {item: _reason(item, error) for item, error in self.errors.items()}
 
-    def raise_if_any(self, total: int, what: str, rest: str) -> None:
+    def raise_if_any(self, total: int, what: str, rest: str, done: Mapping[str, object]) -> None:
         """End a batch of ``total`` items: fail when any has failed.
 
         Parameters
@@ -75,6 +78,8 @@ class ItemFailures:
             Such as "scans cannot be predicted".
         rest
             What became of the others.
+        done
+            What there is of items, failed or not.
 
         Raises
         ------
@@ -91,8 +96,32 @@ class ItemFailures:
                 raise error
         opening = f"{rest}: " if len(self.errors) < total else ": "
         raise PartlyFailedError(
-            f"{len(self.errors)} of {total} {what}{opening}{' · '.join(self.reasons.values())}"
+            f"{len(self.errors)} of {total} {what}{opening}{' · '.join(self.reasons.values())}",
+            done={item: result for item, result in done.items() if item not in self.errors},
         ) from next(iter(self.errors.values()))
+
+
+class StageFailures:
+    """Takes the failures of stages that follow each other: what one makes of good items, the next goes on with."""
+
+    def __init__(self) -> None:
+        self._errors: list[PartlyFailedError] = []
+
+    def results(self, items: Sequence[str], stage: Callable[[], Sequence[_Result]]) -> dict[str, _Result]:
+        """Return what a stage makes of each item that does not fail; where all do, its error goes through."""
+        try:
+            return dict(zip(items, stage(), strict=True))
+        except PartlyFailedError as error:
+            if not error.done:
+                raise
+            self._errors.append(error)
+            return error.done
+
+    def raise_if_any(self) -> None:
+        """End the run: fail when any item has failed in any stage."""
+        if self._errors:
+            every = {item: result for error in self._errors for item, result in error.done.items()}
+            raise PartlyFailedError(" · ".join(map(str, self._errors)), done=every) from self._errors[0]
 
 
 def of_the_store(error: Exception) -> bool:
@@ -102,5 +131,5 @@ def of_the_store(error: Exception) -> bool:
 
 def _reason(item: str, error: Exception) -> str:
     if isinstance(error, DifsimsError):
-        return str(error)
+        return str(error) if url_name(item) in str(error) else f"{item}: {error}"
     return f"{item}: unexpected {type(error).__name__}: {first_line(error)}"

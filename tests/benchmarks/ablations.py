@@ -142,7 +142,7 @@ class Scans:
         for x, patterns, truth, usable in self.patterns.values():
             label = labels_in_phases(truth, tuple(phases)).reshape(-1)
             off = usable if truth.boundary is None else usable & ~truth.boundary.reshape(-1)
-            prepared, invalid = preprocess_measured(patterns[off], x, q, sqrt=False, n_dim=2)
+            prepared, invalid = preprocess_measured(patterns[off], x, q, sqrt=False, n_dim=patterns.ndim - 1)
             said = np.full((len(prepared), len(phases)), 1 / len(phases), np.float32)
             said[~invalid] = classifier.predict(prepared[~invalid])
             known = label[off] >= 0

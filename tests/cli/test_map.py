@@ -90,6 +90,16 @@ def test_a_scan_without_crystals_is_mapped_and_not_to_be_trusted(folder):
     assert "Where there is no crystal" in Path(report).read_text()
 
 
+def test_a_scan_that_cannot_be_preprocessed_does_not_stop_the_others(folder):
+    np.save(folder / "dark.npy", np.zeros((8, 8, 64, 64), np.uint16))
+    found = run(folder, "film.npy", f"pb,{folder / 'mine.cif'}", str(folder / "dark.npy"), "--json", "--force")
+    assert found.exit_code == 1, found.output
+    assert "1 of 2 scans cannot be preprocessed; the other 1 are" in found.stderr
+    assert "dark.npy: no direct beam" in found.stderr
+    (row,) = json.loads(found.stdout)
+    assert row["name"] == "film_radial_crop"
+
+
 @pytest.mark.parametrize(
     ("phases", "more", "energy", "words"),
     [

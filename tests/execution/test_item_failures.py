@@ -18,7 +18,7 @@ from difsims_core.errors import (
 )
 from difsims_core.storage.objects import ObjectStore, open_store
 from flows.cli.command_group import CommandGroup
-from flows.execution.item_failures import ItemFailures
+from flows.execution.item_failures import ItemFailures, StageFailures
 from flows.ui.progress import Stopped
 
 TOLD = ("items cannot be done", "; the others are")
@@ -50,22 +50,24 @@ def test_whatever_one_item_raises_the_others_are_done(store, error):
     assert batch(failures, {"b": error}) == ["a", "c"]
     assert failures.errors == {"b": error}
     assert failures.reasons["b"].startswith("b: ")
-    with pytest.raises(PartlyFailedError, match=r"1 of 3 .* b: "):
-        failures.raise_if_any(3, *TOLD)
+    with pytest.raises(PartlyFailedError, match=r"1 of 3 .* b: ") as caught:
+        failures.raise_if_any(3, *TOLD, {"a": "A", "b": "half of it", "c": "C"})
+    assert caught.value.done == {"a": "A", "c": "C"}
 
 
 def test_all_that_failed_are_told(store):
     failures = ItemFailures(store)
     assert batch(failures, {item: ValueError(item * 2) for item in "abc"}) == []
     words = r"3 of 3 items cannot be done: a: unexpected ValueError: aa · b: .* · c: "
-    with pytest.raises(PartlyFailedError, match=words):
-        failures.raise_if_any(3, *TOLD)
+    with pytest.raises(PartlyFailedError, match=words) as caught:
+        failures.raise_if_any(3, *TOLD, {})
+    assert not caught.value.done
 
 
 def test_nothing_wrong_is_no_error(store):
     failures = ItemFailures(store)
     assert batch(failures, {}) == ["a", "b", "c"]
-    failures.raise_if_any(3, *TOLD)
+    failures.raise_if_any(3, *TOLD, {})
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(1), Stopped(), httpx.ConnectError("gone")])
@@ -102,7 +104,30 @@ def test_the_only_item_fails_with_its_own_error(store):
         failures = ItemFailures(store)
         batch(failures, {"a": error}, "a")
         with pytest.raises(expected):
-            failures.raise_if_any(1, *TOLD)
+            failures.raise_if_any(1, *TOLD, {})
+
+
+def test_what_a_stage_makes_of_good_items_goes_on_to_the_next():
+    def fails() -> list[str]:
+        raise PartlyFailedError("1 of 2: b: bad", done={"a": "A"})
+
+    failures = StageFailures()
+    assert failures.results("ab", lambda: ["A", "B"]) == {"a": "A", "b": "B"}
+    failures.raise_if_any()
+    assert failures.results("ab", fails) == {"a": "A"}
+    with pytest.raises(PartlyFailedError, match=r"^1 of 2: b: bad$"):
+        failures.raise_if_any()
+    assert failures.results("ab", fails) == {"a": "A"}
+    with pytest.raises(PartlyFailedError, match=r"b: bad · 1 of 2"):
+        failures.raise_if_any()
+
+
+def test_a_stage_that_makes_nothing_ends_the_run():
+    def fails() -> list[str]:
+        raise PartlyFailedError("2 of 2: bad")
+
+    with pytest.raises(PartlyFailedError, match="2 of 2"):
+        StageFailures().results("ab", fails)
 
 
 def test_a_batch_that_partly_failed_ends_with_exit_code_1():
