@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,7 +86,7 @@ def main() -> None:
             begun = time.process_time()
             spec = changed(asked, changes, n, seed)
             classifier, q = train(store, spec, training.model_copy(update={"seed": seed}))
-            right, sure = scans.score(classifier, q, spec.class_names)
+            right, sure = scans.score(classifier, q, spec)
             found[name].append(right)
             cells = " ".join(f"{share:13.3f}" for share in right)
             print(f"{name:24}{right.mean():7.3f}  {cells} {sure:11.2f} {time.process_time() - begun:8.0f}", flush=True)
@@ -136,13 +136,14 @@ class Scans:
             found[name] = (scan.x, patterns, read_truth(file), ~scan.unusable.reshape(-1))
         return cls(found)
 
-    def score(self, classifier: Classifier[Any], q: np.ndarray, phases: Sequence[str]) -> tuple[np.ndarray, float]:
+    def score(self, classifier: Classifier[Any], q: np.ndarray, spec: SimulationSpec) -> tuple[np.ndarray, float]:
         """Return what part of each scan's pixels is right, and how sure the classifier is of amorphous ones."""
+        phases, sqrt = spec.class_names, spec.postprocessing.sqrt
         right, sure = [], []
         for x, patterns, truth, usable in self.patterns.values():
-            label = labels_in_phases(truth, tuple(phases)).reshape(-1)
+            label = labels_in_phases(truth, phases).reshape(-1)
             off = usable if truth.boundary is None else usable & ~truth.boundary.reshape(-1)
-            prepared, invalid = preprocess_measured(patterns[off], x, q, sqrt=False, n_dim=patterns.ndim - 1)
+            prepared, invalid = preprocess_measured(patterns[off], x, q, sqrt=sqrt, n_dim=patterns.ndim - 1)
             said = np.full((len(prepared), len(phases)), 1 / len(phases), np.float32)
             said[~invalid] = classifier.predict(prepared[~invalid])
             known = label[off] >= 0
