@@ -138,7 +138,8 @@ def map_scores(prediction: Prediction, truth: Truth) -> dict[str, Any]:
     hit = probabilities.argmax(axis=1) == labels
     boundary = np.zeros(labels.shape, bool) if truth.boundary is None else np.asarray(truth.boundary, bool).ravel()
     inside = hit[scored & ~boundary]
-    amorphous = probabilities[(labels < 0) & ~invalid]
+    nothing = (labels < 0) & ~invalid
+    amorphous, sure = probabilities[nothing], confidence_of(prediction).ravel()[nothing]
     claims = np.bincount(amorphous.argmax(axis=1), minlength=len(names))
     known = [str(name) for name in prediction.phases]
     return document | {
@@ -148,7 +149,7 @@ def map_scores(prediction: Prediction, truth: Truth) -> dict[str, Any]:
         "accuracy_off_boundaries": float(inside.mean()) if truth.boundary is not None and inside.size else None,
         "no_crystal": {
             "n": int(amorphous.shape[0]),
-            "mean_confidence": float(amorphous.max(axis=1).mean()) if amorphous.size else None,
+            "mean_confidence": float(sure.mean()) if sure.size else None,
             "claimed_by": {name: int(count) for name, count in zip(names, claims, strict=True)},
         },
         "phases_unknown_to_the_model": [name for name in names if name not in known],
@@ -169,6 +170,13 @@ def invalid_pixels(prediction: Prediction) -> np.ndarray:
     shape = np.shape(prediction.pred)[:-1]
     mask = getattr(prediction, "invalid", None)
     return np.zeros(shape, bool) if mask is None else np.asarray(mask, bool).reshape(shape)
+
+
+def confidence_of(prediction: Prediction) -> np.ndarray:
+    """Return (…,) how sure a map is of each pixel: what it says of it, or else its highest probability."""
+    pred = np.asarray(prediction.pred)
+    said = getattr(prediction, "confidence", None)
+    return pred.max(axis=-1) if said is None else np.asarray(said).reshape(pred.shape[:-1])
 
 
 def labels_in_phases(truth: Truth, phases: Sequence[str]) -> np.ndarray:

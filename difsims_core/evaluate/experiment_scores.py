@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from difsims_core.errors import ExperimentError, InputError
-from difsims_core.evaluate.classification import invalid_pixels, map_scores
+from difsims_core.evaluate.classification import confidence_of, invalid_pixels, map_scores
 from difsims_core.evaluate.matching import AllowedLines, Match, PeakOptions, match_phase
 from difsims_core.evaluate.measured_peaks import MeasuredPeaks, measured_peaks
 from difsims_core.evaluate.powder_lines import PowderLines
@@ -97,7 +97,7 @@ class ExperimentEvaluation:
     n_pixels, n_invalid
         Pixels, and those without a usable measurement.
     mean_confidence
-        Mean highest probability of the valid pixels; None when there are none.
+        Mean over the valid pixels of how sure the map is; None when there are none.
     phases
         One `PhasePeaks` a class, in the model's order.
     scores
@@ -201,14 +201,14 @@ def _evaluated(
         )
         for i, name in enumerate(prediction.phases)
     )
-    valid = flat[~invalid]
+    sure = confidence_of(prediction).ravel()[~invalid]
     return ExperimentEvaluation(
         name=profiles.name,
         cnn_id=str(prediction.cnn_id),
         q=q,
         n_pixels=flat.shape[0],
         n_invalid=int(invalid.sum()),
-        mean_confidence=float(valid.max(axis=1).mean()) if valid.size else None,
+        mean_confidence=float(sure.mean()) if sure.size else None,
         phases=phases,
         scores=None if truth is None else map_scores(prediction, truth),
         sim_ids=prediction.sim_ids,

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from difsims_core.evaluate.classification import invalid_pixels, labels_in_phases
+from difsims_core.evaluate.classification import confidence_of, invalid_pixels, labels_in_phases
 from difsims_core.evaluate.figure_style import (
     AS_TEXT,
     INVALID,
@@ -35,7 +35,7 @@ _LONGEST_PHASE = 30  # of four columns of a legend
 
 
 def phase_map_figure(prediction: Prediction, title: str = "") -> Figure:
-    """Draw which phase claims each pixel, paler where less sure, and beside it the highest probability.
+    """Draw which phase claims each pixel, paler where less sure, and beside it how sure the map is.
 
     Between them is drawn, where the map knows grains, which phase claims each grain.
 
@@ -46,9 +46,7 @@ def phase_map_figure(prediction: Prediction, title: str = "") -> Figure:
     title
         Shown above, usually the name of the experiment.
     """
-    chance = 1.0 / len(prediction.phases)
-    confidence = _two_dimensional(np.asarray(prediction.pred).max(axis=-1), prediction)
-    invalid = _two_dimensional(invalid_pixels(prediction), prediction)
+    confidence, invalid = _confidence(prediction), _two_dimensional(invalid_pixels(prediction), prediction)
     patches = [*_phase_patches(prediction), *_extra_patches(bool(invalid.any()), no_crystal=False)]
     step = prediction.scan_step_nm
     maps = [("Phase, paler where less sure", prediction)]
@@ -57,24 +55,26 @@ def phase_map_figure(prediction: Prediction, title: str = "") -> Figure:
     figure, panels = _panels(confidence.shape, len(maps) + 1, title, patches)
     for axes, (said, shown) in zip(panels, maps, strict=False):
         _show(axes, _claims_by_confidence(shown), said, step)
-    image = _show(panels[-1], np.ma.masked_array(confidence, invalid), "Highest probability", step, (chance, 1.0))
+    sure = ("Highest probability", _chance(prediction)) if prediction.confidence is None else ("Confidence", 0.0)
+    image = _show(panels[-1], np.ma.masked_array(confidence, invalid), sure[0], step, (sure[1], 1.0))
     figure.colorbar(image, ax=panels[-1], fraction=0.05, pad=0.02).ax.tick_params(labelsize=8)
     return figure
 
 
 def grain_wise(prediction: Prediction) -> Prediction | None:
     """Return the map of what all pixels of each grain say together, None where it is not known."""
-    return None if prediction.grain_pred is None else replace(prediction, pred=prediction.grain_pred)
+    if prediction.grain_pred is None:
+        return None
+    sure = prediction.confidence
+    if sure is not None and prediction.grain is not None:
+        sure = np.where(prediction.grain < 0, sure, prediction.grain_pred.max(axis=-1))
+    return replace(prediction, pred=prediction.grain_pred, confidence=sure)
 
 
 def truth_figure(prediction: Prediction, truth: Truth, title: str = "") -> Figure:
     """Draw the truth, the prediction and where they differ; mistakes on grain boundaries are told apart."""
-    colours = phase_colours(len(prediction.phases))
     label = _two_dimensional(labels_in_phases(truth, prediction.phases), prediction)
     no_crystal = _two_dimensional(np.asarray(truth.label) < 0, prediction)
-    other = (label < 0) & ~no_crystal
-    seen = np.where((label < 0)[..., None], _rgb(NO_CRYSTAL), colours[np.maximum(label, 0)])
-    seen[other] = _rgb(QUIET)
     scored = ~no_crystal & ~_two_dimensional(invalid_pixels(prediction), prediction)
     boundary = (
         np.zeros_like(scored) if truth.boundary is None else _two_dimensional(np.asarray(truth.boundary), prediction)
@@ -90,15 +90,11 @@ def truth_figure(prediction: Prediction, truth: Truth, title: str = "") -> Figur
         n_scored = int(scored.sum())
         return image, as_percent(wrong.sum() / n_scored if n_scored else None)
 
-    patches = [
-        *_phase_patches(prediction, shares=False),
-        *_extra_patches(invalid=False, no_crystal=bool(no_crystal.any())),
-    ]
-    patches.append(Patch(color=WRONG, label="mistake"))
+    seen, not_scored = _truth(prediction, truth)
+    patches = [*_phase_patches(prediction, shares=False), Patch(color=WRONG, label="mistake")]
     if truth.boundary is not None:
         patches.append(Patch(color=WRONG_ON_BOUNDARY, label="mistake on a grain boundary"))
-    if other.any():
-        patches.append(Patch(color=QUIET, label="phase that the model does not know"))
+    patches += not_scored
     step = prediction.scan_step_nm
     of_grains = grain_wise(prediction)
     figure, panels = _panels(scored.shape, 3 if of_grains is None else 4, title, patches)
@@ -128,14 +124,11 @@ def compared_figure(maps: Sequence[tuple[str, Prediction]], truth: Truth | None 
     """
     first = maps[0][1]
     shape, step = _two_dimensional(invalid_pixels(first), first).shape, first.scan_step_nm
-    no_crystal = truth is not None and bool((np.asarray(truth.label) < 0).any())
-    patches = [*_phase_patches(first, shares=False), *_extra_patches(invalid=False, no_crystal=no_crystal)]
-    figure, panels = _panels(shape, len(maps) + (truth is not None), title, patches)
-    if truth is not None:
-        label = _two_dimensional(labels_in_phases(truth, first.phases), first)
-        seen = np.where(
-            (label < 0)[..., None], _rgb(NO_CRYSTAL), phase_colours(len(first.phases))[np.maximum(label, 0)]
-        )
+    seen, not_scored = (None, []) if truth is None else _truth(first, truth)
+    figure, panels = _panels(
+        shape, len(maps) + (truth is not None), title, [*_phase_patches(first, shares=False), *not_scored]
+    )
+    if seen is not None:
         _show(panels[0], seen, "Truth", step)
     for axes, (name, prediction) in zip(panels[truth is not None :], maps, strict=True):
         _show(axes, _claims(prediction), name, step)
@@ -157,10 +150,30 @@ def _claims(prediction: Prediction) -> np.ndarray:
     return rgb
 
 
+def _truth(prediction: Prediction, truth: Truth) -> tuple[np.ndarray, list[Patch]]:
+    """Return an image of the truth in the colours of a map, and patches for what no phase of its model is."""
+    label = _two_dimensional(labels_in_phases(truth, prediction.phases), prediction)
+    no_crystal = _two_dimensional(np.asarray(truth.label) < 0, prediction)
+    other = (label < 0) & ~no_crystal
+    seen = phase_colours(len(prediction.phases))[np.maximum(label, 0)]
+    seen[no_crystal], seen[other] = _rgb(NO_CRYSTAL), _rgb(QUIET)
+    patches = _extra_patches(invalid=False, no_crystal=bool(no_crystal.any()))
+    if other.any():
+        patches.append(Patch(color=QUIET, label="phase that the model does not know"))
+    return seen, patches
+
+
+def _chance(prediction: Prediction) -> float:
+    return 1.0 / len(prediction.phases)
+
+
+def _confidence(prediction: Prediction) -> np.ndarray:
+    return _two_dimensional(confidence_of(prediction), prediction)
+
+
 def _claims_by_confidence(prediction: Prediction) -> np.ndarray:
-    chance = 1.0 / len(prediction.phases)
-    confidence = _two_dimensional(np.asarray(prediction.pred).max(axis=-1), prediction)
-    sure = np.clip((confidence - chance) / max(1.0 - chance, 1e-9), 0.0, 1.0)[..., None]
+    chance = _chance(prediction)
+    sure = np.clip((_confidence(prediction) - chance) / max(1.0 - chance, 1e-9), 0.0, 1.0)[..., None]
     rgb, invalid = _claims(prediction), _two_dimensional(invalid_pixels(prediction), prediction)
     return np.where(invalid[..., None], rgb, 1.0 + (rgb - 1.0) * (0.25 + 0.75 * sure))
 

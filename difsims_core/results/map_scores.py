@@ -18,7 +18,7 @@ class MapScores:
     accuracy, accuracy_off_boundaries : float or None
         Against the truth map; the second without pixels on grain boundaries.
     mean_confidence : float or None
-        Mean highest probability of the valid pixels.
+        Mean over the valid pixels of how sure the map is.
     n_invalid : int
         Pixels without a usable measurement.
     mean_distance_per_angstrom : float or None

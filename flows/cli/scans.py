@@ -23,7 +23,7 @@ peaks F1: do the peaks of the pixels that a phase claims lie where its crystal a
 null F1: the best that another phase of the model reaches with the same peaks."""
 _MORE_EXPLAINED = """\
 better than null: phases whose peaks fit them better than any other phase, of those that can be compared.
-confidence: highest probability, mean over the pixels; invalid: pixels without a usable profile."""
+confidence: how sure the map is of its pixels, mean; invalid: pixels without a usable profile."""
 _Raw = Annotated[
     list[str], typer.Argument(metavar="RAW…", help="Files, folders, globs or s3:// URLs of raw 4D-STEM scans.")
 ]

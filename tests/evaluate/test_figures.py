@@ -86,6 +86,31 @@ def test_a_phase_map_is_the_colour_of_the_claim_paler_where_less_sure() -> None:
     assert confidence[0] == pytest.approx([1.0, 0.5, 0.8])
 
 
+def test_what_a_map_says_of_its_confidence_is_what_is_drawn() -> None:
+    pred = np.array([[[1.0, 0.0], [0.9, 0.1], [0.2, 0.8]]], np.float32)
+    said = np.array([[1.0, 0.09, np.nan]], np.float32)
+    known = Prediction(pred, PHASES, "cnn-x", confidence=said, invalid=np.array([[False, False, True]]))
+    figure, colours = figures.phase_map_figure(known), figures.phase_colours(2)
+    assert image(figure, 0)[0, 1] == pytest.approx(1 + 0.25 * (colours[0] - 1))
+    assert image(figure, 1)[0, :2] == pytest.approx([1.0, 0.09])
+    assert figure.axes[1].get_title(loc="left") == "Confidence"
+    grains = replace(known, grain=np.int32([[0, -1, -1]]), grain_pred=pred)
+    assert image(figures.phase_map_figure(grains), 1)[0, 1] == pytest.approx(1 + 0.25 * (colours[0] - 1))
+
+
+def test_the_truth_beside_maps_is_that_beside_one() -> None:
+    pred = np.eye(2, dtype=np.float32)[np.array([[0, 1, 1]])]
+    truth = Truth(np.array([[0, 2, -1]]), (*PHASES, "another"))
+    alone, compared = (
+        figures.truth_figure(Prediction(pred, PHASES, "cnn-x"), truth),
+        figures.compared_figure([("one", Prediction(pred, PHASES, "cnn-x"))], truth),
+    )
+    np.testing.assert_array_equal(image(alone, 0), image(compared, 0))
+    assert not np.array_equal(image(alone, 0)[0, 1], image(alone, 0)[0, 2])
+    for figure in (alone, compared):
+        assert "phase that the model does not know" in [text.get_text() for text in figure.legends[0].get_texts()]
+
+
 def test_a_map_that_knows_its_scan_step_has_a_scale_bar() -> None:
     prediction, truth, _ = evaluated((20, 40))
     known = replace(prediction, scan_step_nm=5.0)  # 40 pixels are 200 nm wide
