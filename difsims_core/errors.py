@@ -6,8 +6,11 @@ is a field of its own, so that whoever shows an error can set it apart.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
 
 
 class DifsimsError(Exception):
