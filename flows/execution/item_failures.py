@@ -94,9 +94,10 @@ class ItemFailures:
             (error,) = self.errors.values()
             if isinstance(error, InputError | MissingObjectError):
                 raise error
+        named = [why if url_name(item) in why else f"{item}: {why}" for item, why in self.reasons.items()]
         opening = f"{rest}: " if len(self.errors) < total else ": "
         raise PartlyFailedError(
-            f"{len(self.errors)} of {total} {what}{opening}{' · '.join(self.reasons.values())}",
+            f"{len(self.errors)} of {total} {what}{opening}{' · '.join(named)}",
             done={item: result for item, result in done.items() if item not in self.errors},
         ) from next(iter(self.errors.values()))
 
@@ -131,5 +132,5 @@ def of_the_store(error: Exception) -> bool:
 
 def _reason(item: str, error: Exception) -> str:
     if isinstance(error, DifsimsError):
-        return str(error) if url_name(item) in str(error) else f"{item}: {error}"
+        return str(error)
     return f"{item}: unexpected {type(error).__name__}: {first_line(error)}"
