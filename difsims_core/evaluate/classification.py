@@ -158,9 +158,10 @@ def map_scores(prediction: Prediction, truth: Truth) -> dict[str, Any]:
 
 
 def _scores_of_grains(prediction: Prediction, truth: Truth) -> dict[str, Any] | None:
-    if prediction.grain is None or prediction.grain_pred is None:
+    of_grains = grain_wise(prediction)
+    if of_grains is None or prediction.grain is None:
         return None
-    scores = map_scores(replace(prediction, pred=prediction.grain_pred, grain=None, grain_pred=None), truth)
+    scores = map_scores(of_grains, truth)
     kept = ("accuracy", "accuracy_off_boundaries", "log_loss", "expected_calibration_error")
     return {"n": int(prediction.grain.max(initial=-1)) + 1} | {name: scores.get(name) for name in kept}
 
@@ -174,9 +175,18 @@ def invalid_pixels(prediction: Prediction) -> np.ndarray:
 
 def confidence_of(prediction: Prediction) -> np.ndarray:
     """Return (…,) how sure a map is of each pixel: what it says of it, or else its highest probability."""
-    pred = np.asarray(prediction.pred)
-    said = getattr(prediction, "confidence", None)
-    return pred.max(axis=-1) if said is None else np.asarray(said).reshape(pred.shape[:-1])
+    highest = np.asarray(prediction.pred).max(axis=-1)
+    said = prediction.confidence
+    return highest if said is None else np.where(np.isnan(said), highest, said)
+
+
+def grain_wise(prediction: Prediction) -> Prediction | None:
+    """Return the map of what all pixels of each grain say together, None where it is not known."""
+    if prediction.grain_pred is None or prediction.grain is None:
+        return None
+    sure = np.where(prediction.grain < 0, confidence_of(prediction), np.asarray(prediction.grain_pred).max(axis=-1))
+    said = None if prediction.confidence is None else sure
+    return replace(prediction, pred=prediction.grain_pred, confidence=said, grain=None, grain_pred=None)
 
 
 def labels_in_phases(truth: Truth, phases: Sequence[str]) -> np.ndarray:

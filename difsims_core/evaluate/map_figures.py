@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from difsims_core.evaluate.classification import confidence_of, invalid_pixels, labels_in_phases
+from difsims_core.evaluate.classification import confidence_of, grain_wise, invalid_pixels, labels_in_phases
 from difsims_core.evaluate.figure_style import (
     AS_TEXT,
     INVALID,
@@ -59,16 +58,6 @@ def phase_map_figure(prediction: Prediction, title: str = "") -> Figure:
     image = _show(panels[-1], np.ma.masked_array(confidence, invalid), sure[0], step, (sure[1], 1.0))
     figure.colorbar(image, ax=panels[-1], fraction=0.05, pad=0.02).ax.tick_params(labelsize=8)
     return figure
-
-
-def grain_wise(prediction: Prediction) -> Prediction | None:
-    """Return the map of what all pixels of each grain say together, None where it is not known."""
-    if prediction.grain_pred is None:
-        return None
-    sure = prediction.confidence
-    if sure is not None and prediction.grain is not None:
-        sure = np.where(prediction.grain < 0, sure, prediction.grain_pred.max(axis=-1))
-    return replace(prediction, pred=prediction.grain_pred, confidence=sure)
 
 
 def truth_figure(prediction: Prediction, truth: Truth, title: str = "") -> Figure:

@@ -121,8 +121,7 @@ class StageFailures:
     def raise_if_any(self) -> None:
         """End the run: fail when any item has failed in any stage."""
         if self._errors:
-            every = {item: result for error in self._errors for item, result in error.done.items()}
-            raise PartlyFailedError(" · ".join(map(str, self._errors)), done=every) from self._errors[0]
+            raise PartlyFailedError(" · ".join(map(str, self._errors))) from self._errors[0]
 
 
 def of_the_store(error: Exception) -> bool:

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import rankdata
 
-from difsims_core.evaluate.classification import classification_scores, labels_in_phases
+from difsims_core.evaluate.classification import classification_scores, confidence_of, labels_in_phases
 from difsims_core.experiment.write.open import open_experiment
 from difsims_core.learn.bundle import ModelBundle, load_bundle
 from difsims_core.learn.predict_scans import run_prediction
@@ -64,7 +64,7 @@ class Scored:
         if by_grain and found.grain_pred is None:
             return None
         pred = found.grain_pred if by_grain and found.grain_pred is not None else found.pred
-        confidence = pred.max(axis=-1) if by_grain or found.confidence is None else found.confidence
+        confidence = pred.max(axis=-1) if by_grain else confidence_of(found)
         with np.load(file, allow_pickle=False) as arrays:
             grain = arrays["frame"].astype(np.int64) + 10_000 * scan
         label = labels_in_phases(truth, found.phases)

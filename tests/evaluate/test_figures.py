@@ -98,6 +98,12 @@ def test_what_a_map_says_of_its_confidence_is_what_is_drawn() -> None:
     assert image(figures.phase_map_figure(grains), 1)[0, 1] == pytest.approx(1 + 0.25 * (colours[0] - 1))
 
 
+def test_where_a_map_says_nothing_of_its_confidence_the_highest_probability_counts() -> None:
+    pred = np.array([[[1.0, 0.0], [0.9, 0.1]]], np.float32)
+    known = Prediction(pred, PHASES, "cnn-x", confidence=np.array([[0.5, np.nan]], np.float32))
+    assert image(figures.phase_map_figure(known), 1)[0] == pytest.approx([0.5, 0.9])
+
+
 def test_the_truth_beside_maps_is_that_beside_one() -> None:
     pred = np.eye(2, dtype=np.float32)[np.array([[0, 1, 1]])]
     truth = Truth(np.array([[0, 2, -1]]), (*PHASES, "another"))
