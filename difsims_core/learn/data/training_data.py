@@ -32,7 +32,7 @@ MAKES = {
 }  # fmt: skip
 """What of a simulation document makes an array, where not every document does."""
 _FRACTIONS = "1d/fractions"
-RECIPE = "1"
+RECIPE = "2"  # 2: networks of polar patterns scale them to one root mean square
 """Changes whenever the same document and datasets give other weights; part of every training fingerprint."""
 
 

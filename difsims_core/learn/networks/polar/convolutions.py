@@ -10,7 +10,7 @@ _HALVED = 8  # radii, and azimuths, that become one
 
 
 def polar_convolutions(input_shape: tuple[int, ...], n_classes: int, dropout: float = 0.2) -> keras.Model:
-    """Build the network; 185 523 weights for (74, 72, 1) and 3 classes.
+    """Build the network; 185 524 weights for (74, 72, 1) and 3 classes.
 
     Its answer is the same for mirrored patterns, and for shifts along the azimuth by as many sectors as are pooled: 4.
 
@@ -28,8 +28,8 @@ def polar_convolutions(input_shape: tuple[int, ...], n_classes: int, dropout: fl
     ModelError
         If the patterns are not polar, or too small.
     """
-    inputs = polar_input("polar_convolutions", input_shape, (2 * _HALVED, 2 * _HALVED))
-    layers, features, first = keras.layers, inputs, True
+    inputs, features = polar_input("polar_convolutions", input_shape, (2 * _HALVED, 2 * _HALVED))
+    layers, first = keras.layers, True
     for number, (filters, size, pool) in enumerate(
         [(16, (5, 5), (2, 2)), (32, (3, 3), (2, 1)), (64, (3, 3), (2, 2)), (96, (3, 3), None)], start=1
     ):

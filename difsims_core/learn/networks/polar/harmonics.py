@@ -10,7 +10,7 @@ from difsims_core.learn.networks.polar.shape import classes, polar_input
 def polar_harmonics(
     input_shape: tuple[int, ...], n_classes: int, filters: int = 128, harmonics: int = 25, dropout: float = 0.2
 ) -> keras.Model:
-    """Build the network; 860 291 weights for (74, 72, 1) and 3 classes.
+    """Build the network; 860 292 weights for (74, 72, 1) and 3 classes.
 
     The first layer sees each radius as a channel. Its answer is the same for every shift along the azimuth by whole
     sectors, and for mirrored patterns.
@@ -33,9 +33,9 @@ def polar_harmonics(
     ModelError
         If the patterns are not polar, or have too few azimuths for the harmonics.
     """
-    inputs = polar_input("polar_harmonics", input_shape, (2, 2 * int(harmonics) - 1))
+    inputs, scaled = polar_input("polar_harmonics", input_shape, (2, 2 * int(harmonics) - 1))
     layers = keras.layers
-    features = layers.Permute((2, 1), name="by_azimuth")(layers.Reshape(input_shape[:2], name="one_channel")(inputs))
+    features = layers.Permute((2, 1), name="by_azimuth")(layers.Reshape(input_shape[:2], name="one_channel")(scaled))
     orders = [int(harmonics), *2 * [max(1, 3 * int(harmonics) // 4)]]
     for number, order in enumerate(orders, start=1):
         features = HarmonicMixing(int(filters), order, name=f"mixing_{number}")(features)

@@ -13,6 +13,30 @@ import numpy as np
 from difsims_core.learn.backend import keras
 
 _PACKAGE = "difsims"
+_HEIGHT = 0.15
+_SMALLEST_SQUARE = 1e-12
+
+
+@keras.saving.register_keras_serializable(_PACKAGE)
+class RmsScaling(keras.layers.Layer):
+    """Scale each pattern to one root mean square, its only weight; the brightest spot no longer sets the others' scale.
+
+    A pattern of zeros stays one.
+    """
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:  # noqa: ARG002 the same for every shape
+        """Make the weight: about the root mean square of amplitudes whose maximum is 1."""
+        self.height = self.add_weight(shape=(), initializer=keras.initializers.Constant(_HEIGHT), name="height")
+
+    def call(self, inputs: Any) -> Any:
+        """Return (n, …) patterns, as they came in but for their scale."""
+        ops = keras.ops
+        square = ops.mean(ops.square(inputs), axis=tuple(range(1, len(inputs.shape))), keepdims=True)
+        return ops.multiply(inputs, ops.cast(self.height, inputs.dtype) * ops.rsqrt(square + _SMALLEST_SQUARE))
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Return the shape that came in."""
+        return input_shape
 
 
 @keras.saving.register_keras_serializable(_PACKAGE)

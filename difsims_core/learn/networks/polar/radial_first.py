@@ -8,7 +8,7 @@ from difsims_core.learn.networks.polar.shape import classes, polar_input
 
 
 def polar_radial(input_shape: tuple[int, ...], n_classes: int, filters: int = 128, dropout: float = 0.2) -> keras.Model:
-    """Build the network; 187 011 weights for (74, 72, 1) and 3 classes.
+    """Build the network; 187 012 weights for (74, 72, 1) and 3 classes.
 
     Its answer is the same for mirrored patterns, and for shifts along the azimuth by as many sectors as are pooled: 4.
 
@@ -28,8 +28,8 @@ def polar_radial(input_shape: tuple[int, ...], n_classes: int, filters: int = 12
     ModelError
         If the patterns are not polar, or too small.
     """
-    inputs = polar_input("polar_radial", input_shape, (2, 16))
-    layers, features = keras.layers, inputs
+    inputs, features = polar_input("polar_radial", input_shape, (2, 16))
+    layers = keras.layers
     for number, (size, pool) in enumerate(
         [((input_shape[0], 3), 2), ((1, 5), 2), ((1, 5), None), ((1, 9), None)], start=1
     ):

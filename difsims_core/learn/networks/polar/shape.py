@@ -6,10 +6,11 @@ from typing import Any
 
 from difsims_core.errors import ModelError
 from difsims_core.learn.backend import keras
+from difsims_core.learn.networks.polar.layers import RmsScaling
 
 
-def polar_input(name: str, input_shape: tuple[int, ...], fewest: tuple[int, int]) -> Any:
-    """Return the input of a network of amplitudes of polar patterns, (n_q, n_azimuths, 1).
+def polar_input(name: str, input_shape: tuple[int, ...], fewest: tuple[int, int]) -> tuple[Any, Any]:
+    """Return the input of a network of amplitudes of polar patterns, (n_q, n_azimuths, 1), and these scaled.
 
     Raises
     ------
@@ -25,7 +26,8 @@ def polar_input(name: str, input_shape: tuple[int, ...], fewest: tuple[int, int]
             f"{name} needs polar patterns of at least {fewest[0]} × {fewest[1]} cells, found "
             f"{input_shape[0]} × {input_shape[1]}"
         )
-    return keras.Input(input_shape, name="amplitudes")
+    inputs = keras.Input(input_shape, name="amplitudes")
+    return inputs, RmsScaling(name="scaling")(inputs)
 
 
 def classes(features: Any, n_classes: int, units: int, dropout: float) -> Any:
