@@ -32,7 +32,8 @@ class RmsScaling(keras.layers.Layer):
         """Return (n, …) patterns, as they came in but for their scale."""
         ops = keras.ops
         square = ops.mean(ops.square(inputs), axis=tuple(range(1, len(inputs.shape))), keepdims=True)
-        return ops.multiply(inputs, ops.cast(self.height, inputs.dtype) * ops.rsqrt(square + _SMALLEST_SQUARE))
+        scale = ops.multiply(ops.cast(self.height, inputs.dtype), ops.rsqrt(ops.add(square, _SMALLEST_SQUARE)))
+        return ops.multiply(inputs, scale)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Return the shape that came in."""
