@@ -15,6 +15,7 @@ from difsims_core.errors import InputError, ModelError
 from difsims_core.learn.bundle import load_bundle
 from difsims_core.learn.classifiers.base import Recipe
 from difsims_core.learn.classifiers.templates import TemplateMatching
+from difsims_core.learn.matching.search import PreparedPatterns, match
 from difsims_core.learn.predict import predict_profiles
 from difsims_core.learn.train import run_training
 from difsims_core.learn.verify import verify_model
@@ -76,6 +77,19 @@ def test_phases_and_orientations_of_unseen_patterns(bundle, unseen):
         answer.orientation[right], unseen.draws["orientation"][right], matcher.templates[1].grid.operations
     )
     assert np.median(error) <= PITCH / 2
+
+
+def test_the_search_finds_what_the_comparison_with_all_templates_finds(bundle, unseen):
+    matcher = bundle.classifier
+    found, prepared = matcher.match(unseen.polar).scores, PreparedPatterns.of(unseen.polar, matcher.power)
+    every = [
+        match(prepared, templates, np.arange(templates.grid.size)[None]).score.max(axis=1)
+        for templates in matcher.templates
+    ]
+    best = np.stack(every, axis=1)
+    assert (found <= best + 1e-6).all()
+    assert (found.max(axis=1) >= best.max(axis=1) - 1e-6).mean() >= 0.95
+    assert (found.argmax(axis=1) == best.argmax(axis=1)).mean() >= 0.99
 
 
 def test_a_turned_or_mirrored_pattern_is_found_exactly(bundle, unseen):

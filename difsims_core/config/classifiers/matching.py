@@ -50,11 +50,11 @@ class TemplatesSpec(MatchingDocument):
     power: float = Field(
         default=0.2, gt=0, le=1, description="of what rises above its ring: 0.5, amplitudes; small: where spots are"
     )
-    kept_by_profile: float = Field(
-        default=0.2, gt=0, le=1, description="part of the templates that the profile of a pattern leaves"
+    directions_by_profile: float = Field(
+        default=0.7, gt=0, le=1, description="part of the beam directions that the profile of a pattern leaves"
     )
-    kept_by_few: float = Field(
-        default=0.015, gt=0, le=1, description="part of the templates that a match of their strongest cells leaves"
+    directions_by_few: float = Field(
+        default=0.07, gt=0, le=1, description="part of these that a match of the strongest cells leaves"
     )
 
 

@@ -169,4 +169,4 @@ class Matched:
 
 
 def _width(spec: TemplatesSpec) -> SearchWidth:
-    return SearchWidth(spec.kept_by_profile, spec.kept_by_few)
+    return SearchWidth(spec.directions_by_profile, spec.directions_by_few)

@@ -44,6 +44,11 @@ class TemplateGrid:
         """Number of templates."""
         return len(self.members) * self.beside
 
+    def of_directions(self, directions: np.ndarray) -> np.ndarray:
+        """Return (n, c · beside) templates: of directions (n, c) those of every thickness and lattice scale."""
+        n, c = directions.shape
+        return (directions[:, :, None] * self.beside + np.arange(self.beside)).reshape(n, c * self.beside)
+
     @cached_property
     def orientations(self) -> np.ndarray:
         """(d, 4) quaternions, crystal ← sample, of the smallest turn that has the beam along each direction."""

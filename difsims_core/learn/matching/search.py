@@ -1,4 +1,4 @@
-"""The search of a phase's templates: by profile, by their strongest cells, by all; then between the directions."""
+"""The search of a phase's templates: by profile, by their strongest cells, by all; then around the best direction."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from difsims_core.learn.matching.raised import raised
 from difsims_core.learn.matching.smooth import without_smooth
 from difsims_core.learn.matching.sparse import SparseTemplates, padded
 
-_LEAST = 16  # templates, of few
+_LEAST = 16  # directions, of few
+_EVERY = 4  # directions of which every thickness and lattice scale is compared
 
 
 @dataclass(frozen=True, slots=True)
 class SearchWidth:
-    """How many templates of a phase are looked at more closely.
+    """How many directions of a phase are looked at more closely.
 
     Attributes
     ----------
@@ -27,8 +28,8 @@ class SearchWidth:
         Part of them that is kept of these for the match of their strongest cells.
     """
 
-    by_profile: float = 0.2
-    by_few: float = 0.015
+    by_profile: float = 0.7
+    by_few: float = 0.07
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +89,10 @@ class Matches:
     turn: np.ndarray
     mirrored: np.ndarray
 
+    def of_places(self, places: np.ndarray) -> np.ndarray:
+        """Return the templates (n, kept) at places of the rows."""
+        return np.take_along_axis(self.template, places, axis=1)
+
 
 def match(prepared: PreparedPatterns, templates: SparseTemplates, candidates: np.ndarray) -> Matches:
     """Compare each pattern with its candidates (n, c), or with the same ones (1, c)."""
@@ -101,28 +106,26 @@ def match(prepared: PreparedPatterns, templates: SparseTemplates, candidates: np
     return found
 
 
-def preselected(prepared: PreparedPatterns, templates: SparseTemplates, kept: int) -> np.ndarray:
-    """Return (n, kept) int32: the templates whose profiles are most like that of each pattern."""
-    n, m = len(prepared.doubled), templates.grid.size
-    scores = np.empty((len(prepared.profiles), m), np.float32)
+def preselected(prepared: PreparedPatterns, templates: SparseTemplates, part: float) -> np.ndarray:
+    """Return (n, kept) int32 templates, one of each direction: that whose profile is most like a pattern's.
+
+    Of ``part`` of the directions: those whose one is most like it.
+    """
+    n, beside = len(prepared.doubled), templates.grid.beside
+    scores = np.empty((len(prepared.profiles), templates.grid.size), np.float32)
     profile_kernels.correlate(prepared.profiles, templates.profiles, scores)
-    chosen = np.empty((n, min(kept, m)), np.int32)
-    profile_kernels.largest(scores[:n], chosen)
+    scores = scores[:n].reshape(n, len(templates.grid.members), beside)
+    best = scores.argmax(axis=2)
+    directions = _largest(np.take_along_axis(scores, best[:, :, None], axis=2)[:, :, 0], part)
+    return directions * np.int32(beside) + np.take_along_axis(best, directions, axis=1).astype(np.int32)
+
+
+def _largest(scores: np.ndarray, part: float, least: int = _LEAST) -> np.ndarray:
+    """Return the places (n, kept) int32 of the largest scores of each row (n, m): a part of them, and not too few."""
+    m = scores.shape[1]
+    chosen = np.empty((len(scores), min(m, max(least, int(np.ceil(part * m))))), np.int32)
+    profile_kernels.largest(np.ascontiguousarray(scores), chosen)
     return chosen
-
-
-def search(prepared: PreparedPatterns, templates: SparseTemplates, width: SearchWidth) -> Matches:
-    """Return how well patterns are matched by the templates that are most like them."""
-    m = templates.grid.size
-    first = _kept(m, width.by_profile)
-    rough = match(prepared, templates.few, preselected(prepared, templates, first))
-    best = np.empty((len(rough.score), min(_kept(m, width.by_few), first)), np.int32)
-    profile_kernels.largest(rough.score, best)
-    return match(prepared, templates, np.take_along_axis(rough.template, best, axis=1))
-
-
-def _kept(m: int, part: float) -> int:
-    return min(m, max(_LEAST, int(np.ceil(part * m))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,13 +164,14 @@ class BestMatches:
 
 
 def best_matches(prepared: PreparedPatterns, templates: SparseTemplates, width: SearchWidth) -> BestMatches:
-    """Return the best match of each pattern: of the search, or of what is next to that in all directions.
+    """Return the best match of each pattern: of a few directions, or of what is next to the best one in all directions.
 
-    These are the templates of its direction and of those around it, of every thickness and lattice scale.
+    Of these few and those around it every thickness and lattice scale is compared.
     """
     grid = templates.grid
-    found = BestMatches.of(search(prepared, templates, width))
-    direction = found.template // grid.beside
-    directions = np.concatenate([direction[:, None], grid.around[0][direction]], axis=1)
-    candidates = directions[:, :, None] * grid.beside + np.arange(grid.beside)
-    return BestMatches.of(match(prepared, templates, candidates.reshape(-1, directions.shape[1] * grid.beside)))
+    rough = match(prepared, templates.few, preselected(prepared, templates, width.by_profile))
+    close = match(prepared, templates, rough.of_places(_largest(rough.score, width.by_few)))
+    closest = close.of_places(_largest(close.score, 0, _EVERY)) // grid.beside
+    best = BestMatches.of(match(prepared, templates, grid.of_directions(closest))).template // grid.beside
+    near = np.concatenate([best[:, None], grid.around[0][best]], axis=1)
+    return BestMatches.of(match(prepared, templates, grid.of_directions(near)))
