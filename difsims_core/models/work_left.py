@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from statistics import median
 from typing import TYPE_CHECKING
 
 from difsims_core.errors import CorruptDataError, InputError, MissingObjectError
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 _TIMED = 16  # beam directions of a phase
 _PROCESSORS = 2  # of the machine on which these were measured:
-_SIMULATED = {"profile": 24_000.0, "polar": 1_900.0}  # a second, from libraries (tests.benchmarks.bloch)
+_SIMULATED = {"profile": 24_000.0, "polar": 2_500.0}  # a second, from libraries (tests.benchmarks.bloch)
 _TRAINED = {
     "polar_harmonics": 3_445.0, "polar_radial": 2_031.0, "polar_convolutions": 673.0,  # tests.benchmarks.polar_networks
 }  # fmt: skip
@@ -95,22 +96,28 @@ def _work(store: ObjectStore, simulation: SimulationSpec, training: TrainingDocu
     if training.max_patterns is not None:
         n = min(n, training.max_patterns)
     n_trained = round(n * (1 - training.held_out_fraction))
-    trained = _trained_a_second(store, training)
-    epochs = None if trained is None else n_trained * training.most_epochs / trained
+    patterns, simulated = n_trained * training.most_epochs, _SIMULATED[kind] * faster
+    rate = _measured(store, training)
     if training.source == "stream":
         yield from _libraries(store, simulation)
+        if rate is None and (trained := _TRAINED.get(training.label)) is not None:
+            rate = 1 / (1 / trained + 1 / simulated)
         yield Work(
             f"{training.label} on {n_trained:,} fresh patterns of {len(simulation.phases)} phases, at most "
             f"{training.most_epochs} times",
-            None if epochs is None else epochs + n * training.most_epochs / _SIMULATED[kind] / faster,
+            None if rate is None else patterns / rate,
         )
         return
+    rate = rate or _TRAINED.get(training.label)
     _, plan = find(store, simulation)
     if plan is None or not plan.complete:
         yield from _libraries(store, simulation)
-        seconds = simulation.n_patterns / _SIMULATED[kind] / faster
+        seconds = simulation.n_patterns / simulated
         yield Work(f"{simulation.n_patterns:,} patterns of {len(simulation.phases)} phases", seconds)
-    yield Work(f"{training.label} on {n_trained:,} of the patterns, at most {training.most_epochs} times", epochs)
+    yield Work(
+        f"{training.label} on {n_trained:,} of the patterns, at most {training.most_epochs} times",
+        None if rate is None else patterns / rate,
+    )
 
 
 def _libraries(store: ObjectStore, simulation: SimulationSpec) -> Iterator[Work]:
@@ -143,18 +150,18 @@ def _seconds(recipe: LibraryRecipe) -> float:
     return (time.perf_counter() - started) / n * recipe.n_members
 
 
-def _trained_a_second(store: ObjectStore, training: TrainingDocument) -> float | None:
-    """Return how many patterns a second the latest model of the same kind was trained on, or the benchmark's rate."""
+def _measured(store: ObjectStore, training: TrainingDocument) -> float | None:
+    """Return how many patterns a second the latest such model was trained on: of fresh ones, with their simulation."""
     from difsims_core.learn.bundle import load_bundle
     from difsims_core.storage.ids import list_models
 
-    latest: tuple[str, float] | None = None
+    found: list[tuple[str, float]] = []
     for name in list_models(store):
         try:
             bundle = load_bundle(name, store)
         except (CorruptDataError, InputError, MissingObjectError):
             continue
-        if bundle.training.label == training.label and bundle.history:
-            rate = float(bundle.history[-1]["samples_per_second"])
-            latest = max(latest or (bundle.created, rate), (bundle.created, rate))
-    return latest[1] if latest is not None else _TRAINED.get(training.label)
+        same = (bundle.training.label, bundle.training.source) == (training.label, training.source)
+        if same and bundle.history:
+            found.append((bundle.created, median(float(epoch["samples_per_second"]) for epoch in bundle.history)))
+    return max(found)[1] if found else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from difsims_core import SimulationSpec, TrainingSpec
@@ -101,9 +103,17 @@ def test_the_time_of_what_is_missing_is_estimated(tmp_path, monkeypatch):
         "libraries", "4,000 patterns", "polar_harmonics on 3,000",
     ]  # fmt: skip
     assert all(step.seconds > 0 for step in steps)
-    assert steps[2].seconds == pytest.approx(3 * 3000 / 3445)
-    monkeypatch.setattr(work_left, "_trained_a_second", lambda *_: None)
+    stream = training.model_copy(update={"source": "stream"})
+    monkeypatch.setattr(work_left, "_TRAINED", {"polar_harmonics": 1000.0})
+    monkeypatch.setattr(work_left, "_SIMULATED", {"polar": 500.0})
+    monkeypatch.setattr(work_left, "_PROCESSORS", os.cpu_count())
+    assert [step.seconds for step in work_left.work_left(store, simulation, training)[1:]] == [8, 9]
+    *_, streamed = work_left.work_left(store, simulation, stream)
+    assert "fresh" in streamed.what
+    assert streamed.seconds == pytest.approx(9 + 18), "fresh patterns are simulated in every epoch"
+    monkeypatch.setattr(work_left, "_measured", lambda *_: 90.0)
+    assert work_left.work_left(store, simulation, stream)[-1].seconds == 100, "a stream was measured as a whole"
+    monkeypatch.undo()
+    monkeypatch.setattr(work_left, "_TRAINED", {})
     *_, unknown = work_left.work_left(store, simulation, training)
     assert str(unknown).endswith("nobody has measured how long")
-    streamed = work_left.work_left(store, simulation, training.model_copy(update={"source": "stream"}))
-    assert ["fresh" in step.what for step in streamed] == [False, True]

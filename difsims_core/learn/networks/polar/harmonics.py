@@ -26,8 +26,8 @@ def polar_harmonics(
     filters
         Channels of each layer.
     harmonics
-        Orders of the first layer, 0 … n − 1, at most half as many as there are azimuths; the others, of broader features,
-        have three quarters of them.
+        Orders of the first layer, 0 … n − 1, at most half as many as there are azimuths; the others, of broader
+        features, have three quarters of them.
     dropout
         Part of the pooled features that is left out in each step of the training.
 
