@@ -1,12 +1,13 @@
 """What each part of the simulation is worth: networks trained without it, scored on scans of other physics.
 
     python -m tests.benchmarks.ablations STORE --truth FOLDER [--patterns 40000] [--seeds 3] [--only NAME …]
-    python -m tests.benchmarks.ablations STORE --truth FOLDER --numbers 30000,100000,300000
+    python -m tests.benchmarks.ablations STORE --truth FOLDER --numbers 30000,100000,300000 [--plot FILE.png]
 
 STORE holds the scans of ``python -m tests.development.scans FOLDER``, preprocessed, and keeps the libraries. Each
 network is `polar_harmonics` (``--network`` names another), trained on as many fresh patterns of `polar.yaml` with one
 thing changed, every pattern seen once, and scored on the pixels of crystals off boundaries, scan by scan; the mean is
-that of scans. ``--numbers`` compares numbers of patterns instead. Seconds are those of all threads of this process.
+that of scans. ``--numbers`` compares numbers of patterns instead, and ``--plot`` draws them. Seconds are those of all
+threads of this process. ``--first-seed`` tells where seeds begin, so that processes share them.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from difsims_core import load_spec
 from difsims_core.config.documents import make_spec
@@ -68,20 +70,23 @@ def main() -> None:
     parser.add_argument("--network", default="polar_harmonics")
     parser.add_argument("--patterns", type=int, default=40_000)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument("--plot", type=Path)
     parser.add_argument("--only", nargs="*", default=list(CHANGES))
     parser.add_argument("--numbers", type=lambda text: [int(number) for number in text.split(",")], default=None)
     chosen = parser.parse_args()
-    store, asked = open_store(chosen.store), load_spec(chosen.spec, PipelineSpec).simulation
-    training = TrainingSpec(
-        network=chosen.network, epochs=1, held_out_fraction=_HELD_OUT, schedule="cosine", clip_norm=1.0
-    )
+    store, recipe = open_store(chosen.store), load_spec(chosen.spec, PipelineSpec)
+    asked, own = recipe.simulation, recipe.training
+    if not isinstance(own, TrainingSpec) or own.network != chosen.network:
+        own = TrainingSpec(network=chosen.network, schedule="cosine", clip_norm=1.0)
+    training = own.model_copy(update={"epochs": 1, "held_out_fraction": _HELD_OUT})
     runs = {name: (CHANGES[name], chosen.patterns) for name in chosen.only}
     if chosen.numbers:
         runs = {f"{number:,} patterns": ({}, number) for number in chosen.numbers}
     scans = Scans.read(store, training, chosen.truth)
     print(f"{'':24}{'mean':>7}  " + " ".join(f"{name[-13:]:>13}" for name in scans.patterns) + "   amorphous  seconds")
     found: dict[str, list[np.ndarray]] = {name: [] for name in runs}
-    for seed in range(chosen.seeds):
+    for seed in range(chosen.first_seed, chosen.first_seed + chosen.seeds):
         for name, (changes, n) in runs.items():
             begun = time.process_time()
             spec = changed(asked, changes, n, seed)
@@ -95,6 +100,27 @@ def main() -> None:
         means = np.mean(each, axis=1)
         spread = f"± {means.std(ddof=1):.3f}" if len(means) > 1 else ""
         print(f"{name:24}{means.mean():7.3f} {spread:>9}")
+    if chosen.plot is not None:
+        plot(
+            chosen.plot,
+            chosen.network,
+            {n: np.array(each) for (_, n), each in zip(runs.values(), found.values(), strict=True)},
+        )
+
+
+def plot(path: Path, network: str, found: Mapping[int, np.ndarray]) -> None:
+    """Draw what part of pixels is right, (seeds, scans), over the number of patterns: scans, and their mean."""
+    figure = Figure(figsize=(5, 3.5), layout="constrained")
+    axes = figure.subplots()
+    numbers = np.array(list(found))
+    means = np.stack([each.mean(axis=0) for each in found.values()])
+    axes.semilogx(numbers, means, color="0.75", linewidth=0.8)
+    for each in np.stack([each.mean(axis=1) for each in found.values()]).T:
+        axes.semilogx(numbers, each, "o", color="C0", markersize=3)
+    axes.semilogx(numbers, means.mean(axis=1), color="C0", label="mean of scans, a dot for each seed; grey: scans")
+    axes.set(xlabel="patterns, each seen once", ylabel="part of pixels that are right", title=network)
+    axes.legend(loc="lower right", fontsize="x-small")
+    figure.savefig(path, dpi=150)
 
 
 def changed(spec: SimulationSpec, changes: Mapping[str, Any], n: int, seed: int) -> SimulationSpec:
