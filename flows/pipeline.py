@@ -226,7 +226,10 @@ def _predicted(
             log_and_show(f"left out by {bundle.training.label}, which reads polar patterns: {', '.join(left)}")
         if mine:
             unit = None if takes_polar else spec.q_unit
-            maps += failures.results(mine, partial(predict, bundle.id, mine, objects.root, unit)).values()
+            mapped = partial(predict, bundle.id, mine, objects.root, unit)
+            maps += failures.results(mine, mapped, among=len(experiments) * len(bundles)).values()
+    if not maps:
+        failures.raise_if_any()
     order = [experiment_name(url) for url in experiments]
     return sorted(maps, key=lambda url: order.index(predicted_name(url)))
 

@@ -143,7 +143,9 @@ def map_scans(  # noqa: PLR0913, PLR0917 one an option
         ]
         if own:
             predict = partial(run_command, ctx, "predict", _made(ctx, wanted, store), own, store, None, None)
-            maps += failures.results(own, predict).values()
+            maps += failures.results(own, predict, among=len(scans)).values()
+    if not maps:
+        failures.raise_if_any()
     scores = failures.results(
         maps, partial(run_command, ctx, "evaluate", maps, None, None, None, store, plan.also_read)
     )

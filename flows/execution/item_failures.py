@@ -106,17 +106,30 @@ class StageFailures:
     """Takes the failures of stages that follow each other: what one makes of good items, the next goes on with."""
 
     def __init__(self) -> None:
-        self._errors: list[PartlyFailedError] = []
+        self._errors: list[DifsimsError] = []
 
-    def results(self, items: Sequence[str], stage: Callable[[], Sequence[_Result]]) -> dict[str, _Result]:
-        """Return what a stage makes of each item that does not fail; where all do, its error goes through."""
+    def results(
+        self, items: Sequence[str], stage: Callable[[], Sequence[_Result]], *, among: int | None = None
+    ) -> dict[str, _Result]:
+        """Return what a stage makes of each item that does not fail.
+
+        Parameters
+        ----------
+        items, stage
+            What it is done with, and does.
+        among
+            How many items there are of which these are a part; where all fail, their error goes through.
+        """
         try:
             return dict(zip(items, stage(), strict=True))
         except PartlyFailedError as error:
-            if not error.done:
-                raise
-            self._errors.append(error)
-            return error.done
+            done, failed = error.done, error
+        except (InputError, MissingObjectError) as error:  # of the only item
+            done, failed = {}, error
+        if not done and len(items) == (among or len(items)):
+            raise failed
+        self._errors.append(failed)
+        return done
 
     def raise_if_any(self) -> None:
         """End the run: fail when any item has failed in any stage."""

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from difsims_core.errors import (
     CorruptDataError,
     ExperimentError,
+    InputError,
     MissingObjectError,
     ModelError,
     PartlyFailedError,
@@ -139,3 +140,17 @@ def test_a_batch_that_partly_failed_ends_with_exit_code_1():
         raise PartlyFailedError("1 of 3 scans cannot be predicted; the other 2 are predicted: b: bad")
 
     assert CliRunner().invoke(app, ["work"]).exit_code == 1
+
+
+@pytest.mark.parametrize("error", [InputError("b: another beam energy", "find its model"), PartlyFailedError("b: bad")])
+def test_what_fails_whole_but_is_a_part_ends_nothing_else(error):
+    def fails():
+        raise error
+
+    failures = StageFailures()
+    assert failures.results("b", fails, among=2) == {}
+    assert failures.results("a", lambda: [1], among=2) == {"a": 1}
+    with pytest.raises(PartlyFailedError, match="b: "):
+        failures.raise_if_any()
+    with pytest.raises(type(error), match="b: "):
+        StageFailures().results("b", fails, among=1)
