@@ -23,13 +23,13 @@ class SearchWidth:
     Attributes
     ----------
     by_profile : float
-        Part of them that is kept for their profiles.
+        Part of the directions that their profiles leave.
     by_few : float
-        Part of them that is kept of these for the match of their strongest cells.
+        Part of these that the match of the strongest cells leaves.
     """
 
-    by_profile: float = 0.7
-    by_few: float = 0.07
+    by_profile: float
+    by_few: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,9 +107,9 @@ def match(prepared: PreparedPatterns, templates: SparseTemplates, candidates: np
 
 
 def preselected(prepared: PreparedPatterns, templates: SparseTemplates, part: float) -> np.ndarray:
-    """Return (n, kept) int32 templates, one of each direction: that whose profile is most like a pattern's.
+    """Return (n, kept) int32 templates, one a direction: that whose profile is most like the pattern's.
 
-    Of ``part`` of the directions: those whose one is most like it.
+    Of all directions a ``part`` is kept: those whose template is most like it.
     """
     n, beside = len(prepared.doubled), templates.grid.beside
     scores = np.empty((len(prepared.profiles), templates.grid.size), np.float32)
@@ -164,9 +164,9 @@ class BestMatches:
 
 
 def best_matches(prepared: PreparedPatterns, templates: SparseTemplates, width: SearchWidth) -> BestMatches:
-    """Return the best match of each pattern: of a few directions, or of what is next to the best one in all directions.
+    """Return the best match of each pattern: first among all directions, then among those around the best one.
 
-    Of these few and those around it every thickness and lattice scale is compared.
+    Of the last few, and of those around, every thickness and lattice scale is compared.
     """
     grid = templates.grid
     rough = match(prepared, templates.few, preselected(prepared, templates, width.by_profile))
