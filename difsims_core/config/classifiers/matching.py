@@ -12,7 +12,7 @@ from difsims_core.config.learning import TrainingDocument
 class MatchingDocument(TrainingDocument):
     """What is chosen of any templates."""
 
-    resolution_deg: float = Field(default=1.5, ge=0.3, le=10, description="between the beam directions, degrees")
+    resolution_deg: float = Field(default=1.5, ge=0.3, le=3, description="between the beam directions, degrees")
     thicknesses: int = Field(
         default=3, ge=1, le=16, description="of the range of the simulated ones: the middles of so many even parts"
     )
