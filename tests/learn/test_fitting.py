@@ -7,6 +7,7 @@ from difsims_core.config.documents import make_spec
 from difsims_core.config.learning import TrainingSpec
 from difsims_core.errors import InputError, SpecError
 from difsims_core.learn.classifiers.keras_fit import fit_network
+from difsims_core.learn.data import training_data
 from difsims_core.learn.data.pattern_stream import PatternSource, PatternStream
 from difsims_core.learn.data.split import Part
 from difsims_core.learn.data.tf_dataset import BatchFeed
@@ -48,6 +49,14 @@ def test_what_came_later_changes_no_earlier_fingerprint():
     changed.append({"soft_labels": True})
     others = {training_fingerprint(make_spec(one, TrainingSpec), ["0" * 64]) for one in changed}
     assert len(others | {plain}) == 6
+
+
+def test_other_weights_of_polar_networks_leave_those_of_profiles(monkeypatch):
+    profile, polar = TrainingSpec(), TrainingSpec(network="polar_harmonics")
+    before = [training_fingerprint(spec, ["0" * 64]) for spec in (profile, polar)]
+    monkeypatch.setitem(training_data.RECIPE, "polar", "another")
+    assert training_fingerprint(profile, ["0" * 64]) == before[0]
+    assert training_fingerprint(polar, ["0" * 64]) != before[1]
 
 
 def test_the_step_size_rises_and_falls_along_half_a_cosine():

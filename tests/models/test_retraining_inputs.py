@@ -251,13 +251,16 @@ def test_everything_that_decides_is_new(changed):
 
 
 @pytest.mark.parametrize(
-    "name", ["difsims_core.models.retraining_inputs.__version__",
-             "difsims_core.simulation.versions.SIMULATION_VERSION",
-             "difsims_core.learn.data.training_data.RECIPE"],
-)  # fmt: skip
-def test_other_code_is_new(name, monkeypatch):
+    ("name", "other"),
+    [
+        ("difsims_core.models.retraining_inputs.__version__", "other"),
+        ("difsims_core.simulation.versions.SIMULATION_VERSION", "other"),
+        ("difsims_core.learn.data.training_data.RECIPE", {"profile": "other"}),
+    ],
+)
+def test_other_code_is_new(name, other, monkeypatch):
     before = BASE.digest()
-    monkeypatch.setattr(name, "other")
+    monkeypatch.setattr(name, other)
     assert BASE.digest() != before
 
 

@@ -32,8 +32,11 @@ MAKES = {
 }  # fmt: skip
 """What of a simulation document makes an array, where not every document does."""
 _FRACTIONS = "1d/fractions"
-RECIPE = "2"  # 2: networks of polar patterns scale them to one root mean square
-"""Changes whenever the same document and datasets give other weights; part of every training fingerprint."""
+RECIPE = {"profile": "1", "polar": "2"}
+"""Changes whenever the same document and datasets give other weights; part of every training fingerprint.
+
+Polar patterns, 2: networks scale them to one root mean square.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +89,7 @@ def training_fingerprint(spec: TrainingDocument, sim_fingerprints: Iterable[str]
     content = {
         "training": document,
         "simulations": sorted(set(sim_fingerprints)),
-        "recipe": RECIPE,
+        "recipe": RECIPE[input_of(spec).kind],
         **({"plugins": spec.plugins()} if spec.plugins() else {}),
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True, allow_nan=False).encode()).hexdigest()
