@@ -28,7 +28,7 @@ def demo_spec(n_patterns: int, epochs: int) -> PipelineSpec:
         recipe.to_document()
         | {
             "training": training | {"warmup_epochs": min(training["warmup_epochs"], epochs - 1)},
-            "also": [{"network": "residual_1d"} | shorter],
+            "also": [{"network": "large_filter"} | shorter],
             "raw_scans": [str(samples_folder() / "film.hspy")],
             "experiments": [str(samples_folder() / "*_radial_crop.npz")],
             "truth_folder": str(samples_folder() / "truth"),
