@@ -101,11 +101,7 @@ def main() -> None:
         spread = f"± {means.std(ddof=1):.3f}" if len(means) > 1 else ""
         print(f"{name:24}{means.mean():7.3f} {spread:>9}")
     if chosen.plot is not None:
-        plot(
-            chosen.plot,
-            chosen.network,
-            {n: np.array(each) for (_, n), each in zip(runs.values(), found.values(), strict=True)},
-        )
+        plot(chosen.plot, chosen.network, {runs[name][1]: np.array(each) for name, each in found.items()})
 
 
 def plot(path: Path, network: str, found: Mapping[int, np.ndarray]) -> None:

@@ -6,8 +6,6 @@ from difsims_core.learn.backend import keras
 from difsims_core.learn.networks.polar.layers import HarmonicMixing
 from difsims_core.learn.networks.polar.shape import classes, polar_input
 
-_FEWEST_CELLS = (2, 16)
-
 
 def polar_harmonics(
     input_shape: tuple[int, ...], n_classes: int, filters: int = 160, harmonics: int = 36, dropout: float = 0.2
@@ -36,7 +34,7 @@ def polar_harmonics(
     ModelError
         If the patterns are not polar, or too small.
     """
-    inputs, scaled = polar_input("polar_harmonics", input_shape, _FEWEST_CELLS)
+    inputs, scaled = polar_input("polar_harmonics", input_shape, (2, 16))
     layers = keras.layers
     features = layers.Permute((2, 1), name="by_azimuth")(layers.Reshape(input_shape[:2], name="one_channel")(scaled))
     first = max(1, min(int(harmonics), input_shape[1] // 2))
