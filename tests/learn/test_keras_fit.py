@@ -1,5 +1,8 @@
 """Training on small data; the network is the real one on short profiles."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 
@@ -71,6 +74,16 @@ def test_class_weights_lift_a_rare_class():
         confidence.append(np.asarray(network(stream.sources[0].x[:100, :, None], training=False))[:, 1].mean())
     assert confidence[0] < 0.3
     assert confidence[1] > 0.35
+
+
+def test_a_training_lets_go_of_its_patterns():
+    spec = TrainingSpec(epochs=1)
+    stream = stream_of(spec)
+    patterns = weakref.ref(stream.sources[0].x)
+    fit_network(stream, 3, spec)
+    del stream
+    gc.collect()
+    assert patterns() is None
 
 
 def test_pipelines_have_no_tuning_thread_that_delays_their_end():

@@ -74,25 +74,25 @@ def fit_network(
         jit_compile=False,  # pyright: ignore[reportArgumentType]
     )
     optimiser.build(network.trainable_variables)
-    feed = BatchFeed(stream, n_classes if takes_rows(spec) else None, fractions=spec.soft_labels)
     epochs = Epochs(network, optimiser, (spec.epochs, spec.patience, stream.count(Part.TRAIN)), progress, saved)
     if not epochs.done:
-        try:
-            network.fit(
-                feed.training(len(epochs.history)),
-                initial_epoch=len(epochs.history),
-                epochs=spec.epochs,
-                steps_per_epoch=steps,
-                validation_data=feed.validation(),
-                class_weight=weights,  # pyright: ignore[reportArgumentType]
-                callbacks=[epochs],
-                shuffle=False,
-                verbose=0,  # pyright: ignore[reportArgumentType]
-            )
-        except tf.errors.OpError:
-            if feed.failure is not None:
-                raise feed.failure from None
-            raise
+        with BatchFeed(stream, n_classes if takes_rows(spec) else None, fractions=spec.soft_labels) as feed:
+            try:
+                network.fit(
+                    feed.training(len(epochs.history)),
+                    initial_epoch=len(epochs.history),
+                    epochs=spec.epochs,
+                    steps_per_epoch=steps,
+                    validation_data=feed.validation(),
+                    class_weight=weights,  # pyright: ignore[reportArgumentType]
+                    callbacks=[epochs],
+                    shuffle=False,
+                    verbose=0,  # pyright: ignore[reportArgumentType]
+                )
+            except tf.errors.OpError:
+                if feed.failure is not None:
+                    raise feed.failure from None
+                raise
     trained = build_chosen(spec.network, shape, n_classes, spec.network_parameters)
     trained.set_weights(epochs.best)
     return trained, epochs.history

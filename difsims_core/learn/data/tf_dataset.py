@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -23,6 +23,8 @@ class BatchFeed:
     """Batches of a stream for TensorFlow; remembers the error that stopped it.
 
     TensorFlow turns an exception of a generator into a text within an error of its own; ``failure`` is the real one.
+    It also keeps the generators of a dataset as long as the process lives (2.21): ``with`` lets go of the stream, and of
+    the libraries that it simulates from, at its end.
 
     Parameters
     ----------
@@ -37,6 +39,14 @@ class BatchFeed:
     def __init__(self, stream: Stream, n_classes: int | None = None, *, fractions: bool = False) -> None:
         self.stream, self.n_classes, self.fractions = stream, n_classes, fractions
         self.failure: Exception | None = None
+
+    def __enter__(self) -> Self:
+        """Return this feed."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let go of the stream; the datasets of this feed are at an end."""
+        del self.stream
 
     def training(self, first_epoch: int = 0) -> tf.data.Dataset:
         """Return shuffled batches of the training part without end; an epoch is ``stream.n_batches(TRAIN)`` of them."""
