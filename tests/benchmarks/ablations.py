@@ -1,20 +1,20 @@
 """What each part of the simulation is worth: networks trained without it, scored on scans of other physics.
 
     python -m tests.benchmarks.ablations STORE --truth FOLDER [--patterns 40000] [--seeds 3] [--only NAME …]
-    python -m tests.benchmarks.ablations STORE --truth FOLDER --numbers 30000,100000,300000 [--plot FILE.png]
+    python -m tests.benchmarks.ablations STORE --truth FOLDER --numbers polar_harmonics=30000,300000 … [--plot FILE.png]
 
 STORE holds the scans of ``python -m tests.development.scans FOLDER``, preprocessed, and keeps the libraries. Each
 network is `polar_harmonics` (``--network`` names another), trained on as many fresh patterns of `polar.yaml` with one
 thing changed, every pattern seen once, and scored on the pixels of crystals off boundaries, scan by scan; the mean is
-that of scans. ``--numbers`` compares numbers of patterns instead, and ``--plot`` draws them. Seconds are those of all
-threads of this process. ``--first-seed`` tells where seeds begin, so that processes share them.
+that of scans. ``--numbers`` compares numbers of patterns instead, of one network or several, and ``--plot`` draws them.
+Seconds are those of all threads of the process. ``--first-seed`` tells where seeds begin, so that processes share them.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from difsims_core.config.learning import TrainingSpec
 from difsims_core.config.pipeline import PipelineSpec
 from difsims_core.config.simulation import SimulationSpec
 from difsims_core.evaluate.classification import labels_in_phases
-from difsims_core.learn.classifiers.base import Classifier, Recipe
+from difsims_core.learn.classifiers.base import Classifier, ClassifierInput, Recipe
 from difsims_core.learn.classifiers.keras_network import KerasNetwork
 from difsims_core.learn.data.streamed_simulation import StreamedSimulation
 from difsims_core.learn.data.training_data import streamed_training_data
@@ -73,50 +73,80 @@ def main() -> None:
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--plot", type=Path)
     parser.add_argument("--only", nargs="*", default=list(CHANGES))
-    parser.add_argument("--numbers", type=lambda text: [int(number) for number in text.split(",")], default=None)
+    parser.add_argument("--numbers", nargs="*", type=_numbers, default=[])
     chosen = parser.parse_args()
     store, recipe = open_store(chosen.store), load_spec(chosen.spec, PipelineSpec)
-    asked, own = recipe.simulation, recipe.training
-    if not isinstance(own, TrainingSpec) or own.network != chosen.network:
-        own = TrainingSpec(network=chosen.network, schedule="cosine", clip_norm=1.0)
-    training = own.model_copy(update={"epochs": 1, "held_out_fraction": _HELD_OUT})
-    runs = {name: (CHANGES[name], chosen.patterns) for name in chosen.only}
+    asked = recipe.simulation
+    runs = [Run(name, _training(recipe, chosen.network), CHANGES[name], chosen.patterns) for name in chosen.only]
     if chosen.numbers:
-        runs = {f"{number:,} patterns": ({}, number) for number in chosen.numbers}
-    scans = Scans.read(store, training, chosen.truth)
-    print(f"{'':24}{'mean':>7}  " + " ".join(f"{name[-13:]:>13}" for name in scans.patterns) + "   amorphous  seconds")
-    found: dict[str, list[np.ndarray]] = {name: [] for name in runs}
+        runs = [
+            Run(f"{network} {n:,}", _training(recipe, network), {}, n) for network, each in chosen.numbers for n in each
+        ]
+    scans = {one.input: Scans.read(store, one.input, chosen.truth) for one in runs}
+    names = list(scans[runs[0].input].patterns)
+    print(f"{'':28}{'mean':>7}  " + " ".join(f"{name[-13:]:>13}" for name in names) + "   amorphous  seconds")
+    found: dict[str, list[np.ndarray]] = {one.name: [] for one in runs}
     for seed in range(chosen.first_seed, chosen.first_seed + chosen.seeds):
-        for name, (changes, n) in runs.items():
+        for one in runs:
             begun = time.process_time()
-            spec = changed(asked, changes, n, seed)
-            classifier, q = train(store, spec, training.model_copy(update={"seed": seed}))
-            right, sure = scans.score(classifier, q, spec)
-            found[name].append(right)
+            spec = changed(asked, one.changes, one.n, seed)
+            classifier, q = train(store, spec, one.training.model_copy(update={"seed": seed}))
+            right, sure = scans[one.input].score(classifier, q, spec)
+            found[one.name].append(right)
             cells = " ".join(f"{share:13.3f}" for share in right)
-            print(f"{name:24}{right.mean():7.3f}  {cells} {sure:11.2f} {time.process_time() - begun:8.0f}", flush=True)
-    print(f"\n{'':24}{'mean':>7} {'of seeds':>9}")
+            print(
+                f"{one.name:28}{right.mean():7.3f}  {cells} {sure:11.2f} {time.process_time() - begun:8.0f}", flush=True
+            )
+    print(f"\n{'':28}{'mean':>7} {'of seeds':>9}")
     for name, each in found.items():
         means = np.mean(each, axis=1)
         spread = f"± {means.std(ddof=1):.3f}" if len(means) > 1 else ""
-        print(f"{name:24}{means.mean():7.3f} {spread:>9}")
+        print(f"{name:28}{means.mean():7.3f} {spread:>9}")
     if chosen.plot is not None:
-        plot(chosen.plot, chosen.network, {runs[name][1]: np.array(each) for name, each in found.items()})
+        plot(chosen.plot, [(one.training.network, one.n, np.array(found[one.name])) for one in runs])
 
 
-def plot(path: Path, network: str, found: Mapping[int, np.ndarray]) -> None:
-    """Draw what part of pixels is right, (seeds, scans), over the number of patterns: scans, and their mean."""
+@dataclass(frozen=True)
+class Run:
+    """A network, what is changed of the document that it is trained by, and how many patterns it sees."""
+
+    name: str
+    training: TrainingSpec
+    changes: Mapping[str, Any]
+    n: int
+
+    @property
+    def input(self) -> ClassifierInput:
+        """What the network takes."""
+        return KerasNetwork.input_of(self.training)
+
+
+def plot(path: Path, found: Sequence[tuple[str, int, np.ndarray]]) -> None:
+    """Draw what part of pixels is right, (seeds, scans), over the number of patterns of each network."""
     figure = Figure(figsize=(5, 3.5), layout="constrained")
     axes = figure.subplots()
-    numbers = np.array(list(found))
-    means = np.stack([each.mean(axis=0) for each in found.values()])
-    axes.semilogx(numbers, means, color="0.75", linewidth=0.8)
-    for each in np.stack([each.mean(axis=1) for each in found.values()]).T:
-        axes.semilogx(numbers, each, "o", color="C0", markersize=3)
-    axes.semilogx(numbers, means.mean(axis=1), color="C0", label="mean of scans, a dot for each seed; grey: scans")
-    axes.set(xlabel="patterns, each seen once", ylabel="part of pixels that are right", title=network)
-    axes.legend(loc="lower right", fontsize="x-small")
+    for place, network in enumerate(dict.fromkeys(network for network, _, _ in found)):
+        numbers = [n for name, n, _ in found if name == network]
+        rights = np.stack([right for name, _, right in found if name == network])
+        axes.semilogx(numbers, rights.mean(axis=1), color=f"C{place}", linewidth=0.5, alpha=0.5)
+        axes.semilogx(numbers, rights.mean(axis=2), "o", color=f"C{place}", markersize=3)
+        axes.semilogx(numbers, rights.mean(axis=(1, 2)), color=f"C{place}", label=network)
+    axes.set(xlabel="patterns, each seen once", ylabel="part of pixels that are right", ylim=(None, 1))
+    axes.legend(loc="lower right", fontsize="x-small", title="mean of scans, dots: seeds, thin: scans")
     figure.savefig(path, dpi=150)
+
+
+def _numbers(text: str) -> tuple[str, list[int]]:
+    network, _, numbers = text.partition("=")
+    return network, [int(number) for number in numbers.split(",")]
+
+
+def _training(recipe: PipelineSpec, network: str) -> TrainingSpec:
+    """Return how a network is trained: as the recipe's own, or as any other of one epoch."""
+    own = recipe.training
+    if not isinstance(own, TrainingSpec) or own.network != network:
+        own = TrainingSpec(network=network, schedule="cosine", clip_norm=1.0)
+    return own.model_copy(update={"epochs": 1, "held_out_fraction": _HELD_OUT})
 
 
 def changed(spec: SimulationSpec, changes: Mapping[str, Any], n: int, seed: int) -> SimulationSpec:
@@ -148,12 +178,12 @@ class Scans:
     patterns: Mapping[str, tuple[np.ndarray, np.ndarray, Truth, np.ndarray]]
 
     @classmethod
-    def read(cls, store: ObjectStore, training: TrainingSpec, folder: Path) -> Scans:
+    def read(cls, store: ObjectStore, wanted: ClassifierInput, folder: Path) -> Scans:
         """Read all scans of a store whose truth is in a folder."""
         found = {}
         for file in sorted(folder.glob("*_truth.npz")):
             name = file.name.removesuffix("_truth.npz")
-            scan = open_scan(store.url(layout.experiment_profiles(name)), KerasNetwork.input_of(training))
+            scan = open_scan(store.url(layout.experiment_profiles(name)), wanted)
             patterns = np.concatenate([some for _, some in scan.runs()])
             found[name] = (scan.x, patterns, read_truth(file), ~scan.unusable.reshape(-1))
         return cls(found)
