@@ -63,8 +63,8 @@ def _main(
 def demo(
     ctx: typer.Context,
     store: Store = None,
-    patterns: Annotated[int, typer.Option(min=300, help="Patterns to simulate, all phases together.")] = 30_000,
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over them at most.")] = 8,
+    patterns: Annotated[int, typer.Option(min=300, help="Patterns of an epoch, all phases together.")] = 30_000,
+    epochs: Annotated[int, typer.Option(min=1, help="Epochs; each simulates patterns of its own.")] = 5,
     as_json: Json = False,
 ) -> None:
     """Go the whole way once: simulate, train, map three sample scans, score, report (within five minutes)."""

@@ -22,13 +22,15 @@ from flows.cli.session import run_flow
 def demo_spec(n_patterns: int, epochs: int) -> PipelineSpec:
     """Return the document of the demo: the recipe with fewer patterns, a network of profiles beside it, the samples."""
     recipe = load_spec(specs_folder() / "polar.yaml", PipelineSpec, (f"simulation.n_patterns={n_patterns}",))
-    shorter = {"epochs": epochs, "patience": 3}
-    training = recipe.training.to_document() | shorter | {"source": "stored"}  # both train on one dataset
+    shorter = recipe.training.to_document() | {"epochs": epochs, "patience": epochs}
+    profiles = {
+        key: shorter[key] for key in ("source", "epochs", "patience", "schedule", "clip_norm", "held_out_fraction")
+    }
     return make_spec(
         recipe.to_document()
         | {
-            "training": training | {"warmup_epochs": min(training["warmup_epochs"], epochs - 1)},
-            "also": [{"network": "large_filter"} | shorter],
+            "training": shorter,
+            "also": [{"network": "large_filter"} | profiles],
             "raw_scans": [str(samples_folder() / "film.hspy")],
             "experiments": [str(samples_folder() / "*_radial_crop.npz")],
             "truth_folder": str(samples_folder() / "truth"),
@@ -55,7 +57,9 @@ def run_demo(store: str | None, n_patterns: int, epochs: int, *, verbose: bool =
         {"data": "simulated, held out", "classifier": label, "accuracy": _percent(accuracy)}
         for label, accuracy in held_out.items()
     ]
-    console.show_table(f"difsims demo: {n_patterns:,} patterns, {seconds:.0f} s", [*simulated, *scored], scored[-1])
+    console.show_table(
+        f"difsims demo: {epochs} × {n_patterns:,} patterns, {seconds:.0f} s", [*simulated, *scored], scored[-1]
+    )
     console.results.print(SCORES_EXPLAINED)
     for name in dict.fromkeys(item.name for item in outcome.scores):
         if object_store.exists(key := compared_picture(outcome.model, name)):

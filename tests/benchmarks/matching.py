@@ -39,6 +39,7 @@ from tests.benchmarks.environments import python_with
 from tests.benchmarks.pyxem_comparison import PYXEM
 
 _SEED = 4711
+_WITH_PYXEM = 64  # patterns; it takes seconds for each
 _FRAME_OF_TRUTH = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, -1.0]])
 """There the rows of a frame are numbered along x and the beam runs along +z; here columns are, and it runs along −z."""
 
@@ -89,9 +90,13 @@ def compare_searches(bundle: ModelBundle, n: int, pyxem: Path | None) -> None:
           f"{1e6 * processors / n / total:.2f} µs a template")  # fmt: skip
     scores = np.stack([some.score for some in best], axis=1)
     logits = [matcher.calibration.logits(values) for values in (found.scores, scores)]
-    same = (logits[0].argmax(axis=1) == logits[1].argmax(axis=1)).mean()
+    same = logits[0].argmax(axis=1) == logits[1].argmax(axis=1)
     equal = (found.scores.max(axis=1) >= scores.max(axis=1)).mean()
-    print(f"the same phase as the exhaustive search: {same:.3f}; its best template or score too: {equal:.3f}")
+    print(f"the same phase as the exhaustive search: {same.mean():.3f}; its best template or score too: {equal:.3f}")
+    decade = np.floor(np.log10(fresh.draws["dose"].ravel()))
+    for exponent in np.unique(decade):
+        some = decade == exponent
+        print(f"  of {10**exponent:g} to {10 ** (exponent + 1):g} counts: {same[some].mean():.3f} of {some.sum()}")
     for name, values in (("pre-selected", logits[0]), ("exhaustive", logits[1])):
         print(f"  {name}: {(values.argmax(axis=1) == labels).mean():.3f} right")
     if pyxem is not None:
@@ -100,7 +105,7 @@ def compare_searches(bundle: ModelBundle, n: int, pyxem: Path | None) -> None:
 
 def compare_pyxem(matcher: TemplateMatching, patterns: np.ndarray, folder: Path) -> None:
     """Print how fast pyxem's CPU code matches the same templates with the same patterns, and how often it agrees."""
-    python, some = python_with(folder, PYXEM), patterns[:8]
+    python, some = python_with(folder, PYXEM), patterns[:_WITH_PYXEM]
     prepared = PreparedPatterns.of(some, matcher.power)
     images = prepared.doubled[:, :, : prepared.n_azimuths]
     cells = np.concatenate([templates.cell for templates in matcher.templates])

@@ -112,10 +112,10 @@ def test_a_pipeline_of_fresh_patterns_makes_no_dataset(folder):
     assert "900 fresh patterns an epoch" in read_url(found.report).decode()
 
 
-def test_the_classifiers_of_the_demo_train_on_one_small_dataset():
-    for epochs in (1, 8):
+def test_the_classifiers_of_the_demo_train_on_a_few_fresh_patterns():
+    for epochs in (1, 5):
         spec = demo_spec(600, epochs)
-        assert [training.source for training in spec.trainings] == ["stored", "stored"]
+        assert [training.source for training in spec.trainings] == ["stream", "stream"]
         assert [training.most_epochs for training in spec.trainings] == [epochs, epochs]
         assert spec.simulation.n_patterns == 600
 

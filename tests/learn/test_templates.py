@@ -15,7 +15,7 @@ from difsims_core.errors import InputError, ModelError
 from difsims_core.learn.bundle import load_bundle
 from difsims_core.learn.classifiers.base import Recipe
 from difsims_core.learn.classifiers.templates import TemplateMatching
-from difsims_core.learn.matching.search import PreparedPatterns, match
+from difsims_core.learn.matching.search import PreparedPatterns, SearchWidth, best_beside, best_matches, match
 from difsims_core.learn.predict import predict_profiles
 from difsims_core.learn.train import run_training
 from difsims_core.learn.verify import verify_model
@@ -90,6 +90,43 @@ def test_the_search_finds_what_the_comparison_with_all_templates_finds(bundle, u
     assert (found <= best + 1e-6).all()
     assert (found.max(axis=1) >= best.max(axis=1) - 1e-6).mean() >= 0.95
     assert (found.argmax(axis=1) == best.argmax(axis=1)).mean() >= 0.99
+
+
+def test_thickness_and_scale_are_compared_at_one_turn(bundle, unseen):
+    templates = bundle.classifier.templates[1]
+    prepared = PreparedPatterns.of(unseen.polar[:5], bundle.classifier.power)
+    given = match(prepared, templates, np.arange(1, templates.grid.size, 7)[None])
+    found = best_beside(prepared, templates, given)
+    n, beside = prepared.n_azimuths, templates.grid.beside
+    dense = np.zeros((templates.grid.size, 74 * n))
+    np.put_along_axis(dense, templates.cell.astype(int), templates.amplitude, axis=1)
+    dense = dense.reshape(-1, 74, n)
+    for i, c in np.ndindex(given.score.shape):
+        first = given.template[0, c] // beside * beside
+        family = dense[first : first + beside, :, :: -1 if given.mirrored[i, c] else 1]
+        family = np.roll(family, given.turn[i, c], axis=2)
+        scores = np.einsum("tqa,qa->t", family, prepared.doubled[i, :, :n])
+        assert found.score[i, c] == pytest.approx(scores.max(), abs=1e-5)
+        assert scores[found.template[i, c] - first] == pytest.approx(scores.max(), abs=1e-5)
+
+
+def test_phases_that_are_nearly_as_probable_are_searched_for_again(bundle):
+    matcher = bundle.classifier
+    noise = np.random.default_rng(5).random((40, 74, 72)).astype(np.float32)
+    prepared = PreparedPatterns.of(noise, matcher.power)
+    narrow, wide = (
+        np.stack([best_matches(prepared, templates, width).score for templates in matcher.templates], axis=1)
+        for width in (matcher.width, SearchWidth(1.0, 0.15))
+    )
+    found = matcher.match(noise).scores
+    again = found > narrow
+    assert again.any()
+    np.testing.assert_array_equal(found[again], wide[again])
+    logits = matcher.calibration.logits(narrow)
+    close = logits > logits.max(axis=1, keepdims=True) - 1.5
+    close &= close.sum(axis=1, keepdims=True) > 1
+    np.testing.assert_array_equal(found, np.where(close, np.maximum(narrow, wide), narrow))
+    assert not close.all()
 
 
 def test_a_turned_or_mirrored_pattern_is_found_exactly(bundle, unseen):

@@ -103,6 +103,51 @@ def best_turns(doubled, offset, amplitude, candidates, n_azimuths, score, turn, 
 
 
 @kernel
+def best_beside(doubled, offset, amplitude, first, beside, turn, way, score, template):
+    """Find the best of the templates of each direction at one turn: a seventh of the time of all turns.
+
+    Parameters
+    ----------
+    doubled, offset, amplitude
+        Those of ``best_turns``.
+    first
+        (n, c) int32: the first template of each direction.
+    beside
+        How many a direction has.
+    turn, way
+        (n, c) int16 and uint8: at which turn and mirror each is compared.
+    score, template
+        (n, c) float32, int32, filled.
+    """
+    for i in range(doubled.shape[0]):
+        flat = doubled[i].ravel()
+        for c in range(first.shape[1]):
+            best, at = np.float32(-1.0), first[i, c]
+            turned = flat[turn[i, c] :]
+            for t in range(first[i, c], first[i, c] + beside):
+                found = _product(turned, offset[way[i, c], t], amplitude[t])
+                if found > best:
+                    best, at = found, t
+            score[i, c], template[i, c] = best, at
+
+
+@kernel
+def _product(flat, offset, amplitude):
+    """Return the sum over cells at the turn at which ``flat`` begins."""
+    s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = np.float32(0.0)
+    for k in range(0, offset.shape[0], TOGETHER):
+        s0 += amplitude[k] * flat[offset[k]]
+        s1 += amplitude[k + 1] * flat[offset[k + 1]]
+        s2 += amplitude[k + 2] * flat[offset[k + 2]]
+        s3 += amplitude[k + 3] * flat[offset[k + 3]]
+        s4 += amplitude[k + 4] * flat[offset[k + 4]]
+        s5 += amplitude[k + 5] * flat[offset[k + 5]]
+        s6 += amplitude[k + 6] * flat[offset[k + 6]]
+        s7 += amplitude[k + 7] * flat[offset[k + 7]]
+    return ((s0 + s1) + (s2 + s3)) + ((s4 + s5) + (s6 + s7))
+
+
+@kernel
 def scores_around(doubled, offset, amplitude, template, mirrored, scores):
     """Fill ``scores`` (n, n_φ) with those of one template for each pattern, at all turns and one mirror.
 

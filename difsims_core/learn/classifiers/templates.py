@@ -23,10 +23,12 @@ from difsims_core.learn.matching.labelled import labelled_patterns, template_sim
 from difsims_core.learn.matching.refine import refined_orientations
 from difsims_core.learn.matching.runs import in_runs
 from difsims_core.learn.matching.saved_grids import grid_weights, load_grids, of_grids, save_grids
-from difsims_core.learn.matching.search import PreparedPatterns, SearchWidth, best_matches
+from difsims_core.learn.matching.search import BestMatches, PreparedPatterns, SearchWidth, best_matches
 from difsims_core.learn.matching.sparse import SparseTemplates
 from difsims_core.learn.weights import Weight
 
+_IN_DOUBT = 1.5  # difference of logits below which phases are compared again, by
+_WIDE = SearchWidth(by_profile=1.0, by_few=0.15)
 _AT_ONCE = 32  # patterns: their profiles' scores of 20 000 templates are 3 MB
 
 
@@ -141,6 +143,9 @@ class TemplateMatching(Classifier[TemplatesSpec]):
     def _matched(self, patterns: np.ndarray, orientations: bool) -> tuple[np.ndarray, np.ndarray]:
         prepared = PreparedPatterns.of(patterns, self.power)
         best = [best_matches(prepared, templates, self.width) for templates in self.templates]
+        for templates, found, doubtful in zip(self.templates, best, self._in_doubt(best).T, strict=True):
+            if doubtful.any():
+                found.improve(doubtful, best_matches(prepared.of_some(doubtful), templates, _WIDE))
         scores = np.stack([found.score for found in best], axis=1)
         turned = np.full((len(patterns), 4), np.nan)
         if orientations:
@@ -150,6 +155,13 @@ class TemplateMatching(Classifier[TemplatesSpec]):
                 if own.any():
                     turned[own] = refined_orientations(prepared.of_some(own), templates, found.of_some(own))
         return scores, turned
+
+    def _in_doubt(self, best: list[BestMatches]) -> np.ndarray:
+        """Return (n, k) bool: phases that are nearly as probable as another, or as which another nearly is."""
+        scores = np.stack([found.score for found in best], axis=1)
+        logits = self.calibration.logits(scores)
+        near = (logits > logits.max(axis=1, keepdims=True) - _IN_DOUBT) & (scores > 0)
+        return near & (near.sum(axis=1, keepdims=True) > 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,8 @@ class BatchFeed:
     """Batches of a stream for TensorFlow; remembers the error that stopped it.
 
     TensorFlow turns an exception of a generator into a text within an error of its own; ``failure`` is the real one.
-    It also keeps the generators of a dataset as long as the process lives (2.21): ``with`` lets go of the stream, and of
-    the libraries that it simulates from, at its end.
+    It also keeps the generators of a dataset as long as the process lives (2.21): at its end ``with`` lets go of the
+    stream, and of the libraries that it simulates from.
 
     Parameters
     ----------

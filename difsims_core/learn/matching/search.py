@@ -1,4 +1,8 @@
-"""The search of a phase's templates: by profile, by their strongest cells, by all; then around the best direction."""
+"""The search of a phase's templates: by profile, by their strongest cells, by all; then around the best direction.
+
+A template has a direction of the beam, a thickness and a lattice scale. The profile chooses thickness and scale first,
+all cells once the turn in the plane is known.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ from difsims_core.learn.matching.smooth import without_smooth
 from difsims_core.learn.matching.sparse import SparseTemplates, padded
 
 _LEAST = 16  # directions, of few
-_EVERY = 4  # directions of which every thickness and lattice scale is compared
+_LAST = 2  # directions of which every thickness and lattice scale is compared at all turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +44,8 @@ class PreparedPatterns:
     ----------
     doubled : (n, n_q, 2 n_φ) float32
         Amplitudes of norm 1, each row twice.
-    profiles : (n′, n_q′) float32
-        Their sums over the azimuth, as ``SparseTemplates.profiles``; padded for the kernel.
+    profiles : (n, n_q′) float32
+        Their sums over the azimuth, as ``SparseTemplates.profiles``.
     """
 
     doubled: np.ndarray
@@ -54,13 +58,11 @@ class PreparedPatterns:
         n, n_q, n_azimuths = amplitudes.shape
         doubled = np.empty((n, n_q, 2 * n_azimuths), np.float32)
         turns.twice_round(amplitudes, doubled)
-        profiles = padded(without_smooth(amplitudes.sum(axis=2, dtype=np.float64)))
-        missing = -n % profile_kernels.TOGETHER
-        return cls(doubled, np.pad(profiles, ((0, missing), (0, 0))))
+        return cls(doubled, padded(without_smooth(amplitudes.sum(axis=2, dtype=np.float64))))
 
     def of_some(self, chosen: np.ndarray) -> PreparedPatterns:
-        """Return some of them, (n,) bool; without their profiles, which are for the first look alone."""
-        return PreparedPatterns(self.doubled[chosen], self.profiles[:0])
+        """Return some of them, (n,) bool."""
+        return PreparedPatterns(self.doubled[chosen], self.profiles[chosen])
 
     @property
     def n_azimuths(self) -> int:
@@ -112,12 +114,25 @@ def preselected(prepared: PreparedPatterns, templates: SparseTemplates, part: fl
     Of all directions a ``part`` is kept: those whose template is most like it.
     """
     n, beside = len(prepared.doubled), templates.grid.beside
-    scores = np.empty((len(prepared.profiles), templates.grid.size), np.float32)
-    profile_kernels.correlate(prepared.profiles, templates.profiles, scores)
+    profiles = np.pad(prepared.profiles, ((0, -n % profile_kernels.TOGETHER), (0, 0)))
+    scores = np.empty((len(profiles), templates.grid.size), np.float32)
+    profile_kernels.correlate(profiles, templates.profiles, scores)
     scores = scores[:n].reshape(n, len(templates.grid.members), beside)
     best = scores.argmax(axis=2)
     directions = _largest(np.take_along_axis(scores, best[:, :, None], axis=2)[:, :, 0], part)
     return directions * np.int32(beside) + np.take_along_axis(best, directions, axis=1).astype(np.int32)
+
+
+def best_beside(prepared: PreparedPatterns, templates: SparseTemplates, found: Matches) -> Matches:
+    """Return the matches of the thickness and lattice scale of each direction that are best at its turn."""
+    beside = templates.grid.beside
+    first = np.broadcast_to(found.template // beside * beside, found.score.shape).astype(np.int32, order="C")
+    best = Matches(np.empty(first.shape, np.int32), np.empty(first.shape, np.float32), found.turn, found.mirrored)
+    turns.best_beside(
+        prepared.doubled, templates.offset, templates.amplitude, first, beside, found.turn,
+        found.mirrored.view(np.uint8), best.score, best.template,
+    )  # fmt: skip
+    return best
 
 
 def _largest(scores: np.ndarray, part: float, least: int = _LEAST) -> np.ndarray:
@@ -162,16 +177,22 @@ class BestMatches:
         """Return those of some patterns, (n,) bool."""
         return BestMatches(self.template[chosen], self.score[chosen], self.turn[chosen], self.mirrored[chosen])
 
+    def improve(self, chosen: np.ndarray, again: BestMatches) -> None:
+        """Take what is better of other matches of some patterns, (n,) bool."""
+        places = np.flatnonzero(chosen)
+        better = again.score > self.score[places]
+        for name in ("template", "score", "turn", "mirrored"):
+            getattr(self, name)[places[better]] = getattr(again, name)[better]
+
 
 def best_matches(prepared: PreparedPatterns, templates: SparseTemplates, width: SearchWidth) -> BestMatches:
-    """Return the best match of each pattern: first among all directions, then among those around the best one.
-
-    Of the last few, and of those around, every thickness and lattice scale is compared.
-    """
+    """Return the best match of each pattern: first among all directions, then among those around the best one."""
     grid = templates.grid
     rough = match(prepared, templates.few, preselected(prepared, templates, width.by_profile))
     close = match(prepared, templates, rough.of_places(_largest(rough.score, width.by_few)))
-    closest = close.of_places(_largest(close.score, 0, _EVERY)) // grid.beside
-    best = BestMatches.of(match(prepared, templates, grid.of_directions(closest))).template // grid.beside
-    near = np.concatenate([best[:, None], grid.around[0][best]], axis=1)
-    return BestMatches.of(match(prepared, templates, grid.of_directions(near)))
+    best = BestMatches.of(best_beside(prepared, templates, close)).template
+    direction, beside = np.divmod(best[:, None], grid.beside)
+    around = np.concatenate([direction, grid.around[0][direction[:, 0]]], axis=1) * grid.beside + beside
+    near = best_beside(prepared, templates, match(prepared, templates, around))
+    last = near.of_places(_largest(near.score, 0, _LAST)) // grid.beside
+    return BestMatches.of(match(prepared, templates, grid.of_directions(last)))
