@@ -17,7 +17,7 @@ from difsims_core.learn.matching.smooth import without_smooth
 from difsims_core.learn.matching.sparse import SparseTemplates, padded
 
 _LEAST = 16  # directions, of few
-_LAST = 2  # directions of which every thickness and lattice scale is compared at all turns
+_LAST = 4  # directions of which every thickness and lattice scale is compared at all turns
 
 
 @dataclass(frozen=True, slots=True)
