@@ -26,7 +26,7 @@ _TIMED = 16  # beam directions of a phase
 _PROCESSORS = 2  # of the machine on which these were measured:
 _SIMULATED = {"profile": 24_000.0, "polar": 2_500.0}  # a second, from libraries (tests.benchmarks.bloch)
 _TRAINED = {
-    "polar_harmonics": 3_445.0, "polar_radial": 2_031.0, "polar_convolutions": 673.0,  # tests.benchmarks.polar_networks
+    "polar_harmonics": 2_168.0, "polar_radial": 1_254.0, "polar_convolutions": 567.0,  # tests.benchmarks.polar_networks
 }  # fmt: skip
 
 
