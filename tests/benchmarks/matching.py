@@ -178,7 +178,7 @@ def main() -> None:
     options = parser.parse_args()
     bundle = load_bundle(options.model, open_store())
     if options.kept:
-        bundle.classifier.width = SearchWidth(*options.kept)
+        bundle.classifier.width = SearchWidth(*options.kept, last=1)
     if options.patterns:
         compare_searches(bundle, options.patterns, options.pyxem)
     if options.scan is not None:

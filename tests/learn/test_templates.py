@@ -116,7 +116,7 @@ def test_phases_that_are_nearly_as_probable_are_searched_for_again(bundle):
     prepared = PreparedPatterns.of(noise, matcher.power)
     narrow, wide = (
         np.stack([best_matches(prepared, templates, width).score for templates in matcher.templates], axis=1)
-        for width in (matcher.width, SearchWidth(1.0, 0.15))
+        for width in (matcher.width, SearchWidth(1.0, 0.15, 4))
     )
     found = matcher.match(noise).scores
     again = found > narrow

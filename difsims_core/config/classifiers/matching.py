@@ -51,10 +51,10 @@ class TemplatesSpec(MatchingDocument):
         default=0.2, gt=0, le=1, description="of what rises above its ring: 0.5, amplitudes; small: where spots are"
     )
     directions_by_profile: float = Field(
-        default=0.4, gt=0, le=1, description="part of the beam directions that the profile of a pattern leaves"
+        default=0.35, gt=0, le=1, description="part of the beam directions that the profile of a pattern leaves"
     )
     directions_by_few: float = Field(
-        default=0.07, gt=0, le=1, description="part of these that a match of the strongest cells leaves"
+        default=0.05, gt=0, le=1, description="part of these that a match of the strongest cells leaves"
     )
 
 

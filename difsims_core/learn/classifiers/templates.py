@@ -28,7 +28,7 @@ from difsims_core.learn.matching.sparse import SparseTemplates
 from difsims_core.learn.weights import Weight
 
 _IN_DOUBT = 1.5  # difference of logits below which phases are compared again, by
-_WIDE = SearchWidth(by_profile=1.0, by_few=0.15)
+_WIDE = SearchWidth(by_profile=1.0, by_few=0.15, last=4)
 _AT_ONCE = 32  # patterns: their profiles' scores of 20 000 templates are 3 MB
 
 
@@ -181,4 +181,4 @@ class Matched:
 
 
 def _width(spec: TemplatesSpec) -> SearchWidth:
-    return SearchWidth(spec.directions_by_profile, spec.directions_by_few)
+    return SearchWidth(spec.directions_by_profile, spec.directions_by_few, last=1)

@@ -17,7 +17,7 @@ from difsims_core.learn.matching.smooth import without_smooth
 from difsims_core.learn.matching.sparse import SparseTemplates, padded
 
 _LEAST = 16  # directions, of few
-_LAST = 4  # directions of which every thickness and lattice scale is compared at all turns
+_LIKELY = 16  # directions that are compared at all turns once more
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +30,14 @@ class SearchWidth:
         Part of the directions that their profiles leave.
     by_few : float
         Part of these that the match of the strongest cells leaves.
+    last : int
+        Directions whose every thickness and lattice scale is compared at all turns: of the best ones so many, and of
+        those around the best one.
     """
 
     by_profile: float
     by_few: float
+    last: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,9 +194,10 @@ def best_matches(prepared: PreparedPatterns, templates: SparseTemplates, width: 
     grid = templates.grid
     rough = match(prepared, templates.few, preselected(prepared, templates, width.by_profile))
     close = match(prepared, templates, rough.of_places(_largest(rough.score, width.by_few)))
-    best = BestMatches.of(best_beside(prepared, templates, close)).template
-    direction, beside = np.divmod(best[:, None], grid.beside)
+    close = best_beside(prepared, templates, close)
+    likely = match(prepared, templates, close.of_places(_largest(close.score, 0, _LIKELY)))
+    direction, beside = np.divmod(BestMatches.of(likely).template[:, None], grid.beside)
     around = np.concatenate([direction, grid.around[0][direction[:, 0]]], axis=1) * grid.beside + beside
     near = best_beside(prepared, templates, match(prepared, templates, around))
-    last = near.of_places(_largest(near.score, 0, _LAST)) // grid.beside
-    return BestMatches.of(match(prepared, templates, grid.of_directions(last)))
+    last = [found.of_places(_largest(found.score, 0, width.last)) // grid.beside for found in (likely, near)]
+    return BestMatches.of(match(prepared, templates, grid.of_directions(np.concatenate(last, axis=1))))
