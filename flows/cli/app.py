@@ -64,7 +64,7 @@ def demo(
     ctx: typer.Context,
     store: Store = None,
     patterns: Annotated[int, typer.Option(min=300, help="Patterns of an epoch, all phases together.")] = 30_000,
-    epochs: Annotated[int, typer.Option(min=1, help="Epochs; each simulates patterns of its own.")] = 5,
+    epochs: Annotated[int, typer.Option(min=1, help="Epochs; each simulates patterns of its own.")] = 4,
     as_json: Json = False,
 ) -> None:
     """Go the whole way once: simulate, train, map three sample scans, score, report (within five minutes)."""
