@@ -67,7 +67,7 @@ def demo(
     epochs: Annotated[int, typer.Option(min=1, help="Epochs; each simulates patterns of its own.")] = 4,
     as_json: Json = False,
 ) -> None:
-    """Go the whole way once: simulate, train, map three sample scans, score, report (within five minutes)."""
+    """Go the whole way once: simulate, train, map the sample scans, score, report (within five minutes)."""
     from flows.cli.demo import run_demo
 
     run_demo(store, patterns, epochs, verbose=ctx.obj["verbose"], as_json=as_json)

@@ -116,7 +116,7 @@ def test_the_classifiers_of_the_demo_train_on_a_few_fresh_patterns():
     for epochs in (1, 4):
         spec = demo_spec(600, epochs)
         assert [training.source for training in spec.trainings] == ["stream", "stream"]
-        assert [training.most_epochs for training in spec.trainings] == [epochs, epochs]
+        assert [training.most_epochs for training in spec.trainings] == [epochs, 2 * epochs]
         assert spec.simulation.n_patterns == 600
 
 
