@@ -53,7 +53,7 @@ def phase_map_figure(prediction: Prediction, title: str = "") -> Figure:
         maps.append(("Grain by grain", of_grains))
     figure, panels = _panels(confidence.shape, len(maps) + 1, title, patches)
     for axes, (said, shown) in zip(panels, maps, strict=False):
-        _show(axes, _claims_by_confidence(shown), said, step)
+        _show(axes, _claims(shown), said, step)
     sure = ("Highest probability", _chance(prediction)) if prediction.confidence is None else ("Confidence", 0.0)
     image = _show(panels[-1], np.ma.masked_array(confidence, invalid), sure[0], step, (sure[1], 1.0))
     figure.colorbar(image, ax=panels[-1], fraction=0.05, pad=0.02).ax.tick_params(labelsize=8)
@@ -88,7 +88,7 @@ def truth_figure(prediction: Prediction, truth: Truth, title: str = "") -> Figur
     of_grains = grain_wise(prediction)
     figure, panels = _panels(scored.shape, 3 if of_grains is None else 4, title, patches)
     _show(panels[0], seen, "Truth", step)
-    _show(panels[1], _claims(prediction), "Prediction", step)
+    _show(panels[1], _claims(prediction), "Prediction, paler where less sure", step)
     wrong, share = errors(prediction)
     if of_grains is None:
         _show(panels[2], wrong, f"Mistakes: {share} of crystal pixels", step)
@@ -100,7 +100,7 @@ def truth_figure(prediction: Prediction, truth: Truth, title: str = "") -> Figur
 
 
 def compared_figure(maps: Sequence[tuple[str, Prediction]], truth: Truth | None = None, title: str = "") -> Figure:
-    """Draw the maps that several classifiers make of one scan side by side, after the truth where it is known.
+    """Draw the maps that several classifiers make of one scan side by side, paler where less sure, after the truth.
 
     Parameters
     ----------
@@ -115,8 +115,9 @@ def compared_figure(maps: Sequence[tuple[str, Prediction]], truth: Truth | None 
     shape, step = _two_dimensional(invalid_pixels(first), first).shape, first.scan_step_nm
     seen, not_scored = (None, []) if truth is None else _truth(first, truth)
     figure, panels = _panels(
-        shape, len(maps) + (truth is not None), title, [*_phase_patches(first, shares=False), *not_scored]
-    )
+        shape, len(maps) + (truth is not None), title,
+        [*_phase_patches(first, shares=False), *not_scored, Patch(color="none", label="paler where less sure")],
+    )  # fmt: skip
     if seen is not None:
         _show(panels[0], seen, "Truth", step)
     for axes, (name, prediction) in zip(panels[truth is not None :], maps, strict=True):
@@ -130,13 +131,6 @@ def _two_dimensional(values: np.ndarray, prediction: Prediction) -> np.ndarray:
 
 def _rgb(colour: str) -> np.ndarray:
     return np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
-
-
-def _claims(prediction: Prediction) -> np.ndarray:
-    claims = _two_dimensional(np.asarray(prediction.pred).argmax(axis=-1), prediction)
-    rgb = phase_colours(len(prediction.phases))[claims]
-    rgb[_two_dimensional(invalid_pixels(prediction), prediction)] = _rgb(INVALID)
-    return rgb
 
 
 def _truth(prediction: Prediction, truth: Truth) -> tuple[np.ndarray, list[Patch]]:
@@ -160,11 +154,14 @@ def _confidence(prediction: Prediction) -> np.ndarray:
     return _two_dimensional(confidence_of(prediction), prediction)
 
 
-def _claims_by_confidence(prediction: Prediction) -> np.ndarray:
+def _claims(prediction: Prediction) -> np.ndarray:
+    """Return an image of which phase claims each pixel, paler where less sure."""
+    claims = _two_dimensional(np.asarray(prediction.pred).argmax(axis=-1), prediction)
     chance = _chance(prediction)
     sure = np.clip((_confidence(prediction) - chance) / max(1.0 - chance, 1e-9), 0.0, 1.0)[..., None]
-    rgb, invalid = _claims(prediction), _two_dimensional(invalid_pixels(prediction), prediction)
-    return np.where(invalid[..., None], rgb, 1.0 + (rgb - 1.0) * (0.25 + 0.75 * sure))
+    rgb = 1.0 + (phase_colours(len(prediction.phases))[claims] - 1.0) * (0.25 + 0.75 * sure)
+    rgb[_two_dimensional(invalid_pixels(prediction), prediction)] = _rgb(INVALID)
+    return rgb
 
 
 def _panels(shape: tuple[int, ...], n: int, title: str, patches: Sequence[Patch]) -> tuple[Figure, Sequence[Axes]]:
