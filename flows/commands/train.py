@@ -36,7 +36,7 @@ def train(
     tag_run(*simulations)
     if simulation is not None and simulation.orientations.kind == "library":
         _make_libraries(objects.root, simulation)
-    log_and_show(f"training {spec.label} for at most {spec.most_epochs} epochs")
+    log_and_show(f"training {spec.label}" + (f" for at most {n} epochs" if (n := spec.most_epochs) > 1 else ""))
     with track_progress("train", "training", spec.most_epochs, "epochs") as work:
         model: str = train_model(root, patterns, spec, "train")
         work.update("epochs", spec.most_epochs)
