@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import random
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -46,7 +48,9 @@ with _without_chatter():
 
     tf.constant(0.0)  # the first tensor sets up the devices, which is announced too
 
-__all__ = ["keras", "make_deterministic", "tf"]
+__all__ = ["keras", "make_deterministic", "own_random_numbers", "tf"]
+
+_drawing = threading.Lock()
 
 
 def make_deterministic(seed: int) -> None:
@@ -56,3 +60,23 @@ def make_deterministic(seed: int) -> None:
     """
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
+
+
+@contextmanager
+def own_random_numbers(seed: int) -> Iterator[None]:
+    """Make the weights and dropout of layers that this thread builds a function of the seed alone.
+
+    Keras (3.15) takes a seed for each of them from ``random.randint``, whose state the whole process shares: threads of
+    Prefect, Dask and websockets draw from it at any moment.
+    """
+    own, building = random.Random(seed), threading.get_ident()  # noqa: S311 - nothing secret
+
+    def randint(a: int, b: int) -> int:
+        return own.randint(a, b) if threading.get_ident() == building else shared(a, b)
+
+    with _drawing:
+        shared, random.randint = random.randint, randint
+        try:
+            yield
+        finally:
+            random.randint = shared

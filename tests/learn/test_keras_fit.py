@@ -1,6 +1,8 @@
 """Training on small data; the network is the real one on short profiles."""
 
 import gc
+import random
+import threading
 import weakref
 
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 from difsims_core.config.learning import TrainingSpec
 from difsims_core.errors import InputError, ModelError, StoreError
 from difsims_core.learn.backend import keras
+from difsims_core.learn.classifiers import keras_fit
 from difsims_core.learn.classifiers.keras_fit import fit_network
 from difsims_core.learn.data.pattern_stream import PatternSource, PatternStream
 from difsims_core.learn.data.split import Part
@@ -45,6 +48,21 @@ def test_same_seed_and_data_give_the_same_weights():
     assert seen[1].loss < seen[0].loss
     assert seen[1].samples_per_second > 0
     assert [epoch["val_loss"] for epoch in history] == [p.val_loss for p in seen]
+
+
+def test_what_other_threads_draw_changes_no_weights(monkeypatch):
+    def drawing(*arguments, **keywords):
+        thread = threading.Thread(target=random.random)  # as a heartbeat would, between seed and weights
+        thread.start()
+        thread.join()
+        return build(*arguments, **keywords)
+
+    build = keras_fit.build_chosen
+    spec = TrainingSpec(epochs=1, seed=3)
+    alone, _ = fit_network(stream_of(spec), 3, spec)
+    monkeypatch.setattr(keras_fit, "build_chosen", drawing)
+    beside, _ = fit_network(stream_of(spec), 3, spec)
+    np.testing.assert_array_equal(weights_of(alone), weights_of(beside))
 
 
 def test_noise_stops_early_with_the_best_weights():

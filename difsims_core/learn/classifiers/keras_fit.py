@@ -10,7 +10,7 @@ import numpy as np
 
 from difsims_core.config.learning import NetworkTraining
 from difsims_core.errors import InputError
-from difsims_core.learn.backend import keras, make_deterministic, tf
+from difsims_core.learn.backend import keras, make_deterministic, own_random_numbers, tf
 from difsims_core.learn.classifiers.base import ProgressCallback
 from difsims_core.learn.data.split import Part
 from difsims_core.learn.data.streams import Stream
@@ -63,7 +63,7 @@ def fit_network(
         )
     make_deterministic(spec.seed)
     shape, steps = (*stream.input_shape, 1), stream.n_batches(Part.TRAIN)
-    with _precision(spec.precision):
+    with _precision(spec.precision), own_random_numbers(spec.seed):
         network = build_chosen(spec.network, shape, n_classes, spec.network_parameters)
     optimiser = optimiser_of(spec, steps)
     # Compiled with XLA the convolutions take 8 times as long on a CPU (TensorFlow 2.21).
