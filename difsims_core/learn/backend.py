@@ -54,9 +54,10 @@ _drawing = threading.Lock()
 
 
 def make_deterministic(seed: int) -> None:
-    """Make everything that follows in this process a function of the seed: weights, dropout, order of sums.
+    """Make what follows in this process a function of the seed: operations of TensorFlow, order of sums.
 
-    It sets the global random states of Python, NumPy and TensorFlow, as Keras offers no other way.
+    It sets the global random states of Python, NumPy and TensorFlow, as Keras offers no other way; what other threads
+    draw from them too is no part of it (`own_random_numbers`).
     """
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()

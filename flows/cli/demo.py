@@ -24,7 +24,7 @@ def demo_spec(n_patterns: int, epochs: int) -> PipelineSpec:
     recipe = load_spec(specs_folder() / "polar.yaml", PipelineSpec, (f"simulation.n_patterns={n_patterns}",))
     shorter = recipe.training.to_document() | {"epochs": epochs, "patience": epochs}
     profiles = {key: shorter[key] for key in ("source", "schedule", "clip_norm", "held_out_fraction")}
-    profiles |= {"network": "large_filter", "epochs": 2 * epochs, "patience": 2 * epochs}  # a quarter of the time each
+    profiles |= {"network": "large_filter", "epochs": 2 * epochs, "patience": 2 * epochs}  # they are quicker
     return make_spec(
         recipe.to_document()
         | {

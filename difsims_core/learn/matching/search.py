@@ -133,8 +133,8 @@ def best_beside(prepared: PreparedPatterns, templates: SparseTemplates, found: M
     first = np.broadcast_to(found.template // beside * beside, found.score.shape).astype(np.int32, order="C")
     best = Matches(np.empty(first.shape, np.int32), np.empty(first.shape, np.float32), found.turn, found.mirrored)
     turns.best_beside(
-        prepared.doubled, templates.offset, templates.amplitude, first, beside, found.turn,
-        found.mirrored.view(np.uint8), best.score, best.template,
+        prepared.doubled, templates.offset, templates.amplitude, first, beside, found.turn, found.mirrored,
+        best.score, best.template,
     )  # fmt: skip
     return best
 
